@@ -1,0 +1,56 @@
+# make demo    classify standard photos on an emulated board
+# make test    run the tests
+# make check   lint, types, tests, demo: what CI runs
+# make bench   measure and count; writes docs/benchmarks.md
+# make fuzz    20,000 damaged models against the engine
+# Everything lives in .venv; nothing needs root or a compiler.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The network that the published figures of other engines are about (MLPerf Tiny).
+VWW ?= ../shared/data/weights/vww_96_int8.tflite
+
+.PHONY: setup demo test lint types check bench fuzz clean
+
+setup: $(VENV)/.base
+
+# One stamp per extra, so that `make demo` does not wait for TensorFlow.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Galago needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
+	@echo "installing Galago into $(VENV) …"
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	@echo "installing what the tests need into $(VENV), TensorFlow among it: some minutes …"
+	$(BIN)/python -m pip install --quiet --editable '.[demo,train,test,check]'
+	@touch $@ $(VENV)/.base
+
+demo: $(VENV)/.base
+	@$(BIN)/galago classify $$($(BIN)/python examples/standard_photos.py)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/pyright
+
+check: lint types test demo
+
+bench: $(VENV)/.test
+	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
+
+fuzz: $(VENV)/.test
+	$(BIN)/python tests/fuzz 20000
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+"""The built-in engine: runs an int8 .tflite on stock firmware."""
+
+from array import array
+
+from ..errors import GalagoError
+from ..tflite import Interpreter
+
+
+def supports(model):
+    """Whatever it cannot run, it names while loading: there is nothing to rule out beforehand."""
+    return None
+
+
+class _Engine:
+    def __init__(self, model):
+        self._interpreter = interpreter = Interpreter(model.tflite)
+        wanted = (1, model.height, model.width, model.channels)
+        if tuple(interpreter.input_shape) != wanted:
+            raise GalagoError(
+                "model.contract",
+                "%s: model.json says input %s, the .tflite has %s: build the model directory again"
+                % (model.name, wanted, tuple(interpreter.input_shape)),
+            )
+        self.input = interpreter.input
+        self.outputs = len(interpreter.output)
+
+    def invoke(self):
+        self._interpreter.invoke()
+        return array("b", self._interpreter.output)  # signed: the engine's buffers are raw bytes
+
+    def confidence(self, score):
+        return (score - self._interpreter.output_zero_point) * self._interpreter.output_scale
+
+    def close(self):
+        self._interpreter.close()
+
+
+load = _Engine

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Picture in, ranked classes out.
+
+net = Classifier("/models/everyday-v1-025-96")
+for result in net.classify("cat.jpg", "cup.bmp", top=3):
+    print(result.label, result.confidence)
+"""
+
+import gc
+import time
+
+from . import backends
+from .errors import GalagoError
+from .image import Fitter
+from .model import Model
+
+
+class Result:
+    """What was said of one picture.
+
+    image       the name of the picture, without its folder
+    top         list of (label, index, confidence), best first; empty if there is an error
+    unknown     the best confidence is below the model's `unknown_below`
+    us          microseconds spent: read (and decode), fit (crop, resize, quantize), invoke
+    error       the GalagoError that kept this picture from being classified, or None
+    """
+
+    def __init__(self, image):
+        self.image = image
+        self.top = []
+        self.unknown = False
+        self.us = {}
+        self.error = None
+
+    @property
+    def label(self):
+        """The best class, or None after an error."""
+        return self.top[0][0] if self.top else None
+
+    @property
+    def confidence(self):
+        """The probability of the best class, 0 to 1."""
+        return self.top[0][2] if self.top else 0.0
+
+
+class Classifier:
+    """A verified model on one backend, with the buffers to feed it.
+
+    Raises GalagoError: model.* for a directory that is not whole, memory.* where it does not fit.
+    """
+
+    def __init__(self, path, backend="builtin"):
+        gc.collect()
+        try:
+            self.model = model = Model(path)
+            self._backend = backends.load(backend, model)
+            self._fitter = Fitter(model.height, model.width, model.channels, model.fit)
+        except MemoryError:
+            gc.collect()
+            raise GalagoError(
+                "memory.heap",
+                "%s does not fit into the heap, %d bytes are free: take a smaller alpha or size"
+                % (path, gc.mem_free()),
+            ) from None
+        if len(model.labels) != self._backend.outputs:
+            raise GalagoError(
+                "model.labels",
+                "%s: %d labels for %d outputs: build the model directory again"
+                % (model.name, len(model.labels), self._backend.outputs),
+            )
+
+    def classify(self, *paths, top=1):
+        """Gives one Result per path, in order; a bad picture gives a Result with its error."""
+        for path in paths:
+            yield self._classify(path, top)
+
+    def _classify(self, path, top):
+        result = Result(path.rsplit("/", 1)[-1])
+        try:
+            self._fitter.read(path, self._backend.input)
+            start = time.ticks_us()
+            scores = self._backend.invoke()
+            elapsed = time.ticks_diff(time.ticks_us(), start)
+        except GalagoError as error:
+            result.error = error
+            return result
+        except MemoryError:
+            gc.collect()
+            result.error = GalagoError(
+                "memory.heap",
+                "%s: no memory to decode it, %d bytes are free: send a smaller picture"
+                % (result.image, gc.mem_free()),
+            )
+            return result
+        result.us = {"read": self._fitter.us_read, "fit": self._fitter.us_fit, "invoke": elapsed}
+        result.top = self._rank(scores, top)
+        result.unknown = result.confidence < self.model.unknown_below
+        return result
+
+    def _rank(self, scores, top):
+        # A selection per place: `top` is small, and nothing but the winners is allocated.
+        ranked = []
+        taken = set()
+        for _ in range(min(top, len(scores))):
+            best = -1
+            for index, score in enumerate(scores):
+                if index not in taken and (best < 0 or score > scores[best]):
+                    best = index
+            taken.add(best)
+            ranked.append((self.model.labels[best], best, self._backend.confidence(scores[best])))
+        return ranked
+
+    def close(self):
+        """Gives the memory back; the classifier cannot be used any more."""
+        self._backend.close()
+        self._backend = self._fitter = None
+        gc.collect()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""A model directory, verified: the contract in model.json and the bytes of the files that it names.
+
+model = Model("/models/everyday-v1-025-96")
+model.labels, model.height, model.width, model.channels, model.fit, model.tflite
+"""
+
+import hashlib
+import os
+
+from micropython import const
+
+from . import jsonfile
+from .errors import GalagoError
+
+_BLOCK = const(1024)
+_LONGEST_SIDE = const(1024)  # pixels of an input, far beyond any board's memory
+
+
+def _refuse(where, text):
+    raise GalagoError("model.contract", "%s: %s: flash the model again" % (where, text))
+
+
+def _need(table, key, kind, where):
+    value = table.get(key)
+    # bool is a subclass of int on every port, and never what a contract means by a number.
+    if not isinstance(value, kind) or isinstance(value, bool):
+        _refuse(where, "no usable '%s'" % key)
+    return value
+
+
+def _read_contract(path):
+    name = path + "/model.json"
+    try:
+        contract = jsonfile.load(name)
+    except OSError:
+        raise GalagoError("model.missing", "no model at %s: flash one with galago flash" % path) from None
+    except ValueError:
+        _refuse(name, "not JSON")
+    if not isinstance(contract, dict):
+        _refuse(name, "not a JSON object")
+    version = contract.get("galago")
+    if version != 1:
+        _refuse(name, "contract version %s, this firmware reads 1" % jsonfile.shown(version))
+    return contract
+
+
+def _verify(path, name, size, digest):
+    """Compares a file with the size (bytes) and SHA-256 (hex) that the contract states."""
+    try:
+        found = os.stat(path)[6]
+    except OSError:
+        raise GalagoError("model.missing", "%s is missing: flash the model again" % path) from None
+    if found != size:
+        raise GalagoError(
+            "model.hash", "%s has %d bytes, model.json says %d: flash the model again" % (name, found, size)
+        )
+    block = bytearray(_BLOCK)
+    view = memoryview(block)
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        while True:
+            count = file.readinto(block)
+            if not count:
+                break
+            sha.update(view[:count])
+    if "".join("%02x" % byte for byte in sha.digest()) != digest:
+        raise GalagoError(
+            "model.hash", "%s differs from the SHA-256 in model.json: flash the model again" % name
+        )
+
+
+class Model:
+    """The contract between whoever made a model and whatever runs it.
+
+    Raises GalagoError: model.missing, model.contract, model.labels, model.hash.
+    """
+
+    def __init__(self, path):
+        path = path.rstrip("/")
+        contract = _read_contract(path)
+        where = path + "/model.json"
+        self.path = path
+        self.name = _need(contract, "name", str, where)
+        shape = _need(contract, "input", dict, where)
+        self.height = _need(shape, "height", int, where)
+        self.width = _need(shape, "width", int, where)
+        self.channels = _need(shape, "channels", int, where)
+        self.fit = _need(shape, "fit", str, where)
+        if not (0 < self.height <= _LONGEST_SIDE and 0 < self.width <= _LONGEST_SIDE):
+            _refuse(where, "an input of %d x %d pixels" % (self.width, self.height))
+        if self.fit not in ("crop", "stretch", "pad") or self.channels not in (1, 3):
+            _refuse(
+                where,
+                "fit %s with %d channels, wanted crop, stretch or pad, and 1 or 3"
+                % (jsonfile.shown(self.fit), self.channels),
+            )
+        self.labels = _need(contract, "labels", list, where)
+        if not self.labels:
+            _refuse(where, "no labels")
+        for label in self.labels:
+            if not isinstance(label, str):
+                _refuse(where, "label %s is not text" % jsonfile.shown(label))
+        self.unknown_below = 0
+        if "unknown_below" in contract:
+            self.unknown_below = _need(contract, "unknown_below", (int, float), where)
+        tflite = _need(_need(contract, "files", dict, where), "tflite", dict, where)
+        name = _need(tflite, "name", str, where)
+        self.tflite = path + "/" + name
+        _verify(self.tflite, name, _need(tflite, "bytes", int, where), _need(tflite, "sha256", str, where))

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Serial lines: one JSON object per line, the same on every board.
+
+    {"seq": 0, "image": "a.png", "top": [{"label": "cat", "index": 3, "confidence": 0.91}], "us": {…}}
+    {"seq": 1, "image": "b.jpg", "error": {"code": "image.truncated", "message": "…"}}
+
+Put together by hand: a MicroPython dict has no order, and these lines are read by people too.
+"""
+
+import json
+
+
+def _error(error):
+    return '"error": {"code": %s, "message": %s}' % (json.dumps(error.code), json.dumps(error.message))
+
+
+def line(seq, result):
+    """The serial line of one Result; `seq` counts the pictures of a run from 0."""
+    start = '{"seq": %d, "image": %s, ' % (seq, json.dumps(result.image))
+    if result.error:
+        return start + _error(result.error) + "}"
+    # Four digits print the same with single and double floats.
+    top = ", ".join(
+        '{"label": %s, "index": %d, "confidence": %s}' % (json.dumps(label), index, round(confidence, 4))
+        for label, index, confidence in result.top
+    )
+    unknown = '"unknown": true, ' if result.unknown else ""
+    us = ", ".join('"%s": %d' % (part, result.us[part]) for part in ("read", "fit", "invoke"))
+    return '%s"top": [%s], %s"us": {%s}}' % (start, top, unknown, us)
+
+
+def failure(error):
+    """The serial line of an error that belongs to no picture."""
+    return "{" + _error(error) + "}"

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""Plans the memory of a model: which layers run together row by row, and where every tensor lies.
+
+    layout = Layout(graph.operators, graph.input, graph.output)
+    layout.grow()
+    total = layout.place()
+
+Layers of a chain run row by row, each only as far ahead as the next one needs, so that of the tensors
+between them only some rows exist, in rings. The output of a chain may lie on its input where rows are
+written only after the last use of what they cover. A chain of one layer is that layer run whole. Chains
+grow where memory is scarce.
+"""
+
+from micropython import const
+
+# Words of a layer's record (graph.py).
+_INPUT = const(0)
+_INPUT_ROWS = const(1)
+_OUTPUT = const(2)
+_OUTPUT_ROWS = const(3)
+_SCRATCH = const(4)
+_SECOND = const(5)
+_IN_H = const(6)
+_IN_W = const(7)
+_IN_C = const(8)
+_OUT_H = const(9)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_S_H = const(14)
+_P_T = const(16)
+
+_ALIGN = const(4)
+_NEVER = const(1 << 28)  # a distance that no arena holds
+
+
+def rows_needed(plan, at, row):
+    """How many input rows output rows up to `row` need; the layer's record starts at word `at`."""
+    return min(plan[at + _IN_H], row * plan[at + _S_H] - plan[at + _P_T] + plan[at + _K_H])
+
+
+class Layout:
+    """The memory of a graph's operators, for one choice of chains."""
+
+    def __init__(self, operators, source, target):
+        self.operators = operators
+        self.birth = {source: -1}
+        self.death = {source: 0, target: len(operators)}
+        self.uses = {}
+        self.sizes = {source: 0}
+        for i, (_, record, inputs, output) in enumerate(operators):
+            for tensor in inputs:
+                self.death[tensor] = max(i, self.death.get(tensor, 0))
+                self.uses[tensor] = self.uses.get(tensor, 0) + 1
+            self.birth[output] = i
+            self.death.setdefault(output, i)
+            self.sizes[output] = record[_OUT_H] * record[_OUT_W] * record[_OUT_C]
+            self.sizes[inputs[0]] = record[_IN_H] * record[_IN_W] * record[_IN_C]
+        self.chains = [(i, i) for i in range(len(operators))]
+
+    def grow(self):
+        """Joins chains as long as that lowers the greatest need."""
+        needs = [self._need(first, last) for first, last in self.chains]
+        while True:
+            peak = max(needs)
+            at = needs.index(peak)
+            best = peak, 0
+            for start in (at - 1, at):
+                if self._joins(start):
+                    need = self._need(self.chains[start][0], self.chains[start + 1][1])
+                    if need < best[0]:
+                        best = need, start + 1
+            if not best[1]:
+                return
+            start = best[1] - 1
+            self.chains[start : start + 2] = [(self.chains[start][0], self.chains[start + 1][1])]
+            needs[start : start + 2] = [best[0]]
+
+    def _joins(self, index):
+        """Whether a chain can run together with the next one."""
+        if not 0 <= index < len(self.chains) - 1:
+            return False
+        _, last = self.chains[index]
+        kernel, _, _, output = self.operators[last]
+        following, _, inputs, _ = self.operators[last + 1]
+        only = inputs == [output] and self.uses[output] == 1 and self.death[output] == last + 1
+        return only and kernel.STREAMS and following.STREAMS
+
+    def _ring(self, layer):
+        """Bytes of the rows that a chain keeps of a layer's output for the next one."""
+        record = self.operators[layer][1]
+        return self.rows(layer) * record[_OUT_W] * record[_OUT_C]
+
+    def rows(self, layer):
+        """Rows that a chain keeps of a layer's output for the next one."""
+        return min(self.operators[layer][1][_OUT_H], self.operators[layer + 1][1][_K_H])
+
+    def _scratch(self, first, last):
+        """Bytes of scratch of a chain's layers, together."""
+        total = 0
+        for kernel, record, _, _ in self.operators[first : last + 1]:
+            total += _aligned(kernel.scratch(record, first == last))
+        return total
+
+    def _need(self, first, last):
+        """Bytes that a chain needs, what must outlive it included."""
+        inputs, output = self.operators[first][2], self.operators[last][3]
+        total = self._scratch(first, last) + sum([_aligned(self._ring(i)) for i in range(first, last)])
+        for tensor in self.birth:
+            if self.birth[tensor] < first and self.death[tensor] > last and tensor not in inputs:
+                total += self.sizes[tensor]
+        size = self.sizes[output]
+        for tensor in set(inputs):
+            distance = _NEVER if self.death[tensor] > last else self.distance(first, last)
+            if distance < self.sizes[output]:
+                size = max(size, max(distance, 0) + self.sizes[tensor])
+            else:
+                size += self.sizes[tensor]
+        return total + size
+
+    def distance(self, first, last):
+        """How many bytes a chain's input must lie above its output, at least; then they may overlap."""
+        kernel, record, _, _ = self.operators[last]
+        if first == last and kernel.OVERLAP != "rows":
+            if kernel.OVERLAP == "never" or (kernel.OVERLAP == "same" and record[_IN_C] != record[_OUT_C]):
+                return _NEVER
+            return 0
+        start = self.operators[first][1]
+        line = record[_OUT_W] * record[_OUT_C]
+        line_in = start[_IN_W] * start[_IN_C]
+        rows = record[_OUT_H]
+        step = kernel.step(record) if first == last else 1
+        distance = -_NEVER
+        row = 0
+        while row + step < rows:
+            row += step
+            # What is written once `row` rows are out, and the first input row that is still to be read.
+            done = row - 1
+            for layer in range(last, first, -1):
+                done = rows_needed(self.operators[layer][1], 0, done) - 1
+            if done + 1 < start[_OUT_H]:
+                distance = max(
+                    distance, row * line - max(0, (done + 1) * start[_S_H] - start[_P_T]) * line_in
+                )
+        return distance
+
+    def place(self):
+        """Writes the offsets into the records; gives the bytes they take together.
+
+        A tensor between chains lives from birth to last use, rings and scratch as long as their chain runs.
+        """
+        blocks = []  # (size, first and last chain that needs it, name: a tensor, or -1 - layer for scratch)
+        chain_of = {-1: 0, len(self.operators): len(self.chains)}
+        between = dict(self.sizes)
+        near = {}
+        for number, (first, last) in enumerate(self.chains):
+            for layer in range(first, last + 1):
+                chain_of[layer] = number
+                kernel, record, _, output = self.operators[layer]
+                record[_INPUT_ROWS] = self.rows(layer - 1) if layer > first else record[_IN_H]
+                record[_OUTPUT_ROWS] = self.rows(layer) if layer < last else record[_OUT_H]
+                blocks.append((kernel.scratch(record, first == last), number, number, -1 - layer))
+                if layer < last:
+                    blocks.append((self._ring(layer), number, number, output))
+                    del between[output]
+            kernel, _, _, output = self.operators[last]
+            for tensor in self.operators[first][2]:
+                if self.death[tensor] <= last:
+                    same = first == last and kernel.OVERLAP == "same"
+                    near[tensor, output] = _aligned(max(0, self.distance(first, last))), same
+        for tensor, size in between.items():
+            blocks.append((size, chain_of[self.birth[tensor]], chain_of[self.death[tensor]], tensor))
+        offsets, total = _place(blocks, near, lambda block: -block[0])
+        for order in (lambda block: -block[1], lambda block: block[1]):
+            other, size = _place(blocks, near, order)
+            if size < total:
+                offsets, total = other, size
+        self.offsets = offsets
+        for layer, (_, record, inputs, output) in enumerate(self.operators):
+            record[_INPUT], record[_SECOND] = offsets[inputs[0]], offsets[inputs[-1]]
+            record[_OUTPUT], record[_SCRATCH] = offsets[output], offsets[-1 - layer]
+        return total
+
+
+def _aligned(size):
+    return size + _ALIGN - 1 & -_ALIGN
+
+
+def _place(blocks, near, order):
+    """Offsets by name, and the end of the last: in `order`, each at the lowest place free for its life.
+
+    `near` has, for (input, output), how far above the output the input must lie at least to overlap it, and
+    whether it may only be in the very same place.
+    """
+    placed = []
+    offsets = {}
+    total = 0
+    blocks.sort(key=order)
+    for size, birth, death, name in blocks:
+        size = _aligned(size)
+        alive = [block for block in placed if block[2] <= death and birth <= block[3]]
+        candidates = [0]
+        for start, end, _, _, other in alive:
+            candidates.append(end)
+            if (name, other) in near:
+                candidates.append(start + near[name, other][0])
+            elif (other, name) in near:
+                candidates.append(start - near[other, name][0])
+        candidates.sort()
+        for offset in candidates:
+            if offset >= 0 and _free(offset, size, name, alive, near):
+                break
+        offsets[name] = offset
+        placed.append((offset, offset + size, birth, death, name))
+        total = max(total, offset + size)
+    return offsets, total
+
+
+def _free(offset, size, name, alive, near):
+    """Whether a block can lie at an offset beside those alive with it."""
+    for start, end, _, _, other in alive:
+        if start < offset + size and offset < end:
+            if (name, other) in near:
+                distance, same = near[name, other]
+                above = offset - start
+            elif (other, name) in near:
+                distance, same = near[other, name]
+                above = start - offset
+            else:
+                return False
+            if above < distance or (same and above):
+                return False
+    return True

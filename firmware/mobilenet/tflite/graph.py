@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: MIT
+"""Reads and checks a .tflite: what passes here, the kernels run without looking again.
+
+    graph = Graph(Flatbuffer(source))
+    graph.operators     # of each: (kernel module, record words, input tensors, output tensor)
+
+Refuses by name, with GalagoError: `model.malformed` (does not hold together), `model.operator` (an operator
+or an option that the engine lacks), `model.quantization` (not full int8).
+
+A layer's record is an array('i') of RECORD words. Every kernel uses the same layout:
+
+     0 INPUT  1 INPUT_ROWS  2 OUTPUT  3 OUTPUT_ROWS  4 SCRATCH  5 SECOND    offsets in the arena, rows there
+     6 IN_H   7 IN_W   8 IN_C   9 OUT_H  10 OUT_W  11 OUT_C
+    12 K_H   13 K_W   14 S_H   15 S_W   16 P_T   17 P_L                     kernel, stride, padding before
+    18 IN_ZERO  19 OUT_ZERO  20 MIN  21 MAX  22 IN_SCALE  23 OUT_SCALE      scales are the bits of a float32
+    24 WEIGHTS  25 BIAS  26 SCALES  27 SCALE_STEP                           positions in the file; 0: none
+    28 … 30                                                                 the kernel's own
+"""
+
+import gc
+from array import array
+
+from micropython import const
+
+from ..errors import GalagoError
+from . import quantization
+
+RECORD = const(32)
+_OPERATOR = const(31)
+_INT32 = const(2)
+_INT8 = const(9)
+_MOST = const(1 << 24)  # elements of one tensor, far beyond any board's memory
+_WIDEST = const(32767)  # of a window and a stride: TFLM keeps paddings in 16 bits
+
+_KERNELS = {
+    0: "add",
+    1: "average_pool_2d",
+    3: "conv_2d",
+    4: "depthwise_conv_2d",
+    9: "fully_connected",
+    22: "reshape",
+    25: "softmax",
+    34: "pad",
+    40: "mean",
+}
+
+
+def _kernel(name):
+    package = __name__.rsplit(".", 1)[0] + ".kernels."
+    return __import__(package + name, None, None, (name,))
+
+
+class Graph:
+    """The one subgraph of a model: its tensors, and its operators in order."""
+
+    def __init__(self, data):
+        self.data = data
+        if data.size < 8 or data.scalar_at(4, 4) != 0x334C4654:  # "TFL3"
+            raise GalagoError("model.malformed", "not a TensorFlow Lite model (no TFL3 at byte 4)")
+        model = data.table(data.scalar_at(0, 4))
+        if data.scalar(model, 0, 4) != 3:
+            self.malformed("schema version %d, wanted 3" % data.scalar(model, 0, 4))
+        self._codes, self._code_count = data.tables(model, 1)
+        graphs, count = data.tables(model, 2)
+        if count != 1:
+            self.malformed("%d subgraphs, wanted 1" % count)
+        graph = data.table_in(graphs, 0)
+        self._buffers, self._buffer_count = data.tables(model, 4)
+        self._tensors, self.tensor_count = data.tables(graph, 0)
+        self.layer = "input"
+        operators, count = data.tables(graph, 3)
+        if not 0 < count < 256:
+            self.unsupported("a graph of %d operators" % count)
+        self.input = self._only(graph, 1)
+        self.activation(self.input)
+        known = [self.input]
+        self.operators = []
+        for i in range(count):
+            self.operators.append(self._operator(data.table_in(operators, i), i, known))
+            gc.collect()  # what is kept lies close together, so that the arena finds room in one piece
+        self.layer = "output"
+        self.output = self._only(graph, 2)
+        if self.output not in known or self.output == self.input:
+            self.malformed("no operator writes the output")
+
+    def _only(self, graph, field):
+        start, count = self.data.vector(graph, field, 4)
+        if count != 1:
+            self.unsupported("%d %ss of the graph, wanted 1" % (count, self.layer))
+        return self.data.i32(start)
+
+    def _operator(self, operator, index, known):
+        data = self.data
+        code = data.scalar(operator, 0, 4)
+        if code >= self._code_count:
+            self.malformed("operator code %d of %d" % (code, self._code_count))
+        code = data.table_in(self._codes, code)
+        code = max(data.scalar(code, 0, 1), data.scalar(code, 3, 4))
+        if code not in _KERNELS:
+            from .operators import name
+
+            self.layer = "layer %d" % index
+            self.unsupported("operator %s" % name(code))
+        name = _KERNELS[code]
+        self.layer = "layer %d %s" % (index, name.upper())
+        kernel = _kernel(name)
+        start, count = data.vector(operator, 1, 4)
+        if not kernel.NEEDS[0] <= count <= kernel.NEEDS[1]:
+            self.malformed("%d inputs, wanted %d to %d" % (count, kernel.NEEDS[0], kernel.NEEDS[1]))
+        inputs = [data.i32(start + 4 * i) for i in range(count)]
+        start, count = data.vector(operator, 2, 4)
+        if count != 1:
+            self.malformed("%d outputs, wanted 1" % count)
+        output = data.i32(start)
+        for tensor in inputs[: kernel.INPUTS]:
+            if tensor not in known:
+                self.malformed("input tensor %d is not written by an earlier operator" % tensor)
+        self.activation(output)
+        if output in known:
+            self.malformed("output tensor %d is written twice" % output)
+        known.append(output)
+        record = array("i", [0] * RECORD)
+        record[_OPERATOR] = code
+        kind, options = data.scalar(operator, 3, 1), data.child(operator, 4)
+        if kind != kernel.OPTIONS and (kind or options):
+            self.malformed("options of type %d, wanted %d" % (kind, kernel.OPTIONS))
+        kernel.prepare(self, options, inputs, output, record)
+        return kernel, record, inputs[: kernel.INPUTS], output
+
+    # What a kernel's `prepare` asks.
+
+    def malformed(self, text):
+        """Refuses a model that does not hold together."""
+        raise GalagoError("model.malformed", "%s: %s" % (getattr(self, "layer", "model"), text))
+
+    def unsupported(self, text):
+        """Refuses what the engine cannot run."""
+        raise GalagoError("model.operator", "%s: %s is not supported" % (self.layer, text))
+
+    def unquantized(self, text):
+        """Refuses what is not full int8."""
+        raise GalagoError("model.quantization", "%s: %s; convert with full int8" % (self.layer, text))
+
+    def option(self, options, number, size, default=0):
+        """A field of the operator's options, which may be absent."""
+        return self.data.scalar(options, number, size, default) if options else default
+
+    def activated(self, options, number):
+        """The fused activation: 0 NONE, 1 RELU, 3 RELU6."""
+        activation = self.option(options, number, 1)
+        if activation not in (0, 1, 3):
+            self.unsupported("fused activation %d" % activation)
+        return activation
+
+    def _tensor(self, tensor):
+        if not 0 <= tensor < self.tensor_count:
+            self.malformed("tensor %d of %d" % (tensor, self.tensor_count))
+        return self.data.table_in(self._tensors, tensor)
+
+    def shape(self, tensor):
+        """The dimensions, each at least 1, at most four of them."""
+        start, count = self.data.vector(self._tensor(tensor), 0, 4)
+        if count > 4:
+            self.unsupported("tensor %d of rank %d" % (tensor, count))
+        shape = tuple([self.data.i32(start + 4 * i) for i in range(count)])
+        size = 1
+        for n in shape:
+            if not 0 < n <= _MOST:
+                self.malformed("tensor %d has a dimension of %d" % (tensor, n))
+            size *= n
+            if size > _MOST:
+                self.malformed("tensor %d has %d elements or more" % (tensor, size))
+        return shape
+
+    def image(self, tensor):
+        """(height, width, channels) of a tensor of rank 4 and batch 1."""
+        shape = self.shape(tensor)
+        if len(shape) != 4:
+            self.unsupported("tensor %d of rank %d" % (tensor, len(shape)))
+        if shape[0] != 1:
+            self.unsupported("batch %d" % shape[0])
+        return shape[1:]
+
+    def elements(self, tensor):
+        """The number of elements."""
+        size = 1
+        for n in self.shape(tensor):
+            size *= n
+        return size
+
+    def activation(self, tensor):
+        """Checks that a tensor is int8 and computed, not stored."""
+        kind = self.data.scalar(self._tensor(tensor), 1, 1)
+        if kind != _INT8:
+            self.unquantized("tensor %d has type %d, wanted int8" % (tensor, kind))
+        if self._buffer(tensor)[1]:
+            self.unsupported("constant input tensor %d" % tensor)
+        self.shape(tensor)
+        self.scale(tensor)
+
+    def _quantization(self, tensor):
+        """(position of the scales, count, position of the zero points, dimension), all zero points int8."""
+        quantization = self.data.child(self._tensor(tensor), 4)
+        if not quantization:
+            self.unquantized("tensor %d has no quantization" % tensor)
+        scales, count = self.data.vector(quantization, 2, 4)
+        zeros, zero_count = self.data.vector(quantization, 3, 8)
+        if not count or zero_count != count:
+            self.unquantized("tensor %d has %d scales and %d zero points" % (tensor, count, zero_count))
+        return scales, count, zeros, self.data.scalar(quantization, 6, 4)
+
+    def ratio(self, a, b, d):
+        """Refuses a factor a * b / d, of the float32 exponents of scales, that shifts sums out of 32 bits."""
+        if a + b - d > 127 + 28:
+            self.unquantized("scales so great for the output's that sums pass 32 bits")
+
+    def _scale_at(self, position, tensor):
+        bits = self.data.scalar_at(position, 4)
+        if not 1 <= bits >> 23 <= 254:
+            self.unquantized("tensor %d has a scale that is not positive and normal" % tensor)
+        return bits
+
+    def scale(self, tensor):
+        """(bits of the float32 scale, zero point) of a tensor with one scale."""
+        scales, count, zeros, _ = self._quantization(tensor)
+        if count != 1:
+            self.unquantized("tensor %d has %d scales, wanted 1" % (tensor, count))
+        zero = self.data.i32(zeros)
+        if not -128 <= zero <= 127 or self.data.i32(zeros + 4) != (-1 if zero < 0 else 0):
+            self.unquantized("tensor %d has a zero point outside int8" % tensor)
+        return self._scale_at(scales, tensor), zero
+
+    def channel_scales(self, tensor, channels, axis, record):
+        """(position of the first scale, bytes between them) of weights; zero points must be 0."""
+        scales, count, zeros, dimension = self._quantization(tensor)
+        if count not in (1, channels) or (count > 1 and dimension != axis):
+            self.unquantized("%d weight scales along axis %d, wanted %d" % (count, dimension, channels))
+        for i in range(count):
+            self.ratio(record[22] >> 23, self._scale_at(scales + 4 * i, tensor) >> 23, record[23] >> 23)
+            if self.data.i32(zeros + 8 * i) or self.data.i32(zeros + 8 * i + 4):
+                self.unquantized("weights with a zero point other than 0")
+        return scales, 4 if count > 1 else 0
+
+    def _buffer(self, tensor):
+        number = self.data.scalar(self._tensor(tensor), 2, 4)
+        if number >= self._buffer_count:
+            self.malformed("tensor %d has buffer %d of %d" % (tensor, number, self._buffer_count))
+        buffer = self.data.table_in(self._buffers, number)
+        if self.data.field(buffer, 1, 8) or self.data.field(buffer, 2, 8):
+            self.unsupported("a buffer outside the flatbuffer")
+        return self.data.vector(buffer, 0, 1)
+
+    def constant(self, tensor, kind=_INT8):
+        """The position of a stored tensor of int8 or int32, whole."""
+        if self.data.scalar(self._tensor(tensor), 1, 1) != kind:
+            self.unquantized(
+                "tensor %d has type %d, wanted %d"
+                % (tensor, self.data.scalar(self._tensor(tensor), 1, 1), kind)
+            )
+        start, size = self._buffer(tensor)
+        wanted = self.elements(tensor) * (1 if kind == _INT8 else 4)
+        if size != wanted:
+            self.malformed("tensor %d holds %d bytes, wanted %d" % (tensor, size, wanted))
+        return start
+
+    def bias(self, inputs, channels):
+        """The position of the int32 bias, input 2 of the operator, or 0."""
+        if len(inputs) < 3 or inputs[2] == -1:
+            return 0
+        start = self.constant(inputs[2], _INT32)
+        if self.elements(inputs[2]) != channels:
+            self.malformed("%d biases, wanted %d" % (self.elements(inputs[2]), channels))
+        return start
+
+    def integers(self, tensor):
+        """The values of a stored int32 tensor of at most 8."""
+        start = self.constant(tensor, _INT32)
+        count = self.elements(tensor)
+        if count > 8:
+            self.malformed("%d integers in tensor %d" % (count, tensor))
+        return [self.data.i32(start + 4 * i) for i in range(count)]
+
+    def fill(self, record, source, shape_in, output, shape_out, activation):
+        """Writes shapes and quantization into a record: words 6 … 11 and 18 … 23."""
+        record[6], record[7], record[8] = shape_in
+        record[9], record[10], record[11] = shape_out
+        record[22], record[18] = self.scale(source)
+        record[23], record[19] = self.scale(output)
+        record[20], record[21] = quantization.activation_range(activation, record[23], record[19])
+
+    def window(self, record, padding, kernel, stride):
+        """Checks a sliding window's output size and writes words 12 … 17. `padding` is 0 SAME or 1 VALID."""
+        if padding > 1:
+            self.malformed("padding %d" % padding)
+        for i in range(2):
+            size, out, k, s = record[6 + i], record[9 + i], kernel[i], stride[i]
+            if not 0 < s <= _WIDEST or not 0 < k <= _WIDEST:
+                self.malformed("window %d with stride %d, wanted 1 to %d" % (k, s, _WIDEST))
+            if out != (size - k + s) // s if padding else out != (size + s - 1) // s:
+                self.malformed("%d outputs from %d inputs, window %d, stride %d" % (out, size, k, s))
+            record[12 + i], record[14 + i] = k, s
+            record[16 + i] = max(0, (out - 1) * s + k - size) // 2

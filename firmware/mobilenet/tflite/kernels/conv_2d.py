@@ -1,0 +1,499 @@
+# SPDX-License-Identifier: MIT
+"""CONV_2D: a tile of output rows at a time, one output channel after the other.
+
+The tile's windows are first gathered as unsigned bytes, u = x + 128, one after the other, so that they need
+no sign extension. Then the weights of some taps of a channel wait in locals while all windows of the tile
+pass by: sum w (x - zero) = sum w u - (zero + 128) sum w.
+"""
+
+from micropython import const
+
+from ..quantization import WIDE, copy_biases, fill, requantize
+
+INPUTS = 1
+NEEDS = 2, 3
+OPTIONS = 1
+STREAMS = True
+OVERLAP = "rows"
+
+# Words of a layer's record (graph.py).
+_INPUT = const(0)
+_INPUT_ROWS = const(1)
+_OUTPUT = const(2)
+_OUTPUT_ROWS = const(3)
+_SCRATCH = const(4)
+_IN_H = const(6)
+_IN_W = const(7)
+_IN_C = const(8)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_K_W = const(13)
+_S_H = const(14)
+_S_W = const(15)
+_P_T = const(16)
+_P_L = const(17)
+_IN_ZERO = const(18)
+_OUT_ZERO = const(19)
+_MIN = const(20)
+_MAX = const(21)
+_IN_SCALE = const(22)
+_OUT_SCALE = const(23)
+_WEIGHTS = const(24)
+_BIAS = const(25)
+_SCALES = const(26)
+_SCALE_STEP = const(27)
+_TILE = const(28)  # rows of a tile
+
+_PIXELS = const(48)  # of a tile, about; up to three times as many while
+_WINDOWS = const(2048)  # bytes of windows suffice
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape_in, shape_out, filters = graph.image(inputs[0]), graph.image(output), graph.shape(inputs[1])
+    if len(filters) != 4 or filters[0] != shape_out[2] or filters[3] != shape_in[2]:
+        graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
+    if graph.option(options, 4, 4, 1) != 1 or graph.option(options, 5, 4, 1) != 1:
+        graph.unsupported("dilation")
+    graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 3))
+    stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
+    graph.window(record, graph.option(options, 0, 1), filters[1:3], stride)
+    weights(graph, inputs, record, 0)
+    record[_TILE] = step(record)
+
+
+def weights(graph, inputs, record, axis):
+    """Writes weights, bias and scales along the axis of the output channels."""
+    channels = record[_OUT_C]
+    record[_WEIGHTS] = graph.constant(inputs[1])
+    record[_BIAS] = graph.bias(inputs, channels)
+    record[_SCALES], record[_SCALE_STEP] = graph.channel_scales(inputs[1], channels, axis, record)
+
+
+def step(record):
+    """Output rows of a tile: dozens of pixels, so that loading weights costs little beside using them."""
+    width = record[_OUT_W]
+    window = record[_K_H] * record[_K_W] * record[_IN_C]
+    rows = max(_PIXELS // width, min(3 * _PIXELS // width, _WINDOWS // (width * window)))
+    return max(1, min(record[9], rows))
+
+
+def scratch(record, whole):
+    """Bytes of scratch: table, last taps, accumulators and places, windows of a tile or else of a row."""
+    window = record[_K_H] * record[_K_W] * record[_IN_C]
+    pixels = (record[_TILE] if whole else 1) * record[_OUT_W]
+    return 12 * record[_OUT_C] + 32 + 8 * pixels + pixels * window + 32
+
+
+def piece(record):
+    """Bytes of the model needed at once: the weights of a channel, or all biases."""
+    return max(record[_K_H] * record[_K_W] * record[_IN_C], 4 * record[_OUT_C])
+
+
+def run(net, at, first, last):
+    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    plan = net.plan
+    channels = plan[at + _OUT_C]
+    if not first:
+        table(net, at, channels)
+    rows = plan[at + _TILE]
+    size = plan[at + _K_H] * plan[at + _K_W] * plan[at + _IN_C]
+    group = net.group(size)
+    gather = _pixels if size == plan[at + _IN_C] and plan[at + _S_H] == plan[at + _S_W] == 1 else _windows
+    while first < last:
+        end = min(last, first + rows)
+        gather(0, 0, plan, at, net.arena, first, end)
+        channel = 0
+        while channel < channels:
+            stop = min(channels, channel + group)
+            filters, position = net.constant(plan[at + _WEIGHTS] + channel * size, (stop - channel) * size)
+            _channels(0, 0, plan, at, net.arena, filters, position, channel, stop, first, end)
+            channel = stop
+        first = end
+
+
+def table(net, at, channels):
+    """Writes the multipliers, shifts and biases of all output channels at the start of the scratch."""
+    plan = net.plan
+    scales, position = b"\0\0\x80\x3f", 0  # 1.0: the scale is part of the input's (fully_connected.py)
+    if plan[at + _SCALES]:
+        scales, position = net.constant(plan[at + _SCALES], plan[at + _SCALE_STEP] * channels or 4)
+    _multipliers(plan, at, net.arena, scales, position)
+    biases, position = b"", 0
+    if plan[at + _BIAS]:
+        biases, position = net.constant(plan[at + _BIAS], 4 * channels)
+    _biases(plan, at, net.arena, biases, position)
+
+
+@micropython.viper
+def _multipliers(plan, at: int, arena, scales, position: int):
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    entries = int(ptr8(arena)) + p[_SCRATCH]
+    fill(0, 0, entries, int(ptr8(scales)) + position, p[_SCALE_STEP], p[_OUT_C], p[_IN_SCALE], p[_OUT_SCALE])
+
+
+@micropython.viper
+def _biases(plan, at: int, arena, biases, position: int):
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    source = 0
+    if p[_BIAS]:
+        source = int(ptr8(biases)) + position
+    copy_biases(int(ptr8(arena)) + p[_SCRATCH], source, p[_OUT_C])
+
+
+@micropython.viper
+def _pixels(x: ptr32, g: ptr32, plan, at: int, arena, first: int, last: int):
+    """Lays out the windows of a 1 x 1 convolution: the rows as they are, as x + 128."""
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    depth = p[_IN_C]
+    pixels = (last - first) * p[_OUT_W]
+    g = ptr32(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 3))
+    x = ptr32(base + p[_INPUT] + (first % p[_INPUT_ROWS]) * p[_IN_W] * depth)
+    count = pixels * depth
+    if int(x) & 3 == 0:
+        flip = 0x8080
+        flip |= flip << 16
+        n = count >> 4
+        count &= 15
+        while n:
+            g[0] = x[0] ^ flip
+            g[1] = x[1] ^ flip
+            g[2] = x[2] ^ flip
+            g[3] = x[3] ^ flip
+            g = ptr32(int(g) + 16)
+            x = ptr32(int(x) + 16)
+            n -= 1
+    while count:
+        ptr8(g)[0] = ptr8(x)[0] ^ 0x80
+        g = ptr32(int(g) + 1)
+        x = ptr32(int(x) + 1)
+        count -= 1
+
+
+@micropython.viper
+def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
+    """Lays out the windows of output rows first … last one after the other, as x + 128."""
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    depth = p[_IN_C]
+    width = p[_K_W] * depth  # bytes of one window row
+    row = p[_IN_W] * depth
+    zero = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    pixels = (last - first) * p[_OUT_W]
+    g = ptr8(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 3))
+    while first < last:
+        top = first * p[_S_H] - p[_P_T]
+        start = 0 - p[_P_L] * depth
+        column = p[_OUT_W]
+        while column:
+            # Bytes of a window row before, in and after the picture.
+            before = 0
+            if start < 0:
+                before = 0 - start
+                if before > width:
+                    before = width
+            after = start + width - row
+            if after < 0:
+                after = 0
+            if after > width - before:
+                after = width - before
+            y = top
+            while y < top + p[_K_H]:
+                n = before
+                inside = width - before - after
+                if y < 0 or y >= p[_IN_H]:
+                    n = width
+                    inside = 0
+                while n:
+                    g[0] = zero
+                    g = ptr8(int(g) + 1)
+                    n -= 1
+                if inside:
+                    x = ptr8(base + p[_INPUT] + (y % p[_INPUT_ROWS]) * row + start + before)
+                    n = inside >> 2
+                    while n:
+                        g[0] = x[0] ^ 0x80
+                        g[1] = x[1] ^ 0x80
+                        g[2] = x[2] ^ 0x80
+                        g[3] = x[3] ^ 0x80
+                        g = ptr8(int(g) + 4)
+                        x = ptr8(int(x) + 4)
+                        n -= 1
+                    n = inside & 3
+                    while n:
+                        g[0] = x[0] ^ 0x80
+                        g = ptr8(int(g) + 1)
+                        x = ptr8(int(x) + 1)
+                        n -= 1
+                    n = after
+                    while n:
+                        g[0] = zero
+                        g = ptr8(int(g) + 1)
+                        n -= 1
+                y += 1
+            start += p[_S_W] * depth
+            column -= 1
+        first += 1
+
+
+@micropython.viper
+def _channels(
+    a: int,
+    x: ptr8,
+    plan,
+    at: int,
+    arena,
+    filters,
+    position: int,
+    channel: int,
+    stop: int,
+    first: int,
+    last: int,
+):
+    """Computes the output channels channel … stop of rows first … last from the gathered windows.
+
+    Viper keeps the first two locals in registers: the accumulator and the window. The weights of 32, 16 or 8
+    taps wait in the others.
+    """
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    wide = int(WIDE)
+    f = ptr8(int(ptr8(filters)) + position)
+    depth = p[_OUT_C]
+    window = p[_K_H] * p[_K_W] * p[_IN_C]
+    offset = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    pixels = (last - first) * p[_OUT_W]
+    entry = ptr32(base + p[_SCRATCH] + 12 * channel)
+    stage = ptr8(base + p[_SCRATCH] + 12 * depth)
+    pairs = base + p[_SCRATCH] + 12 * depth + 32
+    windows = pairs + (pixels << 3)
+    place = p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * p[_OUT_W] * depth + channel
+    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
+    below = zero - (((p[_MIN] & 0xFF) ^ 0x80) - 0x80)
+    relu = int(below == 0)
+    above = ((p[_MAX] & 0xFF) ^ 0x80) - 0x80 - zero
+    while channel < stop:
+        start = entry[2]
+        total = 0
+        done = 0
+        while done < window:
+            x = ptr8(windows + done)
+            pair = ptr32(pairs)
+            n = pixels
+            left = window - done
+            taken = f
+            if left < 32 and left & 7:
+                # Fewer taps than a block has: the others weigh nothing.
+                n = 0
+                while n < 32:
+                    stage[n] = 0
+                    if n < left:
+                        stage[n] = f[n]
+                    n += 1
+                n = pixels
+                f = stage
+            if left > 24:
+                taps = 32
+                w0 = (f[0] ^ 0x80) - 0x80
+                w1 = (f[1] ^ 0x80) - 0x80
+                w2 = (f[2] ^ 0x80) - 0x80
+                w3 = (f[3] ^ 0x80) - 0x80
+                w4 = (f[4] ^ 0x80) - 0x80
+                w5 = (f[5] ^ 0x80) - 0x80
+                w6 = (f[6] ^ 0x80) - 0x80
+                w7 = (f[7] ^ 0x80) - 0x80
+                w8 = (f[8] ^ 0x80) - 0x80
+                w9 = (f[9] ^ 0x80) - 0x80
+                w10 = (f[10] ^ 0x80) - 0x80
+                w11 = (f[11] ^ 0x80) - 0x80
+                w12 = (f[12] ^ 0x80) - 0x80
+                w13 = (f[13] ^ 0x80) - 0x80
+                w14 = (f[14] ^ 0x80) - 0x80
+                w15 = (f[15] ^ 0x80) - 0x80
+                w16 = (f[16] ^ 0x80) - 0x80
+                w17 = (f[17] ^ 0x80) - 0x80
+                w18 = (f[18] ^ 0x80) - 0x80
+                w19 = (f[19] ^ 0x80) - 0x80
+                w20 = (f[20] ^ 0x80) - 0x80
+                w21 = (f[21] ^ 0x80) - 0x80
+                w22 = (f[22] ^ 0x80) - 0x80
+                w23 = (f[23] ^ 0x80) - 0x80
+                w24 = (f[24] ^ 0x80) - 0x80
+                w25 = (f[25] ^ 0x80) - 0x80
+                w26 = (f[26] ^ 0x80) - 0x80
+                w27 = (f[27] ^ 0x80) - 0x80
+                w28 = (f[28] ^ 0x80) - 0x80
+                w29 = (f[29] ^ 0x80) - 0x80
+                w30 = (f[30] ^ 0x80) - 0x80
+                w31 = (f[31] ^ 0x80) - 0x80
+                if offset:
+                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
+                    total -= offset * (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15)
+                    total -= offset * (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23)
+                    total -= offset * (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31)
+                while n:
+                    a = start
+                    if done:
+                        a = pair[0]
+                    a = w0 * x[0] + a
+                    a = w1 * x[1] + a
+                    a = w2 * x[2] + a
+                    a = w3 * x[3] + a
+                    a = w4 * x[4] + a
+                    a = w5 * x[5] + a
+                    a = w6 * x[6] + a
+                    a = w7 * x[7] + a
+                    a = w8 * x[8] + a
+                    a = w9 * x[9] + a
+                    a = w10 * x[10] + a
+                    a = w11 * x[11] + a
+                    a = w12 * x[12] + a
+                    a = w13 * x[13] + a
+                    a = w14 * x[14] + a
+                    a = w15 * x[15] + a
+                    a = w16 * x[16] + a
+                    a = w17 * x[17] + a
+                    a = w18 * x[18] + a
+                    a = w19 * x[19] + a
+                    a = w20 * x[20] + a
+                    a = w21 * x[21] + a
+                    a = w22 * x[22] + a
+                    a = w23 * x[23] + a
+                    a = w24 * x[24] + a
+                    a = w25 * x[25] + a
+                    a = w26 * x[26] + a
+                    a = w27 * x[27] + a
+                    a = w28 * x[28] + a
+                    a = w29 * x[29] + a
+                    a = w30 * x[30] + a
+                    a = w31 * x[31] + a
+                    pair[0] = a
+                    pair = ptr32(int(pair) + 8)
+                    x = ptr8(int(x) + window)
+                    n -= 1
+            elif left > 8:
+                taps = 16
+                w0 = (f[0] ^ 0x80) - 0x80
+                w1 = (f[1] ^ 0x80) - 0x80
+                w2 = (f[2] ^ 0x80) - 0x80
+                w3 = (f[3] ^ 0x80) - 0x80
+                w4 = (f[4] ^ 0x80) - 0x80
+                w5 = (f[5] ^ 0x80) - 0x80
+                w6 = (f[6] ^ 0x80) - 0x80
+                w7 = (f[7] ^ 0x80) - 0x80
+                w8 = (f[8] ^ 0x80) - 0x80
+                w9 = (f[9] ^ 0x80) - 0x80
+                w10 = (f[10] ^ 0x80) - 0x80
+                w11 = (f[11] ^ 0x80) - 0x80
+                w12 = (f[12] ^ 0x80) - 0x80
+                w13 = (f[13] ^ 0x80) - 0x80
+                w14 = (f[14] ^ 0x80) - 0x80
+                w15 = (f[15] ^ 0x80) - 0x80
+                if offset:
+                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
+                    total -= offset * (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15)
+                while n:
+                    a = start
+                    if done:
+                        a = pair[0]
+                    a = w0 * x[0] + a
+                    a = w1 * x[1] + a
+                    a = w2 * x[2] + a
+                    a = w3 * x[3] + a
+                    a = w4 * x[4] + a
+                    a = w5 * x[5] + a
+                    a = w6 * x[6] + a
+                    a = w7 * x[7] + a
+                    a = w8 * x[8] + a
+                    a = w9 * x[9] + a
+                    a = w10 * x[10] + a
+                    a = w11 * x[11] + a
+                    a = w12 * x[12] + a
+                    a = w13 * x[13] + a
+                    a = w14 * x[14] + a
+                    a = w15 * x[15] + a
+                    pair[0] = a
+                    pair = ptr32(int(pair) + 8)
+                    x = ptr8(int(x) + window)
+                    n -= 1
+            else:
+                taps = 8
+                w0 = (f[0] ^ 0x80) - 0x80
+                w1 = (f[1] ^ 0x80) - 0x80
+                w2 = (f[2] ^ 0x80) - 0x80
+                w3 = (f[3] ^ 0x80) - 0x80
+                w4 = (f[4] ^ 0x80) - 0x80
+                w5 = (f[5] ^ 0x80) - 0x80
+                w6 = (f[6] ^ 0x80) - 0x80
+                w7 = (f[7] ^ 0x80) - 0x80
+                if offset:
+                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
+                while n:
+                    a = start
+                    if done:
+                        a = pair[0]
+                    a = w0 * x[0] + a
+                    a = w1 * x[1] + a
+                    a = w2 * x[2] + a
+                    a = w3 * x[3] + a
+                    a = w4 * x[4] + a
+                    a = w5 * x[5] + a
+                    a = w6 * x[6] + a
+                    a = w7 * x[7] + a
+                    pair[0] = a
+                    pair = ptr32(int(pair) + 8)
+                    x = ptr8(int(x) + window)
+                    n -= 1
+            done += taps
+            f = ptr8(int(taken) + taps)
+        f = ptr8(int(f) + window - done)
+        # Between `lower` and `upper` a short product decides, unless it comes close to a tie
+        # (quantization.py); the others go through `requantize`.
+        factor = (entry[0] + 0x8000) >> 16
+        shift = (0 - entry[1]) & 0x3F
+        lower = 0
+        upper = 0
+        if shift > 2 and shift < 23:
+            n = (1 << 29) // (factor + 1)
+            lower = 0 - ((below * n) << 8 >> (22 - shift))
+            upper = (above * n) << 8 >> (22 - shift)
+        bits = 21
+        if shift < 6:
+            bits = shift + 15
+            shift = 6
+        shift -= 6
+        mask = (1 << bits) - 1
+        decided = mask - 0x18000
+        half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
+        extra = wide | total
+        x = ptr8(base + place)
+        pair = ptr32(pairs)
+        rest = ptr32(pairs)
+        n = pixels
+        while n:
+            a = pair[0]
+            if extra:
+                a = ((a + total) << wide) >> wide
+            pair = ptr32(int(pair) + 8)
+            n -= 1
+            if a < lower:
+                if relu:
+                    x[0] = p[_MIN]
+                    x = ptr8(int(x) + depth)
+                    continue
+            elif a < upper:
+                t = (a >> shift) * factor + half
+                if (t & mask) < decided:
+                    x[0] = t >> bits
+                    x = ptr8(int(x) + depth)
+                    continue
+            rest[0] = a
+            rest[1] = int(x) - base
+            rest = ptr32(int(rest) + 8)
+            x = ptr8(int(x) + depth)
+        requantize(pairs, int(entry), int(p), int(rest), base)
+        entry = ptr32(int(entry) + 12)
+        place += 1
+        channel += 1

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""DEPTHWISE_CONV_2D: one channel after the other, so the output may lie on the input.
+
+The rows that a window spans are gathered column by column as unsigned bytes, x + 128: every window is then
+one run of bytes. A new row replaces the oldest in its slot of each column, and the weights turn with it:
+they are kept once for each turn, widened to words.
+"""
+
+from micropython import const
+
+from ..quantization import WIDE, requantize
+from .conv_2d import table, weights
+
+INPUTS = 1
+NEEDS = 2, 3
+OPTIONS = 2
+STREAMS = True
+OVERLAP = "same"
+
+# Words of a layer's record (graph.py).
+_INPUT = const(0)
+_INPUT_ROWS = const(1)
+_OUTPUT = const(2)
+_OUTPUT_ROWS = const(3)
+_SCRATCH = const(4)
+_IN_H = const(6)
+_IN_W = const(7)
+_IN_C = const(8)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_K_W = const(13)
+_S_H = const(14)
+_S_W = const(15)
+_P_T = const(16)
+_P_L = const(17)
+_IN_ZERO = const(18)
+_OUT_ZERO = const(19)
+_MIN = const(20)
+_MAX = const(21)
+_WEIGHTS = const(24)
+_MULTIPLIER = const(28)  # output channels of an input channel
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape_in, shape_out, filters = graph.image(inputs[0]), graph.image(output), graph.shape(inputs[1])
+    if len(filters) != 4 or filters[0] != 1 or filters[3] != shape_out[2] or shape_out[2] % shape_in[2]:
+        graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
+    if graph.option(options, 5, 4, 1) != 1 or graph.option(options, 6, 4, 1) != 1:
+        graph.unsupported("dilation")
+    record[_MULTIPLIER] = shape_out[2] // shape_in[2]
+    if graph.option(options, 3, 4) != record[_MULTIPLIER]:
+        graph.malformed("depth multiplier %d" % graph.option(options, 3, 4))
+    graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 4))
+    stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
+    graph.window(record, graph.option(options, 0, 1), filters[1:3], stride)
+    weights(graph, inputs, record, 3)
+
+
+def scratch(record, whole):
+    """Bytes of scratch: table, turned weights, undecided accumulators of a row, gathered columns."""
+    height = record[_K_H]
+    words = (height * record[_K_W] + 8) // 9 * 9
+    columns = (record[_OUT_W] - 1) * record[_S_W] + record[_K_W]
+    return 12 * record[_OUT_C] + 4 * height * words + 8 * record[_OUT_W] + columns * height + 8
+
+
+def piece(record):
+    """Bytes of the model needed at once: all weights, or all biases."""
+    return record[_OUT_C] * max(record[_K_H] * record[_K_W], 4)
+
+
+def run(net, at, first, last):
+    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    plan = net.plan
+    channels = plan[at + _OUT_C]
+    if not first:
+        table(net, at, channels)
+    filters, position = net.constant(plan[at + _WEIGHTS], channels * plan[at + _K_H] * plan[at + _K_W])
+    _channels(0, 0, plan, at, net.arena, filters, position, first, last)
+
+
+@micropython.viper
+def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, first: int, last: int):
+    """Computes output rows first … last, one channel after the other."""
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    wide = int(WIDE)
+    depth = p[_IN_C]
+    channels = p[_OUT_C]
+    height = p[_K_H]
+    taps = height * p[_K_W]
+    turn = 36 * ((taps + 8) // 9)  # bytes of the weights of one turn
+    offset = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    step = p[_S_W] * height
+    more = wide | int(taps > 9)
+    entry = ptr32(base + p[_SCRATCH])
+    words = base + p[_SCRATCH] + 12 * channels
+    pairs = words + turn * height
+    windows = pairs + (p[_OUT_W] << 3)
+    columns = (p[_OUT_W] - 1) * p[_S_W] + p[_K_W]
+    row = p[_IN_W] * depth
+    inside = columns - p[_P_L]  # columns of the picture in a row of windows
+    if inside > p[_IN_W]:
+        inside = p[_IN_W]
+    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
+    below = zero - (((p[_MIN] & 0xFF) ^ 0x80) - 0x80)
+    relu = int(below == 0)
+    above = ((p[_MAX] & 0xFF) ^ 0x80) - 0x80 - zero
+    w = ptr32(words)
+    while int(w) != pairs:
+        w[0] = 0
+        w = ptr32(int(w) + 4)
+    channel = 0
+    while channel < channels:
+        # Turn t of the weights: tap (ky, kx) meets the row in slot (ky + t) % height of column kx.
+        total = 0
+        x = ptr8(int(ptr8(filters)) + position + channel)
+        ky = 0
+        while ky < height:
+            kx = ky << 2
+            while kx < taps << 2:
+                v = (x[0] ^ 0x80) - 0x80
+                x = ptr8(int(x) + channels)
+                total += v
+                a = words + kx
+                n = height - ky
+                while n:
+                    ptr32(a)[0] = v
+                    a += turn + 4
+                    n -= 1
+                a -= height << 2
+                n = ky
+                while n:
+                    ptr32(a)[0] = v
+                    a += turn + 4
+                    n -= 1
+                kx += height << 2
+            ky += 1
+        total = entry[2] - total * offset
+        # As in conv_2d.py.
+        factor = (entry[0] + 0x8000) >> 16
+        shift = (0 - entry[1]) & 0x3F
+        lower = 0
+        upper = 0
+        if shift > 2 and shift < 23:
+            n = (1 << 29) // (factor + 1)
+            lower = 0 - ((below * n) << 8 >> (22 - shift))
+            upper = (above * n) << 8 >> (22 - shift)
+        bits = 21
+        if shift < 6:
+            bits = shift + 15
+            shift = 6
+        shift -= 6
+        mask = (1 << bits) - 1
+        decided = mask - 0x18000
+        half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
+        source = base + p[_INPUT] + channel // p[_MULTIPLIER]
+        gathered = first * p[_S_H] - p[_P_T]  # the next input row to gather
+        y = first
+        while y < last:
+            end = y * p[_S_H] - p[_P_T] + height
+            if gathered < end - height:
+                gathered = end - height
+            while gathered < end:
+                x = ptr8(windows + (gathered + p[_P_T]) % height)
+                n = p[_P_L]
+                m = columns - n
+                if gathered < 0 or gathered >= p[_IN_H]:
+                    n = columns
+                    m = 0
+                while n:
+                    x[0] = offset
+                    x = ptr8(int(x) + height)
+                    n -= 1
+                if m:
+                    a = source + (gathered % p[_INPUT_ROWS]) * row
+                    n = inside >> 1
+                    while n:
+                        x[0] = ptr8(a)[0] ^ 0x80
+                        a += depth
+                        x = ptr8(int(x) + height)
+                        x[0] = ptr8(a)[0] ^ 0x80
+                        a += depth
+                        x = ptr8(int(x) + height)
+                        n -= 1
+                    if inside & 1:
+                        x[0] = ptr8(a)[0] ^ 0x80
+                        x = ptr8(int(x) + height)
+                    n = m - inside
+                    while n:
+                        x[0] = offset
+                        x = ptr8(int(x) + height)
+                        n -= 1
+                gathered += 1
+            w = ptr32(words + turn * ((y * p[_S_H]) % height))
+            w0 = w[0]
+            w1 = w[1]
+            w2 = w[2]
+            w3 = w[3]
+            w4 = w[4]
+            w5 = w[5]
+            w6 = w[6]
+            w7 = w[7]
+            w8 = w[8]
+            pair = ptr32(pairs)
+            out = ptr8(base + p[_OUTPUT] + (y % p[_OUTPUT_ROWS]) * p[_OUT_W] * channels + channel - channels)
+            x = ptr8(windows)
+            n = p[_OUT_W]
+            while n:
+                a = w0 * x[0] + total
+                a = w1 * x[1] + a
+                a = w2 * x[2] + a
+                a = w3 * x[3] + a
+                a = w4 * x[4] + a
+                a = w5 * x[5] + a
+                a = w6 * x[6] + a
+                a = w7 * x[7] + a
+                a = w8 * x[8] + a
+                if more:
+                    m = 9
+                    while m < taps:
+                        a += w[m] * x[m]
+                        m += 1
+                    a = (a << wide) >> wide
+                out = ptr8(int(out) + channels)
+                x = ptr8(int(x) + step)
+                n -= 1
+                if a < lower:
+                    if relu:
+                        out[0] = p[_MIN]
+                        continue
+                elif a < upper:
+                    t = (a >> shift) * factor + half
+                    if (t & mask) < decided:
+                        out[0] = t >> bits
+                        continue
+                pair[0] = a
+                pair[1] = int(out) - base
+                pair = ptr32(int(pair) + 8)
+            requantize(pairs, int(entry), int(p), int(pair), base)
+            y += 1
+        entry = ptr32(int(entry) + 12)
+        channel += 1

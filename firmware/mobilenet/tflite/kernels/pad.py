@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""PAD: rows, columns and channels of the output's zero point around a picture."""
+
+from micropython import const
+
+INPUTS = 1
+NEEDS = 2, 2
+OPTIONS = 22
+STREAMS = True
+OVERLAP = "never"
+
+# Words of a layer's record (graph.py).
+_INPUT = const(0)
+_INPUT_ROWS = const(1)
+_OUTPUT = const(2)
+_OUTPUT_ROWS = const(3)
+_IN_H = const(6)
+_IN_W = const(7)
+_IN_C = const(8)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_P_T = const(16)
+_P_L = const(17)
+_OUT_ZERO = const(19)
+_FRONT = const(28)  # channels before the input's
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape_in, shape_out = graph.image(inputs[0]), graph.image(output)
+    pads = graph.integers(inputs[1])
+    if len(pads) != 8 or min(pads) < 0 or max(pads) > 1 << 24 or pads[0] or pads[1]:
+        graph.unsupported("paddings %s" % pads)
+    for i in range(3):
+        if shape_in[i] + pads[2 * i + 2] + pads[2 * i + 3] != shape_out[i]:
+            graph.malformed("paddings %s from %s to %s" % (pads, shape_in, shape_out))
+    graph.fill(record, inputs[0], shape_in, output, shape_out, 0)
+    record[12] = record[13] = record[14] = record[15] = 1
+    record[_P_T], record[_P_L], record[_FRONT] = pads[2], pads[4], pads[6]
+
+
+def scratch(record, whole):
+    """Bytes of scratch."""
+    return 0
+
+
+def run(net, at, first, last):
+    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    _rows(0, 0, net.plan, at, net.arena, first, last)
+
+
+@micropython.viper
+def _rows(x: ptr8, out: ptr8, plan, at: int, arena, first: int, last: int):
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    depth = p[_IN_C]
+    width = p[_OUT_W] * p[_OUT_C]
+    while first < last:
+        out = ptr8(base + p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * width)
+        end = int(out) + width
+        y = first - p[_P_T]
+        if y >= 0 and y < p[_IN_H]:
+            x = ptr8(base + p[_INPUT] + (y % p[_INPUT_ROWS]) * p[_IN_W] * depth)
+            start = int(out) + p[_P_L] * p[_OUT_C] + p[_FRONT]
+            n = p[_IN_W]
+            while n:
+                while int(out) != start:
+                    out[0] = p[_OUT_ZERO]
+                    out = ptr8(int(out) + 1)
+                stop = start + depth
+                while int(out) != stop:
+                    out[0] = x[0]
+                    out = ptr8(int(out) + 1)
+                    x = ptr8(int(x) + 1)
+                start += p[_OUT_C]
+                n -= 1
+        while int(out) != end:
+            out[0] = p[_OUT_ZERO]
+            out = ptr8(int(out) + 1)
+        first += 1

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""SOFTMAX in the fixed point of gemmlowp: exp of each difference to the greatest value, over the sum.
+
+A difference has 26 bits below the point, an exponential 31, the sum 19.
+"""
+
+from micropython import const
+
+from ..quantization import high
+
+INPUTS = 1
+NEEDS = 1, 1
+OPTIONS = 9
+STREAMS = False
+OVERLAP = "below"
+
+# Words of a layer's record (graph.py).
+_INPUT = const(0)
+_OUTPUT = const(2)
+_IN_W = const(7)
+_IN_C = const(8)
+_MULTIPLIER = const(28)
+_SHIFT = const(29)
+_LOWEST = const(30)  # difference below which the exponential counts as 0
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape = graph.shape(inputs[0])
+    if not shape or graph.shape(output) != shape:
+        graph.malformed("%s to %s" % (shape, graph.shape(output)))
+    if shape[-1] > 4095:  # the sum has 12 bits above the point
+        graph.unsupported("softmax over %d values" % shape[-1])
+    rows = graph.elements(output) // shape[-1]
+    graph.fill(record, inputs[0], (1, rows, shape[-1]), output, (1, rows, shape[-1]), 0)
+    graph.window(record, 1, (1, 1), (1, 1))
+    if record[23] != 0x3B800000 or record[19] != -128:
+        graph.unquantized("softmax output with another scale than 1/256 or another zero point than -128")
+    beta = graph.option(options, 0, 4)
+    if not 1 <= beta >> 23 <= 254:
+        graph.malformed("softmax beta is not positive")
+    # beta * scale * 2**26, at most 2**31 - 1; exact in double, then QuantizeMultiplier rounds it half up.
+    factor = (beta & 0x7FFFFF | 0x800000) * (record[22] & 0x7FFFFF | 0x800000)
+    bits = 48 if factor >> 47 else 47
+    multiplier = (factor + (1 << bits - 32)) >> bits - 31
+    shift = (beta >> 23) + (record[22] >> 23) - 300 + 26 + bits
+    if multiplier >> 31:
+        multiplier >>= 1
+        shift += 1
+    if shift > 31:
+        multiplier, shift = (1 << 31) - 1, 31
+    if shift < 1:
+        graph.unquantized("the input scale is too small for softmax")
+    record[_MULTIPLIER], record[_SHIFT], record[_LOWEST] = multiplier, shift, -(31 << 26 >> shift)
+
+
+def scratch(record, whole):
+    """Bytes of scratch."""
+    return 0
+
+
+def run(net, at, first, last):
+    """Computes the output of the layer whose record starts at word `at`."""
+    plan = net.plan
+    source, target, depth = plan[at + _INPUT], plan[at + _OUTPUT], plan[at + _IN_C]
+    for _ in range(plan[at + _IN_W]):
+        _row(net.arena, source, target, depth, plan[at + _MULTIPLIER], plan[at + _SHIFT], plan[at + _LOWEST])
+        source += depth
+        target += depth
+
+
+def _row(arena, source, target, depth, multiplier, shift, lowest):
+    # Bytes compare as int8 do once their top bit is turned.
+    highest = max([arena[source + i] ^ 128 for i in range(depth)])
+    exponentials = {}
+    total = 0
+    for i in range(depth):
+        difference = (arena[source + i] ^ 128) - highest
+        if difference >= lowest:
+            if difference not in exponentials:
+                exponentials[difference] = _exp(high(difference << shift, multiplier))
+            total += _divide(exponentials[difference], 12)
+    headroom = 0
+    while not total << headroom & 0x80000000:
+        headroom += 1
+    scale = _reciprocal((total << headroom) - 0x80000000)
+    exponent = 12 - headroom + 31 - 8
+    for difference in exponentials:
+        value = _divide(high(scale, exponentials[difference]), exponent)
+        exponentials[difference] = min(value, 255) - 128 & 255
+    for i in range(depth):
+        arena[target + i] = exponentials.get((arena[source + i] ^ 128) - highest, 128)
+
+
+def _divide(x, exponent):
+    """x / 2**exponent, ties away from zero."""
+    return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x
+
+
+def _exp(a):
+    """exp(a) of a <= 0: the whole fourths by a table, the rest by a polynomial."""
+    if not a:
+        return 0x7FFFFFFF
+    quarter = (a & 0xFFFFFF) - 0x1000000
+    rest = quarter - a
+    x = (quarter << 5) + 0x10000000
+    x2 = high(x, x)
+    x3 = high(x2, x)
+    x4 = _divide(high(x2, x2), 2)
+    result = 1895147668 + high(1895147668, x + _divide(high(x4 + x3, 715827883) + x2, 1))
+    bit = 1 << 24
+    for power in (
+        1672461947,
+        1302514674,
+        790015084,
+        290630308,
+        39332535,
+        720401,
+        242,
+    ):  # exp(-1/4), exp(-1/2) …
+        if rest & bit:
+            result = high(result, power)
+        bit <<= 1
+    return result
+
+
+def _reciprocal(a):
+    """1 / (1 + a) of 0 <= a < 1, both with 31 bits below the point: three steps of Newton with 29."""
+    half = (a + 0x80000000) >> 1
+    x = 1515870810 + high(half, -1010580540)
+    for _ in range(3):
+        x += high(x, 0x20000000 - high(half, x)) << 2
+    return min(x << 1, 0x7FFFFFFF)

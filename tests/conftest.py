@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""What all tests share: the real interpreter, and the folder of test data."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from galago.emulator import interpreter
+from galago.resources import firmware_dir
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real weights and pictures, which are not part of the project (GALAGO_DATA, or ../shared/data)."""
+    folder = Path(os.environ.get("GALAGO_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"needs the test data: no folder {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def micropython() -> Callable[..., str]:
+    """Runs a script in the real interpreter, with the device package on its path; gives what it printed."""
+
+    def run(
+        script: str, *arguments: object, heap: str = "8M", timeout: float = 120, cwd: Path | None = None
+    ) -> str:
+        argv = interpreter.command("-X", f"heapsize={heap}", "-c", script)
+        # -c takes no arguments of the script: they go in as a list that the script finds as `argv`.
+        argv[-1] = f"argv = {[str(a) for a in arguments]!r}\n{script}"
+        environment = {**os.environ, "MICROPYPATH": str(firmware_dir())}
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=timeout, env=environment, cwd=cwd, check=False
+        )
+        assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run

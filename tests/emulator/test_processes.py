@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""However an emulated board ends, no process stays behind; and `galago emulate`, which ends in many ways."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from instruments import Console, interpreters, wait_for
+
+from galago import boards
+from galago.emulator import EmulatedBoard
+
+
+@contextmanager
+def emulate(*arguments: str) -> Iterator[tuple[subprocess.Popen, str, int]]:
+    """`galago emulate` in a process of its own, its port and the process id of its interpreter."""
+    command = [sys.executable, "-c", "from galago.cli import main; main()", "emulate", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as owner:
+        try:
+            assert owner.stdout is not None
+            first = owner.stdout.readline()
+            assert "/dev/pts/" in first, first + owner.stdout.read()
+            (interpreter,) = interpreters(owner.pid)
+            yield owner, first.split()[-1], interpreter
+        finally:
+            owner.kill()
+
+
+def test_leaving_the_context_leaves_nothing() -> None:
+    before = interpreters(), set(Path("/proc/self/fd").iterdir())
+    for _ in range(3):
+        with EmulatedBoard(boards.load("PYBV11")) as emulated:
+            assert len(interpreters()) == len(before[0]) + 1
+            with Console(emulated.port) as line:
+                line.raw()
+                line.write(b"print('st' + 'art')\nwhile True: pass\x04")
+                line.expect(b"start")
+    assert (interpreters(), set(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
+def test_ending_galago_emulate_leaves_nothing(number: signal.Signals) -> None:
+    with emulate("PYBV11") as (owner, port, interpreter):
+        with Console(port) as line:
+            line.raw()
+            line.write(b"print('st' + 'art')\nwhile True: pass\x04")
+            line.expect(b"start")
+        os.kill(owner.pid, number)
+        status = owner.wait(30)
+    wait_for(lambda: not Path(f"/proc/{interpreter}").exists(), "the end of the interpreter")
+    assert status == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+
+
+def test_galago_emulate_keeps_the_storage(tmp_path: Path) -> None:
+    for wanted in (b"[]", b"['kept']"):
+        with emulate("--storage", str(tmp_path / "flash.img")) as (_, port, _), Console(port) as line:
+            line.friendly()
+            line.type(b"import os; os.listdir()")
+            line.expect(wanted + b"\r\n>>> ")
+            line.type(b"open('kept', 'w').close()")
+            line.expect(b">>> ")
+
+
+def test_galago_emulate_refuses_an_unknown_board() -> None:
+    command = [sys.executable, "-c", "from galago.cli import main; main()", "emulate", "RPI_PICO3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("galago: no board RPI_PICO3: did you mean RPI_PICO")
+    assert done.stderr.count("\n") == 1

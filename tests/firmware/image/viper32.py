@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Runs the device's image code in CPython as a 32-bit board would: no 32-bit interpreter is at hand.
+
+    picture = load("mobilenet.image.picture")           # the module, with everything that it imports
+
+Viper functions compute with 32-bit words that wrap around, and every access through ptr8, ptr16 and ptr32 is
+checked against its buffer: an access outside raises IndexError, where a board would corrupt its memory.
+"""
+
+import importlib
+import operator
+import sys
+import time
+import types
+from typing import Any
+
+from galago.resources import firmware_dir
+
+
+class Word(int):
+    """A signed 32-bit word."""
+
+
+def _arithmetic(operation, reflected=False):
+    def compute(left, right):
+        exact = operation(int(right), int(left)) if reflected else operation(int(left), int(right))
+        return Word((exact + (1 << 31)) % (1 << 32) - (1 << 31))
+
+    return compute
+
+
+for _name in ("add", "sub", "mul", "and", "or", "xor", "lshift", "rshift", "floordiv"):
+    _operation = getattr(operator, _name if _name not in ("and", "or") else f"{_name}_")
+    setattr(Word, f"__{_name}__", _arithmetic(_operation))
+    setattr(Word, f"__r{_name}__", _arithmetic(_operation, reflected=True))
+Word.__neg__ = lambda self: 0 - self  # type: ignore[method-assign]
+
+
+class Pointer:
+    """ptr8, ptr16 or ptr32 into a buffer: loads have no sign but for ptr32, stores keep the lower bits."""
+
+    def __init__(self, buffer, code):
+        self.cells: Any = memoryview(buffer).cast("B").cast(code)
+        self.bits = 8 * self.cells.itemsize
+
+    def _checked(self, index):
+        if not 0 <= index < len(self.cells):
+            raise IndexError(f"{index} of {len(self.cells)}")
+        return int(index)
+
+    def __getitem__(self, index):
+        return Word(0) + self.cells[self._checked(index)]
+
+    def __setitem__(self, index, value):
+        self.cells[self._checked(index)] = int(value) % (1 << self.bits)
+
+
+def _pointer(code):
+    return lambda buffer: buffer if isinstance(buffer, Pointer) else Pointer(buffer, code)
+
+
+_NAMES = {"ptr8": _pointer("B"), "ptr16": _pointer("H"), "ptr32": _pointer("I"), "int": Word}
+
+
+def _viper(function):
+    code = function.__code__
+    casts = [function.__annotations__[name] for name in code.co_varnames[: code.co_argcount]]
+    words = types.FunctionType(code, {**function.__globals__, **_NAMES})
+
+    def call(*arguments):
+        words.__globals__.update({**function.__globals__, **_NAMES})
+        result = words(*(cast(argument) for cast, argument in zip(casts, arguments, strict=True)))
+        return None if result is None else int(result)
+
+    return call
+
+
+def load(name):
+    """Import a module of the device package this way; modules of an earlier call are shared."""
+    import builtins
+
+    stub = types.ModuleType("micropython")
+    vars(stub).update(const=lambda value: value, viper=_viper)
+    timed = types.ModuleType("time")
+    vars(timed).update(vars(time), ticks_us=lambda: 0, ticks_diff=operator.sub)
+    saved = {name: sys.modules.get(name) for name in ("micropython", "time")}
+    sys.modules.update(micropython=stub, time=timed)
+    sys.path.insert(0, str(firmware_dir()))
+    for pointer in ("ptr8", "ptr16", "ptr32"):
+        setattr(builtins, pointer, _NAMES[pointer])
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.pop(0)
+        for module, was in saved.items():
+            sys.modules.pop(module)
+            if was is not None:
+                sys.modules[module] = was
+        for pointer in ("ptr8", "ptr16", "ptr32"):
+            delattr(builtins, pointer)

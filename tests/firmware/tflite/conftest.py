@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Runs models on the real interpreter and compares every tensor with TensorFlow Lite Micro."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from galago.tflm import Tflm
+
+Case = tuple[bytes, np.ndarray]
+
+SCRIPT = """
+import gc
+from mobilenet.tflite import Interpreter
+
+def compare(folder, count):
+    net = Interpreter(folder + "/model.tflite")
+    layers = eval(open(folder + "/layers").read())
+    with open(folder + "/inputs", "rb") as inputs, open(folder + "/wanted", "rb") as wanted:
+        for number in range(count):
+            inputs.readinto(net.input)
+            tensors = [wanted.read(size) for size in layers]
+            seen = [0] * len(layers)
+
+            def check(layer, first, last):
+                rows = net.rows(layer, first, last)
+                start = seen[layer]
+                seen[layer] += len(rows)
+                right = tensors[layer][start : seen[layer]]
+                if right != rows:
+                    wrong = [(i, a, b) for i, (a, b) in enumerate(zip(right, rows)) if a != b]
+                    print(folder, "input", number, "layer", layer, "rows", first, last, len(wrong), wrong[:8])
+                    raise SystemExit(1)
+
+            net.invoke(check)
+            # A chain does not compute rows that no later layer looks at.
+            if any([a > b for a, b in zip(seen, layers)]) or bytes(net.output) != tensors[-1]:
+                print(folder, "input", number, "seen", seen, "of", layers)
+                raise SystemExit(1)
+    net.close()
+
+for folder, count in zip(argv[::2], argv[1::2]):
+    compare(folder, int(count))
+    gc.collect()
+print("exact", len(argv) // 2)
+"""
+
+
+@pytest.fixture
+def exact(micropython: Callable[..., str], tmp_path: Path) -> Callable[..., None]:
+    """Asserts that the engine computes every tensor as TFLM does, for models with int8 inputs (n, …)."""
+
+    def check(cases: Sequence[Case], heap: str = "64M", timeout: float = 600) -> None:
+        arguments = []
+        for number, (model, inputs) in enumerate(cases):
+            folder = tmp_path / str(number)
+            folder.mkdir(exist_ok=True)
+            (folder / "model.tflite").write_bytes(model)
+            (folder / "inputs").write_bytes(inputs.tobytes())
+            oracle = Tflm(model)
+            with open(folder / "wanted", "wb") as wanted:
+                for picture in inputs:
+                    tensors = [t.tobytes() for t in oracle.tensors(picture).values()]
+                    wanted.write(b"".join(tensors))
+            (folder / "layers").write_text(repr([len(t) for t in tensors]))
+            arguments += [folder, len(inputs)]
+        assert f"exact {len(cases)}" in micropython(SCRIPT, *arguments, heap=heap, timeout=timeout)
+
+    return check

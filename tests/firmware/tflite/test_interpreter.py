@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The interpreter around the kernels: where weights are, memory, refusals, interruption, several at once."""
+
+import numpy as np
+import pytest
+from builder import RELU, VALID, Builder
+
+from galago import models
+from galago.resources import models_dir
+from galago.tflm import Tflm
+
+MODEL = sorted(models_dir().glob("*/model.tflite"))[0]
+
+HEAD = """
+import gc
+from mobilenet.errors import GalagoError
+from mobilenet.tflite import Interpreter
+
+def error(code, *arguments, **options):
+    try:
+        Interpreter(*arguments, **options)
+    except GalagoError as e:
+        assert e.code == code, (e.code, e.message)
+        assert "\\n" not in e.message
+        return e.message
+    raise AssertionError("not refused: " + code)
+"""
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory) -> tuple[str, str, str]:
+    """Paths of a picture and of the shipped model's answer, and the model's path."""
+    folder = tmp_path_factory.mktemp("case")
+    oracle = Tflm(MODEL.read_bytes())
+    picture = np.random.default_rng(5).integers(-128, 128, oracle.input_shape).astype(np.int8)
+    (folder / "picture").write_bytes(picture.tobytes())
+    (folder / "answer").write_bytes(oracle.run(picture).tobytes())
+    return str(MODEL), str(folder / "picture"), str(folder / "answer")
+
+
+RUN = """
+model, picture, answer = argv[:3]
+def right(net):
+    with open(picture, "rb") as file:
+        file.readinto(net.input)
+    net.invoke()
+    return bytes(net.output) == open(answer, "rb").read()
+"""
+
+
+@pytest.mark.parametrize("weights", ["ram", "stream"])
+def test_weights_of_a_file(micropython, case, weights) -> None:
+    script = HEAD + RUN + "net = Interpreter(model, weights=argv[3])\nprint(net.weights, right(net))"
+    assert micropython(script, *case, weights).split() == [weights, "True"]
+
+
+def test_weights_of_a_buffer_and_of_romfs_stay_in_place(micropython, case, tmp_path) -> None:
+    from mpremote.romfs import make_romfs  # type: ignore[import-not-found]
+
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "model.tflite").write_bytes(MODEL.read_bytes())
+    (tmp_path / "image").write_bytes(make_romfs(str(tmp_path / "tree"), mpy_cross=None))
+    script = (
+        HEAD
+        + RUN
+        + """
+import vfs
+vfs.mount(vfs.VfsRom(open(argv[3], "rb").read()), "/rom")
+gc.collect()
+before = gc.mem_alloc()
+net = Interpreter("/rom/model.tflite")
+gc.collect()
+print(net.weights, right(net), gc.mem_alloc() - before < net.arena_bytes + 64000)
+net = Interpreter(open(model, "rb").read())
+print(net.weights, right(net))
+"""
+    )
+    out = micropython(script, *case, tmp_path / "image")
+    assert out.split() == ["place", "True", "True", "place", "True"]
+
+
+def test_streams_in_the_heap_of_a_small_board(micropython, case) -> None:
+    script = HEAD + RUN + "net = Interpreter(model)\nprint(net.weights, right(net))"
+    assert micropython(script, *case, heap="128wk").split() == ["stream", "True"]
+
+
+def test_arena_bytes_is_exact(micropython, case) -> None:
+    script = (
+        HEAD
+        + RUN
+        + """
+net = Interpreter(model)
+need = net.arena_bytes
+net.close()
+print(right(Interpreter(model, memory=need)))
+print(error("memory.arena", model, memory=need - 16))
+net = Interpreter(model, weights="stream")
+need = net.arena_bytes
+print(right(Interpreter(model, weights="stream", memory=need)))
+print(error("memory.arena", model, weights="stream", memory=need - 16))
+"""
+    )
+    lines = micropython(script, *case).splitlines()
+    assert lines[0] == lines[2] == "True"
+    assert "are allowed" in lines[1]
+    assert "are allowed" in lines[3]
+
+
+def test_too_little_heap_is_an_error(micropython, case) -> None:
+    script = HEAD + "print(error('memory.arena', argv[0]))"
+    assert "not in one piece" in micropython(script, *case, heap="64wk")
+
+
+def test_what_cannot_be_had(micropython, case) -> None:
+    script = (
+        HEAD
+        + """
+print(error("model.missing", "/nowhere/model.tflite"))
+print(error("config.invalid", argv[0], weights="flash"))
+print(error("config.invalid", open(argv[0], "rb").read(), weights="stream"))
+print(error("model.malformed", b""))
+print(error("model.malformed", b"not a model at all, but long enough"))
+"""
+    )
+    assert len(micropython(script, *case).splitlines()) == 5
+
+
+def test_interrupted_between_layers(micropython, case) -> None:
+    script = (
+        HEAD
+        + RUN
+        + """
+net = Interpreter(model)
+layers = []
+def hook(layer, first, last):
+    layers.append(layer)
+    if layer == 7:
+        raise KeyboardInterrupt
+try:
+    net.invoke(hook)
+except KeyboardInterrupt:
+    print(max(layers))
+print(right(net))
+"""
+    )
+    assert micropython(script, *case).split() == ["7", "True"]
+
+
+def test_two_alternate_and_nothing_leaks(micropython, case) -> None:
+    small = Builder((1, 4, 4, 3))
+    rng = np.random.default_rng(1)
+    weights = rng.integers(-127, 128, (5, 3, 3, 3)).astype(np.int8)
+    y = small.conv(small.input, weights, None, [0.01], padding=VALID, activation=RELU, out=(0.1, -128))
+    model = small.finish(y)
+    picture = rng.integers(-128, 128, (1, 4, 4, 3)).astype(np.int8)
+    script = (
+        HEAD
+        + RUN
+        + f"""
+small = Interpreter({model!r})
+wanted = {Tflm(model).run(picture).tobytes()!r}
+large = Interpreter(model)
+used = [0] * 40
+for i in range(1000):
+    small.input[:] = {picture.tobytes()!r}
+    small.invoke()
+    assert bytes(small.output) == wanted
+    if i % 50 == 0:
+        assert right(large)
+        gc.collect()
+        used[i // 50] = gc.mem_alloc()
+print(used[2] == used[19], "no leak")
+for i in range(20):
+    large.close()
+    large = Interpreter(model)
+    gc.collect()
+    used[20 + i] = gc.mem_alloc()
+print(used[21] == used[39], "no leak")
+"""
+    )
+    assert micropython(script, *case).splitlines() == ["True no leak", "True no leak"]
+
+
+def test_layers_are_described(micropython, case) -> None:
+    script = HEAD + "net = Interpreter(argv[0])\nprint(net.layer(0))\nprint(net.macs)"
+    lines = micropython(script, *case).splitlines()
+    assert lines[0] == "('CONV_2D', (96, 96, 3), (48, 48, 8), 497664)"
+    assert int(lines[1]) == models.find("everyday-v1-025-96").contract["macs"]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Whole models: every tensor of every input as TensorFlow Lite Micro computes it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zoo
+from PIL import Image
+
+from galago.resources import models_dir
+from galago.tflm import Tflm
+
+SHIPPED = sorted(models_dir().glob("*/model.tflite"))
+
+
+def pictures(shape: tuple[int, ...], count: int, photos: Path | None = None) -> np.ndarray:
+    """Inputs of all kinds: photos, noise, flat colours, extremes."""
+    rng = np.random.default_rng(7)
+    found = sorted(p for p in photos.rglob("*") if p.suffix.lower() in (".jpg", ".png")) if photos else []
+    inputs = np.empty((count, *shape[1:]), np.int8)
+    for i in range(count):
+        kind = i % 4
+        if kind == 0 and found and shape[3] == 3:
+            with Image.open(found[i % len(found)]) as image:
+                fitted = image.convert("RGB").resize((shape[2], shape[1]))
+            inputs[i] = (np.asarray(fitted, np.int16) - 128).astype(np.int8)
+        elif kind == 1:
+            inputs[i] = rng.choice(np.array([-128, 127], np.int8), shape[1:])
+        elif kind == 2:
+            inputs[i] = rng.integers(-128, 128)
+        else:
+            inputs[i] = rng.integers(-128, 128, shape[1:])
+    return inputs
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_shipped_models_are_exact(path, exact) -> None:
+    model = path.read_bytes()
+    exact([(model, pictures(Tflm(model).input_shape, 100))])
+
+
+@pytest.mark.parametrize("name", ["vww_96_int8", "pretrainedResnet_quant", "person_detect"])
+def test_known_models_are_exact(data, exact, name) -> None:
+    model = (data / "weights" / f"{name}.tflite").read_bytes()
+    exact([(model, pictures(Tflm(model).input_shape, 200, data / "images" / "photos"))])
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_networks_are_exact(data, exact, pytestconfig, name) -> None:
+    """Quantizing them takes a minute or two the first time; they are kept in pytest's cache."""
+    kept = pytestconfig.cache.mkdir("zoo") / f"{name}.tflite"
+    if not kept.exists():
+        kept.write_bytes(zoo.build(name, data, kept.parent / "keras"))
+    model = kept.read_bytes()
+    photos = data / "images" / "imagenet_val650"
+    exact([(model, pictures(Tflm(model).input_shape, zoo.NETWORKS[name][4], photos))])

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Real models for the exactness tests: Google's weights of the test data, quantized by `galago quantize`.
+
+    model = zoo.build("v1_025_96", data)        # bytes of a .tflite
+
+MobileNetV2 0.35 at 96 has no weights there: it is trained for some steps, enough for multipliers in range.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from galago import quantize, quiet
+
+NETWORKS = {  # name: version, alpha, size, weights; inputs to compare
+    "v1_025_96": (1, 0.25, 96, "imagenet", 200),
+    "v1_025_128": (1, 0.25, 128, "imagenet", 200),
+    "v2_035_96": (2, 0.35, 96, None, 200),
+    "v1_025_224": (1, 0.25, 224, "imagenet", 20),
+    "v1_050_160": (1, 0.5, 160, "imagenet", 20),
+    "v1_100_224": (1, 1.0, 224, "imagenet", 5),
+    "v2_100_224": (2, 1.0, 224, "imagenet", 5),
+}
+
+
+def photos(data: Path, size: int, count: int) -> np.ndarray:
+    """Pictures uint8 [count, size, size, 3]."""
+    paths = sorted((data / "images" / "imagenet_val650").glob("*.*"))
+    paths = [path for path in paths if path.suffix.lower() in (".jpg", ".jpeg", ".png")][:count]
+    pictures = []
+    for path in paths:
+        with Image.open(path) as image:
+            pictures.append(np.asarray(image.convert("RGB").resize((size, size)), np.uint8))
+    return np.stack(pictures)
+
+
+def build(name: str, data: Path, keras_home: Path) -> bytes:
+    """The full-int8 .tflite of one of NETWORKS; `keras_home` becomes a copy of the weights."""
+    version, alpha, size, weights, _ = NETWORKS[name]
+    if not keras_home.exists():
+        shutil.copytree(data / "keras", keras_home, copy_function=shutil.copyfile)
+    os.environ["KERAS_HOME"] = str(keras_home)
+    quiet.tensorflow()
+    import keras
+
+    keras.utils.set_random_seed(1)
+    pictures = photos(data, size, 32)
+    pixels = np.concatenate(
+        [np.stack([np.zeros_like(pictures[0]), np.full_like(pictures[0], 255)]), pictures]
+    )
+    network: Any = keras.applications.MobileNet if version == 1 else keras.applications.MobileNetV2
+    if weights and size == 96:
+        body = network((size, size, 3), alpha=alpha, weights=weights, include_top=False, pooling="avg")
+        head = keras.layers.Dense(20, "softmax", kernel_initializer="glorot_uniform")(body.output)
+        return quantize.convert(keras.Model(body.input, head), pixels)
+    if weights:
+        return quantize.convert(network((size, size, 3), alpha=alpha, weights=weights), pixels)
+    model = network((size, size, 3), alpha=alpha, weights=None, classes=20)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    batch = (pictures.astype(np.float32) - 128) / 128
+    for _ in range(20):
+        model.train_on_batch(batch, np.arange(len(batch)) % 20)
+    return quantize.convert(model, pixels)

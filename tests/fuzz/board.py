@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""A real MicroPython interpreter that judges damaged files, and is started anew after it fell.
+
+with Board(largest=len(model)) as board:
+    verdict = board.judge(model)        # ok, long, error, or fault: a crash and a hang are faults too
+"""
+
+import contextlib
+import os
+import select
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Self
+
+from galago.emulator import interpreter
+from galago.native import mpy
+from galago.resources import firmware_dir
+
+SCRIPT = Path(__file__).with_name("on_board.py")
+SECONDS = 2.0  # of processor time for one file
+# Bytes of heap beside the file: the code of the engine, the script, and all that a file may make them use.
+ROOM = 1 << 19
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a file led to: ok, long, fault, or a code of a GalagoError; and the bytes of heap then in use."""
+
+    outcome: str
+    detail: str
+    heap: int = 0
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="galago-fuzz-")  # kept, and removed when this process ends
+
+
+@cache
+def _package() -> str:
+    """The device package as .mpy files, as boards have it: no time goes into compiling it for each file."""
+    for source in (firmware_dir() / "mobilenet").rglob("*.py"):
+        target = Path(_folder().name, source.relative_to(firmware_dir())).with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(mpy.compile(source, "x64"))
+    return _folder().name
+
+
+class Board:
+    """The interpreter, with a heap of ROOM bytes beside the largest file so far, in a folder of its own."""
+
+    def __init__(self, largest: int, script: Path = SCRIPT) -> None:
+        self._largest, self._script = largest, script
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._folder.cleanup()
+
+    def close(self) -> None:
+        """Ends the interpreter."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if not self._process:
+            self._process = subprocess.Popen(
+                interpreter.command("-X", f"heapsize={self._largest + ROOM}", str(self._script)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                bufsize=0,  # what is said before it falls must not stay in a buffer here
+                env={**os.environ, "MICROPYPATH": f"{_package()}:{SCRIPT.parent}"},
+                cwd=self.folder,
+            )
+            assert self._process.stdin
+            self._process.stdin.write(b"%d\n" % self._largest)
+            started = self._answer()
+            if started.outcome != "ready":
+                raise RuntimeError(started.detail)
+        return self._process
+
+    def judge(self, data: bytes) -> Verdict:
+        """Loads and runs a file."""
+        if len(data) > self._largest:
+            self.close()
+            self._largest = len(data)
+        process = self._start()
+        assert process.stdin
+        with contextlib.suppress(BrokenPipeError):  # how it fell is in the answer
+            process.stdin.write(b"%d\n" % len(data) + data)
+        return self._answer()
+
+    def _answer(self) -> Verdict:
+        process = self._process
+        assert process
+        assert process.stdout
+        start = self._used(process.pid)
+        while not select.select([process.stdout], [], [], 0.2)[0]:
+            if self._used(process.pid) - start > SECONDS:
+                self.close()
+                return Verdict("fault", f"hangs for more than {SECONDS:.0f} s")
+        line = process.stdout.readline().decode(errors="replace").strip()
+        heap, _, text = line.partition(" ")
+        if not heap.isdigit():
+            rest = process.stdout.read().decode(errors="replace")
+            status = process.wait()
+            self.close()
+            return Verdict("fault", f"the interpreter ended with {status}: {line} {rest}".strip())
+        outcome, _, detail = text.partition(" ")
+        return Verdict(outcome, detail, int(heap))
+
+    @staticmethod
+    def _used(pid: int) -> float:
+        """Seconds of processor time: on a busy machine, a slow answer is no hang."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Files that once did what no file may do, each built here: name, file, and the outcomes that are right.
+
+for name, model, outcome in cases(): ...
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import seeds
+from builder import NONE, Builder
+from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+Case = tuple[str, bytes, str]
+_MANY = "ok or model.operator or memory.heap or memory.arena"
+
+
+def _weights(*shape: int) -> np.ndarray:
+    return np.full(shape, 3, np.int8)
+
+
+def _inputs(count: int) -> Iterator[Case]:
+    """Operators with fewer or more inputs than they take: an IndexError, or an input that nobody looks at."""
+    for name in ("convolution", "depthwise", "dense", "add", "mean", "pad"):
+        tree: Any = schema.ModelT.InitFromPackedBuf(seeds.small()[name], 0)
+        operator = tree.subgraphs[0].operators[-1]
+        operator.inputs = [*operator.inputs, *[operator.inputs[-1]] * 3][:count]
+        yield f"{name} with {count} inputs", seeds.packed(tree), "model.malformed"
+
+
+def _options() -> Iterator[Case]:
+    """Options of another operator, or of no declared type, were read as the operator's own."""
+    for name in ("convolution", "depthwise", "average", "dense", "add", "softmax"):
+        for kind in (0, 4, 30):
+            tree: Any = schema.ModelT.InitFromPackedBuf(seeds.small()[name], 0)
+            operator = tree.subgraphs[0].operators[-1]
+            operator.builtinOptionsType = kind
+            yield f"{name} with options of type {kind}", seeds.packed(tree), "model.malformed"
+
+
+def _shifts() -> Iterator[Case]:
+    """A factor of 2**30 and more shifts out of the word: TensorFlow Lite Micro saturates."""
+    for scale in (1e10, 1e20, 1.7e38):
+        graph = Builder((1, 1, 1, 2), 0.02, 3)
+        output = graph.conv(graph.input, _weights(2, 1, 1, 2), None, [0.01, scale])
+        yield f"weights of scale {scale:g}", graph.finish(output), "ok or model.quantization"
+
+
+def _layers() -> Iterator[Case]:
+    """More layers than a byte counts."""
+    for count, outcome in ((60, "ok"), (256, _MANY), (300, _MANY)):
+        graph = Builder((1, 4), 0.02, 3)
+        x = graph.input
+        for i in range(count):
+            x = graph.reshape(x, (1, 4) if i % 2 else (4, 1))
+        yield f"{count} layers", graph.finish(x), outcome
+
+
+def _axes() -> Iterator[Case]:
+    """Axes were taken modulo 4."""
+    for axes in ((1, 130), (5, 6), (-7, 2), (1, 1)):
+        graph = Builder((1, 5, 3, 6), 0.03, -50)
+        yield (
+            f"mean over {axes}",
+            graph.finish(graph.mean(graph.input, axes=axes)),
+            "model.malformed or model.operator",
+        )
+
+
+def _windows() -> Iterator[Case]:
+    """Windows far beyond the picture, where TensorFlow Lite Micro's paddings pass 16 bits."""
+    for kernel in (32767, 1 << 20, (1 << 24) + 1):
+        graph = Builder((1, 3, 3, 2), 0.03, 4)
+        output = graph.average(graph.input, (kernel, 2), padding=0, activation=NONE)
+        yield f"window of {kernel}", graph.finish(output), "ok or model.malformed or model.operator"
+
+
+def cases() -> list[Case]:
+    """All of them."""
+    return [*_inputs(1), *_inputs(4), *_options(), *_shifts(), *_layers(), *_axes(), *_windows()]

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""A short run of the fuzzer, and every file that it ever found; `make fuzz` is the long run."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import mutations
+import pytest
+import regressions
+import seeds
+import texts
+from board import Board
+from oracle import Oracle
+
+SMALL = 1 << 14
+COUNT = 1200
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Board]:
+    with Board(SMALL) as board:
+        yield board
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Iterator[Oracle]:
+    with Oracle() as oracle:
+        yield oracle
+
+
+@pytest.mark.parametrize("name", seeds.small())
+def test_whole_files_run_as_tflm(board, oracle, name) -> None:
+    """The instrument itself: what is not damaged is accepted, and both sides see the same input."""
+    model = seeds.small()[name]
+    verdict = board.judge(model)
+    assert verdict.outcome == "ok", verdict
+    assert oracle.wanted(model) == int(verdict.detail.split()[-1])
+
+
+@pytest.mark.parametrize("case", regressions.cases(), ids=lambda case: case[0])
+def test_found_once(board, oracle, case) -> None:
+    _, model, outcome = case
+    verdict = board.judge(model)
+    assert verdict.outcome in outcome.split(" or "), verdict
+    if verdict.outcome == "ok":
+        assert oracle.wanted(model) in (None, int(verdict.detail.split()[-1])), verdict
+
+
+def test_damaged_files(board, oracle) -> None:
+    """Success, as TFLM, or a GalagoError; and nothing stays in memory."""
+    outcomes: Counter[str] = Counter()
+    for model in (*seeds.small().values(), b"refused"):
+        heap = board.judge(model).heap  # with every kernel loaded, and what loading needs
+    for mutant in map(mutations.mutant, range(COUNT)):
+        if len(mutant.data) > SMALL:
+            continue
+        verdict = board.judge(mutant.data)
+        outcomes[verdict.outcome] += 1
+        assert verdict.outcome == "ok" or "." in verdict.outcome, (mutant.number, mutant.kind, verdict)
+        assert verdict.heap < heap + 4096, (mutant.number, mutant.kind, verdict)
+        if verdict.outcome == "ok":
+            wanted = oracle.wanted(mutant.data)
+            assert wanted in (None, int(verdict.detail.split()[-1])), (mutant.number, mutant.kind, verdict)
+    # A mutator that only makes what is refused, or nothing that is, would prove little.
+    assert outcomes["ok"] > COUNT // 8
+    assert outcomes["model.malformed"] > COUNT // 8
+    assert {"model.operator", "model.quantization"} < set(outcomes)
+
+
+def test_an_overrun_is_seen(tmp_path) -> None:
+    """The instrument itself: kernels that write or read one byte beyond the arena are caught."""
+    script = Path(__file__).with_name("on_board.py").read_text()
+    for act, said in [("ptr8(arena)[size] = 1", "writes"), ("out[0] = ptr8(arena)[size]", "reads")]:
+        broken = f"""
+import mobilenet.tflite.kernels.reshape as reshape
+@micropython.viper
+def overrun(arena, size: int, out: ptr8):
+    {act}
+def run(net, at, first, last):
+    overrun(net.arena, len(net.arena), net.output)
+reshape.run = run
+"""
+        (tmp_path / "overrun.py").write_text(script.replace("blocks = []", f"{broken}\nblocks = []", 1))
+        with Board(SMALL, script=tmp_path / "overrun.py") as board:
+            verdict = board.judge(seeds.small()["reshape"])
+        assert verdict.outcome == "fault"
+        assert verdict.detail.startswith(said), verdict
+
+
+@pytest.fixture
+def reader() -> Iterator[Board]:
+    with Board(SMALL, script=Path(__file__).with_name("on_board_json.py")) as board:
+        (board.folder / "model.tflite").write_bytes(texts.TFLITE)
+        yield board
+
+
+def test_damaged_contracts_and_configs(reader) -> None:
+    outcomes: Counter[str] = Counter()
+    for number in range(2000):
+        text = texts.text(number)
+        verdict = reader.judge(text)
+        outcomes[verdict.outcome] += 1
+        assert verdict.outcome == "ok" or "." in verdict.outcome, (number, text[:300], verdict)
+    assert outcomes["ok"] > 100
+    assert {"config.invalid", "model.contract", "model.hash", "model.missing"} < set(outcomes)
+
+
+@pytest.mark.parametrize("depth", [100, 2000, 5000, 100_000])
+@pytest.mark.parametrize("start", [b"m", b"g"])
+def test_deeply_nested_json(reader, start, depth) -> None:
+    """The parser keeps its stack in the heap and runs out of it; what prints a value recurses."""
+    for text in (
+        b"[" * depth,
+        b'{"a":' * depth,
+        b'{"galago":' + b"[" * depth + b"]" * depth + b"}",
+        b'{"model":' + b"[" * depth + b"]" * depth + b"}",
+    ):
+        verdict = reader.judge(start + text)
+        assert "." in verdict.outcome, verdict
+        assert len(verdict.detail) < 300

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+"""The page of benchmarks, of a small model."""
+
+import numpy as np
+from builder import Builder
+
+from galago import benchmarks, boards
+
+
+def test_the_page_says_what_is_measured_counted_and_estimated(monkeypatch):
+    monkeypatch.setattr(benchmarks, "_ROUNDS", 1)
+    graph = Builder((1, 6, 6, 3), 1 / 128, 0)
+    random = np.random.default_rng(0)
+
+    def int8(*shape):
+        return random.integers(-127, 128, shape).astype(np.int8)
+
+    y = graph.conv(graph.input, int8(4, 3, 3, 3), None, [0.01] * 4, stride=(2, 2), out=(0.1, -128))
+    y = graph.depthwise(y, int8(1, 3, 3, 4), None, [0.01] * 4, out=(0.1, -128))
+    y = graph.conv(y, int8(8, 1, 1, 4), None, [0.01] * 8, out=(0.1, 0))
+    page = benchmarks.page(graph.finish(y))
+    assert "Nothing on this page was run on silicon" in page
+    for title in ("## Measured side by side", "## Counted", "## Estimated"):
+        assert title in page
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows if row[1] == "**Galago, viper**"] == ["armv6m", "armv7emsp", "rv32imc"]
+    assert ["armv7emsp", "CMSIS-NN, -O3", "3.30", "6.15", "8.84", "2.35"] in rows
+    assert [row[0] for row in rows if len(row) == 5 and row[-1].endswith(" ms")] == [
+        board.id for board in boards.all() if board.arch.startswith(("armv6m", "armv7", "rv32"))
+    ]

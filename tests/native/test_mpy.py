@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The .mpy reader against mpy-cross, which writes them."""
+
+import keyword
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from galago import boards
+from galago.errors import GalagoError
+from galago.native import mpy
+from galago.resources import firmware_dir
+
+SOURCE = """
+import micropython
+CONSTANTS = (1, -2.5, "Größe", b"\\x00\\xff", None, True, False, ..., 1 << 80, (1, (2,)), 3j)
+@micropython.viper
+def add(a: int, b: int) -> int:
+    return a + b
+def plain(a, b=2, *c, d=3, **e):
+    def inner():
+        return a
+    return inner
+@micropython.native
+def native(a):
+    return a + 1
+class Class:
+    def method(self):
+        pass
+if CONSTANTS:
+    @micropython.viper
+    def conditional(x: ptr32) -> int:
+        for i in range(1000):
+            x[i] = i
+        return x[0]
+"""
+WRITTEN = [arch for arch in mpy.ARCHITECTURES if arch not in ("none", "rv64imc", "debug")]
+
+
+@pytest.mark.parametrize("arch", WRITTEN)
+def test_reads_what_mpy_cross_writes(arch):
+    module = mpy.read(mpy.compile(SOURCE, arch))
+    functions = module.functions()
+    assert module.arch == arch
+    assert {name: code.kind.name for name, code in functions.items()} == {
+        "add": "VIPER",
+        "plain": "BYTECODE",
+        "native": "NATIVE",
+        "Class": "BYTECODE",
+        "conditional": "VIPER",
+    }
+    assert len(functions["plain"].children) == 1
+    assert mpy.Special.FUNCTION_TABLE in module.constants
+    expected = (1, -2.5, "Größe", b"\x00\xff", None, True, False, ..., 1 << 80, (1, (2,)), 3j)
+    assert expected in module.constants
+
+
+def test_knows_the_strings_that_are_only_numbers():
+    names = [name for name in mpy.STATIC_QSTRS if name.isidentifier() and not keyword.iskeyword(name)]
+    module = mpy.read(mpy.compile("\n".join(names), "armv6m"))
+    assert len(names) > 150
+    assert [name for name in module.qstrs if name in names][-len(names) :] == names
+
+
+def test_machine_code_is_the_bytes_of_the_function():
+    # mpy-cross lays the code of `add` out as capstone reads it back: a push first, a pop of pc last.
+    import capstone
+
+    code = mpy.read(mpy.compile(SOURCE, "armv7em")).functions()["add"].data
+    listing = list(capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB).disasm(code, 0))
+    assert sum(instruction.size for instruction in listing) == len(code)
+    assert listing[0].mnemonic == "push"
+    assert (listing[-1].mnemonic, listing[-1].op_str[-3:]) == ("pop", "pc}")
+
+
+@pytest.mark.parametrize("arch", ["x64", *get_args(boards.Arch)])
+def test_the_device_package_compiles_for_every_board(arch):
+    # The interpreter on x64 takes constants of 63 bits from source; a .mpy for a board holds 31.
+    for source in sorted(firmware_dir().rglob("*.py")):
+        module = mpy.read(mpy.compile(source, arch))
+        viper = any(code.kind is mpy.Kind.VIPER for code in module.functions().values())
+        assert viper == ("@micropython.viper\ndef" in source.read_text()), source
+
+
+def test_another_version_is_refused():
+    data = bytearray(mpy.compile(SOURCE, "armv6m"))
+    data[1] = 5
+    with pytest.raises(GalagoError, match=r"wanted \.mpy 6\.3, got 5\.3") as error:
+        mpy.read(bytes(data))
+    assert error.value.code == "mpy.version"
+
+
+def test_source_that_mpy_cross_refuses():
+    with pytest.raises(GalagoError, match=r"text\.py for armv6m: SyntaxError") as error:
+        mpy.compile("def", "armv6m")
+    assert error.value.code == "mpy.compile"
+
+
+def test_any_bytes_give_a_module_or_an_error():
+    data = mpy.compile(SOURCE, "rv32imc")
+    random = np.random.default_rng(7)
+    damaged = [data[:size] for size in range(len(data))]
+    for _ in range(3000):
+        mutant = bytearray(data)
+        for at in random.integers(0, len(data), random.integers(1, 4)):
+            mutant[at] = random.integers(0, 256)
+        damaged.append(bytes(mutant))
+    codes, refused = set(), 0
+    for mutant in damaged:
+        try:
+            mpy.read(mutant).functions()
+        except GalagoError as error:
+            codes.add(error.code)
+            refused += 1
+    assert codes == {"mpy.malformed", "mpy.version"}
+    assert refused >= len(data)  # every shortened one at least

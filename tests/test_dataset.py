@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Folders of photos: found, labelled, split, cropped; what is wrong with them is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from galago import dataset
+from galago.errors import GalagoError
+
+
+def photo(path: Path, height: int = 6, width: int = 8) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(len(path.name)).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_subfolders_are_classes(tmp_path: Path) -> None:
+    for name in ("dog/2.png", "cat/1.png", "cat/deep/3.PNG", "loose.png"):
+        photo(tmp_path / name)
+    (tmp_path / "dog" / "notes.txt").write_text("no picture")
+    photos = dataset.folders(tmp_path)
+    assert photos.names == ["cat", "dog"]
+    assert [p.name for p in photos.paths] == ["1.png", "3.PNG", "2.png"]
+    assert photos.labels.tolist() == [0, 0, 1]
+    assert [p.name for p in photos.where(photos.labels == 1).paths] == ["2.png"]
+
+
+def test_a_list_gives_numbers_in_its_order(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("with space.jpg 281\nb.jpg 0\n")
+    photos = dataset.listed(tmp_path)
+    assert [p.name for p in photos.paths] == ["with space.jpg", "b.jpg"]
+    assert photos.labels.tolist() == [281, 0]
+
+
+@pytest.mark.parametrize("text", ["a.jpg\n", "a.jpg cat\n", "\n", "a.jpg -1\n"])
+def test_a_list_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "labels.txt").write_text("fine.jpg 1\n" + text)
+    with pytest.raises(GalagoError, match="line 2") as caught:
+        dataset.listed(tmp_path)
+    assert caught.value.code == "dataset.layout"
+
+
+def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
+    cases = [
+        (lambda: dataset.found(tmp_path / "none"), "dataset.missing"),
+        (lambda: dataset.found(tmp_path), "dataset.empty"),
+        (lambda: dataset.listed(tmp_path), "dataset.missing"),
+        (lambda: [photo(tmp_path / "loose.png"), dataset.folders(tmp_path)], "dataset.layout"),
+    ]
+    for use, code in cases:
+        with pytest.raises(GalagoError) as caught:
+            use()
+        assert caught.value.code == code
+
+
+def test_unreadable_photos_are_named_and_skipped(tmp_path: Path) -> None:
+    good, bad, empty = photo(tmp_path / "good.png"), tmp_path / "bad.jpg", tmp_path / "empty.png"
+    bad.write_bytes(b"\xff\xd8\xff and no more")
+    empty.touch()
+    warned: list[str] = []
+    read = list(dataset.read([bad, good, empty, tmp_path / "gone.png"], warned.append))
+    assert [position for position, _ in read] == [1]
+    np.testing.assert_array_equal(read[0][1], np.asarray(Image.open(good)))
+    assert ["bad.jpg" in warned[0], "empty.png" in warned[1], "gone.png" in warned[2]] == [True] * 3
+
+
+def test_a_split_takes_its_share_of_every_class() -> None:
+    labels = np.repeat([-1, 0, 1, 2], [1000, 100, 10, 3])
+    chosen = dataset.split(labels, 0.2, seed=4)
+    shares = [int(chosen[labels == label].sum()) for label in (-1, 0, 1, 2)]
+    assert shares[:3] == [200, 20, 2]
+    assert shares[3] in (0, 1)
+    np.testing.assert_array_equal(chosen, dataset.split(labels, 0.2, seed=4))
+    assert (chosen != dataset.split(labels, 0.2, seed=5)).any()
+    # A class of three gives one in three of five splits on average, not never.
+    assert 40 < sum(dataset.split(np.zeros(3), 0.2, seed).sum() for seed in range(100)) < 80
+
+
+def test_random_crops_keep_their_bounds() -> None:
+    rgb = np.arange(60 * 100 * 3, dtype=np.uint16).reshape(60, 100, 3)
+    random = np.random.default_rng(1)
+    for _ in range(500):
+        crop = dataset.random_crop(rgb, (0.3, 0.6), random)
+        height, width = crop.shape[:2]
+        assert 0.25 < height * width / 6000 < 0.65
+        assert 0.7 < width / height < 1.4
+        top, left = divmod(int(crop[0, 0, 0]) // 3, 100) if crop[0, 0, 0] % 3 == 0 else (-1, -1)
+        np.testing.assert_array_equal(crop, rgb[top : top + height, left : left + width])
+    assert dataset.random_crop(rgb[:1, :1], (0.3, 0.6), random).shape == (1, 1, 3)

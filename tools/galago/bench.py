@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""How long each layer of a model takes on a board, real or emulated, in the built-in engine.
+
+with transport.connect(port) as board:
+    result = bench(board, model)              # the device package and the model are on the board already
+    for layer, us in zip(result.layers, result.us):
+        print(layer.operator, us)
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from galago import flash, network
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+from galago.network import Layer
+from galago.transport import Board
+
+# The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
+_SILENCE = 600.0
+# Two times each: a run without a hook is the time of an inference; one with it tells how that is shared.
+_CODE = """
+import json, time
+from mobilenet import GalagoError, report
+from mobilenet.tflite import Interpreter
+
+def bench(path, layers, runs):
+    net = Interpreter(path)
+    best = [1 << 29] * layers
+    whole = 1 << 29
+    since = 0
+
+    def hook(layer, first, last):
+        nonlocal since
+        us[layer] += time.ticks_diff(time.ticks_us(), since)
+        since = time.ticks_us()
+
+    for _ in range(runs):
+        us = [0] * layers
+        since = time.ticks_us()
+        net.invoke(hook)
+        best = [min(a, b) for a, b in zip(best, us)]
+        since = time.ticks_us()
+        net.invoke()
+        whole = min(whole, time.ticks_diff(time.ticks_us(), since))
+    print(json.dumps({{"us": best, "invoke": whole, "arena_bytes": net.arena_bytes}}))
+
+try:
+    bench({path!r}, {layers}, {runs})
+except GalagoError as error:
+    print(report.failure(error))
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Times in microseconds, each the shortest of the runs."""
+
+    layers: list[Layer]
+    us: list[int]  # of each layer, in a run that is interrupted after each
+    invoke_us: int  # of a whole inference that is not
+    arena_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Multiplications of one inference."""
+        return sum(layer.macs for layer in self.layers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        total = sum(self.us) or 1
+        return {
+            "invoke_us": self.invoke_us,
+            "macs": self.macs,
+            "arena_bytes": self.arena_bytes,
+            "layers": [
+                {
+                    "operator": layer.operator,
+                    "input": list(layer.input),
+                    "output": list(layer.output),
+                    "macs": layer.macs,
+                    "us": us,
+                    "share": round(us / total, 4),
+                }
+                for layer, us in zip(self.layers, self.us, strict=True)
+            ],
+        }
+
+
+def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
+    """Times the layers of a model that is on the board.
+
+    Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
+    """
+    layers = network.layers(model.tflite.read_bytes())
+    path = f"{flash.remote_path(model)}/{model.tflite.name}"
+    # A heap that something ran on has holes, and a model wants its memory in large pieces.
+    board.soft_reset()
+    reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)
+    try:
+        answer = json.loads(reply.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise GalagoError(
+            "board.answer",
+            f"wanted the times of {model.name}, the board printed {reply[-80:]!r}: run it again",
+        ) from None
+    if "error" in answer:
+        raise GalagoError(answer["error"]["code"], answer["error"]["message"])
+    return Result(layers, answer["us"], answer["invoke"], answer["arena_bytes"])

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""What is known of each board: one TOML file per board, named by its official MicroPython board id.
+
+board = load("RPI_PICO2")            # or a path that ends in .toml
+board.heap                           # bytes
+[board.id for board in all()]
+"""
+
+import builtins
+import difflib
+import math
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from galago.errors import GalagoError
+from galago.resources import boards_dir
+
+DEFAULT = "RPI_PICO2"
+"""The board to emulate where none is named."""
+
+Arch = Literal["armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc"]
+"""As mpy-cross -march names them; on a board sys.implementation._mpy >> 10 gives the number, 0 for none."""
+
+Kernels = Literal["viper", "native"]
+"""What the built-in engine computes with: viper, or machine code that Galago generates."""
+
+Backend = Literal["builtin", "openmv", "microlite", "emlearn", "maixpy", "canmv_k210", "canmv_k230"]
+"""Runtimes; of those that its firmware turns out to have, a board uses the first of its list."""
+
+Installer = Literal[
+    "esptool", "uf2", "picotool", "dfu-util", "st-flash", "kflash", "bossac", "teensy_loader_cli", "sd-card"
+]
+"""What puts a firmware image on a board: commands, or a copy to a drive (uf2) or card."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """The camera that a board comes with."""
+
+    sensor: str
+    """The sensor's chip."""
+    module: Literal["camera", "csi", "sensor", "media.sensor"]
+    """The MicroPython module that reads it: micropython-camera-API, OpenMV, MaixPy, CanMV K230."""
+    firmware: str = ""
+    """Where the board's usual firmware lacks that module: one that has it."""
+    pins: dict[str, Any] = field(default_factory=dict)
+    """GPIO numbers by signal, `data` a list from D0 to D7, where the module must be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board under its stock firmware. Sizes are in bytes; boards/README.md says how each is found."""
+
+    id: str
+    name: str
+    mcu: str
+    core: str
+    arch: Literal[Arch, "none"]
+    """Machine code that its firmware loads."""
+    clock_hz: int
+    """At boot."""
+    cycles_per_instruction: float
+    """Of the engine's code: the mean over all instructions that it runs."""
+    ram: int
+    """All of the chip's own RAM."""
+    heap: int
+    """What is left of it for Python: gc.mem_free() + gc.mem_alloc(), grown where the port lets it grow."""
+    largest_block: int = 0
+    """The longest single piece of that, where the heap is not in one piece; 0 is all of it."""
+    flash: int
+    filesystem: int
+    """What stock firmware mounts at / (or /flash)."""
+    romfs: int = 0
+    psram: int = 0
+    """External RAM of any kind."""
+    kernels: tuple[Kernels, ...]
+    backends: tuple[Backend, ...]
+    install_with: tuple[Installer, ...]
+    camera: Camera | None = None
+    sources: dict[str, str] = field(repr=False)
+
+
+def all() -> list[Board]:  # noqa: A001 (read as boards.all)
+    """The shipped boards, sorted by id."""
+    return [_read(boards_dir() / f"{name}.toml") for name in _known()]
+
+
+def load(board: str | Path) -> Board:
+    """A shipped board by its id, or any board file by its path, which ends in .toml.
+
+    Raises GalagoError board.unknown if there is none, board.invalid if the file is not as it must be.
+    """
+    if str(board).endswith(".toml"):
+        return _read(Path(board))
+    known = _known()
+    if board in known:
+        return _read(boards_dir() / f"{board}.toml")
+    near = difflib.get_close_matches(str(board).upper(), known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "galago boards lists those there are"
+    raise GalagoError("board.unknown", f"no board {board}: {hint} (or give the path of a .toml file)")
+
+
+def _known() -> list[str]:
+    return sorted(path.stem for path in boards_dir().glob("*.toml"))
+
+
+def _read(path: Path) -> Board:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise GalagoError("board.unknown", f"no board file {path}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise GalagoError("board.invalid", f"{path}: {error}") from error
+    for problem in _problems(values):
+        raise GalagoError("board.invalid", f"{path}: {problem}")
+    for key, value in values.items():
+        if isinstance(value, list):
+            values[key] = tuple(value)
+    if "camera" in values:
+        values["camera"] = Camera(**values["camera"])
+    return Board(id=path.stem, **values)
+
+
+def _problems(values: dict[str, Any]) -> list[str]:
+    problems = _wrong_fields(Board, values, "")
+    if isinstance(values.get("camera"), dict):
+        problems += _wrong_fields(Camera, values["camera"], "camera.")
+        problems += _wrong_pins(values["camera"].get("pins", {}))
+    sources = values.get("sources", {})
+    if not isinstance(sources, dict) or not builtins.all(
+        isinstance(text, str) and text for text in sources.values()
+    ):
+        return ["sources wants a table of texts"]
+    known = {item.name for item in fields(Board)}
+    problems += [f"{key} in sources is no key" for key in sources if key not in known]
+    for key, value in values.items():
+        number = type(value) in (int, float) and value
+        if (number or key == "camera") and key not in sources:
+            problems.append(f"{key} has no source: say in [sources] where {_short(value)} comes from")
+    return problems or _contradictions(values)
+
+
+def _wrong_fields(kind: type, values: dict[str, Any], prefix: str) -> list[str]:
+    """What is missing, unknown or of another type than the fields of a dataclass say."""
+    expected = {item.name: item for item in fields(kind) if item.name != "id"}
+    problems = [f"{prefix}{key} is no key" for key in values if key not in expected]
+    for name, item in expected.items():
+        if name in values:
+            if not _fits(values[name], item.type):
+                problems.append(f"{prefix}{name} wants {_wish(item.type)}, got {_short(values[name])}")
+        elif item.default is MISSING and item.default_factory is MISSING:
+            problems.append(f"{prefix}{name} is missing")
+    return problems
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is int:
+        return type(value) is int and 0 <= value < 1 << 62
+    if kind is float:
+        return type(value) in (int, float) and math.isfinite(value) and 0 < value < 1000
+    if kind is str:
+        return isinstance(value, str) and value.isprintable() and bool(value.strip())
+    if get_origin(kind) is Literal:
+        return value in get_args(kind) if isinstance(value, str) else False
+    if get_origin(kind) is tuple:
+        return (
+            isinstance(value, list)
+            and len(value) == len({str(each) for each in value})
+            and builtins.all(_fits(each, get_args(kind)[0]) for each in value)
+        )
+    return isinstance(value, dict)
+
+
+def _wish(kind: Any) -> str:
+    if kind is int:
+        return "a number of at least 0"
+    if kind is float:
+        return "a number above 0"
+    if kind is str:
+        return "a text"
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(get_args(kind))}"
+    if get_origin(kind) is tuple:
+        return f"a list of {', '.join(get_args(get_args(kind)[0]))}, each once at most"
+    return "a table"
+
+
+def _wrong_pins(pins: Any) -> list[str]:
+    if not isinstance(pins, dict):
+        return []  # said already
+    return [
+        f"camera.pins.{signal} wants the number of a pin, or a list of them, got {_short(pin)}"
+        for signal, pin in pins.items()
+        if not builtins.all(_fits(each, int) for each in (pin if isinstance(pin, list) else [pin]))
+    ]
+
+
+def _contradictions(values: dict[str, Any]) -> list[str]:
+    """What cannot be, in figures that are fine one by one."""
+
+    def size(key: str) -> int:
+        return values.get(key, 0)
+
+    problems = []
+    if not values["clock_hz"]:
+        problems.append("clock_hz wants a number above 0, got 0")
+    if size("heap") > size("ram") + size("psram"):
+        problems.append(f"heap is {size('heap'):,} of {size('ram') + size('psram'):,} bytes of ram and psram")
+    if size("largest_block") > size("heap"):
+        problems.append(f"largest_block is {size('largest_block'):,} of {size('heap'):,} bytes of heap")
+    files = size("filesystem") + size("romfs")
+    if files > size("flash"):
+        problems.append(f"filesystem and romfs are {files:,} of {size('flash'):,} bytes of flash")
+    if (values["arch"] == "none") != (not values["kernels"]):
+        problems.append(f"kernels is {values['kernels']}, and arch is {values['arch']}: one needs the other")
+    if ("builtin" in values["backends"]) != bool(values["kernels"]):
+        problems.append("backends has builtin if and only if there are kernels")
+    return problems
+
+
+def _short(value: Any) -> str:
+    text = f"{value:,}" if type(value) is int else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

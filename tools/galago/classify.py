@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Pictures in, serial lines out: the main job, on any board that answers mpremote.
+
+    for line in classify(board, model, ["cat.jpg", "cup.png"], top=3):
+        ...                                            # {"seq": 0, "image": "cat.jpg", "top": [...], ...}
+
+Pictures are not stored on the board: their folder is mounted over the serial port and read from there.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from galago import flash, pictures
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+from galago.transport import Board
+
+# The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
+_SILENCE = 600.0
+
+
+def classify(
+    board: Board,
+    model: ModelDirectory,
+    paths: Sequence[Path],
+    top: int = 1,
+    on_log: Callable[[str], None] = lambda text: None,
+) -> Iterator[dict]:
+    """Gives the serial line of each picture, in order, as a dict; `seq` counts from 0.
+
+    A picture that cannot be used gives a line with an `error`. `on_log` gets what else the board prints.
+    Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
+    """
+    # A heap that something ran on has holes, and a model wants its memory in large pieces.
+    board.soft_reset()
+    with tempfile.TemporaryDirectory(prefix="galago-") as name:
+        folder = Path(name)
+        with board.mount(folder):
+            _open(board, model)
+            for seq, path in enumerate(paths):
+                yield _classify_one(board, model, folder, seq, path, top, on_log)
+
+
+def _open(board: Board, model: ModelDirectory) -> None:
+    reply = board.exec(
+        "from mobilenet import Classifier, GalagoError, report\n"
+        "try:\n"
+        f"    net = Classifier({flash.remote_path(model)!r})\n"
+        "except GalagoError as error:\n"
+        "    print(report.failure(error))\n",
+        timeout=_SILENCE,
+    )
+    for text in reply.splitlines():
+        error = _parse(text).get("error")
+        if error:
+            raise GalagoError(error["code"], error["message"])
+
+
+def _classify_one(
+    board: Board,
+    model: ModelDirectory,
+    folder: Path,
+    seq: int,
+    path: Path,
+    top: int,
+    on_log: Callable[[str], None],
+) -> dict:
+    # A folder per picture keeps names as they are, also when two pictures are called the same.
+    inside = folder / str(seq)
+    inside.mkdir()
+    try:
+        height, width, _ = model.input_shape
+        sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["fit"])
+    except GalagoError as error:
+        failure = {"code": error.code, "message": _utf8(error.message)}
+        return {"seq": seq, "image": _utf8(path.name), "error": failure}
+    sent = sent.rename(inside / _utf8(sent.name))
+    remote = f"/remote/{seq}/{sent.name}"
+    answers: list[dict] = []
+
+    def on_line(text: str) -> None:
+        line = _parse(text)
+        if line.get("seq") == seq:
+            answers.append(line)
+        else:
+            on_log(text)
+
+    code = f"for result in net.classify({remote!r}, top={top}):\n    print(report.line({seq}, result))\n"
+    board.stream(code, on_line, timeout=_SILENCE)
+    sent.unlink(missing_ok=True)
+    if len(answers) != 1:
+        raise GalagoError(
+            "board.answer", f"{path.name}: wanted one line from the board, got {len(answers)}: run it again"
+        )
+    return answers[0]
+
+
+def _utf8(text: str) -> str:
+    """Text that can be printed and sent: file names may hold bytes that are no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _parse(text: str) -> dict:
+    """A serial line as a dict; log text gives an empty one."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return {}
+    return line if isinstance(line, dict) else {}

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""The command `galago`: one file per verb, each importing what it needs when it runs: `--help` is quick."""
+
+import sys
+
+import typer
+
+from galago import __version__
+from galago.cli.bench import bench
+from galago.cli.boards import boards
+from galago.cli.classify import classify
+from galago.cli.compile import compile as compile_kmodel
+from galago.cli.emulate import emulate
+from galago.cli.fit import fit
+from galago.cli.flash import flash
+from galago.cli.quantize import quantize
+from galago.cli.train import train
+from galago.errors import GalagoError
+
+app = typer.Typer(
+    help="MobileNet image classifiers on microcontrollers under stock MicroPython.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for verb in (classify, flash, boards, fit, emulate, train, quantize, compile_kmodel, bench):
+    app.command()(verb)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"galago {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version.", callback=_show_version, is_eager=True
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 wrong usage, board or model."""
+    try:
+        app()
+    except GalagoError as error:
+        print(f"galago: {error.message}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

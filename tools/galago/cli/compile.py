@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""galago compile: an int8 .tflite or a model directory in, a kmodel for the Kendryte K210 out."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from galago.errors import GalagoError
+
+if TYPE_CHECKING:
+    from galago.k210.kmodel import Kmodel
+
+
+def compile(  # noqa: A001 - the verb's name
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model directory, a shipped model, or an int8 .tflite.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.kmodel", help="The file to write.")
+    ] = None,
+    head: Annotated[
+        str, typer.Option(help="Where dense layers run: kpu (8 bits), or cpu (float, four times the bytes).")
+    ] = "kpu",
+    inspect: Annotated[
+        bool, typer.Option("--inspect", help="Show the layers; MODEL may be a kmodel, too.")
+    ] = False,
+) -> None:
+    """Compile a model for the Kendryte K210's KPU (kmodel version 3, for MaixPy v1).
+
+    What the chip cannot do is refused by the layer's name.
+    """
+    from galago.k210.compiler import compile_model
+    from galago.k210.kmodel import Kmodel
+
+    if head not in ("kpu", "cpu"):
+        raise GalagoError("config.invalid", f"--head {head}: wanted kpu or cpu")
+    if model.suffix == ".kmodel":
+        if not inspect or out:
+            raise GalagoError("config.invalid", f"{model} is compiled already: look at it with --inspect")
+        _show(Kmodel.read(_read(model)))
+        return
+    if not (out or inspect):
+        raise GalagoError("config.invalid", "nothing to do: give -o FILE.kmodel, or --inspect")
+    compiled = compile_model(_tflite(model), "cpu" if head == "cpu" else "kpu")
+    if inspect:
+        _show(compiled.model)
+    if out:
+        file = compiled.model.write()
+        out.write_bytes(file)
+        turn = (
+            "wants its pictures rotated by 180 degrees"
+            if compiled.rotated
+            else "wants its pictures as they are"
+        )
+        print(
+            f"{out}: {len(file):,} bytes, {compiled.kpu_lines * 64:,} bytes of KPU RAM, "
+            f"{compiled.model.main_bytes:,} of main RAM; it wants its pictures {turn}",
+            file=sys.stderr,
+        )
+
+
+def _tflite(model: Path) -> bytes:
+    if model.suffix == ".tflite":
+        return _read(model)
+    from galago import models
+
+    return models.find(model).tflite.read_bytes()
+
+
+def _read(file: Path) -> bytes:
+    if not file.is_file():
+        raise GalagoError("model.missing", f"no file {file}: give the path of a .tflite or .kmodel")
+    return file.read_bytes()
+
+
+def _show(model: "Kmodel") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from galago.k210.conv import Conv
+    from galago.k210.cycles import seconds
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("", "layer", "input", "output", "kernel", "pool", "from", "to"):
+        table.add_column(title, justify="right" if title in ("", "input", "output", "from", "to") else "left")
+    for title in ("weights", "ms"):
+        table.add_column(title, justify="right")
+    total = 0.0
+    for number, layer in enumerate(model.layers):
+        row = [str(number), type(layer).__name__]
+        if isinstance(layer, Conv):
+            r, took = layer.registers, seconds(layer)
+            total += took
+            kernel = f"{r.kernel}x{r.kernel}" + (" depthwise" if r.depth_wise_layer else "")
+            row += [_shape(layer.source), _shape(layer.target), kernel, str(r.pool_type or "")]
+            main = f" and {layer.output:,} B" if layer.flags & 1 else ""
+            row += [f"line {r.image_src_addr}", f"line {r.image_dst_addr}{main}"]
+            row += [f"{layer.weights.size:,}", f"{took * 1e3:.2f}"]
+        else:
+            row += ["", "", "", "", *_addresses(layer)]
+        table.add_row(*row)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    outputs = ", ".join(f"{size:,} bytes at {address:,}" for address, size in model.outputs)
+    console.print(
+        f"{len(model.layers)} layers, {model.main_bytes:,} bytes of main RAM, output {outputs}; "
+        f"KPU {total * 1e3:.1f} ms by the cycle model at 400 MHz",
+        highlight=False,
+    )
+
+
+def _shape(place) -> str:
+    return f"{place.channels}x{place.height}x{place.width}"
+
+
+def _addresses(layer) -> tuple[str, str]:
+    """Where a layer of the CPU reads and writes."""
+    source = getattr(layer, "input", getattr(layer, "a", None))
+    target = f"{layer.output:,} B" if hasattr(layer, "output") else f"line {layer.line}"
+    return "" if source is None else f"{source:,} B", target

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""An emulated board: the real interpreter behind a serial port, shaped by a board's TOML.
+
+with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
+    subprocess.run(["mpremote", "connect", emulated.port, "fs", "ls"])
+"""
+
+import threading
+from pathlib import Path
+
+from galago.boards import Board
+from galago.emulator.relay import Relay
+from galago.emulator.storage import Storage
+from galago.emulator.terminal import Terminal
+from galago.errors import GalagoError
+
+_PATIENCE = 30.0  # seconds until a start counts as failed
+
+
+class EmulatedBoard:
+    """A board at `port`, from entering the context (or start()) until leaving it (or close())."""
+
+    def __init__(self, board: Board, storage: Path | None = None) -> None:
+        """`storage` keeps the file system from run to run; without it the board starts empty."""
+        self.board = board
+        self._path = storage
+        self._ready = threading.Event()
+        self._failure: GalagoError | None = None
+
+    def __enter__(self) -> "EmulatedBoard":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Switch on. Returns when boot.py is about to run.
+
+        Raises GalagoError board.storage for an image that cannot be used, board.emulator if nothing starts.
+        """
+        self._storage = Storage(self.board.filesystem, self._path)
+        terminal = Terminal()
+        self.port = terminal.path
+        self._relay = Relay(self.board, self._storage, terminal, self._ready.set)
+        # The thread is the interpreter's parent: however it ends, the kernel ends the interpreter with it.
+        self._thread = threading.Thread(target=self._run, name=f"emulated {self.board.id}", daemon=True)
+        self._thread.start()
+        self._await_ready()
+
+    def wait(self) -> None:
+        """Until the board is switched off by another thread, or fails."""
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+
+    def reset(self) -> None:
+        """Press the reset button. Returns when boot.py is about to run; a client stays connected."""
+        self._ready.clear()
+        self._relay.ask("reset")
+        self._await_ready()
+
+    def unplug(self) -> None:
+        """Pull the cable: the port is gone, and whoever has it open learns so. Close the board afterwards."""
+        self._relay.ask("stop")
+        self._thread.join()
+
+    def close(self) -> None:
+        """Switch off; leaves no process behind, and no image unless it was given a path."""
+        self.unplug()
+        self._storage.close()
+
+    def _run(self) -> None:
+        try:
+            self._relay.run()
+        except GalagoError as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    def _await_ready(self) -> None:
+        if not self._ready.wait(_PATIENCE) or not (self._failure or self._thread.is_alive()):
+            self._failure = GalagoError("board.emulator", f"{self.board.id} did not become ready")
+        if self._failure:
+            self.close()
+            raise self._failure

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Between the port and the interpreter: what on a board is not Python.
+
+Bytes go both ways, Ctrl-C interrupts, Ctrl-D and sys.exit() are soft resets, machine.reset() and the button
+are hard ones, and after a crash the board starts again.
+"""
+
+import select
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal
+
+from galago.boards import Board
+from galago.emulator.process import Process
+from galago.emulator.storage import Storage
+from galago.emulator.terminal import Terminal
+from galago.errors import GalagoError
+
+_CTRL_C = b"\x03"
+_TO_RAW_REPL = b"\r\x03\x01"  # end the line, forget it, Ctrl-A
+_RAW, _FRIENDLY = b"raw REPL; CTRL-B to exit\r\n", b'Type "help()" for more information.\r\n'
+_MARK = max(len(_RAW), len(_FRIENDLY))
+_INBOX = 64 * 1024  # bytes for a program that does not read now; what is more has to wait in the client
+_PATIENCE = 5.0  # seconds without a byte read until these are lost, as in a UART's full buffer
+_TICK = 20  # milliseconds between looks for a new client, whom the kernel does not announce
+_INSIST = 0.5  # seconds after a Ctrl-C without any effect until another one is stronger
+
+_POWER_ON, _HARD, _SOFT = 1, 2, 5  # machine.reset_cause(), device/machine.py
+
+
+class Relay:
+    """The inside of an emulated board. All but `ask` belongs to one thread."""
+
+    def __init__(self, board: Board, storage: Storage, terminal: Terminal, ready: Callable[[], None]) -> None:
+        """`ready` is called each time that boot.py is about to run."""
+        self._board = board
+        self._storage = storage
+        self._terminal = terminal
+        self._announce = ready
+        self._wishes: deque[Literal["reset", "stop"]] = deque()
+        self._wake, self._waker = socket.socketpair()
+        self._mode: Literal["friendly", "raw"] = "friendly"
+        self._inbox = bytearray()  # from the client, not yet taken by the interpreter
+        self._taken = time.monotonic()
+
+    def ask(self, wish: Literal["reset", "stop"]) -> None:
+        """From any thread: press the reset button, or switch off."""
+        self._wishes.append(wish)
+        with suppress(OSError):  # it is off already
+            self._waker.send(b"\n")
+
+    def run(self) -> None:
+        """Work until asked to stop. Raises GalagoError board.emulator if the interpreter does not start."""
+        self._start(_POWER_ON)
+        try:
+            while "stop" not in self._wishes:
+                self._turn()
+        finally:
+            self._process.end()
+            self._terminal.close()
+            self._wake.close()
+            self._waker.close()
+
+    def _start(self, cause: int) -> None:
+        self._process = Process(self._board, self._storage, cause, self._mode)
+        self._ready = False
+        self._said = b""  # the end of the output, where the mode shows
+        self._ending: str | None = None  # exit, reset, or gone: the process has ended by itself
+        self._hidden: bytearray | None = None
+        self._words = b""
+        self._interrupted: float | None = None  # when Ctrl-C was sent, if nothing was printed since
+
+    def _turn(self) -> None:
+        process, terminal = self._process, self._terminal
+        full = len(self._inbox) >= _INBOX
+        poller = select.poll()
+        for source in (self._wake, process.exited, process.owner):
+            poller.register(source, select.POLLIN)
+        if not terminal.full:
+            poller.register(process.output, select.POLLIN)
+        if self._ready and self._inbox:
+            poller.register(process.input, select.POLLOUT)
+        if terminal.attached:
+            wanted = 0 if full else select.POLLIN
+            poller.register(terminal, wanted | select.POLLOUT if terminal.waiting else wanted)
+        events = dict(poller.poll(1000 if terminal.attached else _TICK))
+
+        if self._wishes and self._wishes[0] == "reset":
+            self._wishes.popleft()
+            self._wake.recv(1)
+            self._ending = "reset"
+        if not full:
+            self._receive(terminal.read())
+        self._feed()
+        terminal.flush()
+        if not terminal.full:
+            self._print()
+        self._listen()
+        if process.exited in events:
+            self._ending = self._ending or "gone"
+        if self._ending:
+            self._start_again()
+
+    def _receive(self, data: bytes) -> None:
+        # Ctrl-C acts when it arrives, ahead of what is not read yet, as in the receive interrupt of a board.
+        while data:
+            text, found, data = data.partition(_CTRL_C)
+            self._inbox += text
+            if found and self._ready and self._interrupt():
+                data = data.lstrip(_CTRL_C)
+            else:
+                self._inbox += found
+
+    def _interrupt(self) -> bool:
+        now = time.monotonic()
+        insist = self._interrupted is not None and now - self._interrupted > _INSIST
+        if not self._process.interrupt(insist):
+            return False
+        self._interrupted = self._interrupted or now
+        return True
+
+    def _feed(self) -> None:
+        now = time.monotonic()
+        if self._ready and self._inbox:
+            count = self._process.write(self._inbox)
+            del self._inbox[:count]
+            if not count and now - self._taken > _PATIENCE and len(self._inbox) >= _INBOX:
+                self._inbox.clear()
+            if not count:
+                return
+        self._taken = now
+
+    def _print(self) -> bool:
+        # Pass on what there is of output. False: there was none.
+        data = self._process.read()
+        if data:
+            self._interrupted = None
+        if self._hidden is not None:
+            self._hidden += data
+            if (at := self._hidden.find(_RAW)) >= 0:
+                self._show(bytes(self._hidden[at:]))
+                self._hidden = None
+        else:
+            self._show(data)
+        return bool(data)
+
+    def _show(self, data: bytes) -> None:
+        self._said += data
+        raw, friendly = self._said.rfind(_RAW), self._said.rfind(_FRIENDLY)
+        if raw != friendly:
+            self._mode = "raw" if raw > friendly else "friendly"
+        self._said = self._said[-_MARK:]
+        self._terminal.write(data)
+
+    def _listen(self) -> None:
+        # Act on what device/_startup.py and device/machine.py say, a word a line.
+        try:
+            self._words += self._process.owner.recv(100)
+        except OSError:  # nothing there, or the process has ended
+            return
+        *words, self._words = self._words.split(b"\n")
+        for word in words:
+            if word == b"ready":
+                self._ready = True
+                waiting, self._inbox = bytes(self._inbox), bytearray()
+                self._receive(waiting)
+                self._announce()
+            elif word == b"prompt":
+                self._prompt()
+            elif word in (b"exit", b"reset"):
+                self._ending = word.decode()
+
+    def _prompt(self) -> None:
+        # The interpreter starts with the friendly REPL, a board comes back in the mode it was in: the client
+        # does not see the way there.
+        while self._print():
+            pass
+        if self._mode == "raw":
+            self._hidden = bytearray()
+            self._inbox[:0] = _TO_RAW_REPL
+        with suppress(OSError):  # the process has ended
+            self._process.owner.send(b"\n")
+
+    def _start_again(self) -> None:
+        self._listen()
+        while self._print():
+            pass
+        status = self._process.end()
+        if self._ending == "gone" and not self._ready:
+            said = self._said.decode(errors="replace").strip().splitlines() or ["nothing"]
+            raise GalagoError(
+                "board.emulator",
+                f"{self._board.id} does not start, its interpreter said {said[-1]!r} (status {status})",
+            )
+        if self._ending == "exit" or (self._ending == "gone" and status >= 0):
+            self._terminal.write(b"MPY: soft reboot\r\n")
+            self._start(_SOFT)
+            return
+        if self._ending == "gone":
+            name = signal.Signals(-status).name
+            said = f"\r\nThe interpreter was ended by {name}: the board starts again.\r\n"
+            self._terminal.write(said.encode())
+        self._mode = "friendly"
+        self._inbox.clear()
+        self._start(_HARD)

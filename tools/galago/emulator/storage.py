@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""The flash of an emulated board: an image of its file system, in a file of the host."""
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+from galago.errors import GalagoError
+
+BLOCK = 4096  # bytes; flash sector of rp2 and esp32, and of device/_startup.py
+
+
+class Storage:
+    """Bytes that outlive resets, and the process too if they have a path."""
+
+    def __init__(self, size: int, path: Path | None = None) -> None:
+        """Open the image at `path`, or make it; without a path one that has no name and ends with us.
+
+        Raises GalagoError board.storage if the file is of another size, in use or not writable.
+        """
+        self.blocks = size // BLOCK
+        if path is None:
+            with tempfile.TemporaryFile() as file:
+                self.descriptor = os.dup(file.fileno())
+        else:
+            self.descriptor = self._open(path, size)
+        os.posix_fallocate(self.descriptor, 0, size)  # now, so that the host's disk is not full later
+
+    def close(self) -> None:
+        """Let go of the image."""
+        os.close(self.descriptor)
+
+    @staticmethod
+    def _open(path: Path, size: int) -> int:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise GalagoError(
+                "board.storage", f"{path}: {error.strerror}: name a file that can be written"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise GalagoError(
+                "board.storage", f"{path} is in use by another emulated board: end it, or name another file"
+            ) from error
+        found = os.fstat(descriptor).st_size
+        if found not in (0, size):
+            os.close(descriptor)
+            raise GalagoError(
+                "board.storage",
+                f"{path} has {found:,} bytes, the board's file system {size:,}: name another file",
+            )
+        return descriptor

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""The one error of the host side.
+
+A message is one line that says what was wanted, what was found and what to do next:
+
+    raise GalagoError("port.missing", f"no serial port {port}: plug the board in, or try --board RPI_PICO2")
+
+The command line catches it once and prints it; any other exception that reaches the user is a bug.
+"""
+
+
+class GalagoError(Exception):
+    """Something the user can mend. `code` is dotted and stable, on host and board (docs/errors.md)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""Pictures on the host: read with Pillow, and fitted to a model's input exactly as the board does it.
+
+    rgb = load("cat.png")                                   # uint8 (height, width, 3)
+    pixels = fit(rgb, 96, 96, channels=3, how="crop")       # uint8 (96, 96, 3), the board's bytes
+    tensor = to_input(rgb, 96, 96)                          # int8 = pixel - 128
+    tensor = as_board("photo.jpg", 96, 96)                  # decoded at the scale that a board takes
+    sent = prepare_upload("cat.png", folder)                # a copy, converted if boards do not read it
+
+The formula is in docs/pictures.md; mobilenet.image.fit is its other half.
+"""
+
+import re
+import shutil
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from galago.errors import GalagoError
+
+Fit = Literal["crop", "stretch", "pad"]
+
+LONGEST_SIDE = 16384  # pixels; the board's sums are proved for this
+_LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
+
+_STRIP = 1 << 20  # samples of the picture that are resized at a time
+# What Pillow's decoders raise for broken files.
+_BROKEN = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError)
+_BROKEN = (*_BROKEN, struct.error, zlib.error)
+
+
+def load(path: str | Path) -> npt.NDArray[np.uint8]:
+    """Read any picture that Pillow reads as uint8 RGB (height, width, 3).
+
+    As on the board, an EXIF orientation is ignored. Of several frames the first is taken, of 16 bits the
+    upper 8, alpha is composited over white. Raises GalagoError image.missing, .empty, .format, .size,
+    .unsupported, .truncated or .corrupt.
+    """
+    with open_with_pillow(path) as image:
+        return np.array(_as_rgb(image, Path(path).name))
+
+
+def open_with_pillow(path: str | Path) -> Image.Image:
+    """The picture as Pillow opens it, not yet decoded, of acceptable size. Raises GalagoError as `load`."""
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise GalagoError("image.missing", f"{path.name}: {what}: give the path of a picture")
+    try:
+        if path.stat().st_size == 0:
+            raise GalagoError("image.empty", f"{path.name}: has 0 bytes: copy it again")
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # of odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+    except UnidentifiedImageError:
+        message = f"{path.name}: is no picture that Pillow knows: send JPEG, PNG or BMP"
+        raise GalagoError("image.format", message) from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        message = f"{path.name}: more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller"
+        raise GalagoError("image.size", message) from None
+    except _BROKEN as error:
+        raise GalagoError("image.corrupt", f"{path.name}: cannot be read ({error}): copy it again") from None
+    if image.format == "EPS":
+        image.close()
+        raise GalagoError("image.unsupported", f"{path.name}: EPS is a program: convert it to a picture")
+    if max(image.size) > LONGEST_SIDE:
+        image.close()
+        width, height = image.size
+        message = f"{path.name}: {width}x{height} pixels, a side may have {LONGEST_SIDE:,}: make it smaller"
+        raise GalagoError("image.size", message)
+    return image
+
+
+def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):
+            image.load()
+    except _BROKEN as error:
+        ended = isinstance(error, EOFError) or "truncated" in str(error)
+        message = f"{name}: {image.format} cannot be decoded ({error}): copy it again"
+        raise GalagoError("image.truncated" if ended else "image.corrupt", message) from None
+    if image.mode == "F":
+        raise GalagoError("image.unsupported", f"{name}: pixels are floating point: convert it to 8 bits")
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("RGB")
+
+
+def fit(
+    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Fit = "crop"
+) -> npt.NDArray[np.uint8]:
+    """Crop and resize uint8 (h, w, 3) to uint8 (height, width, channels), the same bytes as on the board.
+
+    Shrinking is the exact area mean, enlarging is linear, each axis by itself, in integers.
+    `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
+    """
+    if how not in ("crop", "stretch", "pad"):
+        raise GalagoError("model.contract", f"fit is {how!r}: it must be crop, stretch or pad")
+    left, top, columns, rows = _window(rgb.shape[1], rgb.shape[0], width, height, how)
+    x, y, wide, high = _target(rgb.shape[1], rgb.shape[0], width, height, how)
+    part = rgb[top : top + rows, left : left + columns]
+
+    strip = max(1, _STRIP // (3 * columns))
+    lines = np.empty((rows, wide, 3), np.int64)  # every row resized, in 1/256
+    total = _total(columns, wide)
+    for start in range(0, rows, strip):
+        sums = _weighted_sums(part[start : start + strip].swapaxes(0, 1), wide)
+        lines[start : start + strip] = ((sums * 256 + total // 2) // total).swapaxes(0, 1)
+    total = _total(rows, high)
+    pixels = (_weighted_sums(lines, high) + 128 * total) // (256 * total)
+
+    if channels == 1:  # ITU-R 601 luma in 1/65536, as Pillow computes "L"
+        pixels = ((pixels @ np.array([19595, 38470, 7471]) + 0x8000) >> 16)[..., np.newaxis]
+    fitted = np.full((height, width, channels), 128, np.uint8)
+    fitted[y : y + high, x : x + wide] = pixels
+    return fitted
+
+
+def to_input(
+    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Fit = "crop"
+) -> npt.NDArray[np.int8]:
+    """`fit`, then the input rule of every model: int8 = pixel - 128; int8 (height, width, channels)."""
+    return (fit(rgb, height, width, channels, how) ^ 128).view(np.int8)
+
+
+def as_board(
+    path: str | Path, height: int, width: int, channels: int = 3, how: Fit = "crop"
+) -> npt.NDArray[np.int8]:
+    """What a board makes of this file: int8 (height, width, channels).
+
+    It differs from `to_input(load(path), ...)` for large baseline JPEGs, which a board decodes at 1/2, 1/4 or
+    1/8 of their size; here libjpeg does the same. Raises GalagoError as `load`.
+    """
+    with open_with_pillow(path) as image:
+        if image.format in ("JPEG", "MPO") and board_reads(path):
+            divisor = reduction(*image.size, width, height, how)
+            image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
+        return to_input(np.array(_as_rgb(image, Path(path).name)), height, width, channels, how)
+
+
+def reduction(width: int, height: int, target_width: int, target_height: int, how: Fit = "crop") -> int:
+    """By what (1, 2, 4 or 8) a board divides a JPEG of this size while it decodes it for this target."""
+    _, _, columns, rows = _window(width, height, target_width, target_height, how)
+    _, _, wide, high = _target(width, height, target_width, target_height, how)
+    divisor = 8
+    while divisor > 1 and (columns < 2 * wide * divisor or rows < 2 * high * divisor):
+        divisor //= 2
+    while columns > _LONGEST_ROW * divisor:
+        divisor *= 2
+    return divisor
+
+
+def prepare_upload(
+    path: str | Path, folder: Path, height: int = 0, width: int = 0, how: Fit = "crop"
+) -> Path:
+    """Put the picture into `folder`, under its own name, as something that boards read; gives its path there.
+
+    BMP, PPM, PGM and baseline JPEG are copied as they are, broken ones too: the board answers for them.
+    Others become PPM under the same name, as boards go by content; fitted at once if the size of the model's
+    input is given, which changes no byte of the result and saves most of the transfer. Raises GalagoError as
+    `load`.
+    """
+    path = Path(path)
+    sent = folder / path.name
+    if board_reads(path):
+        shutil.copyfile(path, sent)
+        return sent
+    rgb = load(path)
+    if height and width:
+        rgb = fit(rgb, height, width, 3, how)
+    Image.fromarray(rgb).save(sent, "PPM")
+    return sent
+
+
+def board_reads(path: str | Path) -> bool:
+    """Whether a board decodes files of this kind itself, judged by name and header."""
+    path = Path(path)
+    if not path.is_file():
+        return False
+    if path.suffix in (".rgb", ".raw"):
+        return True
+    with path.open("rb") as file:
+        head = file.read(4096)
+        if head[:2] == b"\xff\xd8":
+            file.seek(2)
+            return _is_baseline(file)
+    if head[:2] == b"BM" and len(head) >= 54:
+        size, _, _, _, bits, compression = struct.unpack_from("<IiiHHI", head, 14)
+        return size >= 40 and bits in (24, 32) and compression == 0
+    numbers = re.sub(rb"#[^\r\n]*", b" ", head).split(maxsplit=4)  # magic, width, height, largest value
+    return head[:2] in (b"P5", b"P6") and numbers[3:4] == [b"255"]
+
+
+def _is_baseline(file: BinaryIO) -> bool:
+    """Whether the segments that follow are of a JPEG that mobilenet.image.jpeg reads."""
+    frame = b""
+    while file.read(1) == b"\xff":
+        while (marker := file.read(1)) == b"\xff":
+            pass
+        if not marker or marker == b"\xd9":
+            return False
+        if marker == b"\x01" or b"\xd0" <= marker <= b"\xd7":
+            continue
+        content = file.read(max(0, int.from_bytes(file.read(2)) - 2))
+        if marker == b"\xda":  # one scan of all components: one or three of 8 bits, sampling factors 1 and 2
+            plain = frame[:1] == b"\x08" and frame[5:6] in (b"\x01", b"\x03")
+            sampling = {factor for byte in frame[7::3] for factor in (byte >> 4, byte & 15)}
+            return plain and content[:1] == frame[5:6] and (len(frame) == 9 or sampling <= {1, 2})
+        if marker in (b"\xc0", b"\xc1"):
+            frame = content
+    return False
+
+
+def _window(
+    width: int, height: int, target_width: int, target_height: int, how: Fit
+) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the part of the picture that is used."""
+    columns, rows = width, height
+    if how == "crop":
+        columns = min(width, max(1, height * target_width // target_height))
+        rows = min(height, max(1, width * target_height // target_width))
+    return (width - columns) // 2, (height - rows) // 2, columns, rows
+
+
+def _target(
+    width: int, height: int, target_width: int, target_height: int, how: Fit
+) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the part of the target that is filled with picture."""
+    wide, high = target_width, target_height
+    if how == "pad":
+        wide = min(target_width, max(1, (2 * width * target_height + height) // (2 * height)))
+        high = min(target_height, max(1, (2 * height * target_width + width) // (2 * width)))
+    return (target_width - wide) // 2, (target_height - high) // 2, wide, high
+
+
+def _weighted_sums(samples: npt.NDArray[np.integer], target: int) -> npt.NDArray[np.int64]:
+    """Resize axis 0 to `target`, before the division by `_total`."""
+    source = len(samples)
+    index = np.arange(target)
+    if source >= target:  # area: a source pixel is `target` units long and a target pixel `source` units
+        start = index * source
+        end = start + source
+        first = start // target
+        last = (end - 1) // target
+        head = np.minimum((first + 1) * target, end) - start
+        tail = np.where(last > first, end - last * target, 0)
+    else:  # linear between the two nearest pixel centres, constant beyond the outermost
+        centre = ((2 * index + 1) * source - target).clip(0, 2 * target * (source - 1))
+        first = centre // (2 * target)
+        last = np.minimum(first + 1, source - 1)
+        tail = centre % (2 * target)
+        head = 2 * target - tail
+    before = np.zeros((source + 1, *samples.shape[1:]), np.int64)  # sums of all pixels before this one
+    np.cumsum(samples, axis=0, out=before[1:])
+    middle = before[np.maximum(last, first + 1)] - before[first + 1]
+    head, tail = head[:, np.newaxis, np.newaxis], tail[:, np.newaxis, np.newaxis]
+    return head * samples[first] + target * middle + tail * samples[last]
+
+
+def _total(source: int, target: int) -> int:
+    return source if source >= target else 2 * target

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: MIT
+"""Keras model and calibration photos in, model directory with a full-int8 TFLite model out.
+
+    model = quantize.build("network.keras", "photos", "models/mine", labels=["cat", "cup"])
+
+The result takes int8 = pixel - 128 (input scale 1/128, zero point 0: calibration always holds one black and
+one white picture), one picture at a time, has per-channel symmetric weights, and ends in a softmax (output
+scale 1/256, zero point -128). Its golden outputs come from TensorFlow Lite Micro.
+"""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from galago import dataset, models, pictures, quiet
+from galago import network as operators
+from galago.emulator import interpreter
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+from galago.resources import firmware_dir
+from galago.tflm import Tflm
+
+INPUT = (1 / 128, 0)
+OUTPUT = (1 / 256, -128)
+GOLDEN = (0, 1, 2, 3, 4, 5)  # numbers of models.pattern
+CALIBRATE = 200  # pictures; more do not move the ranges
+
+
+def build(
+    network: Any,
+    photos: Path,
+    out: Path,
+    *,
+    name: str,
+    labels: list[str] | None = None,
+    fit: pictures.Fit = "crop",
+    unknown_below: float = 0.0,
+    extra: dict[str, Any] | None = None,
+    limit: int = CALIBRATE,
+    warn: Callable[[str], None] = print,
+) -> ModelDirectory:
+    """Quantizes a Keras model (an object, or a .keras or .h5 file) and writes its model directory.
+
+    `photos` is a folder of calibration pictures, of which `limit` are used, evenly spread; one that cannot
+    be read is named to `warn` and skipped. `labels` default to the sub-folders of `photos`. `extra` goes
+    into the contract as it is (architecture, alpha). Raises model.malformed, model.quantization,
+    model.labels, dataset.*.
+    """
+    if isinstance(network, str | Path):
+        network = load(Path(network))
+    network = with_softmax(network)
+    height, width, channels = input_shape(network)
+    if labels is None:
+        labels = dataset.folders(photos).names
+    outputs = network.outputs[0].shape[-1]
+    if len(labels) != outputs:
+        raise GalagoError(
+            "model.labels",
+            f"{outputs} outputs but {len(labels)} labels: give one line per output with --labels",
+        )
+    pixels = calibration(dataset.found(photos), (height, width, channels), fit, limit, warn)
+    tflite = convert(network, pixels)
+    contract = {
+        "name": name,
+        **(extra or {}),
+        "input": {
+            "height": height,
+            "width": width,
+            "channels": channels,
+            "color": "rgb" if channels == 3 else "grey",
+            "fit": fit,
+            "scale": INPUT[0],
+            "zero_point": INPUT[1],
+        },
+        "output": {"scale": OUTPUT[0], "zero_point": OUTPUT[1], "activation": "softmax"},
+        "labels": labels,
+        "unknown_below": unknown_below,
+        **measured(tflite, (height, width, channels)),
+    }
+    return models.write(out, tflite, contract)
+
+
+def load(path: Path) -> Any:
+    """The Keras model of a file; `model.missing` or `model.malformed`."""
+    keras = quiet.keras()
+    if not path.is_file():
+        raise GalagoError("model.missing", f"no file {path}: give a .keras or .h5 model")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise GalagoError(
+            "model.malformed",
+            f"{path} is no model for Keras {keras.__version__} ({reason}): save it as .keras",
+        ) from error
+
+
+def input_shape(network: Any) -> tuple[int, int, int]:
+    """Height, width and channels of a Keras model that takes pictures; `model.quantization` for others."""
+    keras = quiet.keras()
+    shape = tuple(network.inputs[0].shape)
+    if len(network.inputs) != 1 or len(shape) != 4 or None in shape[1:] or shape[3] not in (1, 3):
+        raise GalagoError(
+            "model.quantization",
+            f"input shape {shape}: wanted one input (batch, height, width, 1 or 3), sizes fixed: build it so",
+        )
+    for layer in network._flatten_layers():
+        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
+            raise GalagoError(
+                "model.quantization",
+                f"layer {layer.name} ({type(layer).__name__}) means that the model takes other values than "
+                "(pixel - 128) / 128: train it on those, without the layer",
+            )
+    return shape[1:]
+
+
+def with_softmax(network: Any) -> Any:
+    """The model, ended by a softmax if it gives logits; `model.quantization` if it ends in something else."""
+    keras = quiet.keras()
+    shape = tuple(network.outputs[0].shape)
+    if len(network.outputs) != 1 or len(shape) != 2 or (shape[1] or 0) < 2:
+        raise GalagoError(
+            "model.quantization", f"output shape {shape}: wanted (batch, classes) with two classes or more"
+        )
+    last = network.layers[-1]
+    activation = getattr(last, "activation", keras.activations.linear)
+    if isinstance(last, keras.layers.Softmax) or activation is keras.activations.softmax:
+        return network
+    if activation is not keras.activations.linear:
+        raise GalagoError(
+            "model.quantization",
+            f"the last layer ends in {activation.__name__}: wanted softmax, or logits to put one on",
+        )
+    return keras.Model(network.inputs, keras.layers.Softmax()(network.outputs[0]))
+
+
+def calibration(
+    paths: list[Path], shape: tuple[int, int, int], fit: pictures.Fit, limit: int, warn: Callable[[str], None]
+) -> np.ndarray:
+    """Pictures, uint8 [n, height, width, channels]: one black, one white, at most `limit` of the paths."""
+    height, width, channels = shape
+    spread = [paths[i * len(paths) // limit] for i in range(limit)] if len(paths) > limit else paths
+    fitted = [pictures.fit(rgb, height, width, channels, fit) for _, rgb in dataset.read(spread, warn)]
+    if not fitted:
+        raise GalagoError(
+            "dataset.empty", f"none of {len(spread)} calibration pictures is readable: give photos"
+        )
+    return np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), *fitted])
+
+
+def convert(network: Any, pixels: np.ndarray) -> bytes:
+    """The full-int8 TFLite model of a Keras model, calibrated on uint8 [n, height, width, channels].
+
+    Raises model.quantization where the input or output quantization is not what every runtime here relies on.
+    """
+    tf, keras = quiet.tensorflow(), quiet.keras()
+    # Fixed names: they end up in the file, and the same model shall give the same bytes.
+    picture = keras.Input(batch_shape=(1, *pixels.shape[1:]), name="picture")
+    single = keras.Model(picture, network(picture, training=False), name="classifier")
+
+    def representative() -> Iterator[list[np.ndarray]]:
+        for picture in pixels:
+            yield [((picture.astype(np.float32) - 128) / 128)[None]]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(single)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    try:
+        with quiet.silence():
+            tflite = converter.convert()
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise GalagoError(
+            "model.quantization",
+            f"TensorFlow cannot make it int8 ({reason}): use plain Conv2D, Dense and pooling",
+        ) from error
+    check(tflite)
+    return tflite
+
+
+def check(tflite: bytes) -> None:
+    """One input of 1/128 and 0 and one output of 1/256 and -128, both int8, or `model.quantization`."""
+    ends = _ends(tflite)
+    if [end for end, _ in ends] != ["input", "output"]:
+        raise GalagoError(
+            "model.quantization", f"wanted one input and one output, got {len(ends)}: build it so"
+        )
+    for (end, tensor), wanted in zip(ends, (INPUT, OUTPUT), strict=True):
+        got = float(tensor.quantization.scale[0]), int(tensor.quantization.zeroPoint[0])
+        if got != wanted:
+            raise GalagoError(
+                "model.quantization",
+                f"{end}: wanted scale {wanted[0]} and zero point {wanted[1]}, got {got[0]} and {got[1]}: "
+                "train on (pixel - 128) / 128 and end in a softmax",
+            )
+
+
+def measured(tflite: bytes, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """What running the model tells, for the contract: `macs`, `arena_bytes` and `golden`."""
+    oracle = Tflm(tflite)
+    golden = []
+    for number in GOLDEN:
+        given = models.pattern(number, shape)
+        golden.append(
+            {
+                "pattern": number,
+                "input_sha256": hashlib.sha256(given.tobytes()).hexdigest(),
+                "output_int8": np.ravel(oracle.run(given)).tolist(),
+            }
+        )
+    return {
+        "macs": sum(layer.macs for layer in operators.layers(tflite)),
+        "arena_bytes": arena_bytes(tflite),
+        "golden": golden,
+    }
+
+
+def arena_bytes(tflite: bytes) -> int:
+    """What the built-in engine allocates for the model, as it says itself under the real MicroPython."""
+    script = (
+        "import sys\n"
+        "from mobilenet.tflite import Interpreter\n"
+        "print(Interpreter(sys.stdin.buffer.read()).arena_bytes)"
+    )
+    done = subprocess.run(
+        interpreter.command("-X", "heapsize=64m", "-c", script),
+        input=tflite,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, "MICROPYPATH": str(firmware_dir())},
+        check=False,
+    )
+    if done.returncode:
+        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:160]
+        raise GalagoError(
+            "model.operator", f"the built-in engine refuses the model ({reason}): change the network"
+        )
+    return int(done.stdout)
+
+
+def _ends(tflite: bytes) -> list[tuple[str, Any]]:
+    """The graph's inputs and outputs, as objects of the TFLite schema."""
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+    model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(tflite, 0))
+    graph = model.subgraphs[0]
+    ends = [("input", graph.tensors[i]) for i in graph.inputs]
+    return ends + [("output", graph.tensors[i]) for i in graph.outputs]
