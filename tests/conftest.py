@@ -2,6 +2,7 @@
 """What all tests share: the real interpreter, and the folder of test data."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,15 +13,31 @@ from galago.emulator import interpreter
 from galago.resources import firmware_dir
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("GALAGO_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives Keras a writable copy of its weights in the test data: it looks at KERAS_HOME when imported."""
+    weights = DATA / "keras"
+    if not weights.is_dir() or "KERAS_HOME" in os.environ:
+        return
+    home = config.cache.mkdir("keras") / "home"
+    if not home.is_dir():
+        part = home.with_name(f"part-{os.getpid()}")
+        shutil.copytree(weights, part, copy_function=shutil.copyfile)
+        try:
+            part.rename(home)
+        except OSError:  # another process of pytest-xdist was first
+            shutil.rmtree(part)
+    os.environ["KERAS_HOME"] = str(home)
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Real weights and pictures, which are not part of the project (GALAGO_DATA, or ../shared/data)."""
-    folder = Path(os.environ.get("GALAGO_DATA", ROOT.parent / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"needs the test data: no folder {folder}")
-    return folder
+    if not DATA.is_dir():
+        pytest.skip(f"needs the test data: no folder {DATA}")
+    return DATA
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def test_networks_are_exact(data, exact, pytestconfig, name) -> None:
     """Quantizing them takes a minute or two the first time; they are kept in pytest's cache."""
     kept = pytestconfig.cache.mkdir("zoo") / f"{name}.tflite"
     if not kept.exists():
-        kept.write_bytes(zoo.build(name, data, kept.parent / "keras"))
+        kept.write_bytes(zoo.build(name, data))
     model = kept.read_bytes()
     photos = data / "images" / "imagenet_val650"
     exact([(model, pictures(Tflm(model).input_shape, zoo.NETWORKS[name][4], photos))])

@@ -6,8 +6,6 @@
 MobileNetV2 0.35 at 96 has no weights there: it is trained for some steps, enough for multipliers in range.
 """
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +36,9 @@ def photos(data: Path, size: int, count: int) -> np.ndarray:
     return np.stack(pictures)
 
 
-def build(name: str, data: Path, keras_home: Path) -> bytes:
-    """The full-int8 .tflite of one of NETWORKS; `keras_home` becomes a copy of the weights."""
+def build(name: str, data: Path) -> bytes:
+    """The full-int8 .tflite of one of NETWORKS; KERAS_HOME leads to the weights (tests/conftest.py)."""
     version, alpha, size, weights, _ = NETWORKS[name]
-    if not keras_home.exists():
-        shutil.copytree(data / "keras", keras_home, copy_function=shutil.copyfile)
-    os.environ["KERAS_HOME"] = str(keras_home)
     quiet.tensorflow()
     import keras
 
