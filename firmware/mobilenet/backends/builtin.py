@@ -8,13 +8,13 @@ from ..tflite import Interpreter
 
 
 def supports(model):
-    """Whatever it cannot run, it names while loading: there is nothing to rule out beforehand."""
-    return None
+    """Whatever else it cannot run, it names while loading."""
+    return None if model.file("tflite") else "its directory on this board has no .tflite"
 
 
 class _Engine:
     def __init__(self, model):
-        self._interpreter = interpreter = Interpreter(model.tflite)
+        self._interpreter = interpreter = Interpreter(model.file("tflite"))
         wanted = (1, model.height, model.width, model.channels)
         if tuple(interpreter.input_shape) != wanted:
             raise GalagoError(

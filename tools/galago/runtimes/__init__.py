@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""What each runtime needs on a board beside the .tflite, made when flashing. One file here per backend, with
+
+files(model, board)   kind → (file name, bytes); GalagoError with the reason where it cannot
+
+    needed = runtimes.prepare(model, boards.load("RPI_PICO2"))
+    needed.files                         # {"tmdl": ("model.tmdl", b"…")}
+    needed.refused                       # {"microlite": GalagoError(…)}
+    runtimes.board_model(model, board)   # file name → bytes of the model's directory on that board
+
+On the board `Model.file(kind)` finds each file by its entry in model.json.
+"""
+
+import hashlib
+import importlib
+import importlib.util
+from dataclasses import dataclass, field
+
+from galago import models
+from galago.boards import Board
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+
+READ_TFLITE = {"builtin", "openmv", "microlite"}
+"""Backends that run the .tflite itself; a board with none of them gets no .tflite."""
+
+
+@dataclass
+class Prepared:
+    """The files of all runtimes that can run a model on a board, and why the others cannot."""
+
+    files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    """Kind, as in model.json, → file name and bytes."""
+    refused: dict[str, GalagoError] = field(default_factory=dict)
+
+
+def prepare(model: ModelDirectory, board: Board | None) -> Prepared:
+    """Asks the runtimes of a board, or none if it is not known which board that is.
+
+    Raises the first refusal if no runtime of the board can run the model.
+    """
+    prepared = Prepared()
+    backends = board.backends if board else ()
+    for name in backends:
+        module = f"{__name__}.{name}"
+        if importlib.util.find_spec(module) is None:
+            continue
+        try:
+            prepared.files |= importlib.import_module(module).files(model, board)
+        except GalagoError as error:
+            prepared.refused[name] = error
+    if backends and len(prepared.refused) == len(backends):
+        raise prepared.refused[backends[0]]
+    return prepared
+
+
+def board_model(
+    model: ModelDirectory, board: Board | None, prepared: Prepared | None = None
+) -> dict[str, bytes]:
+    """All files of a model's directory on a board by name; model.json, which names them, comes last.
+
+    `prepared` is what `prepare` gave, where the caller has it already. Raises as that does.
+    """
+    prepared = prepared or prepare(model, board)
+    content: dict[str, tuple[str, bytes]] = {}
+    if board is None or READ_TFLITE & set(board.backends):
+        content["tflite"] = (model.tflite.name, model.tflite.read_bytes())
+    content |= prepared.files
+    entries = {
+        kind: {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for kind, (name, data) in content.items()
+    }
+    files = dict(content.values())
+    files[models.CONTRACT] = models.layout(model.contract | {"files": entries}).encode()
+    return files
