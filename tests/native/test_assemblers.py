@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Every instruction of the assemblers, read back by capstone and, for Xtensa, by binutils.
+
+What binutils' Xtensa (the ESP8266's) lacks is checked by running it: tests/native/test_xtensa.py.
+"""
+
+import inspect
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import capstone
+import numpy as np
+import pytest
+
+from galago.errors import GalagoError
+from galago.native import riscv
+from galago.native.assembler import Assembler
+from galago.native.riscv import Rv32
+from galago.native.x64 import X64, Memory
+from galago.native.xtensa import Xtensa
+
+RV = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
+RV_FORMS = {
+    "r, s, t": "add sub xor and_ or_ sll srl sra mul mulh mulhsu div remu",
+    "r, s, number": "addi xori andi",
+    "r, s, shift": "slli srli srai",
+    "r, offset(base)": "lb lbu lh lw sb sh sw",
+    "r, s, label": "beq bne blt bge bltu bgeu",
+    "r, label": "beqz bnez jal",
+    "label": "j",
+    "r, s": "mv",
+    "r": "jr",
+    "r, number": "li",
+    "r, shift": "lui",
+    "": "ret",
+}
+AMD = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15"
+AMD_FORMS = {
+    "r, r": "mov movsxd add sub xor cmp imul cmovl cmovg",
+    "r, m": "mov mov32 movzx8 movsx8 movsxd lea add sub xor cmp imul",
+    "m, r": "mov mov32 mov16 mov8",
+    "r, number": "movi addi subi xori cmpi",
+    "r, shift": "shl sar",
+    "r": "shl_cl sar_cl push pop idiv",
+    "label": "jmp je jne jl jge",
+    "": "ret cqo",
+    "x, m": "movq movdqu pmaddwd",
+    "x, x": "movdqu punpcklbw pmaddwd paddd pxor",
+    "m, x": "movdqu",
+    "x, count": "psraw",
+    "x, x, byte": "pshufd",
+    "r, x": "movd",
+}
+AMD_NAMES = {
+    "mov32": "mov",
+    "mov16": "mov",
+    "mov8": "mov",
+    "movzx8": "movzx",
+    "movsx8": "movsx",
+    "movi": "mov",
+}
+AMD_NAMES |= {"addi": "add", "subi": "sub", "xori": "xor", "cmpi": "cmp", "shl_cl": "shl", "sar_cl": "sar"}
+AMD_MORE = {"shl_cl": ", cl", "sar_cl": ", cl"}
+AMD_SIZES = {"mov32": "dword", "mov16": "word", "mov8": "byte", "movzx8": "byte", "movsx8": "byte"}
+AMD_SIZES |= {"movsxd": "dword", "pmaddwd": "xmmword", "movdqu": "xmmword"}
+XTENSA_FORMS = {
+    "r, s, t": "add sub and_ or_ xor addx2 addx4 addx8 mull",
+    "r, s": "neg mov sll sra",
+    "r": "ssr ssl",
+    "r, s, shift": "slli srai",
+    "r, s, low": "srli",
+    "r, s, shift, bits": "extui",
+    "r, small": "movi",
+    "r, s, byte": "addi",
+    "r, s, pages": "addmi",
+    "r, s, at": "l8ui s8i",
+    "r, s, even": "l16si s16i",
+    "r, s, word": "l32i s32i",
+    "r, s, label": "beq bne blt bge bltu bgeu",
+    "r, constant, label": "bnei",
+    "r, label": "beqz bnez bltz bgez",
+    "label": "j",
+    "": "syscall",
+}
+XTENSA_EXECUTED = {"muluh", "mulsh", "quos", "remu", "min_", "max_", "sext", "entry", "retw", "callx8"}
+
+
+def cases(forms: dict[str, str], seed: int, times: int = 60):
+    """(mnemonic, form, random numbers) for every instruction."""
+    rng = np.random.default_rng(seed)
+    for form, names in forms.items():
+        for name in names.split():
+            for _ in range(times):
+                yield name, form, rng
+
+
+def check_complete(assembler: type[Assembler], covered: set[str]) -> None:
+    """Every public method of an instruction set is a mnemonic under test."""
+    own = {name for name, _ in inspect.getmembers(assembler, inspect.isfunction) if name[0] != "_"}
+    assert own - {name for name, _ in inspect.getmembers(Assembler)} == covered
+
+
+def one(code: bytes, *mode: int) -> str:
+    """The one instruction that the code is, without spaces, numbers decimal."""
+    found = list(capstone.Cs(*mode).disasm(code, 0))
+    assert [instruction.size for instruction in found] == [len(code)], f"{code.hex()} is not one instruction"
+    return plain(f"{found[0].mnemonic} {found[0].op_str}")
+
+
+def plain(text: str) -> str:
+    """One way of writing: numbers decimal, no spaces but after the mnemonic."""
+    text = re.sub(r"0x[0-9a-f]+", lambda match: str(int(match[0], 16)), text.replace("\t", " "))
+    name, _, operands = text.strip().partition(" ")
+    return f"{name} {operands.replace(' ', '')}".strip()
+
+
+def test_riscv() -> None:
+    check_complete(Rv32, {name for names in RV_FORMS.values() for name in names.split()})
+    names = RV.split()
+    for name, form, rng in cases(RV_FORMS, 1):
+        r, s, t = (int(n) for n in rng.choice(range(1, 32), 3, replace=False))
+        s = r if rng.random() < 0.4 else s  # where short forms are
+        number = int(rng.choice([1, -2, 31, -32, 32, 2047, -2048, *rng.integers(2, 2048, 3)]))
+        shift = int(rng.integers(1, 32))
+        offset, base = int(rng.choice([0, 4, 124, 128, 252, 3, -4, 2047])), int(rng.choice([2, 8, 15, t]))
+        values = {"r": r, "s": s, "t": t, "number": number, "shift": shift, "label": "back"}
+        code = Rv32()
+        code.label("back")
+        if "base" in form:
+            getattr(code, name)(r, offset, base)
+        else:
+            getattr(code, name)(*(values[part] for part in form.split(", ") if part))
+        texts = {"r": names[r], "s": names[s], "t": names[t], "offset(base)": f"{offset}({names[base]})"}
+        texts |= {"number": str(number), "shift": str(shift), "label": "0"}
+        wanted = ",".join(texts[part] for part in form.split(", ") if part)
+        found = one(code.finish(), capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
+        assert riscv_normal(found) == riscv_normal(plain(f"{name.strip('_')} {wanted}")), (name, form)
+
+
+def riscv_normal(text: str) -> str:
+    """Aliases and short forms undone."""
+    twice = ["c.add", "c.sub", "c.xor", "c.addi", "c.slli", "c.srli", "c.srai"]
+    name, _, operands = text.partition(" ")
+    parts = operands.split(",")
+    if name in twice and len(parts) == 2:
+        parts.insert(0, parts[0])
+    name = name.removeprefix("c.").removesuffix("sp")
+    if name == "li":
+        name, parts = "addi", [parts[0], "zero", parts[1]]
+    if name == "ret":
+        name, parts = "jr", ["ra"]
+    if name == "jal" and len(parts) == 1:
+        parts.insert(0, "ra")
+    return f"{name} {','.join(parts)}"
+
+
+def test_riscv_constants() -> None:
+    """`li` as an emulator computes it: two instructions where one does not hold the number."""
+    from galago.native.cores import CORES
+    from galago.native.machine import Machine
+
+    for value in (0, 1, -1, 2047, 2048, -2049, 0x7FFFF800, -(1 << 31), 0x80808080, 0x12345FFF):
+        code = Rv32()
+        code.li(riscv.A0, value)
+        code.ret()
+        machine = Machine(CORES["rv32imc"])
+        assert machine.call(machine.load(code.finish())) == value & 0xFFFF_FFFF
+
+
+def test_x64() -> None:
+    check_complete(X64, {name for names in AMD_FORMS.values() for name in names.split()})
+    for name, form, rng in cases(AMD_FORMS, 2):
+        values = {
+            "m": Memory(int(rng.integers(0, 16)), int(rng.choice([8, 1000, -4, -70000]))),
+            "label": "back",
+            "number": int(rng.choice([5, -77, 100000, -(1 << 31)])),
+            "shift": int(rng.integers(1, 64)),
+            "count": int(rng.integers(1, 16)),
+            "byte": int(rng.integers(2, 256)),
+        }
+        parts = form.split(", ") if form else []
+        arguments = [int(rng.integers(0, {"r": 16, "x": 8}[p])) if p in "rx" else values[p] for p in parts]
+        code = X64()
+        code.label("back")
+        getattr(code, name)(*arguments)
+        found = one(code.finish(), capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+        texts = [amd_text(name, *pair, i) for i, pair in enumerate(zip(parts, arguments, strict=True))]
+        assert found == plain(f"{AMD_NAMES.get(name, name)} {', '.join(texts)}{AMD_MORE.get(name, '')}")
+
+
+def amd_text(name: str, form: str, value, position: int) -> str:
+    """An operand in Intel's syntax."""
+    if form == "x":
+        return f"xmm{value}"
+    if form == "r":
+        if name == "movsxd" and position == 1:
+            return amd_register(value, 32)
+        return amd_register(
+            value, {"mov32": 32, "mov16": 16, "mov8": 8, "movzx8": 32, "movd": 32}.get(name, 64)
+        )
+    if form == "m":
+        size = "" if name == "lea" else AMD_SIZES.get(name, "qword") + " ptr "
+        sign = "+" if value.offset >= 0 else "-"
+        return f"{size}[{amd_register(value.base, 64)} {sign} {abs(value.offset)}]"
+    if form == "number" and name in ("xori", "movi"):  # which capstone shows unsigned
+        return str(value & 0xFFFF_FFFF_FFFF_FFFF)
+    return "0" if form == "label" else str(value)
+
+
+def amd_register(register: int, bits: int) -> str:
+    """The name of the lowest bits of a register."""
+    name = AMD.split()[register]
+    if bits == 64:
+        return name
+    if register > 7:
+        return name + {32: "d", 16: "w", 8: "b"}[bits]
+    if bits == 8:
+        return name[1] + "l" if name[2] == "x" else name[1:] + "l"
+    return ("e" if bits == 32 else "") + name[1:]
+
+
+def test_xtensa(tmp_path: Path) -> None:
+    listed = {name for names in XTENSA_FORMS.values() for name in names.split()}
+    check_complete(Xtensa, listed | XTENSA_EXECUTED)
+    objdump = shutil.which("xtensa-lx106-elf-objdump")
+    if not objdump:
+        pytest.skip("no xtensa-lx106-elf-objdump here (Debian: binutils-xtensa-lx106)")
+    code, wanted = Xtensa(), []
+    for name, form, rng in cases(XTENSA_FORMS, 3):
+        here = f"at{code.here}"
+        code.label(here)
+        values = {
+            **dict(zip("rst", (int(n) for n in rng.integers(0, 16, 3)), strict=True)),
+            "shift": int(rng.integers(1, 32)),
+            "low": int(rng.integers(0, 16)),
+            "bits": int(rng.integers(1, 17)),
+            "small": int(rng.choice([-32, 95, -33, 96, 2047, -2048])),
+            "byte": int(rng.choice([-128, 127, -1, 1, 15, 16, -2])),
+            "pages": int(rng.choice([-32768, 32512, 256])),
+            "at": int(rng.integers(0, 256)),
+            "even": 2 * int(rng.integers(0, 256)),
+            "word": int(rng.choice([0, 60, 64, 1020])),
+            "constant": int(rng.choice([-1, 1, 8, 10, 256])),
+            "label": here,
+        }
+        parts = form.split(", ") if form else []
+        text = [f"a{values[p]}" if p in "rst" else str(values[p]) for p in parts]
+        if "label" in parts:
+            text[-1] = str(code.here)
+        getattr(code, name)(*(values[part] for part in parts))
+        wanted.append(f"{name.strip('_')} {','.join(text)}".strip())
+    file = tmp_path / "code.bin"
+    file.write_bytes(code.finish())
+    command = [objdump, "-D", "-z", "-b", "binary", "-m", "xtensa", str(file)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    found = [xtensa_normal(line.split("\t", 2)[2]) for line in lines if re.match(r" +[0-9a-f]+:\t", line)]
+    assert found == wanted
+
+
+def xtensa_normal(text: str) -> str:
+    """Short forms and unsigned negative numbers undone."""
+    text = plain(text.replace(".n", "", 1))
+    return re.sub(r"\d{6,}", lambda m: str((int(m[0]) ^ 1 << 31) - (1 << 31)), text)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    for attempt in (
+        lambda: Rv32().addi(riscv.A0, riscv.A0, 2048),
+        lambda: Rv32().lw(riscv.A0, -2049, riscv.A1),
+        lambda: Xtensa().l8ui(2, 3, 256),
+        lambda: Xtensa().l32i(2, 3, 6),
+        lambda: Xtensa().addmi(2, 3, 100),
+        lambda: X64().mov(Memory(0), Memory(1)),
+    ):
+        with pytest.raises(GalagoError) as error:
+            attempt()
+        assert error.value.code == "native.operand"
+    for build in (lambda code: code.beqz(3, "far"), lambda code: code.j("nowhere")):
+        code = Rv32()
+        build(code)
+        for _ in range(2048):
+            code.mv(riscv.A0, riscv.A1)
+        code.label("far")
+        with pytest.raises(GalagoError) as error:
+            code.finish()
+        assert error.value.code == "native.label"

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""What all assemblers share: bytes in order, labels, and branches completed when all labels are known.
+
+    code = Rv32()                     # an assembler of one instruction set; its methods are mnemonics
+    code.label("loop")
+    code.addi(n, n, -1)
+    code.bnez(n, "loop")
+    code.finish()                     # bytes
+
+An operand that an instruction cannot hold is GalagoError native.operand, a label that is missing or out of
+reach native.label: both mean that a kernel's generator has a mistake, never that a model has.
+"""
+
+from collections.abc import Callable
+
+from galago.errors import GalagoError
+
+
+class Assembler:
+    """Machine code in the making."""
+
+    alignment = 1  # of instructions
+
+    def __init__(self) -> None:
+        self.code: bytearray = bytearray()
+        self._labels: dict[str, int] = {}
+        self._branches: list[tuple[int, str, Callable[[int], bytes]]] = []
+        self._fresh = 0
+
+    @property
+    def here(self) -> int:
+        """Bytes written so far."""
+        return len(self.code)
+
+    def label(self, name: str) -> None:
+        """Names this place."""
+        if name in self._labels:
+            raise GalagoError("native.label", f"label {name} is there already: take another name")
+        self._labels[name] = self.here
+
+    def fresh(self, name: str) -> str:
+        """A label name that is not in use, for a piece of code that may be written several times."""
+        self._fresh += 1
+        return f"{name}.{self._fresh}"
+
+    def emit(self, value: int, size: int) -> None:
+        """Appends an instruction of `size` bytes, little-endian."""
+        self.code += value.to_bytes(size, "little")
+
+    def branch(self, label: str, encode: Callable[[int], bytes]) -> None:
+        """Appends an instruction that depends on how many bytes after its own start a label lies."""
+        self._branches.append((self.here, label, encode))
+        self.code += bytes(len(encode(0)))
+
+    def finish(self) -> bytes:
+        """The machine code, branches completed."""
+        for at, label, encode in self._branches:
+            if label not in self._labels:
+                raise GalagoError("native.label", f"there is no label {label}: define it before finish()")
+            try:
+                word = encode(self._labels[label] - at)
+            except GalagoError as error:
+                raise GalagoError("native.label", f"{label} is out of reach: {error.message}") from None
+            self.code[at : at + len(word)] = word
+        return bytes(self.code)
+
+
+def signed(value: int, bits: int, scale: int = 1) -> int:
+    """The lowest `bits` bits of a signed operand, refused if it needs more or is no multiple of `scale`."""
+    if value % scale or not -(1 << bits - 1) <= value < 1 << bits - 1:
+        raise GalagoError("native.operand", f"wanted a signed number of {bits} bits, got {value}")
+    return value & (1 << bits) - 1
+
+
+def unsigned(value: int, bits: int, scale: int = 1) -> int:
+    """An operand of `bits` bits once divided by `scale`, refused if it needs more or is no multiple."""
+    if value % scale or not 0 <= value // scale < 1 << bits:
+        raise GalagoError("native.operand", f"wanted 0 … {((1 << bits) - 1) * scale}, got {value}")
+    return value // scale
