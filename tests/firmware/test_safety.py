@@ -289,7 +289,7 @@ def test_memory_that_ends_anywhere_while_loading(micropython, folders, mode) -> 
 
 FIRST = """
 folder, room = argv
-from mobilenet.tflite import graph
+from mobilenet.tflite import loading
 fill(int(room))
 try:
     net = Interpreter(folder + "/model.tflite")

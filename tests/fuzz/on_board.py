@@ -15,11 +15,11 @@ Every buffer that the engine allocates, and the file, lie between guards. These 
 second run: a kernel that reads beyond its buffers gives another result, and one that writes there is seen.
 """
 
+import builtins
 import gc
 import sys
 from binascii import crc32
 
-import mobilenet.tflite.interpreter as engine
 from micropython import const
 from mobilenet import GalagoError
 from mobilenet.tflite import Interpreter
@@ -30,11 +30,12 @@ FIRST, SECOND = b"\xa5" * GUARD, b"\x3c" * GUARD
 NOISE = bytes([i * i * 7 + i // 251 * 13 + 5 & 255 for i in range(16384)])
 
 blocks = []
+plain = bytearray  # as the engine finds it, `bytearray` makes guarded ones
 
 
 def guarded(size):
     """A buffer of the engine."""
-    block = bytearray(size + 2 * GUARD)
+    block = plain(size + 2 * GUARD)
     blocks.append(memoryview(block))
     return memoryview(block)[GUARD : GUARD + size]
 
@@ -118,7 +119,7 @@ def receive(source, buffer):
 def serve(judge):
     """Answers requests until there are no more."""
     source = sys.stdin.buffer
-    room = memoryview(bytearray(int(source.readline()) + 2 * GUARD))
+    room = memoryview(plain(int(source.readline()) + 2 * GUARD))
     print(gc.mem_alloc(), "ready")
     while True:
         line = source.readline()
@@ -140,5 +141,5 @@ def serve(judge):
 
 
 if __name__ == "__main__":
-    engine.bytearray = guarded
+    builtins.bytearray = guarded
     serve(judge)

@@ -3,13 +3,7 @@
 
 from micropython import const
 
-INPUTS = 1
-NEEDS = 1, 1
-OPTIONS = 5
-STREAMS = True
-OVERLAP = "never"
-
-# Words of a layer's record (graph.py).
+# Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -26,24 +20,6 @@ _P_T = const(16)
 _P_L = const(17)
 _MIN = const(20)
 _MAX = const(21)
-
-
-def prepare(graph, options, inputs, output, record):
-    """Checks the operator and fills its record."""
-    shape_in, shape_out = graph.image(inputs[0]), graph.image(output)
-    if shape_in[2] != shape_out[2]:
-        graph.malformed("%s to %s" % (shape_in, shape_out))
-    graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 5))
-    if record[18] != record[19] or record[22] != record[23]:
-        graph.unquantized("input and output have different quantization")
-    stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
-    kernel = graph.option(options, 4, 4), graph.option(options, 3, 4)
-    graph.window(record, graph.option(options, 0, 1), kernel, stride)
-
-
-def scratch(record, whole):
-    """Bytes of scratch."""
-    return 0
 
 
 def run(net, at, first, last):

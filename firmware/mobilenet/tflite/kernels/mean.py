@@ -1,60 +1,19 @@
 # SPDX-License-Identifier: MIT
 """MEAN over the height and width of a picture."""
 
-from array import array
-
 from micropython import const
 
-from ..quantization import fill, requantize
+from ..quantization import requantize
 
-INPUTS = 1
-NEEDS = 2, 2
-OPTIONS = 27
-STREAMS = False
-OVERLAP = "below"
-
-# Words of a layer's record (graph.py).
+# Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
-_INPUT_ROWS = const(1)
 _OUTPUT = const(2)
 _SCRATCH = const(4)
 _IN_H = const(6)
 _IN_W = const(7)
 _IN_C = const(8)
 _IN_ZERO = const(18)
-_IN_SCALE = const(22)
-_OUT_SCALE = const(23)
 _MULTIPLIER = const(28)
-_SHIFT = const(29)
-
-
-def prepare(graph, options, inputs, output, record):
-    """Checks the operator and fills its record."""
-    shape = graph.image(inputs[0])
-    axes = graph.integers(inputs[1])
-    if sorted([a % 4 for a in axes]) != [1, 2] or min(axes) < -4 or max(axes) > 3:
-        graph.unsupported("mean over axes %s" % axes)
-    wanted = (1, 1, 1, shape[2]) if graph.option(options, 0, 1) else (1, shape[2])
-    if graph.shape(output) != wanted:
-        graph.malformed("output %s, wanted %s" % (graph.shape(output), wanted))
-    graph.fill(record, inputs[0], shape, output, (1, 1, shape[2]), 0)
-    graph.window(record, 1, shape[:2], (1, 1))
-    graph.ratio(record[_IN_SCALE] >> 23, 127, record[_OUT_SCALE] >> 23)
-    entry = array("i", (0, 0, 0))
-    fill(0, 0, entry, record[_IN_SCALE].to_bytes(4, "little"), 0, 1, 0x3F800000, record[_OUT_SCALE])
-    # The count goes into the multiplier, as far as its shift allows.
-    count = shape[0] * shape[1]
-    shift = 0
-    while count >> shift + 1:
-        shift += 1
-    shift = min(shift, 32, 31 + entry[1])
-    record[_MULTIPLIER] = (entry[0] << shift) // count
-    record[_SHIFT] = entry[1] - shift
-
-
-def scratch(record, whole):
-    """Bytes of scratch: an accumulator and its place for each channel."""
-    return 8 * record[_IN_C]
 
 
 def run(net, at, first, last):

@@ -3,13 +3,7 @@
 
 from micropython import const
 
-INPUTS = 1
-NEEDS = 2, 2
-OPTIONS = 22
-STREAMS = True
-OVERLAP = "never"
-
-# Words of a layer's record (graph.py).
+# Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -23,25 +17,6 @@ _P_T = const(16)
 _P_L = const(17)
 _OUT_ZERO = const(19)
 _FRONT = const(28)  # channels before the input's
-
-
-def prepare(graph, options, inputs, output, record):
-    """Checks the operator and fills its record."""
-    shape_in, shape_out = graph.image(inputs[0]), graph.image(output)
-    pads = graph.integers(inputs[1])
-    if len(pads) != 8 or min(pads) < 0 or max(pads) > 1 << 24 or pads[0] or pads[1]:
-        graph.unsupported("paddings %s" % pads)
-    for i in range(3):
-        if shape_in[i] + pads[2 * i + 2] + pads[2 * i + 3] != shape_out[i]:
-            graph.malformed("paddings %s from %s to %s" % (pads, shape_in, shape_out))
-    graph.fill(record, inputs[0], shape_in, output, shape_out, 0)
-    record[12] = record[13] = record[14] = record[15] = 1
-    record[_P_T], record[_P_L], record[_FRONT] = pads[2], pads[4], pads[6]
-
-
-def scratch(record, whole):
-    """Bytes of scratch."""
-    return 0
 
 
 def run(net, at, first, last):

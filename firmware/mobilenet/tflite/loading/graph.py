@@ -2,7 +2,7 @@
 """Reads and checks a .tflite: what passes here, the kernels run without looking again.
 
     graph = Graph(Flatbuffer(source))
-    graph.operators     # of each: (kernel module, record words, input tensors, output tensor)
+    graph.operators     # of each: (module of `operators`, record, input tensors, output tensor)
 
 Refuses by name, with GalagoError: `model.malformed` (does not hold together), `model.operator` (an operator
 or an option that the engine lacks), `model.quantization` (not full int8).
@@ -22,8 +22,8 @@ from array import array
 
 from micropython import const
 
-from ..errors import GalagoError
-from . import quantization
+from ...errors import GalagoError
+from . import scales
 
 RECORD = const(32)
 _OPERATOR = const(31)
@@ -45,8 +45,8 @@ _KERNELS = {
 }
 
 
-def _kernel(name):
-    package = __name__.rsplit(".", 1)[0] + ".kernels."
+def _operator(name):
+    package = __name__.rsplit(".", 2)[0] + ".operators."
     return __import__(package + name, None, None, (name,))
 
 
@@ -89,30 +89,30 @@ class Graph:
             self.unsupported("%d %ss of the graph, wanted 1" % (count, self.layer))
         return self.data.i32(start)
 
-    def _operator(self, operator, index, known):
+    def _operator(self, table, index, known):
         data = self.data
-        code = data.scalar(operator, 0, 4)
+        code = data.scalar(table, 0, 4)
         if code >= self._code_count:
             self.malformed("operator code %d of %d" % (code, self._code_count))
         code = data.table_in(self._codes, code)
         code = max(data.scalar(code, 0, 1), data.scalar(code, 3, 4))
         if code not in _KERNELS:
-            from .operators import name
+            from ..operators.names import name
 
             self.layer = "layer %d" % index
             self.unsupported("operator %s" % name(code))
         name = _KERNELS[code]
         self.layer = "layer %d %s" % (index, name.upper())
-        kernel = _kernel(name)
-        start, count = data.vector(operator, 1, 4)
-        if not kernel.NEEDS[0] <= count <= kernel.NEEDS[1]:
-            self.malformed("%d inputs, wanted %d to %d" % (count, kernel.NEEDS[0], kernel.NEEDS[1]))
+        operator = _operator(name)
+        start, count = data.vector(table, 1, 4)
+        if not operator.NEEDS[0] <= count <= operator.NEEDS[1]:
+            self.malformed("%d inputs, wanted %d to %d" % (count, operator.NEEDS[0], operator.NEEDS[1]))
         inputs = [data.i32(start + 4 * i) for i in range(count)]
-        start, count = data.vector(operator, 2, 4)
+        start, count = data.vector(table, 2, 4)
         if count != 1:
             self.malformed("%d outputs, wanted 1" % count)
         output = data.i32(start)
-        for tensor in inputs[: kernel.INPUTS]:
+        for tensor in inputs[: operator.INPUTS]:
             if tensor not in known:
                 self.malformed("input tensor %d is not written by an earlier operator" % tensor)
         self.activation(output)
@@ -121,13 +121,13 @@ class Graph:
         known.append(output)
         record = array("i", [0] * RECORD)
         record[_OPERATOR] = code
-        kind, options = data.scalar(operator, 3, 1), data.child(operator, 4)
-        if kind != kernel.OPTIONS and (kind or options):
-            self.malformed("options of type %d, wanted %d" % (kind, kernel.OPTIONS))
-        kernel.prepare(self, options, inputs, output, record)
-        return kernel, record, inputs[: kernel.INPUTS], output
+        kind, options = data.scalar(table, 3, 1), data.child(table, 4)
+        if kind != operator.OPTIONS and (kind or options):
+            self.malformed("options of type %d, wanted %d" % (kind, operator.OPTIONS))
+        operator.prepare(self, options, inputs, output, record)
+        return operator, record, inputs[: operator.INPUTS], output
 
-    # What a kernel's `prepare` asks.
+    # What an operator's `prepare` asks.
 
     def malformed(self, text):
         """Refuses a model that does not hold together."""
@@ -286,7 +286,7 @@ class Graph:
         record[9], record[10], record[11] = shape_out
         record[22], record[18] = self.scale(source)
         record[23], record[19] = self.scale(output)
-        record[20], record[21] = quantization.activation_range(activation, record[23], record[19])
+        record[20], record[21] = scales.activation_range(activation, record[23], record[19])
 
     def window(self, record, padding, kernel, stride):
         """Checks a sliding window's output size and writes words 12 … 17. `padding` is 0 SAME or 1 VALID."""

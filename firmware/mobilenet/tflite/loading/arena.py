@@ -81,10 +81,10 @@ class Layout:
         if not 0 <= index < len(self.chains) - 1:
             return False
         _, last = self.chains[index]
-        kernel, _, _, output = self.operators[last]
+        operator, _, _, output = self.operators[last]
         following, _, inputs, _ = self.operators[last + 1]
         only = inputs == [output] and self.uses[output] == 1 and self.death[output] == last + 1
-        return only and kernel.STREAMS and following.STREAMS
+        return only and operator.STREAMS and following.STREAMS
 
     def _ring(self, layer):
         """Bytes of the rows that a chain keeps of a layer's output for the next one."""
@@ -98,8 +98,8 @@ class Layout:
     def _scratch(self, first, last):
         """Bytes of scratch of a chain's layers, together."""
         total = 0
-        for kernel, record, _, _ in self.operators[first : last + 1]:
-            total += _aligned(kernel.scratch(record, first == last))
+        for operator, record, _, _ in self.operators[first : last + 1]:
+            total += _aligned(operator.scratch(record, first == last))
         return total
 
     def _need(self, first, last):
@@ -120,16 +120,16 @@ class Layout:
 
     def distance(self, first, last):
         """How many bytes a chain's input must lie above its output, at least; then they may overlap."""
-        kernel, record, _, _ = self.operators[last]
-        if first == last and kernel.OVERLAP != "rows":
-            if kernel.OVERLAP == "never" or (kernel.OVERLAP == "same" and record[_IN_C] != record[_OUT_C]):
-                return _NEVER
-            return 0
+        operator, record, _, _ = self.operators[last]
+        overlap = operator.OVERLAP if first == last else "rows"
+        if overlap != "rows":
+            never = overlap == "never" or (overlap == "same" and record[_IN_C] != record[_OUT_C])
+            return _NEVER if never else 0
         start = self.operators[first][1]
         line = record[_OUT_W] * record[_OUT_C]
         line_in = start[_IN_W] * start[_IN_C]
         rows = record[_OUT_H]
-        step = kernel.step(record) if first == last else 1
+        step = operator.step(record) if first == last else 1
         distance = -_NEVER
         row = 0
         while row + step < rows:
@@ -156,17 +156,17 @@ class Layout:
         for number, (first, last) in enumerate(self.chains):
             for layer in range(first, last + 1):
                 chain_of[layer] = number
-                kernel, record, _, output = self.operators[layer]
+                operator, record, _, output = self.operators[layer]
                 record[_INPUT_ROWS] = self.rows(layer - 1) if layer > first else record[_IN_H]
                 record[_OUTPUT_ROWS] = self.rows(layer) if layer < last else record[_OUT_H]
-                blocks.append((kernel.scratch(record, first == last), number, number, -1 - layer))
+                blocks.append((operator.scratch(record, first == last), number, number, -1 - layer))
                 if layer < last:
                     blocks.append((self._ring(layer), number, number, output))
                     del between[output]
-            kernel, _, _, output = self.operators[last]
+            operator, _, _, output = self.operators[last]
             for tensor in self.operators[first][2]:
                 if self.death[tensor] <= last:
-                    same = first == last and kernel.OVERLAP == "same"
+                    same = first == last and operator.OVERLAP == "same"
                     near[tensor, output] = _aligned(max(0, self.distance(first, last))), same
         for tensor, size in between.items():
             blocks.append((size, chain_of[self.birth[tensor]], chain_of[self.death[tensor]], tensor))

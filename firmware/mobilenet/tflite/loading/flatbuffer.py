@@ -11,7 +11,7 @@ Positions are absolute. Anything that points outside the file raises GalagoError
 
 from micropython import const
 
-from ..errors import GalagoError
+from ...errors import GalagoError
 
 _PAGE = const(128)  # bytes kept of a file that is not in memory
 

@@ -3,17 +3,18 @@
 
 from micropython import const
 
-from ..quantization import product
+from ..loading.scales import product
 from . import conv_2d
 
+KERNEL = "conv_2d"
 INPUTS = 1
 NEEDS = 2, 3
 OPTIONS = 8
 STREAMS = False
 OVERLAP = "rows"
-step, scratch, piece, run = conv_2d.step, conv_2d.scratch, conv_2d.piece, conv_2d.run
+step, scratch, piece, macs = conv_2d.step, conv_2d.scratch, conv_2d.piece, conv_2d.macs
 
-# Words of a layer's record (graph.py).
+# Words of a layer's record (loading/graph.py).
 _IN_SCALE = const(22)
 _SCALES = const(26)
 _SCALE_STEP = const(27)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""CONV_2D without dilation."""
+
+from micropython import const
+
+KERNEL = "conv_2d"
+INPUTS = 1
+NEEDS = 2, 3
+OPTIONS = 1
+STREAMS = True
+OVERLAP = "rows"
+
+# Words of a layer's record (loading/graph.py).
+_IN_C = const(8)
+_OUT_H = const(9)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_K_W = const(13)
+_WEIGHTS = const(24)
+_BIAS = const(25)
+_SCALES = const(26)
+_SCALE_STEP = const(27)
+_TILE = const(28)  # rows of a tile
+_PIXELS = const(48)  # of a tile, about; up to three times as many while
+_WINDOWS = const(2048)  # bytes of windows suffice
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape_in, shape_out, filters = graph.image(inputs[0]), graph.image(output), graph.shape(inputs[1])
+    if len(filters) != 4 or filters[0] != shape_out[2] or filters[3] != shape_in[2]:
+        graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
+    if graph.option(options, 4, 4, 1) != 1 or graph.option(options, 5, 4, 1) != 1:
+        graph.unsupported("dilation")
+    graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 3))
+    stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
+    graph.window(record, graph.option(options, 0, 1), filters[1:3], stride)
+    weights(graph, inputs, record, 0)
+    record[_TILE] = step(record)
+
+
+def weights(graph, inputs, record, axis):
+    """Writes weights, bias and scales along the axis of the output channels."""
+    channels = record[_OUT_C]
+    record[_WEIGHTS] = graph.constant(inputs[1])
+    record[_BIAS] = graph.bias(inputs, channels)
+    record[_SCALES], record[_SCALE_STEP] = graph.channel_scales(inputs[1], channels, axis, record)
+
+
+def step(record):
+    """Output rows of a tile: dozens of pixels, so that loading weights costs little beside using them."""
+    width = record[_OUT_W]
+    window = record[_K_H] * record[_K_W] * record[_IN_C]
+    rows = max(_PIXELS // width, min(3 * _PIXELS // width, _WINDOWS // (width * window)))
+    return max(1, min(record[_OUT_H], rows))
+
+
+def scratch(record, whole):
+    """Bytes of scratch: table, last taps, accumulators and places, windows of a tile or else of a row."""
+    window = record[_K_H] * record[_K_W] * record[_IN_C]
+    pixels = (record[_TILE] if whole else 1) * record[_OUT_W]
+    return 12 * record[_OUT_C] + 32 + 8 * pixels + pixels * window + 32
+
+
+def piece(record):
+    """Bytes of the model needed at once: the weights of a channel, or all biases."""
+    return max(record[_K_H] * record[_K_W] * record[_IN_C], 4 * record[_OUT_C])
+
+
+def macs(record):
+    """Multiplications of one inference."""
+    return record[_OUT_H] * record[_OUT_W] * record[_OUT_C] * record[_K_H] * record[_K_W] * record[_IN_C]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""DEPTHWISE_CONV_2D without dilation."""
+
+from micropython import const
+
+from .conv_2d import weights
+
+KERNEL = "depthwise_conv_2d"
+INPUTS = 1
+NEEDS = 2, 3
+OPTIONS = 2
+STREAMS = True
+OVERLAP = "same"
+
+# Words of a layer's record (loading/graph.py).
+_OUT_H = const(9)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_K_W = const(13)
+_S_W = const(15)
+_MULTIPLIER = const(28)  # output channels of an input channel
+
+
+def prepare(graph, options, inputs, output, record):
+    """Checks the operator and fills its record."""
+    shape_in, shape_out, filters = graph.image(inputs[0]), graph.image(output), graph.shape(inputs[1])
+    if len(filters) != 4 or filters[0] != 1 or filters[3] != shape_out[2] or shape_out[2] % shape_in[2]:
+        graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
+    if graph.option(options, 5, 4, 1) != 1 or graph.option(options, 6, 4, 1) != 1:
+        graph.unsupported("dilation")
+    record[_MULTIPLIER] = shape_out[2] // shape_in[2]
+    if graph.option(options, 3, 4) != record[_MULTIPLIER]:
+        graph.malformed("depth multiplier %d" % graph.option(options, 3, 4))
+    graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 4))
+    stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
+    graph.window(record, graph.option(options, 0, 1), filters[1:3], stride)
+    weights(graph, inputs, record, 3)
+
+
+def scratch(record, whole):
+    """Bytes of scratch: table, turned weights, undecided accumulators of a row, gathered columns."""
+    height = record[_K_H]
+    words = (height * record[_K_W] + 8) // 9 * 9
+    columns = (record[_OUT_W] - 1) * record[_S_W] + record[_K_W]
+    return 12 * record[_OUT_C] + 4 * height * words + 8 * record[_OUT_W] + columns * height + 8
+
+
+def piece(record):
+    """Bytes of the model needed at once: all weights, or all biases."""
+    return record[_OUT_C] * max(record[_K_H] * record[_K_W], 4)
+
+
+def macs(record):
+    """Multiplications of one inference."""
+    return record[_OUT_H] * record[_OUT_W] * record[_OUT_C] * record[_K_H] * record[_K_W]
