@@ -83,6 +83,59 @@ def test_the_device_package_compiles_for_every_board(arch):
         assert viper == ("@micropython.viper\ndef" in source.read_text()), source
 
 
+@pytest.mark.parametrize("arch", WRITTEN)
+def test_writes_what_mpy_cross_writes(arch):
+    for source in (SOURCE, *sorted(firmware_dir().rglob("*.py"))):
+        data = mpy.compile(source, arch)
+        assert mpy.write(mpy.read(data)) == data, source
+
+
+# fun(self, n_args, n_kw, args) of SysV: word 4 of the items of the array in args[0], as a small int.
+# mov rax, [rcx] / mov rax, [rax + 24] / mov rax, [rax + 32] / lea rax, [rax + rax + 1] / ret
+FOURTH = bytes.fromhex("488b01 488b4018 488b4020 488d440001 c3")
+
+
+def test_the_real_interpreter_runs_machine_code(tmp_path, micropython):
+    data = mpy.machine_code(
+        {"fourth": FOURTH, "same": FOURTH}, "x64", {"LAYERS": ((1, "a", -7), (2, "b", 9))}
+    )
+    (tmp_path / "kernels.mpy").write_bytes(data)
+    script = """
+import sys
+from array import array
+print(sys.implementation._mpy)
+sys.path.append(argv[0])
+import kernels
+print(kernels.LAYERS, [f(array("Q", range(10, 20))) for f in (kernels.fourth, kernels.same)])
+"""
+    accepted, answer = micropython(script, tmp_path).splitlines()
+    assert answer == "((1, 'a', -7), (2, 'b', 9)) [14, 14]"
+    assert mpy.refusal(data, int(accepted)) is None
+
+
+def test_tells_what_a_board_would_refuse(tmp_path, micropython):
+    script = "import sys\nprint(sys.implementation._mpy)"
+    accepted = int(micropython(script))
+    for arch in WRITTEN:
+        data = mpy.machine_code({"f": FOURTH}, arch)
+        (tmp_path / "other.mpy").write_bytes(data)
+        tried = f"import sys\nsys.path.append({str(tmp_path)!r})\n"
+        tried += "try:\n import other\n print('loads')\nexcept ValueError as error:\n print(error)"
+        loads = micropython(tried).strip() == "loads"
+        assert loads == (mpy.refusal(data, accepted) is None), arch
+
+    def board(arch: str, version: int = 6, sub: int = 3) -> int:
+        return version | sub << 8 | mpy.ARCHITECTURES.index(arch) << 10
+
+    low = mpy.machine_code({"f": FOURTH}, "armv6m")
+    high = mpy.machine_code({"f": FOURTH}, "armv7emdp")
+    assert mpy.refusal(low, board("armv7emsp")) is None
+    assert "the board runs armv7emsp code, this is armv7emdp" in str(mpy.refusal(high, board("armv7emsp")))
+    assert "loads .mpy version 5" in str(mpy.refusal(low, board("armv7emsp", version=5)))
+    assert "loads native .mpy 6.2" in str(mpy.refusal(low, board("armv7emsp", sub=2)))
+    assert mpy.refusal(mpy.compile("a = 1", "armv6m"), board("xtensawin")) is None
+
+
 def test_another_version_is_refused():
     data = bytearray(mpy.compile(SOURCE, "armv6m"))
     data[1] = 5

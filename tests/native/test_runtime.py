@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Viper code on 32-bit cores against the real interpreter, which runs the same source on x64."""
 
+from array import array
+
 import pytest
 import unicorn
 
@@ -180,3 +182,37 @@ def move(a: ptr8, b: ptr8, n: int):
     buffer[0] = 9
     move(buffer, memoryview(buffer)[4:], 4)
     assert buffer == bytes([9, 1, 0, 1, 9, 1, 0, 1, 0, 1])
+
+
+# fun(self, n_args, n_kw, args): word 1 of the items of the array in args[0] is an address; its byte goes up
+# by word 2.
+FOREIGN = {
+    # ldr r0, [r3] / ldr r0, [r0, #12] / ldr r1, [r0, #4] / ldr r2, [r0, #8] / ldrb r3, [r1] /
+    # adds r3, r3, r2 / strb r3, [r1] / movs r0, #1 / bx lr
+    "armv6m": "1868 c068 4168 8268 0b78 9b18 0b70 0120 7047",
+    # lw a0, 0(a3) / lw a0, 12(a0) / lw a1, 4(a0) / lw a2, 8(a0) / lbu a3, 0(a1) / add a3, a3, a2 /
+    # sb a3, 0(a1) / li a0, 1 / ret
+    "rv32imc": "88 42 48 45 4c 41 10 45 83c60500 b296 2380d500 0545 8280",
+}
+ADDRESS = """
+import micropython
+@micropython.viper
+def address(block: ptr32, buffer):
+    block[1] = int(ptr8(buffer))
+"""
+
+
+@pytest.mark.parametrize("arch", FOREIGN)
+def test_machine_code_of_ones_own_gets_an_array(arch):
+    runtime = Runtime(CORES[arch])
+    address = runtime.load(mpy.read(mpy.compile(ADDRESS, arch)), {})["address"]
+    module = mpy.read(mpy.machine_code({"up": bytes.fromhex(FOREIGN[arch])}, arch))
+    up = runtime.load(module, {}, foreign=True)["up"]
+    block, buffer = array("I", [0, 0, 5]), bytearray(b"ab")
+    address(block, buffer)
+    assert up(block, buffer) == 0
+    assert buffer == b"fb"
+    assert runtime.machine.stack() == 0
+    block[1] += 2
+    with pytest.raises(GalagoError, match=r"up: .*offset 2 of bytearray of 2 bytes"):
+        up(block, buffer)

@@ -26,8 +26,9 @@ class Interpreter:
     `model` is a path, or the model itself in a bytes-like object, which is used in place and must not
     change. `weights` says where a file's weights are to be: "place" (a ROMFS lends its bytes), "ram", or
     "stream" (read from the file layer by layer); by default the first of these that is possible. `memory`
-    is the most bytes that the engine may take, weights aside. Raises GalagoError model.missing,
-    model.malformed, model.operator, model.quantization, memory.arena or memory.heap.
+    is the most bytes that the engine may take, weights aside. `kernels` is machine code made for this model:
+    the path of a .mpy, or a module (kernels/native.py); without it viper computes. Raises GalagoError
+    model.missing, model.malformed, model.operator, model.quantization, memory.arena or memory.heap.
 
     input, output   writable memoryviews of int8 as raw bytes: element & 255, so -128 reads 128. They may
                     share memory: fill the input anew before each invoke, and read the output before that
@@ -35,9 +36,10 @@ class Interpreter:
     weights         where they are: "place", "ram" or "stream"
     arena_bytes     what the engine takes, weights aside
     macs            multiplications of one inference
+    native          layers that machine code computes → name of its function
     """
 
-    def __init__(self, model, weights=None, memory=None):
+    def __init__(self, model, weights=None, memory=None, kernels=None):
         # All that `close` writes is there beforehand: it must not take memory where there is none.
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
         self.runs = self.ends = ()
@@ -45,7 +47,7 @@ class Interpreter:
             from .loading import forget, load
 
             try:
-                load(self, model, weights, memory)
+                load(self, model, weights, memory, kernels)
             finally:
                 forget()
         except MemoryError:

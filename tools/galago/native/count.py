@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Runs a whole model on a 32-bit core, compares each tensor with TFLM's and counts instructions.
 
-    python -m galago.native.count model.tflite --core armv7emsp --core rv32imc --blocks 3
+    python -m galago.native.count model.tflite --kernels native --core armv7emsp --core rv32imc --blocks 3
 
-What counts is the machine code of viper functions, where all the arithmetic is. The few Python lines around
-them and the runtime behind them (unpacking arguments, division) do not; how often it was asked is shown.
+What counts is the machine code of viper functions and of kernels made by galago.native.kernels, where all
+the arithmetic is. The few Python lines around them and the runtime behind them (unpacking arguments,
+division) do not; how often it was asked is shown.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import numpy as np
 
 from galago import network
 from galago.errors import GalagoError
+from galago.native import kernels
 from galago.native.cores import CORES
 from galago.native.device import Device
 from galago.network import Layer
@@ -87,10 +89,14 @@ class Count:
         return [(machine.blocks[block], costs[block], machine.listing(block)) for block in best]
 
 
-def run(model: bytes, device: Device, picture: np.ndarray) -> Count:
-    """One inference of a .tflite on a device, which starts anew; `picture` is the int8 input."""
+def run(model: bytes, device: Device, picture: np.ndarray, native: bytes | None = None) -> Count:
+    """One inference of a .tflite on a device, which starts anew; `picture` is the int8 input.
+
+    `native` is the .mpy of kernels.build for this model and core; without it viper computes.
+    """
     device.runtime.forget()
-    net: Any = device.load("mobilenet.tflite").Interpreter(model)  # type: ignore[attr-defined]
+    functions = device.kernels(native) if native else None
+    net: Any = device.load("mobilenet.tflite").Interpreter(model, kernels=functions)  # type: ignore[attr-defined]
     layers = network.layers(model)
     count = Count(device, layers, net.arena_bytes, [bytearray() for _ in layers], [0] * len(layers))
     net.input[:] = picture.tobytes()
@@ -165,13 +171,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path)
     parser.add_argument("--core", action="append", choices=sorted(CORES), help="default: all that differ")
+    parser.add_argument("--kernels", choices=("viper", "native"), default="viper")
     parser.add_argument("--blocks", type=int, default=0, help="list so many of the costliest basic blocks")
     options = parser.parse_args()
     model = options.model.read_bytes()
     oracle = Tflm(model)
     picture = np.random.default_rng(_SEED).integers(-128, 128, oracle.input_shape).astype(np.int8)
     for arch in options.core or ("armv7emsp", "armv6m", "rv32imc"):
-        count = run(model, Device(arch), picture)
+        data = kernels.build(model, arch) if options.kernels == "native" else None
+        count = run(model, Device(arch), picture, data)
         check(count, oracle.tensors(picture))
         _show(count, options.blocks)
 

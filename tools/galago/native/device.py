@@ -61,6 +61,13 @@ class Device:
         exec(compile(source.read_text(), str(source), "exec", flags, dont_inherit=True), names)
         return module
 
+    def kernels(self, data: bytes) -> SimpleNamespace:
+        """The module that a .mpy of kernels.build becomes on this core."""
+        compiled = mpy.read(data)
+        names: dict[str, Any] = {"__name__": "kernels"}
+        layers = next(value for value in compiled.constants if isinstance(value, tuple))
+        return SimpleNamespace(LAYERS=layers, **self.runtime.load(compiled, names, foreign=True))
+
     def _import(self, name: str, names: Any = None, _locals: Any = None, wanted: Any = (), level: int = 0):
         """What `import` means inside the device package."""
         if level:

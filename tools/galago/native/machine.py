@@ -28,6 +28,7 @@ _PAGE = 0x1000
 # As on boards: code and RAM low, external flash above 2 GiB, where the address is negative as an int.
 _TRAPS, _CODE, _STACK, _WRITABLE, _READ_ONLY = 0x10_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x9000_0000
 _STACK_SIZE = 4 * _PAGE
+_UNTOUCHED = b"\xa5" * _STACK_SIZE
 _RETURN = _TRAPS + _PAGE - 16  # where a function that was called from outside returns to
 _PATIENCE = 600  # seconds for one call: more is an endless loop
 _V6M_WIDE = ("bl", "dmb", "dsb", "isb", "mrs", "msr")  # the only instructions of four bytes
@@ -132,6 +133,7 @@ class Machine:
             uc.reg_write(register, value & 0xFFFF_FFFF)
         for register, value in ((core.sp, top), (core.link, _RETURN | core.thumb), *marks.items()):
             uc.reg_write(register, value)
+        uc.mem_write(_STACK, _UNTOUCHED)
         self._error = None
         try:
             uc.emu_start(address, _RETURN, timeout=_PATIENCE * unicorn.UC_SECOND_SCALE)
@@ -147,6 +149,11 @@ class Machine:
         ):
             raise GalagoError("native.convention", "a saved register or the stack pointer came back changed")
         return self.argument(0)
+
+    def stack(self) -> int:
+        """Bytes of stack that the last call wrote to."""
+        left = bytes(self._uc.mem_read(_STACK, _STACK_SIZE))
+        return len(left.lstrip(_UNTOUCHED[:1]))
 
     def argument(self, index: int) -> int:
         """Inside a trap: an argument."""

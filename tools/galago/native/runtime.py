@@ -37,6 +37,9 @@ class Viper:
     address: int  # of the function object
     code: int
     names: int  # the word that stands for its globals
+    foreign: (
+        bool  # machine code that mpy-cross did not write: args[0] is an array, laid out as MicroPython does
+    )
 
     def __call__(self, *arguments):
         """Runs it; gives None, a bool or an int. Raises GalagoError native.* (see machine.py)."""
@@ -57,9 +60,10 @@ class Runtime:
         self._buffers: dict[int, tuple[object, Region]] = {}  # id of a buffer's owner → the owner, its copy
         self._used: dict[int, tuple[object, Region]] = {}  # those of this call
         self._arguments = self.machine.place(bytes(4 * 64), writable=True, name="the arguments")
+        self._array = self.machine.place(bytes(16), writable=False, name="an array object")
         self._table = self._words([self._handle(i) for i in range(3)] + self._traps())
 
-    def load(self, module: mpy.Module, names: dict[str, object]) -> dict[str, Viper]:
+    def load(self, module: mpy.Module, names: dict[str, object], foreign: bool = False) -> dict[str, Viper]:
         """Puts the viper functions of a module into memory. `names` may grow later, by these functions too.
 
         Their full names begin with the last part of names["__name__"], if there is one.
@@ -80,7 +84,9 @@ class Runtime:
                 start = self.machine.load(code.data)
                 address = self._words([0, context, 0, start])
                 full = f"{home}.{name}".lstrip(".")
-                functions[name] = self._functions[address] = Viper(self, full, address, start, number)
+                functions[name] = self._functions[address] = Viper(
+                    self, full, address, start, number, foreign
+                )
         return functions
 
     @property
@@ -94,6 +100,12 @@ class Runtime:
         self._used.clear()
         self._current = function.names
         words = [self._to_object(argument) for argument in arguments]
+        if function.foreign:
+            addresses = [self._pointer(argument) for argument in arguments]
+            # mp_obj_array_t: type, typecode and free, length, items.
+            items = (0, 0, len(arguments[0]), addresses[0])
+            self.machine.write(self._array, b"".join(word.to_bytes(4, "little") for word in items))
+            words[0] = self._array.address
         table = b"".join(word.to_bytes(4, "little") for word in words)
         self.machine.write(self._arguments, table.ljust(self._arguments.size, b"\0"))
         try:

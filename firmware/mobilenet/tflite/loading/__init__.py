@@ -17,7 +17,7 @@ _SPARE = const(16384)  # bytes of heap to leave free beside weights in RAM
 _PIECE = const(4096)  # bytes of weights to stream at once, at least
 
 
-def load(net, model, weights, memory):
+def load(net, model, weights, memory, kernels):
     """Fills an Interpreter from a path or a buffer; raises GalagoError as it says."""
     gc.collect()
     if isinstance(model, str):
@@ -25,11 +25,15 @@ def load(net, model, weights, memory):
             model = net.file = open(model, "rb")  # noqa: SIM115
         except OSError as error:
             raise GalagoError("model.missing", "%s cannot be opened (error %d)" % (model, error.errno))
-    size, lent, arena, piece, kernels, ends = _plan(net, model)
+    if isinstance(kernels, str):
+        from . import native
+
+        kernels = native.module(kernels)
+    size, lent, arena, piece, names, ends = _plan(net, model, kernels)
     # What was needed until here makes room for the kernels, which stay, and for the arena.
     forget()
     gc.collect()
-    net.runs = tuple([_kernel(name).run for name in kernels])
+    net.runs = tuple([_run(name, net.native.get(i), kernels) for i, name in enumerate(names)])
     _take(net, arena, memory)
     whole = memoryview(net.arena)
     net.input, net.output = [whole[start:end] for start, end in ends]
@@ -47,12 +51,15 @@ def forget():
             delattr(sys.modules[package], part)
 
 
-def _kernel(name):
+def _run(name, function, kernels):
+    """The `run` of a layer: of its viper kernel, or of a function of a module of machine code."""
     package = __name__.rsplit(".", 1)[0] + ".kernels."
-    return __import__(package + name, None, None, (name,))
+    if function:
+        return __import__(package + "native", None, None, ("native",)).Kernel(function, kernels).run
+    return __import__(package + name, None, None, (name,)).run
 
 
-def _plan(net, model):
+def _plan(net, model, kernels):
     """Reads and plans the model.
 
     Gives its size, whether it lies in memory, the bytes of the arena, those of the file that a kernel needs
@@ -64,6 +71,10 @@ def _plan(net, model):
 
     data = Flatbuffer(model)
     graph = Graph(data)
+    if kernels:
+        from .native import replace
+
+        graph.operators = replace(graph.operators, kernels)
     gc.collect()
     layout = Layout(graph.operators, graph.input, graph.output)
     layout.grow()
@@ -72,11 +83,14 @@ def _plan(net, model):
     net.ends = bytes([last for _, last in layout.chains])
     net.plan = array("i", [])
     net.macs = 0
-    kernels = []
+    net.native = {}
+    names = []
     pieces = [0]
-    for operator, record, _, _ in graph.operators:
+    for layer, (operator, record, _, _) in enumerate(graph.operators):
         net.plan.extend(record)
-        kernels.append(operator.KERNEL)
+        names.append(operator.KERNEL)
+        if hasattr(operator, "FUNCTION"):
+            net.native[layer] = operator.FUNCTION
         if hasattr(operator, "piece"):
             net.macs += operator.macs(record)
             pieces.append(operator.piece(record))
@@ -88,7 +102,7 @@ def _plan(net, model):
         setattr(net, name + "_zero_point", zero)
         start = layout.offsets[tensor]
         ends.append((start, start + graph.elements(tensor)))
-    return data.size, not data.paged, total, max(pieces), kernels, ends
+    return data.size, not data.paged, total, max(pieces), names, ends
 
 
 def _take(net, total, memory):

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Calls machine code that the host made for one model and one kind of processor, in place of viper.
+
+    kernel = Kernel("pointwise_16", module)
+    kernel.run(net, at, first, last)            # as the `run` of a viper kernel
+
+tools/galago/native/kernels/__init__.py describes the module, and how its functions are called.
+"""
+
+from array import array
+
+from micropython import const
+
+from ..quantization import WIDE
+
+# Words of a layer's record (loading/graph.py).
+_IN_C = const(8)
+_OUT_C = const(11)
+_K_H = const(12)
+_K_W = const(13)
+_WEIGHTS = const(24)
+_BIAS = const(25)
+_SCALES = const(26)
+_SCALE_STEP = const(27)
+_TILE = const(28)
+_OPERATOR = const(31)
+
+_DEPTHWISE = const(4)  # in the schema
+_CONVOLUTIONS = (3, 9)  # CONV_2D, FULLY_CONNECTED
+_ONE = b"\0\0\x80\x3f"  # float32 1.0: the scale is part of the input's (operators/fully_connected.py)
+_BLOCK = array("Q" if WIDE else "I", [0] * 7)  # what a function is told
+
+
+class Kernel:
+    """One function of a module of machine code."""
+
+    def __init__(self, name, module):
+        self._function = getattr(module, name)
+        self._scales = getattr(module, "scales", None)
+        self._biases = getattr(module, "biases", None)
+
+    def run(self, net, at, first, last):
+        """Computes output rows first … last of the layer whose record starts at word `at`."""
+        plan = net.plan
+        operator = plan[at + _OPERATOR]
+        if operator in _CONVOLUTIONS:
+            if not first:
+                self._table(net, at)
+            self._convolve(net, at, first, last)
+        elif operator == _DEPTHWISE:
+            channels = plan[at + _OUT_C]
+            filters, position = b"", -1
+            if not first:
+                self._table(net, at)
+                size = channels * plan[at + _K_H] * plan[at + _K_W]
+                filters, position = net.constant(plan[at + _WEIGHTS], size)
+            _call(self._function, net, at, filters, position, first, last, 0, channels)
+        else:
+            _call(self._function, net, at, b"", -1, first, last, 0, 0)
+
+    def _convolve(self, net, at, first, last):
+        plan = net.plan
+        channels, rows = plan[at + _OUT_C], plan[at + _TILE]
+        size = plan[at + _K_H] * plan[at + _K_W] * plan[at + _IN_C]
+        group = net.group(size) & ~1
+        while first < last:
+            end = min(last, first + rows)
+            channel = 0
+            while channel < channels:
+                stop = min(channels, channel + group)
+                if channels - stop == 1:  # kernels take two channels at a time
+                    stop -= 2
+                filters, position = net.constant(
+                    plan[at + _WEIGHTS] + channel * size, (stop - channel) * size
+                )
+                _call(self._function, net, at, filters, position, first, end, channel, stop)
+                channel = stop
+            first = end
+
+    def _table(self, net, at):
+        """Multipliers, shifts and biases of all output channels, at the start of the scratch."""
+        plan = net.plan
+        channels = plan[at + _OUT_C]
+        if not self._scales:
+            from .conv_2d import table
+
+            table(net, at, channels)
+            return
+        scales, position = _ONE, 0
+        if plan[at + _SCALES]:
+            scales, position = net.constant(plan[at + _SCALES], plan[at + _SCALE_STEP] * channels or 4)
+        _call(self._scales, net, at, scales, position, 0, 0, 0, channels)
+        biases, position = b"", -1
+        if plan[at + _BIAS]:
+            biases, position = net.constant(plan[at + _BIAS], 4 * channels)
+        _call(self._biases, net, at, biases, position, 0, 0, 0, channels)
+
+
+def _call(function, net, at, constants, position, first, last, channel, stop):
+    _BLOCK[3], _BLOCK[4], _BLOCK[5], _BLOCK[6] = first, last, channel, stop
+    _addresses(_BLOCK, net.plan, at, net.arena, constants, position)
+    function(_BLOCK, net.plan, net.arena, constants)  # the buffers, so that they stay alive
+
+
+@micropython.viper
+def _addresses(block: ptr32, plan, at: int, arena, constants, position: int):
+    """Writes the first three words of a block; a position of -1 is address 0."""
+    wide = int(WIDE)
+    step = 1 + (wide >> 5)
+    record = int(ptr32(plan)) + (at << 2)
+    base = int(ptr8(arena))
+    weights = 0
+    if position >= 0:
+        weights = int(ptr8(constants)) + position
+    block[0] = record
+    block[step] = base
+    block[step + step] = weights
+    if wide:
+        block[1] = record >> wide
+        block[3] = base >> wide
+        block[5] = weights >> wide

