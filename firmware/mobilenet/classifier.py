@@ -46,14 +46,18 @@ class Result:
 class Classifier:
     """A verified model on one backend, with the buffers to feed it.
 
-    Raises GalagoError: model.* for a directory that is not whole, memory.* where it does not fit.
+    `order` names the backends to try (default: backends.ORDER). `backend` is the name of the one in use, and
+    `skipped` a list of (name, GalagoError) of those that could not be used.
+    Raises GalagoError: model.* for a directory that is not whole, memory.* where it does not fit, backend.*
+    where no backend can run it.
     """
 
-    def __init__(self, path, backend="builtin"):
+    def __init__(self, path, order=None):
         gc.collect()
         try:
             self.model = model = Model(path)
-            self._backend = backends.load(backend, model)
+            chosen = backends.choose(model, order)
+            self._backend, self.backend, self.skipped = chosen.backend, chosen.name, chosen.skipped
             self._fitter = Fitter(model.height, model.width, model.channels, model.fit)
         except MemoryError:
             gc.collect()
@@ -74,10 +78,24 @@ class Classifier:
         for path in paths:
             yield self._classify(path, top)
 
+    def watch(self, camera, top=1):
+        """Gives one Result per frame of a camera (mobilenet.camera), for ever.
+
+        A frame is taken when its result is asked for; they are called "frame 0", "frame 1", …
+        """
+        number = 0
+        while True:
+            yield self._answer("frame %d" % number, camera.capture, (self._fitter,), top)
+            number += 1
+
     def _classify(self, path, top):
-        result = Result(path.rsplit("/", 1)[-1])
+        return self._answer(path.rsplit("/", 1)[-1], self._fitter.read, (path,), top)
+
+    def _answer(self, name, fill, arguments, top):
+        # `fill` puts a picture into the tensor that is its last argument.
+        result = Result(name)
         try:
-            self._fitter.read(path, self._backend.input)
+            fill(*arguments, self._backend.input)
             start = time.ticks_us()
             scores = self._backend.invoke()
             elapsed = time.ticks_diff(time.ticks_us(), start)
@@ -88,7 +106,7 @@ class Classifier:
             gc.collect()
             result.error = GalagoError(
                 "memory.heap",
-                "%s: no memory to decode it, %d bytes are free: send a smaller picture"
+                "%s: no memory for it, %d bytes are free: send a smaller picture"
                 % (result.image, gc.mem_free()),
             )
             return result

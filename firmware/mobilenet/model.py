@@ -3,11 +3,14 @@
 
 model = Model("/models/everyday-v1-025-96")
 model.labels, model.height, model.width, model.channels, model.fit
+model.scale, model.zero_point, model.output_scale, model.output_zero_point
+model.golden                        # (number of an input, array of the int8 scores), or None
 model.file("tflite")                # its path, once its hash is right; None if there is no such file
 """
 
 import hashlib
 import os
+from array import array
 
 from micropython import const
 
@@ -105,6 +108,16 @@ class Model:
         self.unknown_below = 0
         if "unknown_below" in contract:
             self.unknown_below = _need(contract, "unknown_below", (int, float), where)
+        self.scale = self.output_scale = 0.0
+        self.zero_point = self.output_zero_point = 0
+        if "output" in contract:
+            scores = _need(contract, "output", dict, where)
+            self.scale = _need(shape, "scale", (int, float), where)
+            self.zero_point = _need(shape, "zero_point", int, where)
+            self.output_scale = _need(scores, "scale", (int, float), where)
+            self.output_zero_point = _need(scores, "zero_point", int, where)
+        self.golden = self._golden(contract, where)
+        self._runtimes = _need(contract, "runtimes", dict, where) if "runtimes" in contract else {}
         self._files = files = _need(contract, "files", dict, where)
         if not files:
             _refuse(where, "no files")
@@ -127,3 +140,23 @@ class Model:
             _verify(path, entry["name"], entry["bytes"], entry["sha256"])
             self._verified.add(kind)
         return path
+
+    def runtime(self, name, key):
+        """What flashing found out for the runtime `name` beside its files, a number; 0 if there is none."""
+        value = self._runtimes.get(name)
+        value = value.get(key) if isinstance(value, dict) else None
+        return value if isinstance(value, int) else 0
+
+    def _golden(self, contract, where):
+        # The last one is noise, in which a mistake shows best.
+        if "golden" not in contract:
+            return None
+        entries = _need(contract, "golden", list, where)
+        if not entries or not isinstance(entries[-1], dict):
+            _refuse(where, "no usable 'golden'")
+        scores = _need(entries[-1], "output_int8", list, where)
+        pattern = _need(entries[-1], "pattern", int, where)
+        try:
+            return pattern, array("b", scores)
+        except (TypeError, OverflowError, ValueError):
+            _refuse(where, "no usable 'golden'")

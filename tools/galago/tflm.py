@@ -23,6 +23,8 @@ class Tflm:
 
     Raises GalagoError("model.operator") for what TFLM refuses to load. TFLM ends the process on some
     malformed models: check them elsewhere first.
+
+    input_details, output_details   shape, dtype (as of array), scale, zero_point
     """
 
     def __init__(self, model: bytes) -> None:
@@ -46,8 +48,9 @@ class Tflm:
             raise GalagoError(
                 "model.operator", f"TensorFlow Lite Micro refuses the model: {error}"
             ) from error
-        details = self._kept.get_input_details(0)
-        self.input_shape = tuple(int(n) for n in details["shape"])
+        self.input_details = _details(self._kept.get_input_details(0))
+        self.output_details = _details(self._kept.get_output_details(0))
+        self.input_shape: tuple[int, ...] = self.input_details["shape"]
 
     def run(self, picture: np.ndarray) -> np.ndarray:
         """The output, int8 in the model's output shape, for an int8 input of the model's input shape."""
@@ -74,6 +77,16 @@ class Tflm:
         if not found:
             raise GalagoError("model.operator", "TensorFlow Lite Micro reports no arena size")
         return int(found[1])
+
+
+def _details(given: dict) -> dict[str, Any]:
+    quantization = given["quantization_parameters"]
+    return {
+        "shape": tuple(int(n) for n in given["shape"]),
+        "dtype": np.dtype(given["dtype"]).char,
+        "scale": float(quantization["scales"][0]) if len(quantization["scales"]) else 0.0,
+        "zero_point": int(quantization["zero_points"][0]) if len(quantization["zero_points"]) else 0,
+    }
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ next call tries again.
 
 from ..errors import GalagoError
 
-DRIVERS = ("esp32", "openmv")
+DRIVERS = ("openmv", "esp32", "maixpy")
 
 
 def open(settings):  # noqa: A001 (read as camera.open)

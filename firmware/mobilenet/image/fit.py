@@ -62,13 +62,7 @@ class Fitter:
         self.us_fit = 0
         try:
             with open_picture(path, self.height, self.width) as picture:
-                if picture.reducible:
-                    picture.reduce(self.reduction(picture.width, picture.height))
-                window = self.begin(picture.width, picture.height, tensor, picture.layout, picture.bottom_up)
-                for row in picture.rows(*window):
-                    pushed = ticks_us()
-                    self.push(row)
-                    self.us_fit += ticks_diff(ticks_us(), pushed)
+                self.take(picture, tensor)
         except (MemoryError, OSError) as error:
             name = path.rsplit("/", 1)[-1]
             if isinstance(error, OSError):
@@ -77,6 +71,16 @@ class Fitter:
                 "memory.heap", "{}: not enough memory to decode it: send a smaller picture".format(name)
             )
         self.us_read = ticks_diff(ticks_us(), start) - self.us_fit
+
+    def take(self, picture, tensor):
+        """Fit an open `Picture` into `tensor`, and add to `us_fit`; leaves MemoryError and OSError alone."""
+        if picture.reducible:
+            picture.reduce(self.reduction(picture.width, picture.height))
+        window = self.begin(picture.width, picture.height, tensor, picture.layout, picture.bottom_up)
+        for row in picture.rows(*window):
+            pushed = ticks_us()
+            self.push(row)
+            self.us_fit += ticks_diff(ticks_us(), pushed)
 
     def reduction(self, width, height):
         """By what (1, 2, 4 or 8) a decoder that can should divide a picture of this size.

@@ -6,9 +6,12 @@ with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
 """
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from galago.boards import Board
+from galago.emulator.camera import Camera
+from galago.emulator.hardware import Hardware
 from galago.emulator.relay import Relay
 from galago.emulator.storage import Storage
 from galago.emulator.terminal import Terminal
@@ -20,9 +23,21 @@ _PATIENCE = 30.0  # seconds until a start counts as failed
 class EmulatedBoard:
     """A board at `port`, from entering the context (or start()) until leaving it (or close())."""
 
-    def __init__(self, board: Board, storage: Path | None = None) -> None:
-        """`storage` keeps the file system from run to run; without it the board starts empty."""
+    def __init__(
+        self,
+        board: Board,
+        storage: Path | None = None,
+        firmware: Sequence[str] | None = None,
+        camera: Camera | None = None,
+    ) -> None:
+        """`storage` keeps the file system from run to run; without it the board starts empty.
+
+        `firmware` names the stand-in modules that it has (hardware.known), by default those of its usual one.
+        Raises GalagoError board.emulator for one that is not known.
+        """
         self.board = board
+        self._hardware = Hardware(board, firmware, camera)
+        self.camera = self._hardware.camera
         self._path = storage
         self._ready = threading.Event()
         self._failure: GalagoError | None = None
@@ -42,7 +57,7 @@ class EmulatedBoard:
         self._storage = Storage(self.board.filesystem, self._path)
         terminal = Terminal()
         self.port = terminal.path
-        self._relay = Relay(self.board, self._storage, terminal, self._ready.set)
+        self._relay = Relay(self.board, self._storage, self._hardware, terminal, self._ready.set)
         # The thread is the interpreter's parent: however it ends, the kernel ends the interpreter with it.
         self._thread = threading.Thread(target=self._run, name=f"emulated {self.board.id}", daemon=True)
         self._thread.start()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One run of the interpreter, from a reset of an emulated board to the next.
 
-    process = Process(board, storage, cause, mode)
+    process = Process(board, storage, hardware, cause, mode)
     process.write(data), process.read()    # the REPL, as on a board's serial line; never wait
     process.owner                          # socket to device/_startup.py and device/machine.py
     process.interrupt()                    # Ctrl-C, if the program takes interrupts now
@@ -22,6 +22,8 @@ from pathlib import Path
 
 from galago.boards import Board
 from galago.emulator import interpreter
+from galago.emulator.hardware import Hardware
+from galago.emulator.link import Link
 from galago.emulator.storage import Storage
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
@@ -32,6 +34,8 @@ _PACKETS = 256  # of at most 4096 bytes, that wait at most: a page of kernel mem
 # Of every 256 bytes given to the garbage collector 3 are its own tables (32-byte blocks on x64; py/gc.c).
 _GIVEN, _USABLE = 256, 253
 
+_BESIDE = 2 << 20  # bytes for stand-in modules and their frames; what they leave is taken out of use
+
 # The interpreter's own variables, and HOME, where it would keep a history of the REPL's lines.
 _NOT_INHERITED = {"HOME", "MICROPYPATH", "MICROPYINSPECT"}
 
@@ -39,35 +43,41 @@ _NOT_INHERITED = {"HOME", "MICROPYPATH", "MICROPYINSPECT"}
 class Process:
     """The interpreter as a child of the calling thread: it ends no later than that thread."""
 
-    def __init__(self, board: Board, storage: Storage, cause: int, mode: str) -> None:
+    def __init__(self, board: Board, storage: Storage, hardware: Hardware, cause: int, mode: str) -> None:
         """Start it. `cause` is what machine.reset_cause() gives, `mode` that of the REPL: friendly or raw.
 
         The heap is the board's in objects: one takes twice as much on x64, so there are twice as many bytes.
-        What is not made of objects (pixels, weights) therefore finds more room than on the board.
+        What is not made of objects (pixels, weights) therefore finds more room than on the board. Modules of
+        the firmware and frames in the camera's memory, which lie elsewhere, take none of it: _startup.py.
         """
         self.owner, owner = socket.socketpair()
         # In packets: each write of the interpreter is one, so that a mark at its start can say what it is.
         self.output, output = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
         os.set_blocking(output, True)
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
+        modules = hardware.modules()
+        self._link = Link(hardware.services())
+        beside = _BESIDE if modules else 0
         mark = secrets.token_hex(4)
         self._mark = mark.encode()
         self._child = subprocess.Popen(
             [
                 *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), interpreter.own_binary()),
-                *("-X", f"heapsize={2 * board.heap * _GIVEN // _USABLE}", "-i", _START),
+                *("-X", f"heapsize={(2 * board.heap + beside) * _GIVEN // _USABLE}", "-i", _START),
                 *(str(owner.fileno()), str(storage.descriptor), str(storage.blocks)),
-                *(str(board.clock_hz), str(cause), mode, mark),
+                *(str(board.clock_hz), str(cause), str(self._link.descriptor), str(beside)),
+                *(mode, mark, *modules),
             ],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            pass_fds=(owner.fileno(), storage.descriptor),
+            pass_fds=(owner.fileno(), storage.descriptor, self._link.descriptor),
             env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
             | {"MICROPYPATH": ""},
             start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
         )
         owner.close()
+        self._link.release()
         os.close(output)
         self.owner.setblocking(False)
         assert self._child.stdin is not None  # for the type checker
@@ -135,6 +145,7 @@ class Process:
         status = self._child.wait()
         if not ended_before:
             self._stdin.close()
+            self._link.close()
             self.owner.close()
             os.close(self.output)
             os.close(self.exited)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Literal
 
 from galago.boards import Board
+from galago.emulator.hardware import Hardware
 from galago.emulator.process import Process
 from galago.emulator.storage import Storage
 from galago.emulator.terminal import Terminal
@@ -35,10 +36,18 @@ _POWER_ON, _HARD, _SOFT = 1, 2, 5  # machine.reset_cause(), device/machine.py
 class Relay:
     """The inside of an emulated board. All but `ask` belongs to one thread."""
 
-    def __init__(self, board: Board, storage: Storage, terminal: Terminal, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        storage: Storage,
+        hardware: Hardware,
+        terminal: Terminal,
+        ready: Callable[[], None],
+    ) -> None:
         """`ready` is called each time that boot.py is about to run."""
         self._board = board
         self._storage = storage
+        self._hardware = hardware
         self._terminal = terminal
         self._announce = ready
         self._wishes: deque[Literal["reset", "stop"]] = deque()
@@ -66,7 +75,7 @@ class Relay:
             self._waker.close()
 
     def _start(self, cause: int) -> None:
-        self._process = Process(self._board, self._storage, cause, self._mode)
+        self._process = Process(self._board, self._storage, self._hardware, cause, self._mode)
         self._ready = False
         self._said = b""  # the end of the output, where the mode shows
         self._ending: str | None = None  # exit, reset, or gone: the process has ended by itself

@@ -101,11 +101,31 @@ def _boot(mode):
         _report(error)
 
 
-def run(numbers, mode, mark):
-    """`numbers`: owner's descriptor, image's descriptor, blocks, clock in Hz, cause of the reset."""
+def _import(paths, descriptor, beside):
+    """Import stand-in modules, and take out of use what they leave of the `beside` bytes that are theirs."""
+    import _link
+
+    _link._socket = open(descriptor, "r+b")  # noqa: SIM115
+    gc.collect()
+    before = gc.mem_alloc()
+    for path in paths:
+        folder, name = path.rsplit("/", 1)
+        sys.path.insert(0, folder)
+        __import__(name[:-3])
+        sys.path.pop(0)
+    gc.collect()
+    _link.unused = bytearray(max(0, beside - (gc.mem_alloc() - before)))
+
+
+def run(numbers, mode, mark, modules):
+    """`numbers`: owner's descriptor, image's descriptor, blocks, clock in Hz, cause of the reset, the link's
+    descriptor, bytes for stand-in `modules` (paths).
+    """
     owner = open(numbers[0], "r+b")  # noqa: SIM115
     machine._owner = owner
-    machine._clock_hz, machine._cause = numbers[3:]
+    machine._clock_hz, machine._cause = numbers[3:5]
+    if modules:
+        _import(modules, *numbers[5:])
     _mount(Flash(open(numbers[1], "r+b"), numbers[2]))  # noqa: SIM115
     _sys.install(mark.encode())
     sys.argv[:] = []

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""microlite: TensorFlow Lite Micro in a firmware of its own (tensorflow-micropython-examples)."""
+
+import gc
+import os
+
+import microlite
+import micropython
+
+TOLERANCE = 1  # its kernels may round a tie another way
+
+_SPARE = 8192  # bytes of heap to leave free
+
+
+def supports(model):
+    """None, or the reason why microlite cannot run this model."""
+    path = model.file("tflite")
+    arena = model.runtime("microlite", "arena_bytes")
+    if not path:
+        return "its directory on this board has no .tflite"
+    if not arena:
+        return "model.json does not say how large an arena it needs: flash it again for this board"
+    gc.collect()
+    # An arena that is too small is only printed by microlite, and the next call ends the firmware.
+    wanted, free = os.stat(path)[6] + arena + _SPARE, gc.mem_free()
+    if wanted > free:
+        return "it needs %d bytes of heap, %d are free" % (wanted, free)
+    return None
+
+
+class _Runtime:
+    def __init__(self, model):
+        path = model.file("tflite")
+        self._bytes = content = bytearray(os.stat(path)[6])
+        with open(path, "rb") as file:
+            file.readinto(content)
+        self.input = bytearray(model.height * model.width * model.channels)
+        self.outputs = len(model.labels)
+        self._scores = [0] * self.outputs
+        self._scale = model.output_scale
+        self._zero_point = model.output_zero_point
+        arena = model.runtime("microlite", "arena_bytes")
+        self._interpreter = microlite.interpreter(content, arena, self._feed, self._take)
+
+    def _feed(self, interpreter):
+        _set_all(interpreter.getInputTensor(0).setValue, self.input)
+
+    def _take(self, interpreter):
+        get = interpreter.getOutputTensor(0).getValue
+        for index in range(self.outputs):
+            self._scores[index] = get(index)
+
+    def invoke(self):
+        if self._interpreter.invoke():
+            from ..errors import GalagoError
+
+            raise GalagoError("backend.wrong", "microlite failed while it ran: try 'builtin'")
+        return self._scores
+
+    def confidence(self, score):
+        return (score - self._zero_point) * self._scale
+
+    def close(self):
+        self._interpreter = self._bytes = self.input = None
+        gc.collect()
+
+
+@micropython.native
+def _set_all(set_value, values):
+    # microlite has no way to set more than one element with a call: what can be spared is the bytecode.
+    for index in range(len(values)):
+        value = values[index]
+        set_value(index, value - ((value & 128) << 1))
+
+
+load = _Runtime

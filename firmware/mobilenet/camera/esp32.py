@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Cameras of ESP32 boards, through micropython-camera-API; they need PSRAM.
+
+{"driver": "esp32", "pins": {"data": [15, 17, …], "vsync": 38, …}, "format": "rgb565", "frame": "QVGA"}
+
+pins     as in the board's TOML; those that are missing are what the firmware was built with
+format   rgb565 (default), grey, jpeg (smaller in PSRAM, slower to read) or rgb888
+frame    the name of a frame size of the module (default QVGA, 320 x 240)
+clock    Hz of the sensor's clock (default 20000000)
+"""
+
+from time import ticks_diff, ticks_us
+
+import camera
+
+from ..errors import GalagoError
+from .frame import Frame, jpeg
+
+_FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE", "jpeg": "JPEG", "rgb888": "RGB888"}
+_KINDS = {"rgb565": "rgb565", "grey": "grey", "rgb888": "bgr888"}  # esp32-camera puts blue first
+
+
+def open(settings):  # noqa: A001
+    """Starts the camera. Raises GalagoError config.invalid or camera.failed."""
+    return _Camera(settings)
+
+
+class _Camera:
+    def __init__(self, settings):
+        self._format = settings.get("format", "rgb565")
+        frame = settings.get("frame", "QVGA")
+        if self._format not in _FORMATS or not hasattr(camera.FrameSize, frame):
+            raise GalagoError(
+                "config.invalid",
+                "the camera has no format '%s' of size '%s': try rgb565 and QVGA" % (self._format, frame),
+            )
+        arguments = {signal + "_pin": pin for signal, pin in settings.get("pins", {}).items()}
+        if "data_pin" in arguments:
+            arguments["data_pins"] = arguments.pop("data_pin")
+        try:
+            self._camera = eye = camera.Camera(
+                pixel_format=getattr(camera.PixelFormat, _FORMATS[self._format]),
+                frame_size=getattr(camera.FrameSize, frame),
+                xclk_freq=settings.get("clock", 20000000),
+                fb_count=1,
+                grab_mode=camera.GrabMode.WHEN_EMPTY,
+                **arguments,
+            )
+            eye.set_hmirror(settings.get("mirror", False))
+            eye.set_vflip(settings.get("flip", False))
+            self._width, self._height = eye.get_pixel_width(), eye.get_pixel_height()
+        except (OSError, RuntimeError, ValueError, TypeError) as error:
+            raise GalagoError(
+                "camera.failed", "the camera does not start (%s): check its pins and its cable" % error
+            ) from None
+        # The one buffer is filled as soon as it is given back: its frame is as old as the last picture.
+        self._skip = settings.get("skip", 1)
+        self._swap = settings.get("swap", False)
+
+    def capture(self, fitter, tensor):
+        """A new frame into the input tensor."""
+        start = ticks_us()
+        fitter.us_fit = 0
+        try:
+            for _ in range(self._skip):
+                self._camera.capture()
+            frame = self._camera.capture()
+            if frame is None:
+                raise GalagoError("camera.failed", "the camera gives no frame: check its cable")
+            if self._format == "jpeg":
+                picture = jpeg(frame)
+            else:
+                kind = _KINDS[self._format]
+                picture = Frame(frame, self._width, self._height, kind, self._swap)
+            fitter.take(picture, tensor)
+        except (OSError, RuntimeError) as error:
+            raise GalagoError("camera.failed", "the camera gives no frame (%s)" % error) from None
+        finally:
+            self._camera.free_buffer()
+        fitter.us_read = ticks_diff(ticks_us(), start) - fitter.us_fit
+
+    def close(self):
+        """Switches the camera off."""
+        self._camera.deinit()

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""A camera's frame in memory as a picture: its rows go to the Fitter one by one, and nothing is copied whole.
+
+    fitter.take(Frame(buffer, 320, 240, "rgb565"), tensor)
+    fitter.take(jpeg(buffer), tensor)
+
+Kinds: "rgb565" (the high byte first, as sensors send it), "rgb565le" (as a 16-bit number lies in memory),
+"rgb888", "bgr888" and "grey". `swap` exchanges red and blue.
+"""
+
+import micropython
+
+from ..errors import GalagoError
+from ..image.fit import BGR, GREY, RGB
+from ..image.picture import Picture, PictureFile
+
+_BYTES = {"rgb565": 2, "rgb565le": 2, "rgb888": 3, "bgr888": 3, "grey": 1}
+
+
+class Frame(Picture):
+    """Raises GalagoError camera.failed for a buffer that does not hold a whole frame."""
+
+    def __init__(self, buffer, width, height, kind, swap=False):
+        self._buffer = memoryview(buffer)
+        self._kind = kind
+        self._bytes = _BYTES[kind]
+        self.width = width
+        self.height = height
+        self.layout = GREY if kind == "grey" else BGR if swap != (kind == "bgr888") else RGB
+        wanted = width * height * self._bytes
+        if len(buffer) != wanted:
+            raise GalagoError(
+                "camera.failed",
+                "the camera gave %d bytes of a frame of %d: check its cable and its settings"
+                % (len(buffer), wanted),
+            )
+
+    def __exit__(self, *_):
+        pass
+
+    def rows(self, left, top, width, height):
+        """Each row of this window, as a buffer in `layout` that the next one uses again."""
+        size = self._bytes
+        expanded = bytearray(3 * width) if size == 2 else None
+        low = 1 if self._kind == "rgb565" else 0
+        for y in range(top, top + height):
+            start = (y * self.width + left) * size
+            if expanded:
+                _expand(self._buffer, start, width, low, expanded)
+                yield expanded
+            else:
+                yield self._buffer[start : start + width * size]
+
+
+def jpeg(buffer):
+    """A JPEG in memory as a Picture. Raises GalagoError image.* for one that cannot be used."""
+    from ..image.jpeg import JpegPicture
+
+    return JpegPicture(_MemoryFile(buffer), 0, 0)
+
+
+class _MemoryFile(PictureFile):
+    def __init__(self, buffer):
+        self.name = "frame"
+        self.size = len(buffer)
+        self.buffer = bytearray(512)
+        self.start = self.stop = self._read = 0
+        self._file = _Stream(buffer)
+
+
+class _Stream:
+    # io.BytesIO would copy the frame.
+    def __init__(self, buffer):
+        self._view = memoryview(buffer)
+        self._at = 0
+
+    def readinto(self, into):
+        count = min(len(into), len(self._view) - self._at)
+        into[:count] = self._view[self._at : self._at + count]
+        self._at += count
+        return count
+
+    def seek(self, count, whence):
+        self._at = min(self._at + count, len(self._view))
+
+    def close(self):
+        pass
+
+
+@micropython.viper
+def _expand(pixels: ptr8, at: int, width: int, low: int, out: ptr8):
+    """`width` pixels of 5, 6 and 5 bits to RGB888 (31 becomes 255); `low`: where the low byte of two lies."""
+    i = 0
+    p = 0
+    while i < width:
+        value = int(pixels[at + low]) | int(pixels[at + 1 - low]) << 8
+        red = value >> 11
+        green = (value >> 5) & 63
+        blue = value & 31
+        out[p] = red << 3 | red >> 2
+        out[p + 1] = green << 2 | green >> 4
+        out[p + 2] = blue << 3 | blue >> 2
+        p += 3
+        at += 2
+        i += 1

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Cameras of OpenMV's firmware: `csi` from 4.8 on, `sensor` before that.
+
+{"driver": "openmv", "format": "rgb565", "frame": "QVGA"}
+
+format   rgb565 (default) or grey
+frame    the name of a frame size of the module (default QVGA, 320 x 240)
+"""
+
+from time import ticks_diff, ticks_us
+
+from ..errors import GalagoError
+from .frame import Frame
+
+try:
+    import csi
+except ImportError:
+    import sensor
+
+    csi = None
+    if not hasattr(sensor, "set_framebuffers"):  # MaixPy's module of that name
+        raise ImportError("sensor is not OpenMV's") from None
+
+_FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE"}
+_KINDS = {"rgb565": "rgb565le", "grey": "grey"}
+_SETTLE = 500  # milliseconds until exposure and white balance have found the scene, as OpenMV's examples wait
+
+
+def open(settings):  # noqa: A001
+    """Starts the camera. Raises GalagoError config.invalid or camera.failed."""
+    return _Camera(settings)
+
+
+class _Camera:
+    def __init__(self, settings):
+        module = csi or sensor
+        chosen = settings.get("format", "rgb565")
+        frame = settings.get("frame", "QVGA")
+        if chosen not in _FORMATS or not hasattr(module, frame):
+            raise GalagoError(
+                "config.invalid",
+                "the camera has no format '%s' of size '%s': try rgb565 and QVGA" % (chosen, frame),
+            )
+        pixels, size = getattr(module, _FORMATS[chosen]), getattr(module, frame)
+        self._kind = _KINDS[chosen]
+        try:
+            # With one frame buffer an exposure starts when a snapshot is asked for: none is older than that.
+            if csi:
+                self._eye = eye = csi.CSI()
+                eye.reset()
+                eye.pixformat(pixels)
+                eye.framesize(size)
+                eye.framebuffers(1)
+                eye.hmirror(settings.get("mirror", False))
+                eye.vflip(settings.get("flip", False))
+                eye.snapshot(time=_SETTLE)
+            else:
+                self._eye = sensor
+                sensor.reset()
+                sensor.set_pixformat(pixels)
+                sensor.set_framesize(size)
+                sensor.set_framebuffers(1)
+                sensor.set_hmirror(settings.get("mirror", False))
+                sensor.set_vflip(settings.get("flip", False))
+                sensor.skip_frames(time=_SETTLE)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise GalagoError(
+                "camera.failed", "the camera does not start (%s): check its cable" % error
+            ) from None
+        self._skip = settings.get("skip", 0)
+        self._swap = settings.get("swap", False)
+
+    def capture(self, fitter, tensor):
+        """A new frame into the input tensor."""
+        start = ticks_us()
+        fitter.us_fit = 0
+        try:
+            for _ in range(self._skip):
+                self._eye.snapshot()
+            image = self._eye.snapshot()
+            picture = Frame(image.bytearray(), image.width(), image.height(), self._kind, self._swap)
+            fitter.take(picture, tensor)
+        except (OSError, RuntimeError) as error:
+            raise GalagoError("camera.failed", "the camera gives no frame (%s)" % error) from None
+        fitter.us_read = ticks_diff(ticks_us(), start) - fitter.us_fit
+
+    def close(self):
+        """Switches the camera off."""
+        self._eye.shutdown(True)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""The camera of an emulated board: it plays the pictures of a folder, with the habits of real ones.
+
+    camera = Camera(Path("photos"), swap=True, faults={7: "none"})
+    camera.show(Path("cat.jpg"))          # keep to one picture
+    camera.captures                       # what was handed out: Capture(picture, exposed, number)
+
+Each capture sees the next picture, and the first one the first. A frame buffer that is free is exposed at
+once: so a frame may show what was there when the last one was given back, and the very first ones something
+else.
+"""
+
+import io
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from galago import pictures
+from galago.emulator.link import StandInError
+from galago.errors import GalagoError
+
+Fault = Literal["none", "error", "short", "late"]
+"""What goes wrong with a capture: no frame, an exception, a frame that ends early, or one that is old."""
+
+_PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp"}
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One frame that a program got: `number` counts captures; it was exposed at the capture `exposed`."""
+
+    picture: Path
+    exposed: int
+    number: int
+    fault: Fault | None = None
+
+
+class Camera:
+    """Outlives resets of the board. `faults` says for the numbers of captures what goes wrong with them."""
+
+    def __init__(
+        self, folder: Path | None = None, *, swap: bool = False, faults: Mapping[int, Fault] | None = None
+    ) -> None:
+        """Without a folder it sees nothing but grey. Raises GalagoError dataset.empty for an empty one."""
+        self.pictures = []
+        if folder:
+            self.pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+            if not self.pictures:
+                raise GalagoError("dataset.empty", f"no pictures in {folder}: give the camera some to see")
+        self.swap = swap
+        self.faults = dict(faults or {})
+        self.captures: list[Capture] = []
+        self._shown: Path | None = None
+        self._number = -1
+        self._buffers: deque[tuple[Path, int]] = deque()
+        self._lent = False
+        self._count = 1
+        self._fresh = True
+        self._mode = (320, 240, "rgb565", 85)
+        self._turned = (False, False)
+
+    def show(self, picture: Path | None) -> None:
+        """Keep to this picture from now on; None goes on with the folder."""
+        self._shown = picture
+
+    # What stand-in modules ask
+
+    def start(
+        self, width: int, height: int, kind: str, quality: int = 85, buffers: int = 1, fresh: bool = False
+    ) -> None:
+        """Starts, or starts again. `kind`: rgb565, rgb565le, bgr888, grey or jpeg.
+
+        `fresh`: exposes when a frame is asked for, not as soon as a buffer is free.
+        """
+        self._mode, self._count, self._fresh = (width, height, kind, quality), buffers, fresh
+        self._turned = (False, False)
+        self._buffers.clear()
+        self._lent = False
+        self._expose()
+
+    def turn(self, mirror: bool, flip: bool) -> None:
+        """Mirror the picture, turn it upside down."""
+        self._turned = mirror, flip
+
+    def capture(self) -> tuple[int | None, bytes]:
+        """The next frame and its size, or None and no bytes. Raises StandInError RuntimeError on a fault."""
+        old = self._scene(), self._number
+        self._number += 1
+        self.release()
+        fault = self.faults.get(self._number)
+        if self._fresh:
+            self._buffers.append(old if fault == "late" else (self._scene(), self._number))
+        picture, exposed = self._buffers.popleft()
+        self._lent = True
+        self.captures.append(Capture(picture, exposed, self._number, fault))
+        if fault == "error":
+            raise StandInError("RuntimeError", "Frame capture has timed out.")
+        if fault == "none":
+            return None, b""
+        frame = _frame(picture, self._mode, self._turned, self.swap)
+        if fault == "short":
+            frame = frame[: len(frame) // 2]
+        return len(frame), frame
+
+    def release(self) -> None:
+        """The frame is given back: its buffer is exposed anew."""
+        if self._lent:
+            self._lent = False
+            self._expose()
+
+    def scale(
+        self, width: int, height: int, to_width: int, to_height: int, data: bytes
+    ) -> tuple[None, bytes]:
+        """An RGB565 image (little-endian) stretched with bilinear interpolation, as RGB888."""
+        rgb = _from_565(np.frombuffer(data, "<u2").reshape(height, width))
+        small = Image.fromarray(rgb).resize((to_width, to_height), Image.Resampling.BILINEAR)
+        return None, _from_565(_to_565(np.asarray(small))).tobytes()
+
+    def _expose(self) -> None:
+        while not self._fresh and len(self._buffers) < self._count:
+            self._buffers.append((self._scene(), self._number))
+
+    def _scene(self) -> Path:
+        if self._shown or not self.pictures:
+            return self._shown or Path("grey")
+        return self.pictures[self._number % len(self.pictures)]
+
+
+@lru_cache(64)
+def _frame(picture: Path, mode: tuple[int, int, str, int], turned: tuple[bool, bool], swap: bool) -> bytes:
+    width, height, kind, quality = mode
+    mirror, flip = turned
+    rgb = scene(picture, width, height)[:: -1 if flip else 1, :: -1 if mirror else 1]
+    if swap:
+        rgb = rgb[:, :, ::-1]
+    if kind == "jpeg":
+        file = io.BytesIO()  # 4:2:2, as OV2640 and OV5640 sample it
+        Image.fromarray(np.ascontiguousarray(rgb)).save(file, "JPEG", quality=quality, subsampling=1)
+        return file.getvalue()
+    if kind == "grey":
+        return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L")).tobytes()
+    if kind == "bgr888":
+        return rgb[:, :, ::-1].tobytes()
+    return _to_565(rgb).astype(">u2" if kind == "rgb565" else "<u2").tobytes()
+
+
+def scene(picture: Path, width: int, height: int) -> np.ndarray:
+    """What the sensor sees of a picture, uint8 [height, width, 3]: it fills the frame, and is cut to it."""
+    if not picture.suffix:
+        return np.full((height, width, 3), 128, np.uint8)
+    image = Image.fromarray(pictures.load(picture))
+    scale = max(width / image.width, height / image.height)
+    size = max(width, round(image.width * scale)), max(height, round(image.height * scale))
+    image = image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return np.asarray(image.crop((left, top, left + width, top + height)))
+
+
+def _to_565(rgb: np.ndarray) -> np.ndarray:
+    red, green, blue = (rgb[:, :, i].astype(np.uint16) for i in range(3))
+    return red >> 3 << 11 | green >> 2 << 5 | blue >> 3
+
+
+def _from_565(value: np.ndarray) -> np.ndarray:
+    red, green, blue = value >> 11, value >> 5 & 63, value & 31
+    planes = red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2
+    return np.stack(planes, axis=2).astype(np.uint8)

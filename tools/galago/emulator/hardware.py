@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What an emulated board carries beside the interpreter: the modules of its firmware, and a camera.
+
+    Hardware(board)                                    # what the board's usual firmware has
+    Hardware(board, ("microlite", "esp32"), camera)    # another firmware
+
+The modules themselves are in device/standins, a folder for each firmware; they ask services of this process.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from galago.boards import Board
+from galago.emulator.camera import Camera
+from galago.emulator.link import Service
+from galago.emulator.runtimes import Tflm
+from galago.errors import GalagoError
+
+STANDINS = Path(__file__).parent / "device" / "standins"
+
+# A board's camera module tells whose firmware it usually has.
+_USUAL = {"csi": "openmv", "camera": "esp32", "sensor": "maixpy", "media.sensor": "canmv_k230"}
+
+
+def known() -> list[str]:
+    """The names of firmware modules that an emulated board can carry."""
+    return sorted(path.name for path in STANDINS.iterdir() if path.is_dir())
+
+
+def usual(board: Board) -> tuple[str, ...]:
+    """Those that the board's usual firmware has."""
+    if not board.camera or board.camera.firmware or _USUAL[board.camera.module] not in known():
+        return ()
+    return (_USUAL[board.camera.module],)
+
+
+class Hardware:
+    """Raises GalagoError board.emulator for a firmware module that there is no stand-in for."""
+
+    def __init__(
+        self, board: Board, firmware: Sequence[str] | None = None, camera: Camera | None = None
+    ) -> None:
+        self.firmware = usual(board) if firmware is None else tuple(firmware)
+        self.camera = camera or Camera()
+        for name in self.firmware:
+            if name not in known():
+                raise GalagoError("board.emulator", f"no stand-in for {name}: there are {', '.join(known())}")
+
+    def modules(self) -> list[str]:
+        """The paths of the stand-in modules, in the order to import them."""
+        return [str(path) for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
+
+    def services(self) -> dict[str, Service]:
+        """What the modules may ask; the models that they load are forgotten at the next reset."""
+        tflm = Tflm()
+        return {
+            "tflm_load": tflm.load,
+            "tflm_invoke": tflm.invoke,
+            "camera_start": self.camera.start,
+            "camera_turn": self.camera.turn,
+            "camera_capture": self.camera.capture,
+            "camera_release": self.camera.release,
+            "image_scale": self.camera.scale,
+        }
