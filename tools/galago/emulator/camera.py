@@ -93,7 +93,7 @@ class Camera:
         old = self._scene(), self._number
         self._number += 1
         self.release()
-        fault = self.faults.get(self._number)
+        fault: Fault | None = self.faults.get(self._number)
         if self._fresh:
             self._buffers.append(old if fault == "late" else (self._scene(), self._number))
         picture, exposed = self._buffers.popleft()

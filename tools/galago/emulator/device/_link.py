@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUndefinedVariable=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
 """What stand-in modules ask the emulator, ../link.py: an answer, data, or the exception of the real module.
 
 _link.call("camera_open", 320, 240)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalSubscript=false
 """`csi` of OpenMV's firmware from 4.8 on: snapshots lie in the camera's memory, one after the other.
 
 With one frame buffer an exposure starts when a snapshot is asked for; with more, frames wait there.
