@@ -38,6 +38,12 @@ class Assembler:
             raise GalagoError("native.label", f"label {name} is there already: take another name")
         self._labels[name] = self.here
 
+    def offset(self, name: str) -> int:
+        """Where a label is, in bytes."""
+        if name not in self._labels:
+            raise GalagoError("native.label", f"there is no label {name}: define it before")
+        return self._labels[name]
+
     def fresh(self, name: str) -> str:
         """A label name that is not in use, for a piece of code that may be written several times."""
         self._fresh += 1
@@ -55,10 +61,9 @@ class Assembler:
     def finish(self) -> bytes:
         """The machine code, branches completed."""
         for at, label, encode in self._branches:
-            if label not in self._labels:
-                raise GalagoError("native.label", f"there is no label {label}: define it before finish()")
+            offset = self.offset(label)
             try:
-                word = encode(self._labels[label] - at)
+                word = encode(offset - at)
             except GalagoError as error:
                 raise GalagoError("native.label", f"{label} is out of reach: {error.message}") from None
             self.code[at : at + len(word)] = word

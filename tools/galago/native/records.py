@@ -52,6 +52,9 @@ class Record:
     shifts: tuple[int, ...]
     """Of each output channel, as TFLM's QuantizeMultiplier gives them: positive to the left. Else ()."""
 
+    reach: tuple[int, ...] = ()
+    """Of each output channel: no sum is greater in magnitude."""
+
     def __getattr__(self, name: str) -> int:
         if name in _NAMES:
             return self.words[_NAMES[name]]
@@ -100,7 +103,7 @@ def read(model: bytes) -> list[Record]:
     if isinstance(plan[0], str):
         raise GalagoError(*plan)
     layers = [tuple(plan[at : at + _WORDS]) for at in range(0, len(plan), _WORDS)]
-    return [Record(words, _shifts(words, model)) for words in layers]
+    return [Record(words, _shifts(words, model), _reach(words, model)) for words in layers]
 
 
 def _shifts(words: tuple[int, ...], model: bytes) -> tuple[int, ...]:
@@ -115,4 +118,18 @@ def _shifts(words: tuple[int, ...], model: bytes) -> tuple[int, ...]:
     factors = scales.astype(np.float64) * np.float64(source) / np.float64(target)
     fractions, shifts = np.frexp(factors)
     carried = np.floor(fractions * (1 << 31) + 0.5) >= 1 << 31  # the multiplier rounds up to 1
-    return tuple(int(shift) for shift in shifts + carried)
+    return tuple(int(shift) for shift in np.broadcast_to(shifts + carried, record.out_c))
+
+
+def _reach(words: tuple[int, ...], model: bytes) -> tuple[int, ...]:
+    record = Record(words, ())
+    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
+        return ()
+    depthwise = record.operator == DEPTHWISE_CONV_2D
+    taps = record.k_h * record.k_w if depthwise else record.window
+    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights).astype(np.int64)
+    sums = np.abs(weights).reshape((taps, -1) if depthwise else (-1, taps)).sum(0 if depthwise else 1)
+    biases = np.zeros(1, np.int64)
+    if record.bias:
+        biases = np.frombuffer(model, "<i4", record.out_c, record.bias).astype(np.int64)
+    return tuple(int(reach) for reach in 255 * sums + np.abs(biases))

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Which function computes which layer: few for a whole model, since none is made for one shape alone.
+
+It serves instruction sets whose modules offer `convolution.build(rounding)`, `convolution.scratch(record)`,
+`depthwise.build(rounding, stride)` and `depthwise.scratch(record)`.
+"""
+
+from typing import Any
+
+from galago.native.kernels import Kernel
+from galago.native.kernels.rounding import rounding, supports
+from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+
+
+def group(records: list[Record], convolution: Any, depthwise: Any) -> list[Kernel]:
+    """The kernels of a model."""
+    found: dict[str, Kernel] = {}
+    for layer, record in enumerate(records):
+        if not supports(record):
+            continue
+        how = rounding(record, records)
+        if record.operator in (CONV_2D, FULLY_CONNECTED):
+            name, module, options = "convolution" + how.suffix, convolution, ()
+        elif record.operator == DEPTHWISE_CONV_2D and _three(record):
+            name, module, options = f"depthwise_{record.s_w}" + how.suffix, depthwise, (record.s_w,)
+        else:
+            continue
+        if name not in found:
+            found[name] = Kernel(name, module.build(how, *options), {})
+        found[name].scratch[layer] = module.scratch(record)
+    return list(found.values())
+
+
+def _three(record: Record) -> bool:
+    """A depthwise layer with the windows of MobileNet."""
+    windows = (record.k_h, record.k_w) == (3, 3) and record.s_h == record.s_w <= 2
+    return windows and record.own_0 == 1  # output channels of an input channel

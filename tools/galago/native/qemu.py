@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""An Xtensa core with guarded memory, which counts instructions: QEMU's qemu-xtensa underneath.
+
+    machine = XtensaMachine()
+    address = machine.load(code)
+    picture = machine.place(data, writable=False)
+    result = machine.call(address, picture.address, 3)
+    machine.instructions()
+
+It offers what machine.Machine offers for the cores that Unicorn knows. In QEMU runs a monitor of a few dozen
+instructions that does as it is told over a pipe: maps memory, which both sides share, and calls functions.
+QEMU's log says which basic blocks were executed (`-d exec`) and what is in them (`-d in_asm`).
+
+A buffer lies alone between unmapped pages, and ends, but for less than a word, where a page does. A load or
+store that leaves it, or a store to a read-only one, ends the machine: GalagoError native.bounds. Registers
+that a function must keep are out of its reach: that is what register windows are.
+"""
+
+import contextlib
+import mmap
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from galago.errors import GalagoError
+from galago.native.machine import Region
+from galago.native.qemu_log import Log
+from galago.native.xtensa import A2, A3, A4, A5, A6, A8, A9, A10, A11, A12, A13, SP, Xtensa
+
+_PROGRAM, _PACKAGE = "qemu-xtensa", "qemu-user"  # the package is Debian's
+_CPU = "dc233c"  # has what the kernels use: windows, density, mull, mul16, min, max, sext, remu
+_PAGE = 0x1000
+_MONITOR, _CODE, _TOP, _WRITABLE, _READ_ONLY = (
+    1 << 20,
+    1 << 24,
+    1 << 27,
+    1 << 28,
+    3 << 28,
+)  # TOP: of the stack
+_STACK_SIZE = 4 * _PAGE
+_STACK = _TOP - _STACK_SIZE
+_TRAPS, _TRAP_SIZE = 96, 8
+_SHARED = 256 << 20  # bytes of all buffers together: reserved, not used
+_RETURN, _CALL, _SYSCALL = range(3)  # what the monitor is told
+_BORN, _DONE = _TRAPS, _TRAPS + 1  # what it reports, beside the numbers of traps
+_BLOCK = struct.Struct("<8I")  # an order or a report, and its words
+_EXIT, _READ, _WRITE, _MMAP, _MUNMAP = 118, 12, 13, 80, 81  # Linux's system calls on Xtensa
+_SHARED_FIXED = 0x11  # MAP_SHARED | MAP_FIXED
+
+
+@dataclass(frozen=True)
+class XtensaCore:
+    """What is to be said of the core, as in cores.Core."""
+
+    arch: str = "xtensawin"
+    name: str = "Xtensa LX"
+    thumb: int = 0
+    aligned: bool = True
+
+
+def missing() -> str | None:
+    """Why Xtensa code cannot be run here, or None."""
+    return None if shutil.which(_PROGRAM) else f"no {_PROGRAM} here (Debian: {_PACKAGE})"
+
+
+def monitor() -> tuple[bytes, int, int]:
+    """The program in QEMU, which begins with the traps; offsets of its entry, and of where it reports."""
+    code = Xtensa()
+    for number in range(_TRAPS):
+        code.entry(96)
+        code.movi(A8, number)
+        code.j("trapped")
+    code.label("trapped")
+    for i, argument in enumerate((A2, A3, A4, A5)):
+        code.s32i(argument, SP, 4 + 4 * i)
+    code.j("finished")
+    code.label("serve")
+    code.entry(96)
+    code.movi(A8, _BORN)
+    code.label("finished")
+    code.s32i(A8, SP, 0)
+    code.j("report")
+    report = code.here
+    code.label("report")
+    for call, file in ((_WRITE, 1), (_READ, 0)):
+        code.movi(A2, call)
+        code.movi(A6, file)
+        code.mov(A3, SP)
+        code.movi(A4, _BLOCK.size)
+        code.syscall()
+    code.bnei(A2, _BLOCK.size, "exit")
+    code.l32i(A8, SP, 0)
+    code.beqz(A8, "return")
+    code.bnei(A8, _CALL, "syscall")
+    for i, register in enumerate((A8, A10, A11, A12, A13)):
+        code.l32i(register, SP, 4 + 4 * i)
+    code.callx8(A8)
+    code.s32i(A10, SP, 4)
+    code.movi(A8, _DONE)
+    code.j("finished")
+    code.label("syscall")
+    for i, register in enumerate((A2, A6, A3, A4, A5, A8, A9)):
+        code.l32i(register, SP, 4 + 4 * i)
+    code.syscall()
+    code.s32i(A2, SP, 4)
+    code.movi(A8, _DONE)
+    code.j("finished")
+    code.label("return")
+    code.l32i(A2, SP, 4)
+    code.retw()
+    code.label("exit")
+    code.movi(A2, _EXIT)
+    code.movi(A6, 0)
+    code.syscall()
+    start = code.here
+    for register, power in ((SP, _TOP), (A8, _MONITOR)):
+        code.movi(register, 1)
+        code.slli(register, register, power.bit_length() - 1)
+    pages = code.offset("serve") + 0x80 & ~0xFF
+    code.addmi(A8, A8, pages)
+    code.addi(A8, A8, code.offset("serve") - pages)
+    code.callx8(A8)
+    return code.finish(), start, report
+
+
+class XtensaMachine:
+    """The core and its memory. `blocks` counts executed basic blocks, by address and bytes."""
+
+    def __init__(self, core: XtensaCore | None = None, strict: bool = False) -> None:
+        reason = missing()
+        if reason:
+            raise GalagoError("native.emulator", f"wanted QEMU for Xtensa, got {reason}: install it")
+        self.core = core or XtensaCore()
+        self.blocks: Counter[tuple[int, int]] = Counter()
+        self._traps: list[Callable[[], None]] = []
+        self._placed: dict[Region, tuple[int, int]] = {}  # → first page, bytes
+        self._offsets: dict[int, int] = {}  # page address → where in the shared file
+        self._next = {True: _WRITABLE, False: _READ_ONLY, None: _CODE}
+        self._used = 0
+        self._file = os.memfd_create("galago")
+        os.ftruncate(self._file, _SHARED)
+        self._shared = mmap.mmap(self._file, _SHARED)
+        code, start, report = monitor()
+        self._log = Log(_MONITOR + report, range(_CODE, _STACK))
+        with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+            program = os.path.join(folder, "monitor")
+            with open(program, "wb") as file:
+                file.write(_elf(code, start))
+            os.chmod(program, 0o700)
+            self._process = subprocess.Popen(
+                [_PROGRAM, "-cpu", _CPU, "-d", "in_asm,exec,nochain,strace", "-D", self._log.path, program],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(self._file, self._log.end),
+            )
+            self._log.start()
+            self._report()
+
+    def close(self) -> None:
+        """Ends QEMU."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._log.close()
+        self._shared.close()
+        os.close(self._file)
+
+    def __enter__(self) -> "XtensaMachine":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def load(self, code: bytes) -> int:
+        """Puts machine code, or constants, into memory; gives its address."""
+        address = self._map(None, len(code), mmap.PROT_READ | mmap.PROT_EXEC)
+        self._poke(address, code)
+        return address
+
+    def trap(self, action: Callable[[], None]) -> int:
+        """An address that, when called, runs `action` on this side instead; see argument, answer and jump."""
+        self._traps.append(action)
+        return _MONITOR + _TRAP_SIZE * (len(self._traps) - 1)
+
+    def place(self, data: bytes, writable: bool, name: str = "a buffer") -> Region:
+        """Puts a copy of `data` between guards: a writable buffer aligned to words, any other to bytes."""
+        size = len(data)
+        start = self._map(writable, size, mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0))
+        first = self._next[writable] - _PAGE - size
+        region = Region(name, first & -4 if writable else first, size, writable)
+        self._placed[region] = start, self._next[writable] - _PAGE - start
+        self._poke(region.address, data)
+        return region
+
+    def remove(self, region: Region) -> None:
+        """Unmaps a buffer."""
+        start, size = self._placed.pop(region)
+        self._ask(_SYSCALL, _MUNMAP, start, size)
+
+    def read(self, region: Region) -> bytes:
+        """What the buffer holds now."""
+        return self._peek(region.address, region.size)
+
+    def write(self, region: Region, data: bytes) -> None:
+        """Replaces the buffer's contents, writable or not."""
+        self._poke(region.address, bytes(data))
+
+    def word(self, address: int) -> int:
+        """The unsigned word at an address."""
+        return int.from_bytes(self._peek(address, 4), "little")
+
+    def call(self, address: int, *arguments: int) -> int:
+        """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
+        result = self._ask(_CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
+        self.blocks.update(self._log.executed())
+        return result
+
+    def argument(self, index: int) -> int:
+        """Inside a trap: an argument."""
+        return self._arguments[index]
+
+    def answer(self, value: int) -> None:
+        """Inside a trap: sets the result."""
+        self._answer = value & 0xFFFF_FFFF
+
+    def jump(self, address: int, *arguments: int) -> None:
+        """Inside a trap: calls an address instead, with these arguments, and answers with its result."""
+        self._answer = self._ask(_CALL, address, *arguments)
+
+    def instructions(self) -> int:
+        """How many were executed since `blocks` was last cleared; the monitor does not count."""
+        return sum(times * self.length(block) for block, times in self.blocks.items())
+
+    def listing(self, block: tuple[int, int]) -> list[str]:
+        """A basic block, disassembled by QEMU."""
+        return self._log.listings[block]
+
+    def length(self, block: tuple[int, int]) -> int:
+        """Instructions in a basic block that was executed."""
+        return len(self._log.listings[block])
+
+    def _ask(self, *order: int) -> int:
+        """Gives the monitor an order; serves traps until it is carried out."""
+        self._tell(*order)
+        while True:
+            number, *words = self._report()
+            if number == _DONE:
+                return words[0]
+            self._arguments, self._answer = words[:4], 0
+            self._traps[number]()
+            self._tell(_RETURN, self._answer)
+
+    def _tell(self, *order: int) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(_BLOCK.pack(*order, *[0] * (8 - len(order))))
+        self._process.stdin.flush()
+
+    def _report(self) -> tuple[int, ...]:
+        assert self._process.stdout
+        block = self._process.stdout.read(_BLOCK.size)
+        if len(block) != _BLOCK.size:
+            self._process.wait()
+            raise self._fault()
+        self._log.expect()
+        return _BLOCK.unpack(block)
+
+    def _fault(self) -> GalagoError:
+        """What ended the program, from the log."""
+        signal, address, where = self._log.signal()
+        place = f"{self.core.name} at {where:#x}"
+        if signal != "SIGSEGV":
+            code = "native.alignment" if signal == "SIGBUS" else "native.fault"
+            return GalagoError(code, f"{place} or behind it: {signal or 'no answer'} at {address:#x}")
+        nearest = min(
+            self._placed, key=lambda r: max(r.address - address, address - r.address - r.size), default=None
+        )
+        near = ""
+        if nearest:
+            kind = "" if nearest.writable else "read-only "
+            near = f": offset {address - nearest.address} of {kind}{nearest.name}, {nearest.size} bytes"
+        return GalagoError("native.bounds", f"{place} or behind it: reaches for {address:#x}{near}")
+
+    def _map(self, area: bool | None, size: int, protection: int) -> int:
+        address = self._next[area]
+        pages = max(_PAGE, size + _PAGE - 1 & -_PAGE)
+        if self._used + pages > _SHARED:
+            raise GalagoError("native.fault", f"more than {_SHARED:,} bytes of buffers in one machine")
+        order = address, pages, protection, _SHARED_FIXED, self._file, self._used // _PAGE
+        if self._ask(_SYSCALL, _MMAP, *order) != address:
+            raise GalagoError("native.fault", f"QEMU cannot map {pages} bytes at {address:#x}")
+        for page in range(0, pages, _PAGE):
+            self._offsets[address + page] = self._used + page
+        self._next[area] = address + pages + _PAGE
+        self._used += pages
+        return address
+
+    def _peek(self, address: int, size: int) -> bytes:
+        at = self._offsets[address & -_PAGE] + address % _PAGE
+        return self._shared[at : at + size]
+
+    def _poke(self, address: int, data: bytes) -> None:
+        if data:
+            at = self._offsets[address & -_PAGE] + address % _PAGE
+            self._shared[at : at + len(data)] = data
+
+
+def _elf(code: bytes, start: int) -> bytes:
+    """A program file of two segments: code at _MONITOR, and an empty stack."""
+    header = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    header += struct.pack("<HHIIIIIHHHHHH", 2, 94, 1, _MONITOR + start, 52, 0, 0, 52, 32, 2, 0, 0, 0)
+    header += struct.pack("<8I", 1, _PAGE, _MONITOR, _MONITOR, len(code), len(code), 5, _PAGE)
+    header += struct.pack("<8I", 1, 0, _STACK, _STACK, 0, _STACK_SIZE, 6, _PAGE)
+    return header.ljust(_PAGE, b"\0") + code
