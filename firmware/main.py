@@ -7,6 +7,13 @@ A config or model that cannot be used is reported, and the last good one runs in
 import os
 import time
 
+try:
+    import galago_switch
+
+    galago_switch.finish()  # first: what a power cut interrupted may be the package itself
+except ImportError:
+    pass
+
 from mobilenet import Classifier, GalagoError, config, report
 
 

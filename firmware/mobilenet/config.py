@@ -4,11 +4,18 @@
     {"model": "/models/everyday-v1-025-96", "source": "files", "folder": "/pictures", "top": 1, "interval": 1}
 
     model      the model directory to run
-    source     where pictures come from; "files": those in `folder`, in the order of their names
-    folder     where they lie
-    loop       start again after the last one (default false)
+    backends   runtimes in order of preference (default: those that are there)
+    source     where pictures come from: "files", "camera" or "host" (sources.py)
+    folder     files: where they lie
+    loop       files: start again after the last one (default false)
+    camera     camera: settings of its driver (camera/__init__.py)
     top        how many classes to report (default 1)
+    threshold  confidence from which a class counts as known (default: the model's own)
     interval   seconds between pictures (default 0)
+    led        machine.Pin that is on after a known class, by name or number; "~" before it: lit when low
+    display    the display to show results on: "lcd" (display.py)
+    watchdog   seconds without a sign of life after which the board restarts (default 0: never)
+    self_test  compare a golden output before the first picture (default true)
 
 After a boot that worked the file is kept as galago.good.json, which is what a later boot falls back to.
 """
@@ -18,33 +25,54 @@ import os
 from . import jsonfile
 from .errors import GalagoError
 
-PATH = "/galago.json"
-GOOD = "/galago.good.json"
 
-# Key: accepted types, default (None: it must be there), and what to tell who got it wrong.
+def _root():
+    # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
+    if os.statvfs("/")[2]:
+        return ""
+    found = [name for name in ("flash", "sdcard", "sd") if name in os.listdir("/")]
+    return "/" + found[0] if found else ""
+
+
+ROOT = _root()
+PATH = ROOT + "/galago.json"
+GOOD = ROOT + "/galago.good.json"
+
+_NUMBER = (int, float)
+
+
+def _choice(*names):
+    return str, lambda value: value in names, " or ".join(['"%s"' % name for name in names])
+
+
+def _from(least, kind, wanted):
+    return kind, lambda value: value >= least, "%s from %s" % (wanted, least)
+
+
+def _anything(value):
+    return True
+
+
+# Key: default (None: it must be there), accepted types, whether a value will do, and what was wanted.
 _KEYS = {
-    "model": (str, None, "the path of a model directory"),
-    "source": (str, "files", '"files"'),
-    "folder": (str, "/pictures", "the path of a folder"),
-    "loop": (bool, False, "true or false"),
-    "top": (int, 1, "a number from 1"),
-    "interval": ((int, float), 0, "seconds, from 0"),
+    "model": (None, str, _anything, "the path of a model directory"),
+    "backends": ([], list, lambda value: all(isinstance(name, str) for name in value), "a list of names"),
+    "source": ("files",) + _choice("files", "camera", "host"),
+    "folder": (ROOT + "/pictures", str, _anything, "the path of a folder"),
+    "loop": (False, bool, _anything, "true or false"),
+    "camera": ({}, dict, _anything, "an object"),
+    "top": (1,) + _from(1, int, "a number"),
+    "threshold": (-1, _NUMBER, lambda value: value == -1 or 0 <= value <= 1, "a confidence, 0 to 1"),
+    "interval": (0,) + _from(0, _NUMBER, "seconds,"),
+    "led": ("", (str, int), _anything, "the name or number of a pin"),
+    "display": ("",) + _choice("", "lcd"),
+    "watchdog": (0,) + _from(0, _NUMBER, "seconds,"),
+    "self_test": (True, bool, _anything, "true or false"),
 }
 
 
 def _invalid(path, text):
     return GalagoError("config.invalid", "%s: %s" % (path, text))
-
-
-def _check(path, key, value):
-    kind, _, wanted = _KEYS[key]
-    wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
-    if key == "source":
-        wrong = wrong or value != "files"
-    elif key in ("top", "interval"):
-        wrong = wrong or value < (1 if key == "top" else 0)
-    if wrong:
-        raise _invalid(path, "'%s' is %s, wanted %s" % (key, jsonfile.shown(value), wanted))
 
 
 def read(path=PATH):
@@ -63,11 +91,13 @@ def read(path=PATH):
                 path, "unknown key %s, wanted one of %s" % (jsonfile.shown(key), ", ".join(sorted(_KEYS)))
             )
     settings = {}
-    for key, (_, default, wanted) in _KEYS.items():
+    for key, (default, kind, will_do, wanted) in _KEYS.items():
         settings[key] = value = given.get(key, default)
         if value is None:
             raise _invalid(path, "no '%s', wanted %s" % (key, wanted))
-        _check(path, key, value)
+        wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
+        if wrong or not will_do(value):
+            raise _invalid(path, "'%s' is %s, wanted %s" % (key, jsonfile.shown(value), wanted))
     return settings
 
 

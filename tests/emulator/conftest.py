@@ -29,7 +29,7 @@ def image(tmp_path: Path) -> Image:
 @pytest.fixture
 def new_board(image: Image) -> Iterator[EmulatedBoard]:
     """A board of a test's own with nothing on it: the smallest."""
-    with EmulatedBoard(boards.load("PYBV11"), image.path) as emulated:
+    with EmulatedBoard(boards.load("RPI_PICO"), image.path) as emulated:
         yield emulated
 
 

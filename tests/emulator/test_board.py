@@ -180,7 +180,7 @@ def test_machine_reset_and_the_button_are_hard_resets(new_board: EmulatedBoard) 
 
 def test_a_crash_is_told_and_the_board_starts_again() -> None:
     others = interpreters()
-    with EmulatedBoard(boards.load("PYBV11")) as crashing, Console(crashing.port) as line:
+    with EmulatedBoard(boards.load("RPI_PICO")) as crashing, Console(crashing.port) as line:
         line.friendly()
         line.raw()
         line.write(b"import micropython\n@micropython.viper\ndef f():\n    ptr8(0)[0] = 1\nf()\x04")
@@ -335,7 +335,7 @@ def test_a_slow_client_gets_everything(board: EmulatedBoard) -> None:
 
 def test_unplugging_is_noticed_by_the_client() -> None:
     others = interpreters()
-    with EmulatedBoard(boards.load("PYBV11")) as emulated:
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         with Console(emulated.port) as line:
             line.friendly()
             emulated.unplug()
@@ -349,7 +349,7 @@ def test_unplugging_is_noticed_by_the_client() -> None:
 
 
 def test_the_image_keeps_files_between_runs(tmp_path: Path) -> None:
-    known = boards.load("PYBV11")
+    known = boards.load("RPI_PICO")
     path = tmp_path / "flash.img"
     for wanted in (b"[]", b"['kept']"):
         with EmulatedBoard(known, path) as emulated, Console(emulated.port) as line:
@@ -362,7 +362,7 @@ def test_the_image_keeps_files_between_runs(tmp_path: Path) -> None:
 
 
 def test_an_image_that_is_damaged_is_formatted_as_on_a_board(tmp_path: Path) -> None:
-    known = boards.load("PYBV11")
+    known = boards.load("RPI_PICO")
     (tmp_path / "flash.img").write_bytes(b"\xa5" * known.filesystem)
     with EmulatedBoard(known, tmp_path / "flash.img") as emulated, Console(emulated.port) as line:
         line.friendly()
@@ -371,7 +371,7 @@ def test_an_image_that_is_damaged_is_formatted_as_on_a_board(tmp_path: Path) -> 
 
 
 def test_images_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
-    known = boards.load("PYBV11")
+    known = boards.load("RPI_PICO")
     (tmp_path / "small.img").write_bytes(bytes(4096))
     for path, reason in [
         (tmp_path / "small.img", "has 4,096 bytes"),
@@ -393,11 +393,11 @@ def test_an_interpreter_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPa
     broken.chmod(0o755)
     monkeypatch.setenv("GALAGO_MICROPYTHON", str(broken))
     with pytest.raises(GalagoError, match="this is no interpreter") as caught:
-        EmulatedBoard(boards.load("PYBV11")).start()
+        EmulatedBoard(boards.load("RPI_PICO")).start()
     assert caught.value.code == "board.emulator"
     monkeypatch.setenv("GALAGO_MICROPYTHON", str(tmp_path / "missing"))
     with pytest.raises(GalagoError, match="missing") as caught:
-        EmulatedBoard(boards.load("PYBV11")).start()
+        EmulatedBoard(boards.load("RPI_PICO")).start()
     assert caught.value.code == "board.emulator"
 
 
@@ -408,7 +408,7 @@ def test_an_own_binary_works_as_the_interpreter(monkeypatch: pytest.MonkeyPatch,
     own.write_text(f'#!/bin/sh\nexec {sys.executable} -m micropython_unix "$@"\n')
     own.chmod(0o755)
     monkeypatch.setenv("GALAGO_MICROPYTHON", str(own))
-    with EmulatedBoard(boards.load("PYBV11")) as emulated, Console(emulated.port) as line:
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated, Console(emulated.port) as line:
         line.raw()
         line.write(b"print('st' + 'art')\nwhile True: pass\x04")
         line.expect(b"start\r\n")

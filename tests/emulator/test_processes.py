@@ -34,7 +34,7 @@ def emulate(*arguments: str) -> Iterator[tuple[subprocess.Popen, str, int]]:
 def test_leaving_the_context_leaves_nothing() -> None:
     before = interpreters(), set(Path("/proc/self/fd").iterdir())
     for _ in range(3):
-        with EmulatedBoard(boards.load("PYBV11")) as emulated:
+        with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
             assert len(interpreters()) == len(before[0]) + 1
             with Console(emulated.port) as line:
                 line.raw()
@@ -45,7 +45,7 @@ def test_leaving_the_context_leaves_nothing() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name)
 def test_ending_galago_emulate_leaves_nothing(number: signal.Signals) -> None:
-    with emulate("PYBV11") as (owner, port, interpreter):
+    with emulate("RPI_PICO") as (owner, port, interpreter):
         with Console(port) as line:
             line.raw()
             line.write(b"print('st' + 'art')\nwhile True: pass\x04")

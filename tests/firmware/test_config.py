@@ -35,11 +35,18 @@ def read(micropython, tmp_path):
 def test_defaults_are_filled_in(read):
     assert read('{"model": "/models/m"}') == {
         "model": "/models/m",
+        "backends": [],
         "source": "files",
         "folder": "/pictures",
         "loop": False,
+        "camera": {},
         "top": 1,
+        "threshold": -1,
         "interval": 0,
+        "led": "",
+        "display": "",
+        "watchdog": 0,
+        "self_test": True,
     }
 
 
@@ -67,6 +74,14 @@ def test_a_missing_file_is_named(micropython, tmp_path):
         ('{"model": "/m", "interval": -1}', "'interval'"),
         ('{"model": "/m", "loop": 1}', "'loop'"),
         ('{"model": "/m", "source": "telepathy"}', "'source'"),
+        ('{"model": "/m", "backends": "builtin"}', "'backends'"),
+        ('{"model": "/m", "backends": [1]}', "'backends'"),
+        ('{"model": "/m", "camera": []}', "'camera'"),
+        ('{"model": "/m", "threshold": 1.5}', "'threshold'"),
+        ('{"model": "/m", "led": false}', "'led'"),
+        ('{"model": "/m", "display": "wall"}', "'display'"),
+        ('{"model": "/m", "watchdog": -1}', "'watchdog'"),
+        ('{"model": "/m", "self_test": 0}', "'self_test'"),
     ],
 )
 def test_what_is_wrong_is_named(read, text, named):

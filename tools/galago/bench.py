@@ -94,7 +94,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
     layers = network.layers(model.tflite.read_bytes())
-    path = f"{flash.remote_path(model)}/{model.tflite.name}"
+    path = f"{board.root}{flash.remote_path(model)}/{model.tflite.name}"
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     board.soft_reset()
     reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)

@@ -10,6 +10,7 @@ import builtins
 import difflib
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -28,6 +29,12 @@ Kernels = Literal["viper", "native"]
 
 Backend = Literal["builtin", "openmv", "microlite", "emlearn", "maixpy", "canmv_k210", "canmv_k230"]
 """Runtimes; of those that its firmware turns out to have, a board uses the first of its list."""
+
+Mount = Literal["/", "/flash", "/sdcard"]
+"""Where stock firmware mounts the file system; main.py and galago.json lie there."""
+
+Display = Literal["lcd"]
+"""The module that draws on a board's own display: lcd is MaixPy's."""
 
 Installer = Literal[
     "esptool", "uf2", "picotool", "dfu-util", "st-flash", "kflash", "bossac", "teensy_loader_cli", "sd-card"
@@ -71,13 +78,19 @@ class Board:
     """The longest single piece of that, where the heap is not in one piece; 0 is all of it."""
     flash: int
     filesystem: int
-    """What stock firmware mounts at / (or /flash)."""
+    """What stock firmware mounts at `mount`."""
+    mount: Mount = "/"
     romfs: int = 0
     psram: int = 0
     """External RAM of any kind."""
     kernels: tuple[Kernels, ...]
     backends: tuple[Backend, ...]
     install_with: tuple[Installer, ...]
+    machine: str = ""
+    """What sys.implementation._machine says, where it does not start with `name`."""
+    led: str = ""
+    """The machine.Pin of an LED, by name or number."""
+    display: Literal[Display, ""] = ""
     camera: Camera | None = None
     sources: dict[str, str] = field(repr=False)
 
@@ -100,6 +113,21 @@ def load(board: str | Path) -> Board:
     near = difflib.get_close_matches(str(board).upper(), known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "galago boards lists those there are"
     raise GalagoError("board.unknown", f"no board {board}: {hint} (or give the path of a .toml file)")
+
+
+def identify(implementation: Mapping[str, Any]) -> Board | None:
+    """Which board answers: by what its firmware was built for (`build`, MicroPython 1.25), else by `machine`.
+
+    `implementation` is that of transport.Board. None if it is none of the shipped boards.
+    """
+    known = _known()
+    if implementation.get("build") in known:
+        return load(str(implementation["build"]))
+    machine = str(implementation.get("machine", "")).lower()
+    # The longest wins: "Raspberry Pi Pico W with RP2040" starts as a Pico does.
+    named = [(board.machine or f"{board.name} with", board) for board in all()]
+    found = [(len(start), board.id) for start, board in named if machine.startswith(start.lower())]
+    return load(max(found)[1]) if found else None
 
 
 def _known() -> list[str]:

@@ -47,7 +47,7 @@ def _open(board: Board, model: ModelDirectory) -> None:
     reply = board.exec(
         "from mobilenet import Classifier, GalagoError, report\n"
         "try:\n"
-        f"    net = Classifier({flash.remote_path(model)!r})\n"
+        f"    net = Classifier({board.root + flash.remote_path(model)!r})\n"
         "except GalagoError as error:\n"
         "    print(report.failure(error))\n",
         timeout=_SILENCE,

@@ -11,6 +11,7 @@ import typer
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
+    from galago.flash import Plan
     from galago.transport import Board
 
 DEFAULT = "RPI_PICO2"  # the board that is emulated unless another is named
@@ -41,16 +42,21 @@ def connected(port: str | None, board: str | None) -> Iterator[tuple["Board", st
 
 def install(board: "Board", files: dict[str, bytes], title: str) -> None:
     """Uploads what the board lacks of `files`. Speaks on stderr: stdout belongs to results."""
+    from galago.flash import Plan
+
+    carry_out(board, Plan(board, files), title)
+
+
+def carry_out(board: "Board", plan: "Plan", title: str) -> None:
+    """Runs a plan with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    from galago.flash import Plan
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     version = ".".join(map(str, board.implementation["version"][:3]))
     console.print(f"[bold]{title}[/bold], MicroPython {version}, {board.implementation['arch']}")
-    plan = Plan(board, files)
     if not plan.upload:
+        plan.run()
         return
     start = time.monotonic()
     columns = (TextColumn("flashing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from galago.boards import Board
 from galago.emulator.camera import Camera
+from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.relay import Relay
 from galago.emulator.storage import Storage
@@ -29,13 +30,16 @@ class EmulatedBoard:
         storage: Path | None = None,
         firmware: Sequence[str] | None = None,
         camera: Camera | None = None,
+        faults: Faults | None = None,
     ) -> None:
         """`storage` keeps the file system from run to run; without it the board starts empty.
 
-        `firmware` names the stand-in modules that it has (hardware.known), by default those of its usual one.
+        A ROMFS, where the board has one, is kept beside it as STORAGE.rom. `firmware` names the stand-in
+        modules that it has (hardware.known), by default those of its usual one.
         Raises GalagoError board.emulator for one that is not known.
         """
         self.board = board
+        self.faults = faults or Faults()
         self._hardware = Hardware(board, firmware, camera)
         self.camera = self._hardware.camera
         self._path = storage
@@ -55,9 +59,12 @@ class EmulatedBoard:
         Raises GalagoError board.storage for an image that cannot be used, board.emulator if nothing starts.
         """
         self._storage = Storage(self.board.filesystem, self._path)
+        rom = self._path.with_name(self._path.name + ".rom") if self._path else None
+        self._rom = Storage(self.board.romfs, rom) if self.board.romfs else None
         terminal = Terminal()
         self.port = terminal.path
-        self._relay = Relay(self.board, self._storage, self._hardware, terminal, self._ready.set)
+        storages = self._storage, self._rom
+        self._relay = Relay(self.board, storages, self._hardware, self.faults, terminal, self._ready.set)
         # The thread is the interpreter's parent: however it ends, the kernel ends the interpreter with it.
         self._thread = threading.Thread(target=self._run, name=f"emulated {self.board.id}", daemon=True)
         self._thread.start()
@@ -84,6 +91,8 @@ class EmulatedBoard:
         """Switch off; leaves no process behind, and no image unless it was given a path."""
         self.unplug()
         self._storage.close()
+        if self._rom:
+            self._rom.close()
 
     def _run(self) -> None:
         try:

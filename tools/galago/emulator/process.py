@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One run of the interpreter, from a reset of an emulated board to the next.
 
-    process = Process(board, storage, hardware, cause, mode)
+    process = Process(board, storages, hardware, faults, cause, mode)
     process.write(data), process.read()    # the REPL, as on a board's serial line; never wait
     process.owner                          # socket to device/_startup.py and device/machine.py
     process.interrupt()                    # Ctrl-C, if the program takes interrupts now
@@ -11,6 +11,7 @@ There is no terminal, so that every byte passes: for a terminal 0x03 is a signal
 """
 
 import fcntl
+import json
 import os
 import re
 import secrets
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from galago.boards import Board
 from galago.emulator import interpreter
+from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.link import Link
 from galago.emulator.storage import Storage
@@ -43,7 +45,15 @@ _NOT_INHERITED = {"HOME", "MICROPYPATH", "MICROPYINSPECT"}
 class Process:
     """The interpreter as a child of the calling thread: it ends no later than that thread."""
 
-    def __init__(self, board: Board, storage: Storage, hardware: Hardware, cause: int, mode: str) -> None:
+    def __init__(
+        self,
+        board: Board,
+        storages: tuple[Storage, Storage | None],
+        hardware: Hardware,
+        faults: Faults,
+        cause: int,
+        mode: str,
+    ) -> None:
         """Start it. `cause` is what machine.reset_cause() gives, `mode` that of the REPL: friendly or raw.
 
         The heap is the board's in objects: one takes twice as much on x64, so there are twice as many bytes.
@@ -55,23 +65,45 @@ class Process:
         self.output, output = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
         os.set_blocking(output, True)
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
+        storage, rom = storages
         modules = hardware.modules()
         self._link = Link(hardware.services())
         beside = _BESIDE if modules else 0
         mark = secrets.token_hex(4)
         self._mark = mark.encode()
+        # What device/_startup.py makes the board of.
+        shape = {
+            "image": storage.descriptor,
+            "blocks": storage.blocks,
+            "link": self._link.descriptor,
+            "beside": beside,
+            "modules": modules,
+            "rom_blocks": rom.blocks if rom else 0,
+            "mount": board.mount,
+            "clock_hz": board.clock_hz,
+            "build": board.id,
+            "machine": f"{board.machine or board.name + ' with'} {board.mcu}",
+            "cause": cause,
+            "mode": mode,
+            "mark": mark,
+            "power_at": faults.power_at,
+            "read_only": faults.read_only,
+        }
+        self.owner.send(json.dumps(shape).encode() + b"\n")  # argv takes 255 characters at most
         self._child = subprocess.Popen(
             [
                 *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), interpreter.own_binary()),
+                *(str(rom.descriptor) if rom else "", str(rom.blocks) if rom else "0"),
                 *("-X", f"heapsize={(2 * board.heap + beside) * _GIVEN // _USABLE}", "-i", _START),
-                *(str(owner.fileno()), str(storage.descriptor), str(storage.blocks)),
-                *(str(board.clock_hz), str(cause), str(self._link.descriptor), str(beside)),
-                *(mode, mark, *modules),
+                str(owner.fileno()),
             ],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
-            pass_fds=(owner.fileno(), storage.descriptor, self._link.descriptor),
+            pass_fds=(
+                *(owner.fileno(), storage.descriptor, self._link.descriptor),
+                *([rom.descriptor] if rom else []),
+            ),
             env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
             | {"MICROPYPATH": ""},
             start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
@@ -134,6 +166,11 @@ class Process:
             return True
         finally:
             self._child.send_signal(signal.SIGCONT)
+
+    def nudge(self) -> None:
+        """After an interrupt: have a read or sleep that blocks look whether there was one (launcher.py)."""
+        if not interpreter.own_binary() and self._child.returncode is None:
+            self._child.send_signal(signal.SIGUSR2)
 
     def end(self) -> int:
         """Kill the process if it still runs, and let go of it.

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Literal
 
 from galago.boards import Board
+from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.process import Process
 from galago.emulator.storage import Storage
@@ -39,16 +40,19 @@ class Relay:
     def __init__(
         self,
         board: Board,
-        storage: Storage,
+        storages: tuple[Storage, Storage | None],
         hardware: Hardware,
+        faults: Faults,
         terminal: Terminal,
         ready: Callable[[], None],
     ) -> None:
-        """`ready` is called each time that boot.py is about to run."""
+        """`storages`: file system and ROMFS; `ready` is called each time that boot.py is about to run."""
         self._board = board
-        self._storage = storage
+        self._storages = storages
         self._hardware = hardware
         self._terminal = terminal
+        self._faults = faults
+        self._quiet_until = 0.0  # a stall: nothing is said before
         self._announce = ready
         self._wishes: deque[Literal["reset", "stop"]] = deque()
         self._wake, self._waker = socket.socketpair()
@@ -75,7 +79,8 @@ class Relay:
             self._waker.close()
 
     def _start(self, cause: int) -> None:
-        self._process = Process(self._board, self._storage, self._hardware, cause, self._mode)
+        parts = self._board, self._storages, self._hardware, self._faults
+        self._process = Process(*parts, cause, self._mode)
         self._ready = False
         self._said = b""  # the end of the output, where the mode shows
         self._ending: str | None = None  # exit, reset, or gone: the process has ended by itself
@@ -96,19 +101,22 @@ class Relay:
         if terminal.attached:
             wanted = 0 if full else select.POLLIN
             poller.register(terminal, wanted | select.POLLOUT if terminal.waiting else wanted)
-        events = dict(poller.poll(1000 if terminal.attached else _TICK))
+        nudging = self._interrupted is not None and time.monotonic() - self._interrupted < _INSIST
+        events = dict(poller.poll(_TICK if nudging or not terminal.attached else 1000))
 
         if self._wishes and self._wishes[0] == "reset":
             self._wishes.popleft()
             self._wake.recv(1)
             self._ending = "reset"
         if not full:
-            self._receive(terminal.read())
+            self._receive(self._suffer(terminal.read()))
         self._feed()
         terminal.flush()
         if not terminal.full:
             self._print()
         self._listen()
+        if nudging and self._interrupted is not None:
+            process.nudge()
         if process.exited in events:
             self._ending = self._ending or "gone"
         if self._ending:
@@ -123,6 +131,19 @@ class Relay:
                 data = data.lstrip(_CTRL_C)
             else:
                 self._inbox += found
+
+    def _suffer(self, data: bytes) -> bytes:
+        # What the faults leave of what the client sent.
+        faults = self._faults
+        faults.arrived += len(data)
+        if faults.unplug_after is not None and faults.arrived > faults.unplug_after:
+            self._wishes.append("stop")
+            return b""
+        if faults.reset_after is not None and faults.arrived > faults.reset_after:
+            faults.reset_after, self._ending = None, "reset"
+        if faults.stall_after is not None and faults.arrived > faults.stall_after:
+            faults.stall_after, self._quiet_until = None, time.monotonic() + faults.stall
+        return faults.to_board.spoil(data) if faults.to_board else data
 
     def _interrupt(self) -> bool:
         now = time.monotonic()
@@ -163,7 +184,10 @@ class Relay:
         if raw != friendly:
             self._mode = "raw" if raw > friendly else "friendly"
         self._said = self._said[-_MARK:]
-        self._terminal.write(data)
+        if self._faults.to_client:
+            data = self._faults.to_client.spoil(data)
+        if time.monotonic() >= self._quiet_until:
+            self._terminal.write(data)
 
     def _listen(self) -> None:
         # Act on what device/_startup.py and device/machine.py say, a word a line.
@@ -180,6 +204,8 @@ class Relay:
                 self._announce()
             elif word == b"prompt":
                 self._prompt()
+            elif word == b"cut":  # device/_flash.py: the power fails
+                self._wishes.append("stop")
             elif word in (b"exit", b"reset"):
                 self._ending = word.decode()
 

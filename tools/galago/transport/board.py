@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A board that answers: its raw REPL and its files."""
 
-import binascii
 import errno
 import hashlib
 import secrets
@@ -15,6 +14,7 @@ from mpremote.transport import TransportExecError
 from galago.errors import GalagoError
 from galago.transport.failures import as_galago_errors
 from galago.transport.link import Link
+from galago.transport.upload import Upload
 
 _ATTEMPT, _ATTEMPTS = 1.5, 6  # seconds, and how often, until no MicroPython answers
 _CHUNK = 2048  # bytes of a file in one command; the board holds about three times as many meanwhile
@@ -37,7 +37,8 @@ class Entry(NamedTuple):
 class Board:
     """A context that leaves the board at its friendly REPL. `implementation` says what the board runs.
 
-    Its keys: name, version (a tuple), mpy (of .mpy files, ABI and architecture), arch, machine, platform.
+    Its keys: name, version (a tuple), mpy (ABI and architecture of .mpy), arch, machine, platform, build.
+    `root` is where its file system is: "" or "/flash", to put before the path of a file.
     """
 
     def __init__(self, link: Link) -> None:
@@ -50,6 +51,7 @@ class Board:
         try:
             self.interrupt()
             self.implementation = self._implementation()
+            self.root = self._root()
         except BaseException:
             link.close()
             raise
@@ -132,7 +134,7 @@ class Board:
         link = self._link
         with self._errors():
             link.mount_local(str(folder))
-            self._run("import os; os.chdir('/')")  # mpremote leaves it in /remote
+            self._run(f"import os; os.chdir({self.root or '/'!r})")  # mpremote leaves it in /remote
         try:
             yield
         except BaseException:
@@ -155,9 +157,8 @@ class Board:
         """
         part = path + ".part"
         try:
-            with self._errors(path):
-                self._send(data, part, progress)
-            if self.sha256(part) != hashlib.sha256(data).hexdigest():
+            digest = self.upload(data, part, 0, progress)
+            if digest != hashlib.sha256(data).hexdigest():
                 raise GalagoError(
                     "port.corrupt", f"{path} changed on its way to the board: try a shorter cable"
                 )
@@ -166,6 +167,22 @@ class Board:
             if error.code not in ("port.lost", "port.timeout"):
                 with suppress(GalagoError):
                     self.remove(part)
+            raise
+
+    def upload(
+        self, data: bytes, path: str, offset: int = 0, progress: Callable[[int], None] | None = None
+    ) -> str:
+        """Write `data` into a file from `offset` on, where it ends now; the hash of the whole file.
+
+        What has arrived outlives an interruption. Raises GalagoError as `put` does.
+        """
+        try:
+            with self._errors(path), Upload(self._link) as upload:
+                return upload.send(data, path, offset, progress)
+        except BaseException as error:
+            if not isinstance(error, GalagoError) or error.code != "port.lost":
+                with suppress(GalagoError):  # the board still waits for the rest
+                    self.interrupt(attempts=1)
             raise
 
     def get(self, path: str) -> bytes:
@@ -215,12 +232,22 @@ class Board:
 
     def _implementation(self) -> dict[str, Any]:
         with self._errors():
-            name, version, mpy, machine, platform = self._link.eval(
-                "[(i:=__import__('sys').implementation)[0],i[1],getattr(i,'_mpy',0),i._machine,__import__('sys').platform]"
+            found = self._link.eval(
+                "[(i:=__import__('sys').implementation)[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine',''),"
+                "__import__('sys').platform,getattr(i,'_build','')]"
             )
-        arch = _ARCH[mpy >> 10 & 15]
-        keys = ("name", "version", "mpy", "arch", "machine", "platform")
-        return dict(zip(keys, (name, version, mpy, arch, machine, platform), strict=True))
+        named = dict(zip(("name", "version", "mpy", "machine", "platform", "build"), found, strict=True))
+        return named | {"arch": _ARCH[named["mpy"] >> 10 & 15]}
+
+    def _root(self) -> str:
+        # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
+        with self._errors():
+            return str(
+                self._link.eval(
+                    "'' if (o:=__import__('os')).statvfs('/')[2] else "
+                    "(['/'+n for n in ('flash','sdcard','sd') if n in o.listdir('/')]+[''])[0]"
+                )
+            )
 
     def _run(
         self, code: str, timeout: float = 10.0, consume: Callable[[bytes], object] | None = None
@@ -228,16 +255,6 @@ class Board:
         output, traceback = self._link.exec_raw(code, timeout, consume)
         if traceback:
             raise TransportExecError(output, traceback.decode(errors="replace"))
-
-    def _send(self, data: bytes, path: str, progress: Callable[[int], None] | None) -> None:
-        # mpremote writes bytes as Python literals, up to four characters each; base64 needs four for three.
-        self._run(f"from binascii import a2b_base64 as d\nf=open({path!r},'wb')\nw=f.write")
-        for start in range(0, len(data), _CHUNK):
-            chunk = data[start : start + _CHUNK]
-            self._run(f"w(d({binascii.b2a_base64(chunk, newline=False)!r}))")
-            if progress:
-                progress(start + len(chunk))
-        self._run("f.close()")
 
     def _errors(self, path: str = "") -> AbstractContextManager[None]:
         return as_galago_errors(self.port, path)

@@ -4,64 +4,42 @@
 
 import gc
 import io
+import json
 import os
 import sys
 
 import __main__  # isort: skip
+import _flash
 import _sys
 import machine
 import micropython
 import vfs
-from micropython import const
-
-_BLOCK = const(4096)
 
 
-class Flash:
-    """Block device over an open file of the host, of `blocks` blocks of 4096 bytes.
-
-    Native code looks at no pending interrupts: Ctrl-C waits until the file system is whole again, as on a
-    board, whose flash driver is C.
-    """
-
-    def __init__(self, file, blocks):
-        self.file = file
-        self.blocks = blocks
-
-    @micropython.native
-    def readblocks(self, block, buffer, offset=0):
-        """Read from `offset` in `block` until `buffer` is full."""
-        file = self.file
-        file.seek(block * _BLOCK + offset)
-        file.readinto(buffer)
-
-    @micropython.native
-    def writeblocks(self, block, buffer, offset=0):
-        """Write the whole `buffer` from `offset` in `block` on."""
-        file = self.file
-        file.seek(block * _BLOCK + offset)
-        file.write(buffer)
-
-    @micropython.native
-    def ioctl(self, operation, argument):
-        """4 counts the blocks, 5 is their size; the others succeed with nothing to do."""
-        if operation == 4:
-            return self.blocks
-        if operation == 5:
-            return _BLOCK
-        return 0
-
-
-def _mount(flash):
+def _mount(flash, shape):
     # As the ports' _boot.py do: what cannot be mounted is formatted.
+    read_only = shape["read_only"]
     try:
         disk = vfs.VfsLfs2(flash, progsize=256)
     except OSError:
         vfs.VfsLfs2.mkfs(flash, progsize=256)
         disk = vfs.VfsLfs2(flash, progsize=256)
     vfs.umount("/")
-    vfs.mount(disk, "/")
-    os.chdir("/")
+    vfs.mount(disk, shape["mount"], readonly=read_only)
+    os.chdir(shape["mount"])
+
+
+def _mount_rom(address, blocks):
+    # As the ports do where a partition holds a ROMFS (ports/stm32/main.c, MICROPY_VFS_ROM).
+    if not address:
+        return
+    rom_ioctl = _flash.rom_ioctl_of(address, blocks)
+    _sys.extend("vfs", rom_ioctl=rom_ioctl)
+    try:
+        vfs.mount(vfs.VfsRom(rom_ioctl(2)), "/rom")
+    except OSError:
+        return
+    sys.path += ["/rom", "/rom/lib"]
 
 
 def _report(error):
@@ -117,22 +95,26 @@ def _import(paths, descriptor, beside):
     _link.unused = bytearray(max(0, beside - (gc.mem_alloc() - before)))
 
 
-def run(numbers, mode, mark, modules):
-    """`numbers`: owner's descriptor, image's descriptor, blocks, clock in Hz, cause of the reset, the link's
-    descriptor, bytes for stand-in `modules` (paths).
-    """
-    owner = open(numbers[0], "r+b")  # noqa: SIM115
+def run(owner, rom):
+    """Be the board that the owner describes (process.py). A descriptor, and an address or 0."""
+    owner = open(owner, "r+b")  # noqa: SIM115
+    shape = json.loads(owner.readline())
     machine._owner = owner
-    machine._clock_hz, machine._cause = numbers[3:5]
-    if modules:
-        _import(modules, *numbers[5:])
-    _mount(Flash(open(numbers[1], "r+b"), numbers[2]))  # noqa: SIM115
-    _sys.install(mark.encode())
+    machine._clock_hz, machine._cause = shape["clock_hz"], shape["cause"]
+    if shape["modules"]:
+        _import(shape["modules"], shape["link"], shape["beside"])
+    _flash.power.left = shape["power_at"] or 0
+    _mount(_flash.Flash(open(shape["image"], "r+b"), shape["blocks"]), shape)  # noqa: SIM115
+    root = shape["mount"].rstrip("/")
+    sys.path[:] = ["", ".frozen"] + ([root] if root else []) + [root + "/lib"]
+    _mount_rom(rom, shape["rom_blocks"])
+    _sys.install(shape)
     sys.argv[:] = []
-    sys.path[:] = ["", ".frozen", "/lib"]
     del sys.modules["_startup"]
     for name in ("_startup", "sys", "__file__"):
         __main__.__dict__.pop(name, None)
+    mode = shape["mode"]
+    del shape
     gc.collect()
     owner.write(b"ready\n")
     _boot(mode)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportWildcardImportFromLibrary=false
 # ruff: noqa: F403
-"""`sys` of an emulated board: sys.stdout.buffer passes bytes as they are.
+"""`sys` of an emulated board: it names the board, and sys.stdout.buffer passes bytes as they are.
 
 A board turns each line feed that is printed into CR LF, and leaves what is written to stdout.buffer alone.
 The Unix port prints both alike, so the latter is marked, and the owner does the rest (process.py).
@@ -10,6 +10,7 @@ The Unix port prints both alike, so the latter is marked, and the owner does the
 import io
 import sys
 from array import array
+from collections import namedtuple
 from sys import *
 
 _CHUNK = 1024
@@ -48,11 +49,32 @@ class _Stdout(io.IOBase):
         """Nothing waits."""
 
 
-def install(mark):
-    """Make this module `sys`; `mark` starts each message that must not be changed."""
-    global stdout
-    stdout = _Stdout(mark)
+def install(shape):
+    """Make this module `sys`. `shape` is process.py's; its mark starts messages that must not be changed."""
+    global stdout, implementation
+    stdout = _Stdout(shape["mark"].encode())
+    own = sys.implementation
+    fields = ["name", "version", "_machine", "_mpy", "_build"]
+    named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
+    implementation = named(own.name, own.version, shape["machine"], own._mpy, shape["build"])
     sys.modules["sys"] = sys.modules.pop("_sys")
+
+
+class _Extended:
+    """A built-in module with more in it."""
+
+    def __init__(self, module, more):
+        self._module = module
+        for name, value in more.items():
+            setattr(self, name, value)
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+
+def extend(name, **more):
+    """Give the board's programs a built-in module `name` that has `more`."""
+    sys.modules[name] = _Extended(__import__(name), more)  # pyright: ignore[reportArgumentType]
 
 
 def __getattr__(name):

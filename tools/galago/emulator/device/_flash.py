@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+"""The flash of an emulated board: an open file of the host, and memory that the host lends as ROMFS."""
+
+import machine
+import micropython
+import uctypes
+from micropython import const
+
+_BLOCK = const(4096)
+
+
+class Flash:
+    """Block device of `blocks` blocks of 4096 bytes.
+
+    Native code looks at no pending interrupts: Ctrl-C waits until the file system is whole again, as on a
+    board, whose flash driver is C.
+    """
+
+    def __init__(self, file, blocks):
+        self.file = file
+        self.blocks = blocks
+
+    @micropython.native
+    def readblocks(self, block, buffer, offset=0):
+        """Read from `offset` in `block` until `buffer` is full."""
+        file = self.file
+        file.seek(block * _BLOCK + offset)
+        file.readinto(buffer)
+
+    @micropython.native
+    def writeblocks(self, block, buffer, offset=0):
+        """Write the whole `buffer` from `offset` in `block` on."""
+        file = self.file
+        file.seek(block * _BLOCK + offset)
+        file.write(power.spend(buffer))
+        power.check()
+
+    @micropython.native
+    def ioctl(self, operation, argument):
+        """4 counts the blocks, 5 is their size; the others succeed with nothing to do."""
+        if operation == 4:
+            return self.blocks
+        if operation == 5:
+            return _BLOCK
+        return 0
+
+
+class _Power:
+    """Fails in the middle of the write number `self.left` from now; 0: never."""
+
+    left = 0
+    failed = False
+
+    @micropython.native
+    def spend(self, buffer):
+        """What of `buffer` still gets written."""
+        if self.left:
+            self.left -= 1
+            if not self.left:
+                self.failed = True
+                return memoryview(buffer)[: len(buffer) // 2]
+        return buffer
+
+    @micropython.native
+    def check(self):
+        if self.failed:
+            machine._owner.write(b"cut\n")
+            machine._owner.read(1)  # no answer comes: the owner ends this process
+
+
+power = _Power()
+
+
+def rom_ioctl_of(address, blocks):
+    """vfs.rom_ioctl of a board with one ROMFS in memory (the ports' vfs_rom_ioctl.c)."""
+    rom = memoryview(uctypes.bytearray_at(address, blocks * _BLOCK))
+
+    def rom_ioctl(operation, number=0, *arguments):
+        if operation == 1:  # how many there are
+            return 1
+        if number:
+            return -22  # EINVAL
+        if operation == 2:  # what can be read
+            return rom
+        if operation == 3:  # erase; the least that can be written at once
+            return 16
+        if operation == 4:  # write
+            start, data = arguments
+            data = power.spend(data)
+            rom[start : start + len(data)] = data
+            power.check()
+            return 0
+        if operation == 6:  # what is erased at once
+            return _BLOCK
+        return 0
+
+    return rom_ioctl

