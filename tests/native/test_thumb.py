@@ -54,15 +54,11 @@ beq("back")               beq #0
 bne("back")               bne #0
 bl("back")                bl #0
 """
-SHARED += "".join(
-    f'alu("{name}", d, m)  {name} d, m\n'
-    for name in "ands eors lsls lsrs asrs adcs sbcs rors tst cmp cmn orrs bics mvns".split()
-)
+TWO_OPERANDS = "ands eors lsls lsrs asrs adcs sbcs rors tst cmp cmn orrs bics mvns"
+INDEXED = "str strh strb ldrsb ldr ldrh ldrb ldrsh"
+SHARED += "".join(f'alu("{name}", d, m)  {name} d, m\n' for name in TWO_OPERANDS.split())
 SHARED += 'alu("rsbs", d, m)  rsbs d, m, #0\n'
-SHARED += "".join(
-    f'indexed("{name}", t, n, m)  {name} t, [n, m]\n'
-    for name in "str strh strb ldrsb ldr ldrh ldrb ldrsh".split()
-)
+SHARED += "".join(f'indexed("{name}", t, n, m)  {name} t, [n, m]\n' for name in INDEXED.split())
 ANY = """
 mov(d, m)                 mov d, m
 add_to(d, m)              add d, m
@@ -110,8 +106,8 @@ sxtab16(d, n, m, ror=8)   sxtab16 d, n, m, ror #8
 sxtab(d, n, m)            sxtab d, n, m
 sxtab(d, n, m, ror=24)    sxtab d, n, m, ror #24
 ssat8(d, n)               ssat d, #8, n
-ubfx(d, n, x3, x5)        ubfx d, n, #x3, #x5
-bfi(d, n, x3, x5)         bfi d, n, #x3, #x5
+ubfx(d, n, x3, 9)         ubfx d, n, #x3, #9
+bfi(d, n, x3, 24)         bfi d, n, #x3, #24
 clz(d, m)                 clz d, m
 ldr(t, n, x12)            ldr.w t, [n, #x12]
 str(t, n, x12)            str.w t, [n, #x12]
@@ -134,10 +130,7 @@ strd(t, u, n, after=x5*4) strd t, u, [n], #x5*4
 bw("back")                b.w #0
 bw_if(cond, "back")       b?cond.w #0
 """
-WIDE += "".join(
-    f'at("{name}", t, n, m, lsl=2)  {name}.w t, [n, m, lsl #2]\n'
-    for name in "ldr ldrb ldrsb ldrsh str strb strh".split()
-)
+WIDE += "".join(f'at("{name}", t, n, m, lsl=2)  {name}.w t, [n, m, lsl #2]\n' for name in INDEXED.split())
 HIGH_ONLY = """
 ldm(n, t, u)              ldm.w n!, {t, u}
 ldm(n, t, u, stay=True)   ldm.w n, {t, u}
@@ -147,7 +140,7 @@ push(t, u)                push.w {t, u}
 pop(t, u)                 pop.w {t, u}
 ldr(t, SP, x5*4)          ldr.w t, [sp, #x5*4]
 """
-CONDITIONS = "eq ne hs lo mi pl vs vc hi ls ge lt gt le".split()
+CONDITIONS = ["eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le"]
 
 
 def disassemble(code: bytes) -> list[str]:
