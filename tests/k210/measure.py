@@ -21,8 +21,9 @@ from galago.k210 import layout
 from galago.k210.compiler import Compiled, compile_model
 from galago.k210.conv import Conv
 from galago.k210.cycles import CLOCK, WEIGHT_RATE, seconds
+from galago.k210.features import MOST_CHANNELS
 from galago.k210.graph import Graph
-from galago.k210.head import Where
+from galago.k210.head import TAPS, Where
 from galago.k210.kmodel import Kmodel
 from galago.k210.kpu import Rounding
 from galago.k210.simulator import Simulator
@@ -150,11 +151,12 @@ def bound(graph: Graph) -> float:
             continue
         weights, source = (graph.tensors[one.inputs[i]].shape for i in (1, 0))
         height, width = source[1:3] if len(source) == 4 and source[1] > 1 else (4, 4)
+        inputs = source[-1] if source[-1] <= MOST_CHANNELS else -(-source[-1] // TAPS)
         if one.inputs[0] in strided:
             height, width = 2 * height, 2 * width
         depthwise = one.kind == "DEPTHWISE_CONV_2D" and source[-1] > 1
         outputs = weights[3] if one.kind == "DEPTHWISE_CONV_2D" else weights[0]
-        work = layout.lines(source[-1], height, width) * (1 if depthwise else outputs)
+        work = layout.lines(inputs, height, width) * (1 if depthwise else outputs)
         total += work / CLOCK + np.prod(weights) / WEIGHT_RATE
     return total
 

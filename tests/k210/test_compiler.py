@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from drawn import RELU, VALID, Drawn
 
-from galago import models, pictures
+from galago import dataset, models, pictures
 from galago.errors import GalagoError
 from galago.k210 import kpu, memory
 from galago.k210.arithmetic import Requantization, requantize
@@ -133,10 +133,18 @@ def test_both_rounding_rules_give_the_same_bytes() -> None:
         assert np.array_equal(up, even)
 
 
-def test_the_shipped_model_is_refused_by_name() -> None:
-    """Its head sums the probabilities of a first softmax, which is no form that a kmodel's head takes."""
-    with pytest.raises(GalagoError, match="follows the softmax"):
-        compile_model(models.find("everyday-v1-025-96").tflite.read_bytes())
+def test_the_shipped_model_answers_as_tflm(data: Path) -> None:
+    """Its head is a dense layer and a softmax twice: 348 kinds of things, of which 20 classes are made."""
+    tflite = models.find("everyday-v1-025-96").tflite.read_bytes()
+    compiled, oracle = compile_model(tflite), Tflm(tflite)
+    photos = dataset.listed(data / "images" / "imagenet_val650").paths[::50]
+    same = 0
+    for photo in photos:
+        pixels = pictures.to_input(pictures.load(photo), 96, 96, 3)
+        scores, wanted = run(compiled, pixels)[-1].ravel(), oracle.run(pixels).ravel() / 256 + 0.5
+        same += wanted[scores.argmax()] == wanted.max()
+        assert abs(scores - wanted).max() < 0.15
+    assert same >= len(photos) - 1
 
 
 @pytest.mark.parametrize("name", ["vww_96_int8", "person_detect"])
@@ -185,16 +193,33 @@ def test_a_first_block_too_large_is_cut_into_slices() -> None:
     assert abs(got - wanted).max() <= 1
 
 
-def test_1280_features_are_split() -> None:
+@pytest.mark.parametrize("features", [1024, 1280, 1296])
+def test_more_features_than_a_layer_has_channels(features: int) -> None:
+    """1296 are a multiple of nine, the pixels that a kernel sees at once, 1280 are not."""
     net = Drawn(np.random.default_rng(4), size=16)
     net.conv(16, stride=2)
-    net.conv(1280, kernel=1)
-    net.head(30)
+    net.conv(features, kernel=1)
+    net.head(30, hidden=40)
     data = net.finish()
     for head in ("kpu", "cpu"):
         got, wanted = logits(data, compile_model(data, head), noise(4, 16))
+        assert wanted.std() > 10
         assert abs(got - wanted).max() <= 2
         assert abs(got - wanted).mean() < 0.7
+
+
+@pytest.mark.parametrize("size", [16, 20, 40, 72])
+def test_sums_may_be_pooled(size: int) -> None:
+    """An addition treats lines of KPU RAM as wide maps; main RAM gets the pixels in their order."""
+    net = Drawn(np.random.default_rng(size), size=size)
+    x = net.conv(12)
+    y = net.conv(12, activation=0)
+    net.add(x, y)
+    net.head(6)
+    data = net.finish()
+    got, wanted = logits(data, compile_model(data), noise(size, size))
+    assert wanted.std() > 10
+    assert abs(got - wanted).max() <= 1
 
 
 def test_padding_all_around_needs_no_rotation() -> None:

@@ -8,11 +8,12 @@ factor is the power of two that its fixed-point factor is made of, and from ther
 away from zero. For results above the zero point that equals one rounding with its thresholds 2**-(e + 1)
 lower, below it as much higher. The KPU has batch norm to bring a channel to a common scale, here UNITS per
 step of the output, and the activation table to divide by UNITS. So the thresholds go into `norm_add`,
-channel by channel, chosen to agree with TFLite at most of the 255 steps; what is left is finite precision.
+channel by channel, chosen to agree with TFLite at as many of the 255 steps as can be, the likely ones first;
+what is left is the finite precision of `norm_mul`.
 
-The table's slope is odd over a power of two, and each of its segments is so short that no value lies
-half-way between two steps: it does not matter how the silicon rounds halves, nor to which segment a start
-belongs.
+The table's slope divides 2**20 - 1, so that every step takes the same whole number of units. It is odd over
+a power of two, and each segment is so short that no value lies half-way between two steps: it does not matter
+how the silicon rounds halves, nor to which segment a start belongs.
 """
 
 from dataclasses import dataclass
@@ -21,11 +22,14 @@ import numpy as np
 
 from galago.k210.registers import SEGMENTS, Activation, Norms
 
-SLOPE, SHIFT = 63, 20  # of a live segment; public files use shifts up to 20
-UNITS = 2**SHIFT / SLOPE  # batch norm units per step of the output
-STEP = 31  # outputs per segment: halves appear from 2**19 / UNITS = 31.5 on
+SLOPE, SHIFT = 41, 20  # of a live segment; public files use shifts up to 20
+UNITS = 2**SHIFT // SLOPE  # batch norm units per step of the output
+STEP = 20  # outputs per segment: halves appear from 2**19 units on
 MUL_LIMIT = 1 << 21  # of the batch norm's multiplier: largest in public files 2,095,262
-SEARCH = 8  # batch norm units to either side of the middle
+
+# How much a step counts: results crowd around the zero point; a sum of 0, that of dead inputs, is special.
+_SPREAD = 40.0
+_DEAD = 100.0
 
 
 @dataclass
@@ -60,10 +64,10 @@ def activation(low: int, high: int, zero: int, jump: int) -> Activation:
     """The table V / UNITS clipped to low..high; starts are `jump` units lower from `zero` on, else higher."""
     steps = {*range(zero, high, STEP), *range(zero, low, -STEP)}
     knots = sorted({low} | {step for step in steps if low < step < high})
-    start = [round(knot * UNITS) + (-jump if knot >= zero else jump) for knot in knots]
+    start = [knot * UNITS + (-jump if knot >= zero else jump) for knot in knots]
     bias, mul = list(knots), [SLOPE] * len(knots)
     if high < 255:
-        start.append(round(high * UNITS) - jump)
+        start.append(high * UNITS - jump)
         bias.append(high)
         mul.append(0)
     idle = SEGMENTS - len(start)
@@ -76,31 +80,35 @@ def activation(low: int, high: int, zero: int, jump: int) -> Activation:
 def _additions(
     wanted: Requantization, offsets: np.ndarray, table: Activation, mul: np.ndarray, shift: np.ndarray
 ) -> np.ndarray:
-    """`norm_add` of each channel, such that most steps begin at the same sum as in TFLite."""
+    """`norm_add` of each channel, such that as many steps as can be begin at the same sum as in TFLite."""
+    plain = np.rint((wanted.biases * wanted.factors + wanted.zero) * UNITS).astype(np.int64)
     steps = np.arange(wanted.low + 1, wanted.high + 1)
-    side = np.where(steps > wanted.zero, -1.0, 1.0)
-    unit = mul / np.exp2(shift)  # of V per unit of the sum
-    plain = (wanted.biases * wanted.factors + wanted.zero) * UNITS
     if not len(steps):
-        return np.rint(plain).astype(np.int64)
+        return plain
+    factors, biases = wanted.factors[:, np.newaxis], wanted.biases[:, np.newaxis]
+    side = np.where(steps > wanted.zero, -1.0, 1.0)
     edges = steps - wanted.zero - 0.5 + side * offsets[:, np.newaxis]
-    with np.errstate(over="ignore"):
-        sums = np.ceil(edges / wanted.factors[:, np.newaxis]) - wanted.biases[:, np.newaxis]
-    # A step begins at its sum exactly if norm_add is in [most - unit, most).
-    most = begins(table, steps) - (sums - 1) * unit[:, np.newaxis]
-    middle = np.where(unit >= 1, np.median(most, 1) - unit / 2, plain)
-    tries = np.rint(middle)[:, np.newaxis] + np.arange(-SEARCH, SEARCH + 1)
-    hits = np.stack(
-        [
-            np.count_nonzero(
-                (one[:, np.newaxis] >= most - unit[:, np.newaxis]) & (one[:, np.newaxis] < most), 1
-            )
-            for one in tries.T
-        ],
-        1,
-    )
-    score = hits - abs(tries - middle[:, np.newaxis]) / (4 * SEARCH)
-    return np.take_along_axis(tries, score.argmax(1)[:, np.newaxis], 1)[:, 0].astype(np.int64)
+    sums = np.ceil(edges / factors).clip(-(2.0**40), 2.0**40).astype(np.int64) - biases
+    weights = np.exp(-abs(steps - wanted.zero) / _SPREAD) + 1 / len(steps)
+    weights = weights + _DEAD * (abs(steps - 0.5 - wanted.zero - biases * factors) < 1)
+    # A step begins at its sum if its first V is reached there, and was not one sum before.
+    first = begins(table, steps)
+    least = first - (sums * mul[:, np.newaxis] >> shift[:, np.newaxis])
+    most = first - ((sums - 1) * mul[:, np.newaxis] >> shift[:, np.newaxis]) - 1
+    # (Weights of next to nothing, whose sums take less than a unit: nothing to align.)
+    return np.where(mul >> shift > 0, _most_covered(least, most, weights), plain)
+
+
+def _most_covered(least: np.ndarray, most: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Where intervals least..most of the largest total weight overlap: the middle, int64 [rows]."""
+    weights = np.where(least <= most, weights, 0)
+    ends = np.concatenate([least, most + 1], 1)
+    order = np.argsort(ends, 1, kind="stable")
+    ends = np.take_along_axis(ends, order, 1)
+    covered = np.cumsum(np.take_along_axis(np.concatenate([weights, -weights], 1), order, 1), 1)
+    covered[:, :-1][ends[:, :-1] == ends[:, 1:]] = -1  # no room: more intervals begin or end right there
+    best = covered[:, :-1].argmax(1)[:, np.newaxis]
+    return (np.take_along_axis(ends, best, 1) + np.take_along_axis(ends, best + 1, 1) - 1)[:, 0] // 2
 
 
 def begins(table: Activation, steps: np.ndarray) -> np.ndarray:
@@ -108,5 +116,4 @@ def begins(table: Activation, steps: np.ndarray) -> np.ndarray:
     live = table.mul > 0
     start, bias = table.start[live], table.bias[live]
     segment = np.searchsorted(bias, steps - 0.5, "right") - 1
-    least = start[segment] + np.ceil((steps - bias[segment] - 0.5) * UNITS).astype(np.int64)
-    return least
+    return start[segment] + (steps - bias[segment]) * UNITS - UNITS // 2

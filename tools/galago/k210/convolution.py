@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.k210.arithmetic import MUL_LIMIT, Requantization, requantize
+from galago.k210.arithmetic import MUL_LIMIT, UNITS, Requantization, requantize
 from galago.k210.conv import Conv, derived
 from galago.k210.graph import Graph, Operator, Tensor
 from galago.k210.registers import Registers
@@ -21,6 +21,11 @@ ALIGN = 5  # the pool type that keeps the left top pixel of 2x2
 MIDDLE = 128  # int8 0 as uint8
 SHIFT = 15  # of the terms with zero points, as in public files
 LOADS = 64  # chunks of weights that a register can count
+
+# Of additions: pairs of weights to try, operands relative to their zero points, how these spread.
+_TRIED = 40
+_AROUND = np.arange(-64, 65)
+_SPREAD = 30.0
 
 
 @dataclass
@@ -100,25 +105,17 @@ def identity(channels: int) -> Kernel:
 
 
 def addition(graph: Graph, operator: Operator, channels: int) -> Kernel:
-    """A 1x1 kernel that adds the two halves of its input channels, the operands of an ADD.
-
-    Weights are the pair of whole numbers up to 255 whose ratio is nearest to that of the scales.
-    """
+    """A 1x1 kernel that adds the two halves of its input channels, the operands of an ADD."""
     a, b = (graph.tensors[i] for i in operator.inputs)
     output = graph.tensors[operator.output]
-    larger = max(a.scale, b.scale)
-    factor = np.arange(1, 256) / larger  # makes the larger weight a whole number
-    pairs = np.rint(np.outer(factor, (a.scale, b.scale)))
-    error = abs(pairs / factor[:, np.newaxis] - (a.scale, b.scale)).sum(1)
-    best = int(np.argmin(error + np.where(pairs.min(1) < 1, np.inf, 0)))
-    if pairs[best].min() < 1:
+    if not 1 / 255 < a.scale / b.scale < 255:
         raise refusal(operator, "adds scales more than 255 apart", "train it again")
-    weights = pairs[best].astype(np.int64)
+    weights, factor = _ratio(a.scale / output.scale, b.scale / output.scale)
     pair = np.concatenate([np.eye(channels, dtype=np.int64) * weight for weight in weights], 1)
     zeros = weights @ (a.zero_point + MIDDLE, b.zero_point + MIDDLE)
     low, high = activation_range(operator, output)
     once = Requantization(
-        np.full(channels, 1 / (factor[best] * output.scale)),
+        np.full(channels, 1 / factor),
         np.full(channels, -zeros),
         output.zero_point + MIDDLE,
         low,
@@ -126,6 +123,27 @@ def addition(graph: Graph, operator: Operator, channels: int) -> Kernel:
         twice=False,
     )
     return Kernel(pair.astype(np.uint8)[..., np.newaxis, np.newaxis], 0, False, once)
+
+
+def _ratio(a: float, b: float) -> tuple[np.ndarray, float]:
+    """Whole numbers up to 255 in place of the factors of a sum, int64 [2], and what to divide by.
+
+    Of the pairs whose ratio is nearest that which rounds most sums right: a near ratio of small numbers is
+    often half-way between two steps, where the least error decides.
+    """
+    factors = np.arange(1, 256) / max(a, b)
+    pairs = np.rint(np.outer(factors, (a, b))).astype(np.int64)
+    error = abs(pairs / factors[:, np.newaxis] - (a, b)).sum(1) + (pairs.min(1) < 1)
+    near = np.argsort(error, kind="stable")[:_TRIED]
+    x, y = np.meshgrid(_AROUND, _AROUND)
+    exact = np.floor(a * x + b * y + 0.5)
+    likely = np.exp(-(abs(x) + abs(y)) / _SPREAD)
+    wrong = [
+        (likely * (np.floor((p * x + q * y) / factor + 0.5) != exact)).sum()
+        for (p, q), factor in zip(pairs[near], factors[near], strict=True)
+    ]
+    best = near[int(np.argmin(wrong))]
+    return pairs[best], float(factors[best])
 
 
 def activation_range(operator: Operator, output: Tensor) -> tuple[int, int]:
@@ -158,7 +176,7 @@ def _requantization(graph: Graph, operator: Operator, weights: Tensor, channels:
             operator, f"has {len(weights.scales)} scales for {channels} channels", "quantize it again"
         )
     factors = np.broadcast_to(source.scale * weights.scales / output.scale, channels)
-    if factors.max() * 2**14 >= MUL_LIMIT:
+    if factors.max() * UNITS >= MUL_LIMIT:
         raise refusal(operator, f"scales by {factors.max():.0f}", "train it again, with BatchNorm")
     biases = np.zeros(channels, np.int64)
     if len(operator.inputs) > 2 and operator.inputs[2] != -1:

@@ -86,24 +86,40 @@ class Features:
         self.maps[operator.output].strided = stride == 2 and kernel.depthwise
 
     def add(self, operator: Operator) -> None:
-        """ADD of two maps that lie one behind the other: a 1x1 convolution."""
+        """ADD of two maps that lie one behind the other: a 1x1 convolution of their lines as they are.
+
+        Every byte is treated alike, so that it does not matter what pixel of which channel it is: the layer
+        takes them for few channels of the largest maps that there are.
+        """
         if len(set(operator.inputs)) != 2 or not set(operator.inputs) <= set(self.maps):
             raise refusal(operator, "adds something else than two maps", "use MobileNet's residual additions")
         a, b = (self.maps[i] for i in operator.inputs)
         if a.side != b.side or a.channels != b.channels or a.strided or b.strided:
             raise refusal(operator, "adds maps of two shapes", "use MobileNet's residual additions")
-        if 2 * a.channels > MOST_CHANNELS:
-            raise refusal(operator, f"adds {a.channels} channels, the KPU can 512", "take a smaller alpha")
         first = min(operator.inputs, key=list(self.maps).index)
-        kernel = addition(self.graph, operator, a.channels)
+        size = layout.lines(a.channels, *a.side)
+        channels, side = layout.fewest_channels(size)
+        if channels > MOST_CHANNELS // 2 or side[0] < SMALLEST:
+            raise refusal(operator, f"adds {size} lines, which do not divide", "take another input size")
+        kernel = addition(self.graph, operator, channels)
         if first != operator.inputs[0]:
-            kernel.weights = np.roll(kernel.weights, a.channels, axis=1)
-        self._emit(operator, kernel, self.maps[first].spot, a, 0, a.side)
+            kernel.weights = np.roll(kernel.weights, channels, axis=1)
+        spot = self._home(operator.output, a.channels, a.side)
+        self._step(operator, build(kernel, side, 0), self.maps[first].spot, spot)
+        self.maps[operator.output] = Map(spot, a.channels, a.side, a.shown, kernel.requantization.zero, [])
 
     def to_main(self, x: Map) -> Spot:
         """The map as dense bytes in main RAM, [channels, height, width], without its frame."""
         spot = self._dense(x)
         return spot if x.side == x.shown else self._pick(spot, x.channels, x.side, x.shown, 1)
+
+    def frame_of_3x3(self, spot: Spot, channels: int) -> Spot:
+        """Maps of 3x3 in main RAM as the left top of maps of 4x4 in KPU RAM."""
+        frame = SMALLEST, SMALLEST
+        dense, line = self._pick(spot, channels, (3, 3), frame, 1), self._new(channels, frame)
+        layer = layers.Upload(width=frame[1], height=frame[0], channels=channels)
+        self.steps.append(Step(layer, {"input": dense, "line": line}, "upload"))
+        return line
 
     def _convolve(self, operator: Operator, kernel: Kernel, x: Map, drops: bool) -> None:
         side = (x.side[0] // 2, x.side[1] // 2) if drops else x.side
@@ -199,6 +215,11 @@ class Features:
         """Has the layers that compute a map copy it to main RAM."""
         if x.dense is None:
             pixels = x.side[0] * x.side[1]
+            if not x.steps:  # the sum of two maps, whose layer knows nothing of pixels
+                copy = Spot(Buffer("kpu", layout.lines(x.channels, *x.side)))
+                conv = build(identity(x.channels), x.side, 0)
+                x.steps = [Step(conv, {"image_src_addr": x.spot, "image_dst_addr": copy}, "copy to main RAM")]
+                self.steps += x.steps
             x.dense = Spot(Buffer("main", x.channels * pixels))
             for number, step in enumerate(x.steps):
                 step.layer.flags = 1

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The end of a classifier: global pooling, one or more dense layers, softmax.
+"""The end of a classifier: global pooling, dense layers, softmax.
 
     head = Head(graph, features, where="kpu")
-    head.pool(operator); head.dense(operator); head.softmax(operator)
+    head.pool(operator); head.dense(operator); head.softmax(operator)     # in any order and number
     head.finish()                               # steps are appended to features.steps
 
 The CPU pools, in float, and makes uint8 of the means as TFLite does. On the KPU a dense layer is a 1x1
-convolution of a 4x4 map of which one pixel counts. More inputs than a KPU layer takes are split, and the
-partial sums added in float. On the CPU dense layers are float, with four bytes per weight in the file.
+convolution of a 4x4 map of which one pixel counts. More inputs than a KPU layer has channels lie nine to a
+channel, as 3x3 pixels, and the kernel is 3x3. On the CPU dense layers are float, with four bytes per weight
+in the file.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +19,23 @@ import numpy as np
 from galago.k210 import layers, layout
 from galago.k210.convolution import MIDDLE, Kernel, build, check_loads, refusal
 from galago.k210.features import MOST_CHANNELS, SMALLEST, Features
-from galago.k210.graph import Graph, Operator
+from galago.k210.graph import Graph, Operator, Tensor
 from galago.k210.memory import Buffer, Spot, Step
 
 Where = Literal["kpu", "cpu"]
 FRAME = (SMALLEST, SMALLEST)
 PIXELS = SMALLEST * SMALLEST
+TAPS = 9  # of a 3x3 kernel
 NUDGE = 2.0**-12  # steps; more than float32 loses in a mean, less than means differ by
 
 
 @dataclass
-class _Part:
-    """One pixel in each of some 4x4 maps of the KPU: logits, or a summand of them."""
+class _Values:
+    """What a dense layer gives: one pixel in each of its 4x4 maps in KPU RAM."""
 
     spot: Spot
     step: Step
+    pixel: int
     zero_point: int  # uint8
 
 
@@ -44,10 +47,9 @@ class Head:
         self.features = features
         self.where = where
         self.tensor = -1  # whose value is in one of the following
+        self._floats: Spot | None = None  # main RAM, float32
         self._bytes: Spot | None = None  # main RAM, uint8
-        self._floats = Spot(Buffer("main", 0))  # main RAM, float32
-        self._parts: list[_Part] = []  # KPU RAM
-        self._ended = False
+        self._values: _Values | None = None  # KPU RAM
 
     def pool(self, operator: Operator) -> None:
         """MEAN or AVERAGE_POOL_2D over the whole map."""
@@ -65,103 +67,101 @@ class Head:
             dense,
             4 * count,
         )
-        self._floats = self._step(
-            operator, layers.GlobalAveragePool(size=size, channels=channels), floats, 4 * channels
-        )
+        means = layers.GlobalAveragePool(size=size, channels=channels)
+        self._floats = self._step(operator, means, floats, 4 * channels)
         if self.where == "kpu":
-            early = self._rounds_early(operator, size)
-            bias = -(output.zero_point + MIDDLE + early) * output.scale
-            quantize = layers.Quantize(count=channels, scale=output.scale, bias=bias)
-            self._bytes = self._step(operator, quantize, self._floats, channels)
+            self._quantize(operator, self._floats, output, self._rounds_early(operator, size))
         self.tensor = operator.output
 
     def dense(self, operator: Operator) -> None:
         """FULLY_CONNECTED, or CONV_2D of one pixel."""
-        if self._ended:
-            raise refusal(operator, "follows the softmax", "end the model with it")
-        kernel = Kernel.of(self.graph, operator)
-        if self.where == "cpu":
-            self._dense_on_cpu(operator, kernel)
-        elif self._bytes:
-            self._dense_on_kpu(operator, kernel, self._bytes)
-        elif len(self._parts) == 1:
-            zero_point = self.graph.tensors[operator.inputs[0]].zero_point + MIDDLE
-            self._parts = [self._convolve(operator, kernel, self._parts[0].spot, zero_point)]
+        kernel, source = Kernel.of(self.graph, operator), self.graph.tensors[self.tensor]
+        if self._floats and self.where == "cpu":
+            self._floats = self._dense_on_cpu(operator, kernel, self._floats)
         else:
-            raise refusal(
-                operator, "follows a dense layer of more than 1024 inputs", "compile with --head cpu"
-            )
+            if self._floats:  # probabilities, of which another layer makes something
+                self._quantize(operator, self._floats, source, 0)
+            if self._bytes:
+                self._first_dense(operator, kernel, self._bytes)
+            elif self._values:
+                spot, pixel = self._values.spot, self._values.pixel
+                self._convolve(operator, kernel, spot, source.zero_point + MIDDLE, pixel)
         self.tensor = operator.output
 
     def softmax(self, operator: Operator) -> None:
-        """SOFTMAX of the logits."""
-        if self._ended or operator.options is None or operator.options.beta != 1:
-            raise refusal(operator, "is the second, or has a beta other than 1", "use one, with beta 1")
-        floats, classes = self._logits(operator), self._classes()
+        """SOFTMAX of what a dense layer gave."""
+        if operator.options is None or operator.options.beta != 1:
+            raise refusal(operator, "has a beta other than 1", "use 1")
+        floats, classes = self._as_floats(operator), self._classes()
         self._floats = self._step(operator, layers.Softmax(channels=classes), floats, 4 * classes)
         self.tensor = operator.output
-        self._ended = True
 
     def finish(self, operator: Operator) -> tuple[Spot, int]:
         """Where the result is, in float32, and how many classes it has."""
-        if not self._ended:
-            self._floats = self._logits(operator)
-        return self._floats, self._classes()
+        return self._as_floats(operator), self._classes()
 
     def _classes(self) -> int:
         return int(np.prod(self.graph.tensors[self.tensor].shape))
 
-    def _logits(self, operator: Operator) -> Spot:
-        """The logits as float32 in main RAM."""
-        if self.where == "cpu":
+    def _quantize(self, operator: Operator, floats: Spot, tensor: Tensor, early: float) -> None:
+        """Floats to uint8 as a tensor has it, halves up from `early` steps below them."""
+        bias = -(tensor.zero_point + MIDDLE + early) * tensor.scale
+        layer = layers.Quantize(count=tensor.shape[-1], scale=tensor.scale, bias=bias)
+        self._bytes, self._floats = self._step(operator, layer, floats, tensor.shape[-1]), None
+
+    def _as_floats(self, operator: Operator) -> Spot:
+        """The value as float32 in main RAM."""
+        if self._floats:
             return self._floats
-        if not self._parts:
-            raise refusal(operator, "ends the model without a dense layer", "add one")
-        classes, scale = self._classes(), self.graph.tensors[self.tensor].scale
-        summands = []
-        for part in self._parts:
-            part.step.layer.flags = 1
-            frames = Spot(Buffer("main", PIXELS * classes))
-            part.step.spots["output"] = frames
-            vector = self._step(operator, layers.RemovePadding(channels=classes), frames, classes)
-            layer = layers.Dequantize(count=classes, scale=scale, bias=-part.zero_point * scale)
-            summands.append(self._step(operator, layer, vector, 4 * classes))
-        total = summands[0]
-        for summand in summands[1:]:
-            output = Spot(Buffer("main", 4 * classes))
-            spots = {"a": total, "b": summand, "output": output}
-            self.features.steps.append(Step(layers.Add(flags=1, count=classes), spots, str(operator)))
-            total = output
-        return total
+        if not self._values:
+            raise refusal(operator, "has no dense layer before it", "add one")
+        classes, scale, values = self._classes(), self.graph.tensors[self.tensor].scale, self._values
+        frames = Spot(Buffer("main", PIXELS * (classes + 1)))  # from `pixel` on there are as many again
+        values.step.layer.flags = 1
+        values.step.spots["output"] = frames
+        shown = Spot(frames.buffer, values.pixel)
+        vector = self._step(operator, layers.RemovePadding(channels=classes), shown, classes)
+        layer = layers.Dequantize(count=classes, scale=scale, bias=-values.zero_point * scale)
+        self._values = None
+        return self._step(operator, layer, vector, 4 * classes)
 
-    def _dense_on_kpu(self, operator: Operator, kernel: Kernel, vector: Spot) -> None:
-        source = self.graph.tensors[operator.inputs[0]]
-        inputs = kernel.weights.shape[1]
-        count = -(-inputs // MOST_CHANNELS)
-        if inputs % count:
-            raise refusal(operator, f"has {inputs} inputs, which do not split", "compile with --head cpu")
-        share = inputs // count
-        for number in range(count):
-            part = kernel if count == 1 else _summand(kernel, number, count)
-            line = Spot(Buffer("kpu", layout.lines(share, *FRAME)))
-            spots = {"input": Spot(vector.buffer, vector.offset + number * share), "line": line}
-            self.features.steps.append(Step(layers.AddPadding(channels=share), spots, str(operator)))
-            self._parts.append(self._convolve(operator, part, line, source.zero_point + MIDDLE))
-        self._bytes = None
+    def _first_dense(self, operator: Operator, kernel: Kernel, vector: Spot) -> None:
+        """The layer whose inputs come from main RAM."""
+        zero_point = self.graph.tensors[operator.inputs[0]].zero_point + MIDDLE
+        outputs, inputs = kernel.weights.shape[:2]
+        if inputs <= MOST_CHANNELS:
+            line = Spot(Buffer("kpu", layout.lines(inputs, *FRAME)))
+            spots = {"input": vector, "line": line}
+            self.features.steps.append(Step(layers.AddPadding(channels=inputs), spots, str(operator)))
+            self._convolve(operator, kernel, line, zero_point, 0)
+            return
+        channels = -(-inputs // TAPS)
+        missing = channels * TAPS - inputs  # whatever is read there, its weights are 0
+        vector.buffer.size = max(vector.buffer.size, channels * TAPS)
+        weights = np.pad(
+            kernel.weights[:, :, 0, 0], ((0, 0), (0, missing)), constant_values=kernel.weights_zero
+        )
+        kernel = replace(kernel, weights=weights.reshape(outputs, channels, 3, 3))
+        line = self.features.frame_of_3x3(vector, channels)
+        self._convolve(operator, kernel, line, zero_point, FRAME[1] + 1)
 
-    def _convolve(self, operator: Operator, kernel: Kernel, source: Spot, zero_point: int) -> _Part:
+    def _convolve(
+        self, operator: Operator, kernel: Kernel, source: Spot, zero_point: int, pixel: int
+    ) -> None:
         if max(kernel.weights.shape[:2]) > MOST_CHANNELS:
             raise refusal(
-                operator, f"has {len(kernel.weights):,} outputs, the KPU 1024", "compile with --head cpu"
+                operator,
+                f"has {kernel.weights[0].size:,} inputs and {len(kernel.weights):,} outputs",
+                "compile with --head cpu",
             )
         conv = build(kernel, FRAME, zero_point)
         check_loads(operator, conv)
         target = Spot(Buffer("kpu", layout.lines(len(kernel.weights), *FRAME)))
         step = Step(conv, {"image_src_addr": source, "image_dst_addr": target}, str(operator))
         self.features.steps.append(step)
-        return _Part(target, step, kernel.requantization.zero)
+        self._bytes, self._values = None, _Values(target, step, pixel, kernel.requantization.zero)
 
-    def _dense_on_cpu(self, operator: Operator, kernel: Kernel) -> None:
+    def _dense_on_cpu(self, operator: Operator, kernel: Kernel, floats: Spot) -> Spot:
         source, output = (self.graph.tensors[i] for i in (operator.inputs[0], operator.output))
         scales = kernel.requantization.factors * output.scale / source.scale
         weights = (kernel.weights[:, :, 0, 0].astype(np.float64) - MIDDLE) * scales[:, np.newaxis]
@@ -175,7 +175,7 @@ class Head:
             weights=weights.ravel().astype(np.float32),
             bias=(kernel.requantization.biases * scales * source.scale).astype(np.float32),
         )
-        self._floats = self._step(operator, layer, self._floats, 4 * len(weights))
+        return self._step(operator, layer, floats, 4 * len(weights))
 
     def _is_global(self, operator: Operator) -> bool:
         """Whether a pooling is over all rows and columns, and nothing else."""
@@ -204,14 +204,3 @@ class Head:
         output = Spot(Buffer("main", size))
         self.features.steps.append(Step(layer, {"input": source, "output": output}, str(operator)))
         return output
-
-
-def _summand(kernel: Kernel, number: int, count: int) -> Kernel:
-    """A share of a dense layer's inputs: its partial sums at the same scale, around the middle of uint8."""
-    share = kernel.weights.shape[1] // count
-    whole = kernel.requantization
-    biases = whole.biases // count + (whole.biases % count if number == 0 else 0)
-    part = replace(whole, biases=biases, zero=MIDDLE, low=0, high=255, twice=False)
-    return replace(
-        kernel, weights=kernel.weights[:, number * share : (number + 1) * share], requantization=part
-    )

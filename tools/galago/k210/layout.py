@@ -32,6 +32,18 @@ def lines(channels: int, height: int, width: int) -> int:
     return row_lines(width) * height * -(-channels // groups(width))
 
 
+def fewest_channels(size: int) -> tuple[int, tuple[int, int]]:
+    """Channels, height and width of a map without gaps that takes `size` lines, of as few channels as can be.
+
+    Its sides are within those of public kmodels: up to 256 high, up to 256 wide.
+    """
+    sides = [
+        (height, lines) for lines in (1, 2, 3, 4) for height in range(4, 257) if not size % (height * lines)
+    ]
+    height, lines = max(sides, key=lambda side: side[0] * side[1], default=(1, 1))
+    return size // (height * lines), (height, lines * LINE)
+
+
 @dataclass(frozen=True)
 class Place:
     """A map in the KPU's RAM."""
