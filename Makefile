@@ -2,6 +2,7 @@
 # make test    run the tests
 # make check   lint, types, tests, demo: what CI runs
 # make bench   measure and count; writes docs/benchmarks.md
+# make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
 # make fuzz    20,000 damaged models against the engine
 # Everything lives in .venv; nothing needs root or a compiler.
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test lint types check bench fuzz clean
+.PHONY: setup demo test lint types check bench k210 fuzz clean
 
 setup: $(VENV)/.base
 
@@ -48,6 +49,9 @@ check: lint types test demo
 
 bench: $(VENV)/.test
 	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
+
+k210: $(VENV)/.test
+	$(BIN)/python tests/k210/measure.py tables docs/k210.md
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz 20000

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""Measures compiler and simulator on real pictures; docs/k210.md holds the results.
+"""Measures compiler and simulator on real pictures, and writes the tables of docs/k210.md.
 
-    python tests/k210/measure.py accuracy mbnet75.kmodel imagenet_val650
-    python tests/k210/measure.py agreement model.tflite imagenet_val650 --pictures 100
+    python tests/k210/measure.py tables docs/k210.md --data ../shared/data --nets build/k210     # make k210
+    python tests/k210/measure.py agreement build/k210/v1_025_128.tflite ../shared/data/images/imagenet_val650
+    python tests/k210/measure.py accuracy mbnet75.kmodel ../shared/data/images/imagenet_val650
 
-PICTURES is a folder with a labels.txt of lines `FILE NUMBER`; they are fitted as for any model. `agreement`
-compares the simulated kmodel with TensorFlow Lite Micro, picture by picture, and prints one row of a
-Markdown table.
+`agreement` compares the simulated kmodel with TensorFlow Lite Micro, picture by picture. What TFLM says of
+all pictures takes longest and is kept beside the .tflite. `--pictures 20` is for a first look.
 """
 
+import hashlib
+import re
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import networks
 import numpy as np
 import typer
+from rich.console import Console
+from rich.progress import track
 
 from galago import dataset, pictures
 from galago.k210 import layout
@@ -23,116 +30,208 @@ from galago.k210.conv import Conv
 from galago.k210.cycles import CLOCK, WEIGHT_RATE, seconds
 from galago.k210.features import MOST_CHANNELS
 from galago.k210.graph import Graph
-from galago.k210.head import TAPS, Where
+from galago.k210.head import TAPS
 from galago.k210.kmodel import Kmodel
 from galago.k210.kpu import Rounding
 from galago.k210.simulator import Simulator
 
 app = typer.Typer(add_completion=False, help="Measure the K210 compiler and simulator on pictures.")
-_Pictures = Annotated[Path, typer.Argument(metavar="PICTURES")]
+_Pictures = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder with labels.txt: FILE NUMBER.")]
 _Count = Annotated[int, typer.Option("--pictures", help="So many, from the front of the list.")]
+_ALL = 1 << 30
+_DENSE = ("FULLY_CONNECTED", "CONV_2D")
+_console = Console(stderr=True)
 
 
 @app.command()
 def accuracy(
-    kmodel: Path, photos: _Pictures, count: _Count = 1 << 30, rounding: Annotated[str, typer.Option()] = "up"
+    kmodel: Path, photos: _Pictures, count: _Count = _ALL, rounding: Annotated[str, typer.Option()] = "up"
 ) -> None:
     """Top-1 and top-5 of a kmodel against the labels."""
-    chosen: Rounding = "even" if rounding == "even" else "up"
-    simulator = Simulator(Kmodel.read(kmodel.read_bytes()), chosen)
-    first = fifth = done = 0
-    spent = 0.0
-    for planes, label in _planes(photos, simulator.input_shape, count):
-        done += 1
-        start = time.perf_counter()
-        (scores,) = simulator.run(planes)
-        spent += time.perf_counter() - start
-        best = np.argsort(-scores, kind="stable")[:5]
-        first += int(best[0] == label)
-        fifth += int(label in best)
-    print(
-        f"{kmodel.name}: {done} pictures, top-1 {first / done:.1%}, top-5 {fifth / done:.1%}, "
-        f"{spent / done:.2f} s each"
-    )
+    print(_accuracy(kmodel, photos, count, "even" if rounding == "even" else "up"))
 
 
 @app.command()
-def agreement(
-    tflite: list[Path],
-    photos: _Pictures,
-    count: _Count = 1 << 30,
-    head: Annotated[str, typer.Option()] = "kpu",
-    header: Annotated[bool, typer.Option()] = True,
-) -> None:
+def agreement(tflite: list[Path], photos: _Pictures, count: _Count = _ALL) -> None:
     """Simulated kmodels against TensorFlow Lite Micro, one row each."""
-    if header:
-        print(
-            "| model | layers | file | over weights | compiled in | KPU | over bound | pictures | same top-1 "
-            "| with ties | largest difference | top-1 TFLM | top-1 kmodel |"
+    print(_table(_AGREEMENT, [_agreement_row(Network.of(path), photos, count) for path in tflite]))
+
+
+@app.command()
+def tables(
+    document: Path,
+    data: Annotated[Path, typer.Option(help="The test data.")] = networks.DATA,
+    nets: Annotated[Path, typer.Option(help="Where the networks are, or are built.")] = Path("build/k210"),
+    count: _Count = _ALL,
+) -> None:
+    """Everything, into the document: between each <!-- NAME --> and the next <!-- end -->."""
+    photos = data / "images" / "imagenet_val650"
+    drawn = [name for name, (_, _, _, weights) in networks.NETWORKS.items() if not weights]
+    trained = [name for name in networks.NETWORKS if name not in drawn]
+    compiled = {name: Network.of(networks.path(name, nets, data)) for name in networks.NETWORKS}
+    parts = {
+        "sizes": _table(_SIZES, [_size_row(network) for network in compiled.values()]),
+        "agreement": _table(_AGREEMENT, [_agreement_row(compiled[name], photos, count) for name in trained]),
+        "mbnet75": _accuracy(data / "kmodels" / "mbnet75.kmodel", photos, count, "up"),
+    }
+    text = document.read_text()
+    for name, part in parts.items():
+        text, found = re.subn(
+            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
+            lambda match, part=part: match[1] + part + match[2],
+            text,
+            flags=re.DOTALL,
         )
-        print("|---" * 13 + "|")
-    for path in tflite:
-        print(_row(path, photos, count, "cpu" if head == "cpu" else "kpu"), flush=True)
+        if not found:
+            raise SystemExit(f"{document} has no <!-- {name} --> … <!-- end -->")
+    document.write_text(text)
 
 
-def _row(path: Path, photos: Path, count: int, head: Where) -> str:
-    data = path.read_bytes()
-    start = time.perf_counter()
-    compiled = compile_model(data, head)
-    file = compiled.model.write()
-    spent = time.perf_counter() - start
-    graph = Graph.read(data)
-    constants = sum(t.data.nbytes for t in graph.tensors if t.data is not None)
-    took = sum(seconds(layer) for layer in compiled.model.layers if isinstance(layer, Conv))
-    compared = _compare(data, graph, compiled, photos, count)
-    return (
-        f"| {path.stem} | {len(compiled.model.layers)} | {len(file):,} B | {len(file) / constants - 1:+.1%} "
-        f"| {spent:.1f} s | {took * 1e3:.1f} ms | {took / bound(graph) - 1:+.1%} | {compared} |"
-    )
+@dataclass
+class Network:
+    """A .tflite and what became of it."""
+
+    path: Path
+    data: bytes
+    graph: Graph
+    compiled: Compiled
+    file: int  # bytes
+    spent: float  # seconds of the processor for compiling
+
+    @classmethod
+    def of(cls, path: Path) -> "Network":
+        data, start = path.read_bytes(), time.process_time()
+        compiled = compile_model(data)
+        file = len(compiled.model.write())
+        return cls(path, data, Graph.read(data), compiled, file, time.process_time() - start)
+
+    @property
+    def name(self) -> str:
+        version, alpha, size, _ = networks.NETWORKS.get(self.path.stem, (0, 0, 0, None))
+        return f"V{version} {alpha:g} at {size}" if version else self.path.stem
+
+    def logits(self) -> tuple[int, float, int]:
+        """The tensor that the softmax takes, as a layer computes it, its scale and zero point."""
+        (softmax,) = [one for one in self.graph.operators if one.kind == "SOFTMAX"]
+        tensor = self.graph.tensors[softmax.inputs[0]]
+        computed = next(one.output for one in self.graph.operators if self._is_last(one))
+        return computed, tensor.scale, tensor.zero_point
+
+    def _is_last(self, operator) -> bool:
+        """Whether nothing but reshaping and softmax follows a dense layer."""
+        users = self.graph.users(operator.output)
+        return operator.kind in (*_DENSE, "RESHAPE") and all(
+            one.kind == "SOFTMAX" or (one.kind == "RESHAPE" and self._is_last(one)) for one in users
+        )
 
 
-def _compare(data: bytes, graph: Graph, compiled: Compiled, photos: Path, count: int) -> str:
+_SIZES = [
+    "model",
+    "layers",
+    "file",
+    "over weights",
+    "KPU RAM",
+    "main RAM",
+    "KPU",
+    "over bound",
+    "compiled in",
+]
+
+
+def _size_row(network: Network) -> list[str]:
+    constants = sum(tensor.data.nbytes for tensor in network.graph.tensors if tensor.data is not None)
+    model = network.compiled.model
+    took = sum(seconds(layer) for layer in model.layers if isinstance(layer, Conv))
+    return [
+        network.name,
+        str(len(model.layers)),
+        f"{network.file:,} B",
+        f"{network.file / constants - 1:+.1%}",
+        f"{network.compiled.kpu_lines * layout.LINE:,} B",
+        f"{model.main_bytes:,} B",
+        f"{took * 1e3:.1f} ms",
+        f"{took / bound(network.graph) - 1:+.1%}",
+        f"{network.spent:.1f} s",
+    ]
+
+
+_AGREEMENT = [
+    "model",
+    "pictures",
+    "same top-1",
+    "of TFLM's best",
+    "all logits equal",
+    "largest difference",
+    "top-1 TFLM",
+    "top-1 kmodel",
+]
+
+
+def _agreement_row(network: Network, photos: Path, count: int) -> list[str]:
+    _, scale, zero = network.logits()
+    wanted, simulator = _tflm(network, photos, count), Simulator(network.compiled.model)
+    same = best = equal = right = right_here = 0
+    differences = []
+    for (planes, label), said in zip(
+        track(_planes(photos, simulator.input_shape, count), network.name, len(wanted), console=_console),
+        wanted.astype(int),
+        strict=True,
+    ):
+        turned = planes[:, ::-1, ::-1] if network.compiled.rotated else planes
+        results: list[np.ndarray] = []
+        simulator.run(np.ascontiguousarray(turned), lambda _, __, result, to=results: to.append(result))
+        got = np.rint(results[-2].ravel() / scale).astype(int) + zero
+        same += int(got.argmax() == said.argmax())
+        best += int(said[got.argmax()] == said.max())
+        equal += int(np.array_equal(got, said))
+        right += int(said.argmax() == label)
+        right_here += int(got.argmax() == label)
+        differences.append(abs(got - said).max())
+    shares = [f"{one / len(wanted):.1%}" for one in (same, best, equal)]
+    correct = [f"{one / len(wanted):.1%}" for one in (right, right_here)]
+    return [network.name, str(len(wanted)), *shares, f"{max(differences)} LSB", *correct]
+
+
+def _tflm(network: Network, photos: Path, count: int) -> np.ndarray:
+    """The logits of TensorFlow Lite Micro, int8 [pictures, classes]; kept in a file."""
     from galago.tflm import Tflm
 
-    oracle, simulator = Tflm(data), Simulator(compiled.model)
-    (softmax,) = [one for one in graph.operators if one.kind == "SOFTMAX"]
-    logits = graph.tensors[softmax.inputs[0]]
-    computed = next(
-        one.output for one in graph.operators if one.kind in _DENSE and _is_last(graph, one.output)
-    )
-    same = tied = right = right_here = largest = done = 0
-    for planes, label in _planes(photos, simulator.input_shape, count):
-        done += 1
-        pixels = (planes.transpose(1, 2, 0) ^ 128).view(np.int8)
-        wanted = oracle.tensors(pixels)[computed].ravel().astype(int)
-        turned = np.ascontiguousarray(planes[:, ::-1, ::-1]) if compiled.rotated else planes
-        got = np.rint(_before_softmax(simulator, turned) / logits.scale).astype(int) + logits.zero_point
-        same += int(got.argmax() == wanted.argmax())
-        tied += int(np.any((got == got.max()) & (wanted == wanted.max())))
-        right += int(wanted.argmax() == label)
-        right_here += int(got.argmax() == label)
-        largest = max(largest, int(abs(got - wanted).max()))
+    paths = dataset.listed(photos).paths[:count]
+    key = hashlib.sha256(network.data + "".join(path.name for path in paths).encode()).hexdigest()[:12]
+    kept = network.path.with_suffix(f".{key}.npy")
+    if not kept.exists():
+        oracle, (tensor, _, _) = Tflm(network.data), network.logits()
+        height, width, channels = network.graph.tensors[network.graph.input].shape[1:]
+        answers = [
+            oracle.tensors((planes.transpose(1, 2, 0) ^ 128).view(np.int8))[tensor].ravel()
+            for planes, _ in track(
+                _planes(photos, (channels, height, width), count),
+                f"{network.name}, TFLM",
+                len(paths),
+                console=_console,
+            )
+        ]
+        np.save(kept, np.stack(answers))
+    return np.load(kept)
+
+
+def _accuracy(kmodel: Path, photos: Path, count: int, rounding: Rounding) -> str:
+    simulator = Simulator(Kmodel.read(kmodel.read_bytes()), rounding)
+    first = fifth = 0
+    spent = 0.0
+    done = len(dataset.listed(photos).paths[:count])
+    for planes, label in track(
+        _planes(photos, simulator.input_shape, count), kmodel.name, done, console=_console
+    ):
+        start = time.process_time()
+        (scores,) = simulator.run(planes)
+        spent += time.process_time() - start
+        best = np.argsort(-scores, kind="stable")[:5]
+        first += int(best[0] == label)
+        fifth += int(label in best)
     return (
-        f"{done} | {same / done:.1%} | {tied / done:.1%} | {largest} LSB "
-        f"| {right / done:.1%} | {right_here / done:.1%}"
-    )
-
-
-def _before_softmax(simulator: Simulator, planes: np.ndarray) -> np.ndarray:
-    """The logits, float32 [classes]."""
-    results: list[np.ndarray] = []
-    simulator.run(planes, lambda _, __, result: results.append(result))
-    return results[-2].ravel()
-
-
-_DENSE = ("FULLY_CONNECTED", "CONV_2D")
-
-
-def _is_last(graph: Graph, tensor: int) -> bool:
-    """Whether nothing but reshaping and softmax follows."""
-    users = graph.users(tensor)
-    return all(
-        one.kind == "SOFTMAX" or (one.kind == "RESHAPE" and _is_last(graph, one.output)) for one in users
+        f"{kmodel.name} on {done} pictures: top-1 {first / done:.1%}, top-5 {fifth / done:.1%}, "
+        f"{spent / done:.2f} s of the processor for each"
     )
 
 
@@ -161,13 +260,18 @@ def bound(graph: Graph) -> float:
     return total
 
 
-def _planes(photos: Path, shape: tuple[int, int, int], count: int):
+def _planes(photos: Path, shape: tuple[int, int, int], count: int) -> Iterator[tuple[np.ndarray, int]]:
     """Pictures as uint8 [channels, height, width], with their labels."""
     channels, height, width = shape
     listed = dataset.listed(photos)
     for position, rgb in dataset.read(listed.paths[:count], print):
         pixels = pictures.fit(rgb, height, width, channels)
         yield np.ascontiguousarray(pixels.transpose(2, 0, 1)), int(listed.labels[position])
+
+
+def _table(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 if __name__ == "__main__":
