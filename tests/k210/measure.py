@@ -5,14 +5,14 @@
     python tests/k210/measure.py agreement build/k210/v1_025_128.tflite ../shared/data/images/imagenet_val650
     python tests/k210/measure.py accuracy mbnet75.kmodel ../shared/data/images/imagenet_val650
 
-`agreement` compares the simulated kmodel with TensorFlow Lite Micro, picture by picture. What TFLM says of
-all pictures takes longest and is kept beside the .tflite. `--pictures 20` is for a first look.
+`agreement` compares the simulated kmodel with TensorFlow Lite Micro, picture by picture. What both say of all
+pictures takes long, and is kept beside the .tflite. `--pictures 20` is for a first look.
 """
 
 import hashlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 
 from galago import dataset, pictures
-from galago.k210 import layout
+from galago.k210 import kpu, layout
 from galago.k210.compiler import Compiled, compile_model
 from galago.k210.conv import Conv
 from galago.k210.cycles import CLOCK, WEIGHT_RATE, seconds
@@ -125,17 +125,7 @@ class Network:
         )
 
 
-_SIZES = [
-    "model",
-    "layers",
-    "file",
-    "over weights",
-    "KPU RAM",
-    "main RAM",
-    "KPU",
-    "over bound",
-    "compiled in",
-]
+_SIZES = "model|layers|file|over weights|KPU RAM|main RAM|KPU|over bound|compiled in"
 
 
 def _size_row(network: Network) -> list[str]:
@@ -155,64 +145,62 @@ def _size_row(network: Network) -> list[str]:
     ]
 
 
-_AGREEMENT = [
-    "model",
-    "pictures",
-    "same top-1",
-    "of TFLM's best",
-    "all logits equal",
-    "largest difference",
-    "top-1 TFLM",
-    "top-1 kmodel",
-]
+_AGREEMENT = (
+    "model|pictures|same top-1|of TFLM's best|all logits equal|largest difference|top-1 TFLM|top-1 kmodel"
+)
 
 
 def _agreement_row(network: Network, photos: Path, count: int) -> list[str]:
-    _, scale, zero = network.logits()
-    wanted, simulator = _tflm(network, photos, count), Simulator(network.compiled.model)
-    same = best = equal = right = right_here = 0
-    differences = []
-    for (planes, label), said in zip(
-        track(_planes(photos, simulator.input_shape, count), network.name, len(wanted), console=_console),
-        wanted.astype(int),
-        strict=True,
-    ):
-        turned = planes[:, ::-1, ::-1] if network.compiled.rotated else planes
-        results: list[np.ndarray] = []
-        simulator.run(np.ascontiguousarray(turned), lambda _, __, result, to=results: to.append(result))
-        got = np.rint(results[-2].ravel() / scale).astype(int) + zero
-        same += int(got.argmax() == said.argmax())
-        best += int(said[got.argmax()] == said.max())
-        equal += int(np.array_equal(got, said))
-        right += int(said.argmax() == label)
-        right_here += int(got.argmax() == label)
-        differences.append(abs(got - said).max())
-    shares = [f"{one / len(wanted):.1%}" for one in (same, best, equal)]
-    correct = [f"{one / len(wanted):.1%}" for one in (right, right_here)]
-    return [network.name, str(len(wanted)), *shares, f"{max(differences)} LSB", *correct]
+    labels = np.array([int(label) for label in dataset.listed(photos).labels[:count]])
+    said, got = (of(network, photos, count).astype(int) for of in (_tflm, _simulated))
+    there, here = said.argmax(1), got.argmax(1)
+    best = said[np.arange(len(said)), here] == said.max(1)
+    shares = (there == here, best, (got == said).all(1), there == labels, here == labels)
+    same, best, equal, right, right_here = (f"{share.mean():.1%}" for share in shares)
+    largest = f"{abs(got - said).max()} LSB"
+    return [network.name, str(len(labels)), same, best, equal, largest, right, right_here]
 
 
 def _tflm(network: Network, photos: Path, count: int) -> np.ndarray:
-    """The logits of TensorFlow Lite Micro, int8 [pictures, classes]; kept in a file."""
+    """The logits of TensorFlow Lite Micro, int8 [pictures, classes]."""
     from galago.tflm import Tflm
 
+    oracle, (tensor, _, _) = Tflm(network.data), network.logits()
+
+    def answer(planes: np.ndarray) -> np.ndarray:
+        return oracle.tensors((planes.transpose(1, 2, 0) ^ 128).view(np.int8))[tensor].ravel()
+
+    return _kept(network, photos, count, network.data, "TFLM", answer)
+
+
+def _simulated(network: Network, photos: Path, count: int) -> np.ndarray:
+    """The logits of the simulated kmodel in TFLite's steps, int16 [pictures, classes]."""
+    simulator, (_, scale, zero) = Simulator(network.compiled.model), network.logits()
+
+    def answer(planes: np.ndarray) -> np.ndarray:
+        turned = planes[:, ::-1, ::-1] if network.compiled.rotated else planes
+        results: list[np.ndarray] = []
+        simulator.run(np.ascontiguousarray(turned), lambda _, __, result: results.append(result))
+        return (np.rint(results[-2].ravel() / scale) + zero).astype(np.int16)
+
+    source = b"".join(path.read_bytes() for path in sorted(Path(kpu.__file__).parent.glob("*.py")))
+    return _kept(network, photos, count, network.compiled.model.write() + source, "kmodel", answer)
+
+
+def _kept(
+    network: Network, photos: Path, count: int, key: bytes, who: str, answer: Callable[..., np.ndarray]
+) -> np.ndarray:
+    """Answers to all pictures, from a file beside the .tflite if it is there."""
     paths = dataset.listed(photos).paths[:count]
-    key = hashlib.sha256(network.data + "".join(path.name for path in paths).encode()).hexdigest()[:12]
-    kept = network.path.with_suffix(f".{key}.npy")
-    if not kept.exists():
-        oracle, (tensor, _, _) = Tflm(network.data), network.logits()
+    name = hashlib.sha256(key + "".join(path.name for path in paths).encode()).hexdigest()[:12]
+    file = network.path.with_suffix(f".{name}.npy")
+    if not file.exists():
         height, width, channels = network.graph.tensors[network.graph.input].shape[1:]
-        answers = [
-            oracle.tensors((planes.transpose(1, 2, 0) ^ 128).view(np.int8))[tensor].ravel()
-            for planes, _ in track(
-                _planes(photos, (channels, height, width), count),
-                f"{network.name}, TFLM",
-                len(paths),
-                console=_console,
-            )
-        ]
-        np.save(kept, np.stack(answers))
-    return np.load(kept)
+        planes = _planes(photos, (channels, height, width), count)
+        title = f"{network.name}, {who}"
+        answers = [answer(one) for one, _ in track(planes, title, len(paths), console=_console)]
+        np.save(file, np.stack(answers))
+    return np.load(file)
 
 
 def _accuracy(kmodel: Path, photos: Path, count: int, rounding: Rounding) -> str:
@@ -269,8 +257,8 @@ def _planes(photos: Path, shape: tuple[int, int, int], count: int) -> Iterator[t
         yield np.ascontiguousarray(pixels.transpose(2, 0, 1)), int(listed.labels[position])
 
 
-def _table(titles: list[str], rows: list[list[str]]) -> str:
-    lines = [titles, ["---"] * len(titles), *rows]
+def _table(titles: str, rows: list[list[str]]) -> str:
+    lines = [titles.split("|"), ["---"] * (titles.count("|") + 1), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
