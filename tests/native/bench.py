@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from galago.native.cores import CORES
-from galago.native.kernels import ITEMS, SMALL_INT_0, Kernel
+from galago.native.cores import CORES, X64
+from galago.native.kernels import ITEMS, ITEMS_X64, SMALL_INT_0, Kernel
 from galago.native.machine import Machine
 from galago.native.records import DEPTHWISE_CONV_2D, Record
 
@@ -56,7 +56,8 @@ class Bench:
     """A machine for kernels of one architecture."""
 
     def __init__(self, arch: str) -> None:
-        self.machine = Machine(CORES[arch], strict=True)
+        self.machine = Machine(X64 if arch == "x64" else CORES[arch], strict=True)
+        self._word, self._items = ("<u8", ITEMS_X64) if arch == "x64" else ("<u4", ITEMS)
         self._codes: dict[bytes, int] = {}
 
     def run(self, layer: Layer, rng: np.random.Generator) -> bytes:
@@ -131,9 +132,10 @@ class Bench:
             self._codes[kernel.code] = machine.load(kernel.code)
         region = machine.place(weights, writable=False, name="the weights")
         items = [self._record.address, 0, region.address if weights else 0, *rows_and_channels]
-        block = machine.place(np.array(items, np.uint32).tobytes(), False, "the block")
-        array = machine.place(bytes(ITEMS) + block.address.to_bytes(4, "little"), False, "the array")
-        arguments = machine.place(array.address.to_bytes(4, "little"), False, "the arguments")
+        block = machine.place(np.array(items, self._word).tobytes(), False, "the block")
+        pointer = np.array([block.address], self._word).tobytes()
+        array = machine.place(bytes(self._items) + pointer, False, "the array")
+        arguments = machine.place(np.array([array.address], self._word).tobytes(), False, "the arguments")
         # Rubbish for n_args and n_kw, which mean nothing.
         assert machine.call(self._codes[kernel.code], 0, 77, 55, arguments.address) == SMALL_INT_0
         assert machine.stack() <= STACK

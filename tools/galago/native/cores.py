@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import capstone
 import unicorn
-from unicorn import arm_const, riscv_const
+from unicorn import arm_const, riscv_const, x86_const
 
 _THUMB = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
 _ARM_REGISTERS = tuple(getattr(arm_const, f"UC_ARM_REG_R{i}") for i in range(4))
@@ -27,11 +27,12 @@ class Core:
     unicorn: tuple[int, int]  # architecture and mode
     model: int | None  # Unicorn's number of the processor
     capstone: tuple[int, int]
-    arguments: tuple[int, ...]  # the first is also the result
+    arguments: tuple[int, ...]
+    result: int
     saved: tuple[int, ...]  # what a function must leave as it found them
     pc: int
     sp: int
-    link: int
+    link: int | None  # None: the return address is on the stack, in eight bytes
     jump: int  # the register that `trap` jumps to
     trap: bytes  # one instruction: jump to the address in `jump`
     thumb: int  # bit 0 of a code address
@@ -46,6 +47,7 @@ def _cortex_m(arch: str, name: str, model: int, aligned: bool) -> Core:
         model=model,
         capstone=(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS),
         arguments=_ARM_REGISTERS,
+        result=_ARM_REGISTERS[0],
         saved=tuple(getattr(arm_const, f"UC_ARM_REG_R{i}") for i in range(4, 12)),
         pc=arm_const.UC_ARM_REG_PC,
         sp=arm_const.UC_ARM_REG_SP,
@@ -64,6 +66,7 @@ _RISCV = Core(
     model=None,
     capstone=(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC),
     arguments=_RISCV_REGISTERS,
+    result=_RISCV_REGISTERS[0],
     saved=tuple(getattr(riscv_const, f"UC_RISCV_REG_S{i}") for i in range(12)),
     pc=riscv_const.UC_RISCV_REG_PC,
     sp=riscv_const.UC_RISCV_REG_SP,
@@ -72,6 +75,26 @@ _RISCV = Core(
     trap=b"\x82\x82",  # c.jr t0
     thumb=0,
     aligned=True,
+)
+
+X64 = Core(  # this computer's, so that kernels for the emulated board run between guards too
+    "x64",
+    "x86-64",
+    unicorn=(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64),
+    model=None,
+    capstone=(capstone.CS_ARCH_X86, capstone.CS_MODE_64),
+    arguments=tuple(getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RDI", "RSI", "RDX", "RCX")),
+    result=x86_const.UC_X86_REG_RAX,
+    saved=tuple(
+        getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RBX", "RBP", "R12", "R13", "R14", "R15")
+    ),
+    pc=x86_const.UC_X86_REG_RIP,
+    sp=x86_const.UC_X86_REG_RSP,
+    link=None,
+    jump=x86_const.UC_X86_REG_RAX,
+    trap=b"\xc3",  # ret
+    thumb=0,
+    aligned=False,
 )
 
 CORES = {

@@ -131,9 +131,14 @@ class Machine:
         marks = {register: 0x5A00_0000 + register for register in core.saved}
         for register, value in zip(core.arguments, arguments, strict=False):
             uc.reg_write(register, value & 0xFFFF_FFFF)
-        for register, value in ((core.sp, top), (core.link, _RETURN | core.thumb), *marks.items()):
-            uc.reg_write(register, value)
         uc.mem_write(_STACK, _UNTOUCHED)
+        if core.link is None:
+            uc.mem_write(top - 8, _RETURN.to_bytes(8, "little"))
+        else:
+            uc.reg_write(core.link, _RETURN | core.thumb)
+        start = top if core.link else top - 8
+        for register, value in ((core.sp, start), *marks.items()):
+            uc.reg_write(register, value)
         self._error = None
         try:
             uc.emu_start(address, _RETURN, timeout=_PATIENCE * unicorn.UC_SECOND_SCALE)
@@ -148,7 +153,7 @@ class Machine:
             uc.reg_read(register) != mark for register, mark in marks.items()
         ):
             raise GalagoError("native.convention", "a saved register or the stack pointer came back changed")
-        return self.argument(0)
+        return uc.reg_read(core.result) & 0xFFFF_FFFF
 
     def stack(self) -> int:
         """Bytes of stack that the last call wrote to."""
@@ -161,7 +166,7 @@ class Machine:
 
     def answer(self, value: int) -> None:
         """Inside a trap: sets the result."""
-        self._uc.reg_write(self.core.arguments[0], value & 0xFFFF_FFFF)
+        self._uc.reg_write(self.core.result, value & 0xFFFF_FFFF)
 
     def jump(self, address: int, *arguments: int) -> None:
         """Inside a trap: calls an address instead, with these arguments; it returns to the trap's caller."""
@@ -216,7 +221,8 @@ class Machine:
         self.blocks[address, size] += 1
 
     def _on_trap(self, uc, address: int, size: int, _) -> None:
-        uc.reg_write(self.core.jump, uc.reg_read(self.core.link))
+        if self.core.link is not None:
+            uc.reg_write(self.core.jump, uc.reg_read(self.core.link))
         try:
             self._traps[address - _TRAPS >> 2]()
         except GalagoError as error:  # an exception cannot pass through Unicorn
