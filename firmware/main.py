@@ -4,7 +4,6 @@
 A config or model that cannot be used is reported, and the last good one runs instead.
 """
 
-import os
 import time
 
 try:
@@ -14,7 +13,11 @@ try:
 except ImportError:
     pass
 
-from mobilenet import Classifier, GalagoError, config, report
+from mobilenet import Classifier, GalagoError, config, outputs, report, sources
+from mobilenet.sequence import Sequence
+from mobilenet.watchdog import Watchdog
+
+_SLICE = 0.2  # seconds between signs of life in a pause
 
 
 def open_classifier():
@@ -22,46 +25,99 @@ def open_classifier():
     for path in (config.PATH, config.GOOD):
         try:
             settings = config.read(path)
-            classifier = Classifier(settings["model"])
+            classifier = Classifier(settings["model"], settings["backends"] or None)
+            if settings["self_test"]:
+                classifier.self_test()
         except GalagoError as error:
             print(report.failure(error))
             continue
+        for _, error in classifier.skipped:
+            print(report.failure(error))
+        if settings["threshold"] >= 0:
+            classifier.model.unknown_below = settings["threshold"]
         if path == config.PATH:
-            config.keep()
+            keep()
         return classifier, settings
     return None
 
 
-def pictures(folder):
-    """The paths in a folder, in the order of their names."""
+def keep():
+    """Marks the config as good, where the board can be written to."""
     try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        error = GalagoError(
-            "config.invalid", "no folder %s: make it, or change 'folder' in galago.json" % folder
-        )
+        config.keep()
+    except OSError as error:
+        text = "%s cannot be written (error %s): free some space" % (config.GOOD, error.errno)
+        print(report.failure(GalagoError("board.file", text)))
+
+
+def open_outputs(settings):
+    """What shows results beside the serial line."""
+    opened = []
+    for name in outputs.NAMES:
+        if settings[name] != "":
+            try:
+                opened.append(outputs.open(name, settings[name]))
+            except GalagoError as error:
+                print(report.failure(error))
+    return opened
+
+
+def open_watchdog(seconds, inference):
+    """A watchdog that no picture keeps waiting for too long. `inference` is in microseconds."""
+    try:
+        if seconds and seconds < 5 + 2 * inference / 1e6:
+            text = "a watchdog of %s s is too short where an inference takes %d ms: wait for %d s at least"
+            values = (seconds, inference // 1000, 6 + 2 * inference // 1000000)
+            raise GalagoError("config.invalid", text % values)
+        return Watchdog(seconds)
+    except GalagoError as error:
         print(report.failure(error))
-        return
-    for name in names:
-        yield folder + "/" + name
+        return Watchdog(0)
+
+
+def pause(seconds, feed):
+    """Waits, with signs of life."""
+    start = time.ticks_ms()
+    while True:
+        feed()
+        left = seconds - time.ticks_diff(time.ticks_ms(), start) / 1000
+        if left <= 0:
+            return
+        time.sleep(min(left, _SLICE))
+
+
+def work(classifier, settings, numbers, shown, feed):
+    """Classifies what the config names, one line per picture."""
+    for result in sources.results(settings, classifier, feed):
+        print(report.line(numbers.next(), result))
+        if numbers.error:
+            print(report.failure(numbers.error))
+            numbers.error = None
+        for output in shown:
+            output.show(result)
+        pause(settings["interval"], feed)
 
 
 def run():
-    """Classifies what the config names, one line per picture."""
+    """From galago.json to the last picture; whatever ends it, the board stays usable."""
     opened = open_classifier()
     if not opened:
         return
     classifier, settings = opened
-    seq = 0
-    while True:
-        before = seq
-        for path in pictures(settings["folder"]):
-            for result in classifier.classify(path, top=settings["top"]):
-                print(report.line(seq, result))
-            seq += 1
-            time.sleep(settings["interval"])
-        if not settings["loop"] or seq == before:
-            return
+    numbers = Sequence(config.ROOT + "/galago.seq")
+    print(report.start(numbers.number, classifier))
+    shown = open_outputs(settings)
+    watchdog = open_watchdog(settings["watchdog"], classifier.us)
+    try:
+        work(classifier, settings, numbers, shown, watchdog.feed)
+    except GalagoError as error:
+        print(report.failure(error))
+    finally:
+        numbers.close()
+        for output in shown:
+            output.close()
+        if not watchdog.hold():
+            print("the watchdog goes on: the board restarts in %s s" % settings["watchdog"])
 
 
 if __name__ == "__main__":

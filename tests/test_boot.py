@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A flashed board classifies at boot what lies on it, and never locks its user out."""
 
+import binascii
 import json
 import subprocess
 import sys
@@ -8,10 +9,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import serial
 from PIL import Image
 
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
+from galago.errors import GalagoError
 
 MPREMOTE = [sys.executable, "-m", "mpremote"]
 
@@ -48,8 +51,6 @@ def pictures(board: EmulatedBoard, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def boot(board: EmulatedBoard) -> list[dict]:
     """Resets the board and gives the serial lines that it prints until its prompt."""
-    import serial
-
     with serial.Serial(board.port, timeout=30) as port:
         port.write(b"\r\x03\x02")
         deadline = time.monotonic() + 30
@@ -72,11 +73,38 @@ def configure(board: EmulatedBoard, text: str) -> None:
 def test_pictures_are_classified_at_boot_in_the_order_of_their_names(
     board: EmulatedBoard, pictures: list[str]
 ) -> None:
-    lines = boot(board)
+    start, *lines = boot(board)
+    assert start["start"] == {
+        "seq": 0,
+        "model": "everyday-v1-025-96",
+        "backend": "builtin",
+        "input": [96, 96, 3],
+        "fit": "crop",
+    }
     assert [line["image"] for line in lines] == pictures
     assert [line["seq"] for line in lines] == [0, 1, 2]
     assert all(line["top"][0]["confidence"] > 0 for line in lines[:2])
     assert lines[2]["error"]["code"] == "image.format"
+
+
+def test_numbers_go_on_after_a_restart_and_none_comes_twice(
+    board: EmulatedBoard, pictures: list[str]
+) -> None:
+    before = boot(board)[-1]["seq"]
+    assert [line.get("seq") for line in boot(board)[1:]] == [before + 1, before + 2, before + 3]
+    with transport.connect(board.port) as device:
+        good = json.loads(device.get("/galago.json"))
+    configure(board, json.dumps({**good, "loop": True, "interval": 0.1}))
+    with serial.Serial(board.port, timeout=30) as port:
+        port.write(b"\r\x03\x02\x04")
+        while b'"seq": %d' % (before + 9) not in port.readline():
+            pass
+        board.reset()  # without warning, as when the power goes
+        while b'"start"' not in (line := port.readline()):
+            pass
+        jumped = json.loads(line)["start"]["seq"]
+        assert before + 9 < jumped <= before + 9 + 256
+    configure(board, json.dumps(good))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +124,95 @@ def test_a_bad_config_is_reported_and_the_last_good_one_runs(
     lines = boot(board)
     configure(board, good.decode())
     assert lines[0]["error"]["code"] == code
-    assert [line.get("image") for line in lines[1:]] == pictures
+    assert "start" in lines[1]
+    assert [line.get("image") for line in lines[2:]] == pictures
+
+
+def test_an_led_is_on_after_a_known_class(board: EmulatedBoard, pictures: list[str]) -> None:
+    with transport.connect(board.port) as device:
+        good = json.loads(device.get("/galago.json"))
+    seen = []
+    for threshold, led in ((0, "25"), (1, "25"), (1, "~LED")):
+        one = {**good, "folder": "/one", "threshold": threshold, "led": led, "interval": 30}
+        with transport.connect(board.port) as device:
+            device.makedirs("/one")
+            device.put(device.get("/pictures/b.bmp"), "/one/b.bmp")
+        configure(board, json.dumps(one))
+        with serial.Serial(board.port, timeout=30) as port:
+            port.write(b"\r\x03\x02\x04")
+            while b'"image"' not in port.readline():
+                pass
+            port.write(b"\x03")  # the LED goes out again with the program
+            port.read_until(b">>> ")
+        seen.append(board.pins.get(led.lstrip("~")))
+    configure(board, json.dumps({**good, "led": "-5"}))
+    assert boot(board)[1]["seq"] >= 0, "any name is taken here"
+    configure(board, json.dumps({**good, "led": 99}))
+    assert any(line.get("error", {}).get("code") == "config.invalid" for line in boot(board))
+    configure(board, json.dumps(good))
+    assert seen == [0, 0, 1]
+
+
+def test_a_wrong_golden_output_keeps_a_model_from_running(board: EmulatedBoard, pictures: list[str]) -> None:
+    with transport.connect(board.port) as device:
+        good = json.loads(device.get("/galago.json"))
+        contract = json.loads(device.get(good["model"] + "/model.json"))
+        for entry in contract["golden"]:
+            entry["output_int8"][3] ^= 1
+        device.makedirs("/models/wrong")
+        device.put(device.get(good["model"] + "/model.tflite"), "/models/wrong/model.tflite")
+        device.put(json.dumps(contract).encode(), "/models/wrong/model.json")
+    boot(board)  # a boot that works marks its config as good
+    configure(board, json.dumps({**good, "model": "/models/wrong"}))
+    lines = boot(board)
+    configure(board, json.dumps(good))
+    assert lines[0]["error"]["code"] == "backend.wrong"
+    assert lines[1]["start"]["model"] == "everyday-v1-025-96"
+    assert [line.get("image") for line in lines[2:]] == pictures
+
+
+def test_a_board_that_hangs_is_restarted_by_its_watchdog(board: EmulatedBoard) -> None:
+    program = (
+        "from mobilenet.watchdog import Watchdog\nimport time\nd = Watchdog(1)\n"
+        "for _ in range(15): time.sleep(0.1); d.feed()\nprint('fed')\nwhile True: pass"
+    )
+    with transport.connect(board.port) as device:
+        lines: list[str] = []
+        with pytest.raises(GalagoError):
+            device.stream(program, lines.append, timeout=5)
+        assert lines[0] == "fed"
+        device.interrupt()
+        assert device.exec("import machine; print(machine.reset_cause() == machine.WDT_RESET)") == "True\n"
+
+
+def test_pictures_of_the_host_come_over_the_serial_line(board: EmulatedBoard) -> None:
+    with transport.connect(board.port) as device:
+        good = json.loads(device.get("/galago.json"))
+    configure(board, json.dumps({**good, "source": "host", "top": 2}))
+    row = binascii.b2a_base64(bytes([255, 0, 0]) * 96)
+
+    def send(header: bytes, rows: list[bytes]) -> dict:
+        for line in [header, *rows]:
+            port.write(line)
+            while (answer := port.read(1)) == b"\r" or answer == b"\n":
+                pass
+            if answer != b"\x06":
+                return json.loads(answer + port.readline())
+        return json.loads(port.readline().lstrip())
+
+    with serial.Serial(board.port, timeout=30) as port:
+        port.write(b"\r\x03\x02\x04")
+        while b'"start"' not in port.readline():
+            pass
+        header = b'{"image": "red.png", "width": 96, "height": 96}\n'
+        bad = send(header, [row] * 10 + [row[8:]])
+        good_line = send(header, [row] * 96)
+        port.write(b"\x03")
+        assert port.read_until(b">>> ").endswith(b">>> ")
+    configure(board, json.dumps(good))
+    assert (bad["image"], bad["error"]["code"]) == ("red.png", "image.corrupt")
+    assert (good_line["image"], len(good_line["top"])) == ("red.png", 2)
+    assert good_line["seq"] == bad["seq"] + 1
 
 
 def test_ctrl_c_reaches_the_repl_while_it_classifies_in_a_loop(
@@ -105,11 +221,9 @@ def test_ctrl_c_reaches_the_repl_while_it_classifies_in_a_loop(
     with transport.connect(board.port) as device:
         good = json.loads(device.get("/galago.json"))
     configure(board, json.dumps({**good, "loop": True}))
-    import serial
-
     with serial.Serial(board.port, timeout=30) as port:
         port.write(b"\r\x03\x02\x04")
-        while b'"seq": 5' not in port.readline():
+        while b'"seq": 10' not in port.readline():
             pass
         port.write(b"\x03")
         text = port.read_until(b">>> ")

@@ -49,8 +49,10 @@ class Classifier:
     `order` names the backends to try (default: backends.ORDER). `backend` is the name of the one in use, and
     `skipped` a list of (name, GalagoError) of those that could not be used.
     Raises GalagoError: model.* for a directory that is not whole, memory.* where it does not fit, backend.*
-    where no backend can run it.
+    where no backend can run it. `us` is the time of the last golden picture in microseconds, 0 before.
     """
+
+    us = 0
 
     def __init__(self, path, order=None):
         gc.collect()
@@ -127,6 +129,33 @@ class Classifier:
             taken.add(best)
             ranked.append((self.model.labels[best], best, self._backend.confidence(scores[best])))
         return ranked
+
+    def golden(self, pattern):
+        """The scores of a golden input (galago.models.pattern on the host); `us` is how long that took."""
+        from .backends.golden import fill
+
+        fill(pattern, self._backend.input)
+        start = time.ticks_us()
+        scores = self._backend.invoke()
+        self.us = time.ticks_diff(time.ticks_us(), start)
+        return scores
+
+    def self_test(self):
+        """Compares the built-in engine's answer to the model's golden picture with TensorFlow Lite Micro's.
+
+        Raises GalagoError backend.wrong. Other backends have been proved when they were chosen.
+        """
+        if self.model.golden is None or self.backend != "builtin":
+            return
+        pattern, expected = self.model.golden
+        scores = self.golden(pattern)
+        worst = max([abs(scores[index] - wanted) for index, wanted in enumerate(expected)])
+        if worst:
+            raise GalagoError(
+                "backend.wrong",
+                "the self-test differs: golden picture %d of %s, by %d of 256: flash it again"
+                % (pattern, self.model.name, worst),
+            )
 
     def close(self):
         """Gives the memory back; the classifier cannot be used any more."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Serial lines: one JSON object per line, the same on every board.
 
+    {"start": {"seq": 0, "model": "everyday-v1-025-96", "backend": "builtin", …}}
     {"seq": 0, "image": "a.png", "top": [{"label": "cat", "index": 3, "confidence": 0.91}], "us": {…}}
     {"seq": 1, "image": "b.jpg", "error": {"code": "image.truncated", "message": "…"}}
 
@@ -27,6 +28,20 @@ def line(seq, result):
     unknown = '"unknown": true, ' if result.unknown else ""
     us = ", ".join('"%s": %d' % (part, result.us[part]) for part in ("read", "fit", "invoke"))
     return '%s"top": [%s], %s"us": {%s}}' % (start, top, unknown, us)
+
+
+def start(seq, classifier):
+    """The line before the first picture: the number that it will have, and what classifies."""
+    model = classifier.model
+    return '{"start": {"seq": %d, "model": %s, "backend": %s, "input": [%d, %d, %d], "fit": "%s"}}' % (
+        seq,
+        json.dumps(model.name),
+        json.dumps(classifier.backend),
+        model.height,
+        model.width,
+        model.channels,
+        model.fit,
+    )
 
 
 def failure(error):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """galago flash: a board that classifies by itself at boot."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -30,7 +30,7 @@ def flash(
     board runs the old model or the new one. The old one stays for --rollback.
     """
     from galago import boards
-    from galago.flash import boot_plan, roll_back
+    from galago.flash import boot_plan, roll_back, settings_of
     from galago.models import find
 
     if not port:
@@ -42,10 +42,11 @@ def flash(
         if not directory:
             print(f"{roll_back(device)} runs at boot again: mpremote connect {port} reset")
             return
-        settings: dict[str, Any] = {"source": source, "top": top, "interval": interval}
+        known = boards.identify(device.implementation)
+        settings = settings_of(known, source) | {"top": top, "interval": interval}
         if source == "files":
             settings |= {"folder": device.root + folder, "loop": loop}
-        plan = boot_plan(device, directory, settings, boards.identify(device.implementation))
+        plan = boot_plan(device, directory, settings, known)
         carry_out(device, plan, f"{directory.name} on {place}")
         if source == "files":
             device.makedirs(device.root + folder)

@@ -70,6 +70,11 @@ class EmulatedBoard:
         self._thread.start()
         self._await_ready()
 
+    @property
+    def pins(self) -> dict[str, int]:
+        """The levels of the pins that the board's programs have set, by name."""
+        return self._relay.pins
+
     def wait(self) -> None:
         """Until the board is switched off by another thread, or fails."""
         self._thread.join()

@@ -31,7 +31,7 @@ _PATIENCE = 5.0  # seconds without a byte read until these are lost, as in a UAR
 _TICK = 20  # milliseconds between looks for a new client, whom the kernel does not announce
 _INSIST = 0.5  # seconds after a Ctrl-C without any effect until another one is stronger
 
-_POWER_ON, _HARD, _SOFT = 1, 2, 5  # machine.reset_cause(), device/machine.py
+_POWER_ON, _HARD, _WATCHDOG, _SOFT = 1, 2, 3, 5  # machine.reset_cause(), device/machine.py
 
 
 class Relay:
@@ -53,6 +53,8 @@ class Relay:
         self._terminal = terminal
         self._faults = faults
         self._quiet_until = 0.0  # a stall: nothing is said before
+        self.pins: dict[str, int] = {}
+        self._cause = _HARD  # of the next hard reset
         self._announce = ready
         self._wishes: deque[Literal["reset", "stop"]] = deque()
         self._wake, self._waker = socket.socketpair()
@@ -82,6 +84,7 @@ class Relay:
         parts = self._board, self._storages, self._hardware, self._faults
         self._process = Process(*parts, cause, self._mode)
         self._ready = False
+        self._bite = float("inf")  # when the watchdog restarts the board
         self._said = b""  # the end of the output, where the mode shows
         self._ending: str | None = None  # exit, reset, or gone: the process has ended by itself
         self._hidden: bytearray | None = None
@@ -102,7 +105,8 @@ class Relay:
             wanted = 0 if full else select.POLLIN
             poller.register(terminal, wanted | select.POLLOUT if terminal.waiting else wanted)
         nudging = self._interrupted is not None and time.monotonic() - self._interrupted < _INSIST
-        events = dict(poller.poll(_TICK if nudging or not terminal.attached else 1000))
+        often = nudging or not terminal.attached or self._bite < float("inf")
+        events = dict(poller.poll(_TICK if often else 1000))
 
         if self._wishes and self._wishes[0] == "reset":
             self._wishes.popleft()
@@ -117,6 +121,8 @@ class Relay:
         self._listen()
         if nudging and self._interrupted is not None:
             process.nudge()
+        if time.monotonic() > self._bite:
+            self._ending, self._cause = "reset", _WATCHDOG
         if process.exited in events:
             self._ending = self._ending or "gone"
         if self._ending:
@@ -192,7 +198,7 @@ class Relay:
     def _listen(self) -> None:
         # Act on what device/_startup.py and device/machine.py say, a word a line.
         try:
-            self._words += self._process.owner.recv(100)
+            self._words += self._process.owner.recv(4096)
         except OSError:  # nothing there, or the process has ended
             return
         *words, self._words = self._words.split(b"\n")
@@ -204,6 +210,11 @@ class Relay:
                 self._announce()
             elif word == b"prompt":
                 self._prompt()
+            elif word.startswith(b"watchdog "):
+                self._bite = time.monotonic() + int(word[9:]) / 1000
+            elif word.startswith(b"pin "):
+                _, name, level = word.decode().split(" ")
+                self.pins[name] = int(level)
             elif word == b"cut":  # device/_flash.py: the power fails
                 self._wishes.append("stop")
             elif word in (b"exit", b"reset"):
@@ -241,4 +252,5 @@ class Relay:
             self._terminal.write(said.encode())
         self._mode = "friendly"
         self._inbox.clear()
-        self._start(_HARD)
+        cause, self._cause = self._cause, _HARD
+        self._start(cause)

@@ -3,12 +3,13 @@
 
 with transport.connect(port) as board:
     plan = Plan(board, device_package(board) | model_files(model))           # files alone
-    plan = boot_plan(board, model, {"source": "files"}, boards.identify(board.implementation))
+    known = boards.identify(board.implementation)
+    plan = boot_plan(board, model, settings_of(known, "files"), known)
     plan.run(on_progress=lambda path, done: ...)
     roll_back(board)
 """
 
-from galago.flash.boot import boot_plan, check_main, config, roll_back
+from galago.flash.boot import boot_plan, check_main, config, roll_back, settings_of
 from galago.flash.files import LIBRARY, MODELS, device_package, model_files, remote_path
 from galago.flash.plan import Plan
 
@@ -23,4 +24,5 @@ __all__ = [
     "model_files",
     "remote_path",
     "roll_back",
+    "settings_of",
 ]

@@ -39,6 +39,21 @@ def boot_plan(
     return Plan(board, files)
 
 
+def settings_of(known: boards.Board | None, source: str) -> dict[str, Any]:
+    """What galago.json says of a known board: runtimes in its order, its LED and display, its camera's pins."""
+    settings: dict[str, Any] = {"source": source}
+    if known is None:
+        return settings
+    settings["backends"] = list(known.backends)
+    if known.led:
+        settings["led"] = known.led
+    if known.display:
+        settings["display"] = known.display
+    if source == "camera" and known.camera and known.camera.pins:
+        settings["camera"] = {"pins": known.camera.pins}
+    return settings
+
+
 def roll_back(board: Board) -> str:
     """Returns to the config before, and keeps the present one in its place; the path of its model.
 

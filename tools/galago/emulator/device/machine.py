@@ -41,10 +41,47 @@ def freq(hz=None):
 
 
 class WDT:
-    """A watchdog that never bites."""
+    """A watchdog: once started it stays, and without food for `timeout` milliseconds the board restarts."""
 
     def __init__(self, id=0, timeout=5000):
-        pass
+        if timeout <= 0:
+            raise ValueError("timeout")
+        self._timeout = timeout
+        self._fed = time.ticks_ms()
+        _owner.write(b"watchdog %d\n" % timeout)
 
     def feed(self):
-        """Nothing to do."""
+        """Starts the wait anew. The owner is told now and then."""
+        now = time.ticks_ms()
+        if time.ticks_diff(now, self._fed) * 8 > self._timeout:
+            self._fed = now
+            _owner.write(b"watchdog %d\n" % self._timeout)
+
+
+class Pin:
+    """A pin that the owner watches (EmulatedBoard.pins). Numbers to 48, and names as they come."""
+
+    IN, OUT = 0, 1
+
+    def __init__(self, id, mode=-1, value=None):
+        if isinstance(id, int) and not 0 <= id <= 48:
+            raise ValueError("invalid pin")
+        self._id = id
+        self._value = 0
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        """The level; with an argument, sets it."""
+        if level is None:
+            return self._value
+        self._value = 1 if level else 0
+        _owner.write(b"pin %s %d\n" % (str(self._id).encode(), self._value))
+
+    def on(self):
+        """Level 1."""
+        self.value(1)
+
+    def off(self):
+        """Level 0."""
+        self.value(0)
