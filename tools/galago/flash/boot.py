@@ -40,7 +40,7 @@ def boot_plan(
 
 
 def settings_of(known: boards.Board | None, source: str) -> dict[str, Any]:
-    """What galago.json says of a known board: runtimes in its order, its LED and display, its camera's pins."""
+    """What galago.json says of a known board: its runtimes in order, LED and display, the camera's pins."""
     settings: dict[str, Any] = {"source": source}
     if known is None:
         return settings
