@@ -6,17 +6,12 @@ Scales are the bits of their float32. `fill` makes the fixed-point multipliers, 
 Convolutions decide most outputs by a short product of their own: the accumulator's upper bits a' (15 and a
 sign) times the multiplier's upper bits m' (rounded), in units of 2**-21 of an output step. Dropping the
 lower bits moves the product by -2**14 to 2**14 + 2**15, and TFLM's first rounding by 2**14 more either way:
-an output whose product keeps that far from a tie is decided, about one in twenty is not and goes through
-`requantize`.
+an output whose product keeps that far from a tie is decided, and about one in twenty is not.
+
+Where an int has 64 bits, loads through ptr32 are zero-extended: shifting by `wide` there and back signs them.
 """
 
-import sys
-
 from micropython import const
-
-WIDE = (
-    32 if sys.maxsize >> 32 else 0
-)  # bits that an int has beyond 32; loads through ptr32 are zero-extended there
 
 # Words of a layer's record (loading/graph.py).
 _OUT_ZERO = const(19)
@@ -36,6 +31,7 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
     exponent = (a >> 23) - (d >> 23) - 125
     d = (d & 0x7FFFFF) | 0x800000
     a = (a & 0x7FFFFF) | 0x800000
+    inverse = (1 << 29) // ((d >> 8) + 1) << 1  # 2**38 / d, never too great; 1 << 30 is no small int
     while count:
         e = exponent + ((scales[3] << 1) | (scales[2] >> 7))
         b = scales[0] | (scales[1] << 8) | ((scales[2] | 0x80) << 16)
@@ -52,34 +48,14 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
         rest -= d
         quotient = 1
         n = 5
-        while n:  # 30 more bits, six at a time
-            rest = (rest << 6) + ((low >> 18) & 63)
+        while n:  # 30 more bits, six at a time, estimated from below
+            part = ((rest >> 8) * inverse) >> 24
+            rest = (rest << 6) + ((low >> 18) & 63) - part * d
             low <<= 6
-            quotient <<= 6
-            part = d << 5
-            if rest >= part:
-                rest -= part
-                quotient += 32
-            part >>= 1
-            if rest >= part:
-                rest -= part
-                quotient += 16
-            part >>= 1
-            if rest >= part:
-                rest -= part
-                quotient += 8
-            part >>= 1
-            if rest >= part:
-                rest -= part
-                quotient += 4
-            part >>= 1
-            if rest >= part:
-                rest -= part
-                quotient += 2
-            part >>= 1
-            if rest >= part:
-                rest -= part
-                quotient += 1
+            while rest >= d:
+                rest -= d
+                part += 1
+            quotient = (quotient << 6) + part
             n -= 1
         # A double keeps 22 bits below the unit: what is closer than that to a half has become a half.
         if d - (rest << 1) <= (d >> 22):
@@ -95,18 +71,6 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
         table[1] = e
         table = ptr32(int(table) + 12)
         scales = ptr8(int(scales) + step)
-        count -= 1
-
-
-@micropython.viper
-def copy_biases(table: ptr32, biases: ptr8, count: int):
-    """Writes the biases, in any alignment, as the third word of the table's entries; 0 if there are none."""
-    while count:
-        table[2] = 0
-        if int(biases):
-            table[2] = biases[0] | (biases[1] << 8) | (biases[2] << 16) | (biases[3] << 24)
-            biases = ptr8(int(biases) + 4)
-        table = ptr32(int(table) + 12)
         count -= 1
 
 
@@ -128,7 +92,8 @@ def requantize(pair: ptr32, entry: ptr32, record: ptr32, end: int, base: int):
 
     TFLM rounds twice: the product with the multiplier, half up, then the shift, ties away from zero.
     """
-    wide = int(WIDE)
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     left = (entry[1] << wide) >> wide
     right = 0 - left
     if left < 0:
@@ -155,17 +120,3 @@ def requantize(pair: ptr32, entry: ptr32, record: ptr32, end: int, base: int):
             v = highest
         ptr8(base)[pair[1]] = v
         pair = ptr32(int(pair) + 8)
-
-
-@micropython.viper
-def rescale(table: ptr32, zero: int, pair: ptr32):
-    """Fills a table, by the byte of an int8 x, with (x - zero) << 20 times multiplier and shift of `pair`."""
-    zero = ((zero & 0xFF) ^ 0x80) - 0x80
-    right = 0 - pair[1] & 0x3F  # at most 31; where an int has 64 bits, the load is zero-extended
-    byte = 0
-    while byte < 256:
-        v = int(high((((byte ^ 0x80) - 128 - zero) << 20), pair[0]))
-        if right:
-            v = (((v + (v >> 31)) >> (right - 1)) + 1) >> 1
-        table[byte] = v
-        byte += 1

@@ -3,7 +3,7 @@
 
 from micropython import const
 
-from ..quantization import requantize, rescale
+from ..quantization import high, requantize
 
 # Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
@@ -35,8 +35,8 @@ def _sum(x: ptr8, y: ptr8, plan, at: int, arena, first: int, last: int):
     tables = base + p[_SCRATCH]
     t = ptr32(tables)
     if first == 0:
-        rescale(tables, p[_IN_ZERO], int(p) + 4 * _MULTIPLIER_1)
-        rescale(tables + 1024, p[_ZERO_2], int(p) + 4 * _MULTIPLIER_2)
+        _rescale(tables, p[_IN_ZERO], int(p) + 4 * _MULTIPLIER_1)
+        _rescale(tables + 1024, p[_ZERO_2], int(p) + 4 * _MULTIPLIER_2)
     row = p[_IN_W] * p[_IN_C]
     while first < last:
         x = ptr8(base + p[_INPUT] + (first % p[_INPUT_ROWS]) * row)
@@ -59,3 +59,17 @@ def _sum(x: ptr8, y: ptr8, plan, at: int, arena, first: int, last: int):
             requantize(tables + _TABLES, int(p) + 4 * _MULTIPLIER, int(p), end, base)
             left -= count
         first += 1
+
+
+@micropython.viper
+def _rescale(table: ptr32, zero: int, pair: ptr32):
+    """Fills a table, by the byte of an int8 x, with (x - zero) << 20 times multiplier and shift of `pair`."""
+    zero = ((zero & 0xFF) ^ 0x80) - 0x80
+    right = 0 - pair[1] & 0x3F  # at most 31; where an int has 64 bits, the load is zero-extended
+    byte = 0
+    while byte < 256:
+        v = int(high((((byte ^ 0x80) - 128 - zero) << 20), pair[0]))
+        if right:
+            v = (((v + (v >> 31)) >> (right - 1)) + 1) >> 1
+        table[byte] = v
+        byte += 1

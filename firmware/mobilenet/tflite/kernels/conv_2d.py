@@ -8,7 +8,7 @@ pass by: sum w (x - zero) = sum w u - (zero + 128) sum w.
 
 from micropython import const
 
-from ..quantization import WIDE, copy_biases, fill, requantize
+from ..quantization import fill
 
 # Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
@@ -49,10 +49,9 @@ def run(net, at, first, last):
     rows = plan[at + _TILE]
     size = plan[at + _K_H] * plan[at + _K_W] * plan[at + _IN_C]
     group = net.group(size)
-    gather = _pixels if size == plan[at + _IN_C] and plan[at + _S_H] == plan[at + _S_W] == 1 else _windows
     while first < last:
         end = min(last, first + rows)
-        gather(0, 0, plan, at, net.arena, first, end)
+        _windows(0, 0, plan, at, net.arena, first, end)
         channel = 0
         while channel < channels:
             stop = min(channels, channel + group)
@@ -68,57 +67,30 @@ def table(net, at, channels):
     scales, position = b"\0\0\x80\x3f", 0  # 1.0: the scale is part of the input's (fully_connected.py)
     if plan[at + _SCALES]:
         scales, position = net.constant(plan[at + _SCALES], plan[at + _SCALE_STEP] * channels or 4)
-    _multipliers(plan, at, net.arena, scales, position)
+    _entries(0, 0, plan, at, net.arena, scales, position, 0)
     biases, position = b"", 0
     if plan[at + _BIAS]:
         biases, position = net.constant(plan[at + _BIAS], 4 * channels)
-    _biases(plan, at, net.arena, biases, position)
+    _entries(0, 0, plan, at, net.arena, biases, position, 1)
 
 
 @micropython.viper
-def _multipliers(plan, at: int, arena, scales, position: int):
+def _entries(x: ptr8, e: ptr32, plan, at: int, arena, data, position: int, biases: int):
+    """Fills the table from the file's scales; or, if `biases`, its third words: from the file, or with 0."""
     p = ptr32(int(ptr32(plan)) + (at << 2))
-    entries = int(ptr8(arena)) + p[_SCRATCH]
-    fill(0, 0, entries, int(ptr8(scales)) + position, p[_SCALE_STEP], p[_OUT_C], p[_IN_SCALE], p[_OUT_SCALE])
-
-
-@micropython.viper
-def _biases(plan, at: int, arena, biases, position: int):
-    p = ptr32(int(ptr32(plan)) + (at << 2))
-    source = 0
-    if p[_BIAS]:
-        source = int(ptr8(biases)) + position
-    copy_biases(int(ptr8(arena)) + p[_SCRATCH], source, p[_OUT_C])
-
-
-@micropython.viper
-def _pixels(x: ptr32, g: ptr32, plan, at: int, arena, first: int, last: int):
-    """Lays out the windows of a 1 x 1 convolution: the rows as they are, as x + 128."""
-    p = ptr32(int(ptr32(plan)) + (at << 2))
-    base = int(ptr8(arena))
-    depth = p[_IN_C]
-    pixels = (last - first) * p[_OUT_W]
-    g = ptr32(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 3))
-    x = ptr32(base + p[_INPUT] + (first % p[_INPUT_ROWS]) * p[_IN_W] * depth)
-    count = pixels * depth
-    if int(x) & 3 == 0:
-        flip = 0x8080
-        flip |= flip << 16
-        n = count >> 4
-        count &= 15
-        while n:
-            g[0] = x[0] ^ flip
-            g[1] = x[1] ^ flip
-            g[2] = x[2] ^ flip
-            g[3] = x[3] ^ flip
-            g = ptr32(int(g) + 16)
-            x = ptr32(int(x) + 16)
-            n -= 1
-    while count:
-        ptr8(g)[0] = ptr8(x)[0] ^ 0x80
-        g = ptr32(int(g) + 1)
-        x = ptr32(int(x) + 1)
-        count -= 1
+    e = ptr32(int(ptr8(arena)) + p[_SCRATCH])
+    x = ptr8(int(ptr8(data)) + position)
+    n = p[_OUT_C]
+    if not biases:
+        fill(0, 0, int(e), int(x), p[_SCALE_STEP], n, p[_IN_SCALE], p[_OUT_SCALE])
+        n = 0
+    while n:
+        e[2] = 0
+        if p[_BIAS]:
+            e[2] = x[0] | (x[1] << 8) | (x[2] << 16) | (x[3] << 24)
+            x = ptr8(int(x) + 4)
+        e = ptr32(int(e) + 12)
+        n -= 1
 
 
 @micropython.viper
@@ -127,15 +99,21 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     depth = p[_IN_C]
-    width = p[_K_W] * depth  # bytes of one window row
     row = p[_IN_W] * depth
+    width = p[_K_W] * depth  # bytes of one window row
+    step = p[_S_W] * depth
+    columns = p[_OUT_W]
+    pixels = (last - first) * columns
+    if width == depth == step and p[_K_H] == 1:  # all windows of a row of pixels are one
+        width = row
+        columns = 1
     zero = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
-    pixels = (last - first) * p[_OUT_W]
-    g = ptr8(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 3))
+    g = ptr8(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 2))
     while first < last:
         top = first * p[_S_H] - p[_P_T]
+        slot = top % p[_INPUT_ROWS]
         start = 0 - p[_P_L] * depth
-        column = p[_OUT_W]
+        column = columns
         while column:
             # Bytes of a window row before, in and after the picture.
             before = 0
@@ -148,11 +126,13 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
                 after = 0
             if after > width - before:
                 after = width - before
-            y = top
-            while y < top + p[_K_H]:
+            source = base + p[_INPUT] + start + before
+            y = 0
+            m = slot
+            while y < p[_K_H]:
                 n = before
                 inside = width - before - after
-                if y < 0 or y >= p[_IN_H]:
+                if top + y < 0 or top + y >= p[_IN_H]:
                     n = width
                     inside = 0
                 while n:
@@ -160,7 +140,7 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
                     g = ptr8(int(g) + 1)
                     n -= 1
                 if inside:
-                    x = ptr8(base + p[_INPUT] + (y % p[_INPUT_ROWS]) * row + start + before)
+                    x = ptr8(source + m * row)
                     n = inside >> 2
                     while n:
                         g[0] = x[0] ^ 0x80
@@ -182,7 +162,10 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
                         g = ptr8(int(g) + 1)
                         n -= 1
                 y += 1
-            start += p[_S_W] * depth
+                m += 1
+                if m == p[_INPUT_ROWS]:
+                    m = 0
+            start += step
             column -= 1
         first += 1
 
@@ -208,7 +191,8 @@ def _channels(
     """
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
-    wide = int(WIDE)
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     f = ptr8(int(ptr8(filters)) + position)
     depth = p[_OUT_C]
     window = p[_K_H] * p[_K_W] * p[_IN_C]
@@ -216,21 +200,20 @@ def _channels(
     pixels = (last - first) * p[_OUT_W]
     entry = ptr32(base + p[_SCRATCH] + 12 * channel)
     stage = ptr8(base + p[_SCRATCH] + 12 * depth)
-    pairs = base + p[_SCRATCH] + 12 * depth + 32
-    windows = pairs + (pixels << 3)
+    accumulators = base + p[_SCRATCH] + 12 * depth + 32
+    windows = accumulators + (pixels << 2)
     place = p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * p[_OUT_W] * depth + channel
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = zero - (((p[_MIN] & 0xFF) ^ 0x80) - 0x80)
+    below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
     relu = int(below == 0)
-    above = ((p[_MAX] & 0xFF) ^ 0x80) - 0x80 - zero
+    above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
     while channel < stop:
         start = entry[2]
         total = 0
         done = 0
         while done < window:
             x = ptr8(windows + done)
-            pair = ptr32(pairs)
-            n = pixels
+            sums = ptr32(accumulators)
             left = window - done
             taken = f
             if left < 32 and left & 7:
@@ -241,18 +224,20 @@ def _channels(
                     if n < left:
                         stage[n] = f[n]
                     n += 1
-                n = pixels
                 f = stage
-            if left > 24:
-                taps = 32
-                w0 = (f[0] ^ 0x80) - 0x80
-                w1 = (f[1] ^ 0x80) - 0x80
-                w2 = (f[2] ^ 0x80) - 0x80
-                w3 = (f[3] ^ 0x80) - 0x80
-                w4 = (f[4] ^ 0x80) - 0x80
-                w5 = (f[5] ^ 0x80) - 0x80
-                w6 = (f[6] ^ 0x80) - 0x80
-                w7 = (f[7] ^ 0x80) - 0x80
+            taps = 8
+            w0 = (f[0] ^ 0x80) - 0x80
+            w1 = (f[1] ^ 0x80) - 0x80
+            w2 = (f[2] ^ 0x80) - 0x80
+            w3 = (f[3] ^ 0x80) - 0x80
+            w4 = (f[4] ^ 0x80) - 0x80
+            w5 = (f[5] ^ 0x80) - 0x80
+            w6 = (f[6] ^ 0x80) - 0x80
+            w7 = (f[7] ^ 0x80) - 0x80
+            if offset:
+                total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
+            if left > 8:
+                taps = 16
                 w8 = (f[8] ^ 0x80) - 0x80
                 w9 = (f[9] ^ 0x80) - 0x80
                 w10 = (f[10] ^ 0x80) - 0x80
@@ -261,31 +246,35 @@ def _channels(
                 w13 = (f[13] ^ 0x80) - 0x80
                 w14 = (f[14] ^ 0x80) - 0x80
                 w15 = (f[15] ^ 0x80) - 0x80
-                w16 = (f[16] ^ 0x80) - 0x80
-                w17 = (f[17] ^ 0x80) - 0x80
-                w18 = (f[18] ^ 0x80) - 0x80
-                w19 = (f[19] ^ 0x80) - 0x80
-                w20 = (f[20] ^ 0x80) - 0x80
-                w21 = (f[21] ^ 0x80) - 0x80
-                w22 = (f[22] ^ 0x80) - 0x80
-                w23 = (f[23] ^ 0x80) - 0x80
-                w24 = (f[24] ^ 0x80) - 0x80
-                w25 = (f[25] ^ 0x80) - 0x80
-                w26 = (f[26] ^ 0x80) - 0x80
-                w27 = (f[27] ^ 0x80) - 0x80
-                w28 = (f[28] ^ 0x80) - 0x80
-                w29 = (f[29] ^ 0x80) - 0x80
-                w30 = (f[30] ^ 0x80) - 0x80
-                w31 = (f[31] ^ 0x80) - 0x80
                 if offset:
-                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
                     total -= offset * (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15)
-                    total -= offset * (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23)
-                    total -= offset * (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31)
+                if left > 24:
+                    taps = 32
+                    w16 = (f[16] ^ 0x80) - 0x80
+                    w17 = (f[17] ^ 0x80) - 0x80
+                    w18 = (f[18] ^ 0x80) - 0x80
+                    w19 = (f[19] ^ 0x80) - 0x80
+                    w20 = (f[20] ^ 0x80) - 0x80
+                    w21 = (f[21] ^ 0x80) - 0x80
+                    w22 = (f[22] ^ 0x80) - 0x80
+                    w23 = (f[23] ^ 0x80) - 0x80
+                    w24 = (f[24] ^ 0x80) - 0x80
+                    w25 = (f[25] ^ 0x80) - 0x80
+                    w26 = (f[26] ^ 0x80) - 0x80
+                    w27 = (f[27] ^ 0x80) - 0x80
+                    w28 = (f[28] ^ 0x80) - 0x80
+                    w29 = (f[29] ^ 0x80) - 0x80
+                    w30 = (f[30] ^ 0x80) - 0x80
+                    w31 = (f[31] ^ 0x80) - 0x80
+                    if offset:
+                        total -= offset * (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23)
+                        total -= offset * (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31)
+            n = pixels
+            if left > 24:
                 while n:
                     a = start
                     if done:
-                        a = pair[0]
+                        a = sums[0]
                     a = w0 * x[0] + a
                     a = w1 * x[1] + a
                     a = w2 * x[2] + a
@@ -318,35 +307,15 @@ def _channels(
                     a = w29 * x[29] + a
                     a = w30 * x[30] + a
                     a = w31 * x[31] + a
-                    pair[0] = a
-                    pair = ptr32(int(pair) + 8)
+                    sums[0] = a
+                    sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
                     n -= 1
             elif left > 8:
-                taps = 16
-                w0 = (f[0] ^ 0x80) - 0x80
-                w1 = (f[1] ^ 0x80) - 0x80
-                w2 = (f[2] ^ 0x80) - 0x80
-                w3 = (f[3] ^ 0x80) - 0x80
-                w4 = (f[4] ^ 0x80) - 0x80
-                w5 = (f[5] ^ 0x80) - 0x80
-                w6 = (f[6] ^ 0x80) - 0x80
-                w7 = (f[7] ^ 0x80) - 0x80
-                w8 = (f[8] ^ 0x80) - 0x80
-                w9 = (f[9] ^ 0x80) - 0x80
-                w10 = (f[10] ^ 0x80) - 0x80
-                w11 = (f[11] ^ 0x80) - 0x80
-                w12 = (f[12] ^ 0x80) - 0x80
-                w13 = (f[13] ^ 0x80) - 0x80
-                w14 = (f[14] ^ 0x80) - 0x80
-                w15 = (f[15] ^ 0x80) - 0x80
-                if offset:
-                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
-                    total -= offset * (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15)
                 while n:
                     a = start
                     if done:
-                        a = pair[0]
+                        a = sums[0]
                     a = w0 * x[0] + a
                     a = w1 * x[1] + a
                     a = w2 * x[2] + a
@@ -363,26 +332,15 @@ def _channels(
                     a = w13 * x[13] + a
                     a = w14 * x[14] + a
                     a = w15 * x[15] + a
-                    pair[0] = a
-                    pair = ptr32(int(pair) + 8)
+                    sums[0] = a
+                    sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
                     n -= 1
             else:
-                taps = 8
-                w0 = (f[0] ^ 0x80) - 0x80
-                w1 = (f[1] ^ 0x80) - 0x80
-                w2 = (f[2] ^ 0x80) - 0x80
-                w3 = (f[3] ^ 0x80) - 0x80
-                w4 = (f[4] ^ 0x80) - 0x80
-                w5 = (f[5] ^ 0x80) - 0x80
-                w6 = (f[6] ^ 0x80) - 0x80
-                w7 = (f[7] ^ 0x80) - 0x80
-                if offset:
-                    total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
                 while n:
                     a = start
                     if done:
-                        a = pair[0]
+                        a = sums[0]
                     a = w0 * x[0] + a
                     a = w1 * x[1] + a
                     a = w2 * x[2] + a
@@ -391,22 +349,29 @@ def _channels(
                     a = w5 * x[5] + a
                     a = w6 * x[6] + a
                     a = w7 * x[7] + a
-                    pair[0] = a
-                    pair = ptr32(int(pair) + 8)
+                    sums[0] = a
+                    sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
                     n -= 1
             done += taps
             f = ptr8(int(taken) + taps)
         f = ptr8(int(f) + window - done)
         # Between `lower` and `upper` a short product decides, unless it comes close to a tie
-        # (quantization.py); the others go through `requantize`.
+        # (quantization.py).
+        high = entry[0] >> 16
+        low = entry[0] & 0xFFFF
+        up = wide
+        right = (0 - entry[1]) & 0x3F
+        if right > 31:
+            up += 64 - right
+            right = 0
+        shift = right
         factor = (entry[0] + 0x8000) >> 16
-        shift = (0 - entry[1]) & 0x3F
         lower = 0
         upper = 0
         if shift > 2 and shift < 23:
             n = (1 << 29) // (factor + 1)
-            lower = 0 - ((below * n) << 8 >> (22 - shift))
+            lower = 0 - (((0 - below) * n) << 8 >> (22 - shift))
             upper = (above * n) << 8 >> (22 - shift)
         bits = 21
         if shift < 6:
@@ -417,32 +382,39 @@ def _channels(
         decided = mask - 0x18000
         half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
         extra = wide | total
-        x = ptr8(base + place)
-        pair = ptr32(pairs)
-        rest = ptr32(pairs)
+        x = ptr8(base + place - depth)
+        sums = ptr32(accumulators)
         n = pixels
         while n:
-            a = pair[0]
+            a = sums[0]
             if extra:
                 a = ((a + total) << wide) >> wide
-            pair = ptr32(int(pair) + 8)
+            sums = ptr32(int(sums) + 4)
+            x = ptr8(int(x) + depth)
             n -= 1
             if a < lower:
                 if relu:
-                    x[0] = p[_MIN]
-                    x = ptr8(int(x) + depth)
+                    x[0] = zero
                     continue
             elif a < upper:
                 t = (a >> shift) * factor + half
                 if (t & mask) < decided:
                     x[0] = t >> bits
-                    x = ptr8(int(x) + depth)
                     continue
-            rest[0] = a
-            rest[1] = int(x) - base
-            rest = ptr32(int(rest) + 8)
-            x = ptr8(int(x) + depth)
-        requantize(pairs, int(entry), int(p), int(rest), base)
+            # As `requantize` does (quantization.py), without a call.
+            a = (a << up) >> wide
+            t = a & 0xFFFF
+            a >>= 16
+            middle = t * high + int(uint(t * low) >> 16)
+            t = a * low + (middle & 0xFFFF)
+            a = ((a * high + (middle >> 16) + (t >> 16)) << 1) + (((t & 0xFFFF) + 0x4000) >> 15)
+            if right:
+                a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+            if a < below:
+                a = below
+            if a > above:
+                a = above
+            x[0] = a + zero
         entry = ptr32(int(entry) + 12)
         place += 1
         channel += 1

@@ -8,7 +8,6 @@ they are kept once for each turn, widened to words.
 
 from micropython import const
 
-from ..quantization import WIDE, requantize
 from .conv_2d import table
 
 # Words of a layer's record (loading/graph.py).
@@ -51,7 +50,8 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     """Computes output rows first … last, one channel after the other."""
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
-    wide = int(WIDE)
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     depth = p[_IN_C]
     channels = p[_OUT_C]
     height = p[_K_H]
@@ -62,19 +62,25 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     more = wide | int(taps > 9)
     entry = ptr32(base + p[_SCRATCH])
     words = base + p[_SCRATCH] + 12 * channels
-    pairs = words + turn * height
-    windows = pairs + (p[_OUT_W] << 3)
+    windows = words + turn * height
     columns = (p[_OUT_W] - 1) * p[_S_W] + p[_K_W]
     row = p[_IN_W] * depth
     inside = columns - p[_P_L]  # columns of the picture in a row of windows
     if inside > p[_IN_W]:
         inside = p[_IN_W]
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = zero - (((p[_MIN] & 0xFF) ^ 0x80) - 0x80)
+    below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
     relu = int(below == 0)
-    above = ((p[_MAX] & 0xFF) ^ 0x80) - 0x80 - zero
+    above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
+    # Of the first window: its first row, the turn of its weights, and its place in the rings of rows.
+    top = first * p[_S_H] - p[_P_T]
+    first_turn = (first * p[_S_H]) % height
+    first_input = top % p[_INPUT_ROWS]
+    first_output = first % p[_OUTPUT_ROWS]
+    source = base + p[_INPUT]
+    part = 0  # of the output channels of an input channel
     w = ptr32(words)
-    while int(w) != pairs:
+    while int(w) != windows:
         w[0] = 0
         w = ptr32(int(w) + 4)
     channel = 0
@@ -104,14 +110,21 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                 kx += height << 2
             ky += 1
         total = entry[2] - total * offset
-        # As in conv_2d.py.
+        # From here on as in conv_2d.py.
+        high = entry[0] >> 16
+        low = entry[0] & 0xFFFF
+        up = wide
+        right = (0 - entry[1]) & 0x3F
+        if right > 31:
+            up += 64 - right
+            right = 0
+        shift = right
         factor = (entry[0] + 0x8000) >> 16
-        shift = (0 - entry[1]) & 0x3F
         lower = 0
         upper = 0
         if shift > 2 and shift < 23:
             n = (1 << 29) // (factor + 1)
-            lower = 0 - ((below * n) << 8 >> (22 - shift))
+            lower = 0 - (((0 - below) * n) << 8 >> (22 - shift))
             upper = (above * n) << 8 >> (22 - shift)
         bits = 21
         if shift < 6:
@@ -121,15 +134,21 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
         mask = (1 << bits) - 1
         decided = mask - 0x18000
         half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
-        source = base + p[_INPUT] + channel // p[_MULTIPLIER]
-        gathered = first * p[_S_H] - p[_P_T]  # the next input row to gather
+        # The next input row to gather, its slot in the columns and in the ring.
+        gathered = top
+        slot = first_turn
+        ring = first_input
+        turned = first_turn
+        written = first_output
         y = first
         while y < last:
             end = y * p[_S_H] - p[_P_T] + height
             if gathered < end - height:
                 gathered = end - height
+                slot = turned
+                ring = gathered % p[_INPUT_ROWS]
             while gathered < end:
-                x = ptr8(windows + (gathered + p[_P_T]) % height)
+                x = ptr8(windows + slot)
                 n = p[_P_L]
                 m = columns - n
                 if gathered < 0 or gathered >= p[_IN_H]:
@@ -140,7 +159,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                     x = ptr8(int(x) + height)
                     n -= 1
                 if m:
-                    a = source + (gathered % p[_INPUT_ROWS]) * row
+                    a = source + ring * row
                     n = inside >> 1
                     while n:
                         x[0] = ptr8(a)[0] ^ 0x80
@@ -159,7 +178,13 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                         x = ptr8(int(x) + height)
                         n -= 1
                 gathered += 1
-            w = ptr32(words + turn * ((y * p[_S_H]) % height))
+                slot += 1
+                if slot == height:
+                    slot = 0
+                ring += 1
+                if ring == p[_INPUT_ROWS]:
+                    ring = 0
+            w = ptr32(words + turn * turned)
             w0 = w[0]
             w1 = w[1]
             w2 = w[2]
@@ -169,8 +194,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
             w6 = w[6]
             w7 = w[7]
             w8 = w[8]
-            pair = ptr32(pairs)
-            out = ptr8(base + p[_OUTPUT] + (y % p[_OUTPUT_ROWS]) * p[_OUT_W] * channels + channel - channels)
+            out = ptr8(base + p[_OUTPUT] + written * p[_OUT_W] * channels + channel - channels)
             x = ptr8(windows)
             n = p[_OUT_W]
             while n:
@@ -194,17 +218,36 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                 n -= 1
                 if a < lower:
                     if relu:
-                        out[0] = p[_MIN]
+                        out[0] = zero
                         continue
                 elif a < upper:
                     t = (a >> shift) * factor + half
                     if (t & mask) < decided:
                         out[0] = t >> bits
                         continue
-                pair[0] = a
-                pair[1] = int(out) - base
-                pair = ptr32(int(pair) + 8)
-            requantize(pairs, int(entry), int(p), int(pair), base)
+                a = (a << up) >> wide
+                t = a & 0xFFFF
+                a >>= 16
+                middle = t * high + int(uint(t * low) >> 16)
+                t = a * low + (middle & 0xFFFF)
+                a = ((a * high + (middle >> 16) + (t >> 16)) << 1) + (((t & 0xFFFF) + 0x4000) >> 15)
+                if right:
+                    a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+                if a < below:
+                    a = below
+                if a > above:
+                    a = above
+                out[0] = a + zero
             y += 1
+            written += 1
+            if written == p[_OUTPUT_ROWS]:
+                written = 0
+            turned += p[_S_H]
+            while turned >= height:
+                turned -= height
         entry = ptr32(int(entry) + 12)
         channel += 1
+        part += 1
+        if part == p[_MULTIPLIER]:
+            part = 0
+            source += 1

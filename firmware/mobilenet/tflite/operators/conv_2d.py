@@ -57,10 +57,10 @@ def step(record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch: table, last taps, accumulators and places, windows of a tile or else of a row."""
+    """Bytes of scratch: table, last taps, accumulators and windows of a tile or else of a row."""
     window = record[_K_H] * record[_K_W] * record[_IN_C]
     pixels = (record[_TILE] if whole else 1) * record[_OUT_W]
-    return 12 * record[_OUT_C] + 32 + 8 * pixels + pixels * window + 32
+    return 12 * record[_OUT_C] + 32 + 4 * pixels + pixels * window + 32
 
 
 def piece(record):

@@ -39,11 +39,11 @@ def prepare(graph, options, inputs, output, record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch: table, turned weights, undecided accumulators of a row, gathered columns."""
+    """Bytes of scratch: table, turned weights, gathered columns."""
     height = record[_K_H]
     words = (height * record[_K_W] + 8) // 9 * 9
     columns = (record[_OUT_W] - 1) * record[_S_W] + record[_K_W]
-    return 12 * record[_OUT_C] + 4 * height * words + 8 * record[_OUT_W] + columns * height + 8
+    return 12 * record[_OUT_C] + 4 * height * words + columns * height + 8
 
 
 def piece(record):
