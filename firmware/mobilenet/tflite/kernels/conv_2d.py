@@ -269,9 +269,9 @@ def _channels(
                     if offset:
                         total -= offset * (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23)
                         total -= offset * (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31)
-            n = pixels
+            end = int(x) + pixels * window
             if left > 24:
-                while n:
+                while int(x) != end:
                     a = start
                     if done:
                         a = sums[0]
@@ -310,9 +310,8 @@ def _channels(
                     sums[0] = a
                     sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
-                    n -= 1
             elif left > 8:
-                while n:
+                while int(x) != end:
                     a = start
                     if done:
                         a = sums[0]
@@ -335,9 +334,8 @@ def _channels(
                     sums[0] = a
                     sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
-                    n -= 1
             else:
-                while n:
+                while int(x) != end:
                     a = start
                     if done:
                         a = sums[0]
@@ -352,7 +350,6 @@ def _channels(
                     sums[0] = a
                     sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
-                    n -= 1
             done += taps
             f = ptr8(int(taken) + taps)
         f = ptr8(int(f) + window - done)
@@ -383,15 +380,14 @@ def _channels(
         half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
         extra = wide | total
         x = ptr8(base + place - depth)
+        end = int(x) + pixels * depth
         sums = ptr32(accumulators)
-        n = pixels
-        while n:
+        while int(x) != end:
             a = sums[0]
             if extra:
                 a = ((a + total) << wide) >> wide
             sums = ptr32(int(sums) + 4)
             x = ptr8(int(x) + depth)
-            n -= 1
             if a < lower:
                 if relu:
                     x[0] = zero

@@ -64,6 +64,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     words = base + p[_SCRATCH] + 12 * channels
     windows = words + turn * height
     columns = (p[_OUT_W] - 1) * p[_S_W] + p[_K_W]
+    after = windows + p[_OUT_W] * step  # the last window
     row = p[_IN_W] * depth
     inside = columns - p[_P_L]  # columns of the picture in a row of windows
     if inside > p[_IN_W]:
@@ -196,8 +197,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
             w8 = w[8]
             out = ptr8(base + p[_OUTPUT] + written * p[_OUT_W] * channels + channel - channels)
             x = ptr8(windows)
-            n = p[_OUT_W]
-            while n:
+            while int(x) != after:
                 a = w0 * x[0] + total
                 a = w1 * x[1] + a
                 a = w2 * x[2] + a
@@ -215,7 +215,6 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                     a = (a << wide) >> wide
                 out = ptr8(int(out) + channels)
                 x = ptr8(int(x) + step)
-                n -= 1
                 if a < lower:
                     if relu:
                         out[0] = zero
