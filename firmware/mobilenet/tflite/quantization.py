@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """TensorFlow Lite Micro's quantization arithmetic in integers: a board with single floats gets the same bits.
 
-Scales are the bits of their float32. `fill` makes the fixed-point multipliers, `requantize` applies them.
+Scales are the bits of their float32; `fill` makes fixed-point multipliers of them. To requantize, TFLM rounds
+twice: the product of accumulator and multiplier, half up (`high`), then the shift, ties away from zero. Most
+kernels have that in their loops, where a call would cost more than all of it.
 
 Convolutions decide most outputs by a short product of their own: the accumulator's upper bits a' (15 and a
 sign) times the multiplier's upper bits m' (rounded), in units of 2**-21 of an output step. Dropping the
@@ -10,13 +12,6 @@ an output whose product keeps that far from a tie is decided, and about one in t
 
 Where an int has 64 bits, loads through ptr32 are zero-extended: shifting by `wide` there and back signs them.
 """
-
-from micropython import const
-
-# Words of a layer's record (loading/graph.py).
-_OUT_ZERO = const(19)
-_MIN = const(20)
-_MAX = const(21)
 
 
 @micropython.viper
@@ -84,39 +79,3 @@ def high(a: int, b: int) -> int:
     middle = al * bh + int(uint(al * bl) >> 16)
     cross = ah * bl + (middle & 0xFFFF)
     return ((ah * bh + (middle >> 16) + (cross >> 16)) << 1) + (((cross & 0xFFFF) + 0x4000) >> 15)
-
-
-@micropython.viper
-def requantize(pair: ptr32, entry: ptr32, record: ptr32, end: int, base: int):
-    """Writes int8 for pairs (accumulator, place of its byte above `base`), up to the address `end`.
-
-    TFLM rounds twice: the product with the multiplier, half up, then the shift, ties away from zero.
-    """
-    wide = 1
-    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
-    left = (entry[1] << wide) >> wide
-    right = 0 - left
-    if left < 0:
-        left = 0
-    left += wide
-    bh = entry[0] >> 16
-    bl = entry[0] & 0xFFFF
-    zero = ((record[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    lowest = ((record[_MIN] & 0xFF) ^ 0x80) - 0x80
-    highest = ((record[_MAX] & 0xFF) ^ 0x80) - 0x80
-    while int(pair) != end:
-        a = (pair[0] << left) >> wide
-        al = a & 0xFFFF
-        a >>= 16
-        middle = al * bh + int(uint(al * bl) >> 16)
-        cross = a * bl + (middle & 0xFFFF)
-        v = ((a * bh + (middle >> 16) + (cross >> 16)) << 1) + (((cross & 0xFFFF) + 0x4000) >> 15)
-        if right > 0:
-            v = (((v + (v >> 31)) >> (right - 1)) + 1) >> 1
-        v += zero
-        if v < lowest:
-            v = lowest
-        if v > highest:
-            v = highest
-        ptr8(base)[pair[1]] = v
-        pair = ptr32(int(pair) + 8)

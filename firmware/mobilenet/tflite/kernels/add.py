@@ -3,8 +3,6 @@
 
 from micropython import const
 
-from ..quantization import high, requantize
-
 # Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
@@ -15,12 +13,13 @@ _SECOND = const(5)
 _IN_W = const(7)
 _IN_C = const(8)
 _IN_ZERO = const(18)
+_OUT_ZERO = const(19)
+_MIN = const(20)
+_MAX = const(21)
 _MULTIPLIER = const(24)  # of the sum; then its shift
 _MULTIPLIER_1 = const(26)  # of the inputs; then their shifts
 _MULTIPLIER_2 = const(28)
 _ZERO_2 = const(30)
-_TABLES = const(2048)
-_CHUNK = const(64)  # accumulators at a time
 
 
 def run(net, at, first, last):
@@ -32,44 +31,61 @@ def run(net, at, first, last):
 def _sum(x: ptr8, y: ptr8, plan, at: int, arena, first: int, last: int):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
-    tables = base + p[_SCRATCH]
-    t = ptr32(tables)
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
+    t = ptr32(base + p[_SCRATCH])
     if first == 0:
-        _rescale(tables, p[_IN_ZERO], int(p) + 4 * _MULTIPLIER_1)
-        _rescale(tables + 1024, p[_ZERO_2], int(p) + 4 * _MULTIPLIER_2)
+        _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_MULTIPLIER_1 + 1])
+        _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_MULTIPLIER_2 + 1])
     row = p[_IN_W] * p[_IN_C]
+    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
+    below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
+    above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
+    high = p[_MULTIPLIER] >> 16
+    low = p[_MULTIPLIER] & 0xFFFF
+    right = (0 - p[_MULTIPLIER + 1]) & 0x3F  # at most 31
     while first < last:
-        x = ptr8(base + p[_INPUT] + (first % p[_INPUT_ROWS]) * row)
-        y = ptr8(base + p[_SECOND] + (first % p[_INPUT_ROWS]) * row)
-        out = p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * row
-        left = row
-        while left:
-            count = left
-            if count > _CHUNK:
-                count = _CHUNK
-            pair = ptr32(tables + _TABLES)
-            end = int(pair) + (count << 3)
-            while int(pair) != end:
-                pair[0] = t[x[0]] + t[256 + y[0]]
-                pair[1] = out
-                out += 1
-                x = ptr8(int(x) + 1)
-                y = ptr8(int(y) + 1)
-                pair = ptr32(int(pair) + 8)
-            requantize(tables + _TABLES, int(p) + 4 * _MULTIPLIER, int(p), end, base)
-            left -= count
+        slot = (first % p[_INPUT_ROWS]) * row
+        x = ptr8(base + p[_INPUT] + slot)
+        y = ptr8(base + p[_SECOND] + slot)
+        out = ptr8(base + p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * row)
+        end = int(x) + row
+        while int(x) != end:
+            # As in conv_2d.py, exactly.
+            a = t[x[0]] + t[256 + y[0]]
+            a = (a << wide) >> wide
+            v = a & 0xFFFF
+            a >>= 16
+            middle = v * high + int(uint(v * low) >> 16)
+            v = a * low + (middle & 0xFFFF)
+            a = ((a * high + (middle >> 16) + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
+            if right:
+                a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+            if a < below:
+                a = below
+            if a > above:
+                a = above
+            out[0] = a + zero
+            x = ptr8(int(x) + 1)
+            y = ptr8(int(y) + 1)
+            out = ptr8(int(out) + 1)
         first += 1
 
 
 @micropython.viper
-def _rescale(table: ptr32, zero: int, pair: ptr32):
-    """Fills a table, by the byte of an int8 x, with (x - zero) << 20 times multiplier and shift of `pair`."""
+def _rescale(table: ptr32, zero: int, multiplier: int, shift: int):
+    """Fills a table, by the byte of an int8 x, with (x - zero) << 20 times a multiplier and its shift."""
+    high = multiplier >> 16
+    low = multiplier & 0xFFFF
     zero = ((zero & 0xFF) ^ 0x80) - 0x80
-    right = 0 - pair[1] & 0x3F  # at most 31; where an int has 64 bits, the load is zero-extended
+    right = (0 - shift) & 0x3F
     byte = 0
     while byte < 256:
-        v = int(high((((byte ^ 0x80) - 128 - zero) << 20), pair[0]))
+        # As above, of a number whose lower half is 0.
+        a = ((byte ^ 0x80) - 128 - zero) << 4
+        v = a * low
+        a = ((a * high + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
         if right:
-            v = (((v + (v >> 31)) >> (right - 1)) + 1) >> 1
-        table[byte] = v
+            a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+        table[byte] = a
         byte += 1

@@ -397,7 +397,7 @@ def _channels(
                 if (t & mask) < decided:
                     x[0] = t >> bits
                     continue
-            # As `requantize` does (quantization.py), without a call.
+            # Both roundings, exactly.
             a = (a << up) >> wide
             t = a & 0xFFFF
             a >>= 16

@@ -3,17 +3,18 @@
 
 from micropython import const
 
-from ..quantization import requantize
+from ..quantization import high
 
 # Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
 _OUTPUT = const(2)
-_SCRATCH = const(4)
 _IN_H = const(6)
 _IN_W = const(7)
 _IN_C = const(8)
 _IN_ZERO = const(18)
+_OUT_ZERO = const(19)
 _MULTIPLIER = const(28)
+_SHIFT = const(29)
 
 
 def run(net, at, first, last):
@@ -22,23 +23,37 @@ def run(net, at, first, last):
 
 
 @micropython.viper
-def _sums(x: ptr8, pair: ptr32, plan, at: int, arena):
+def _sums(x: ptr8, out: ptr8, plan, at: int, arena):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     depth = p[_IN_C]
-    zero = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
-    end = p[_IN_H] * p[_IN_W] * depth
+    size = p[_IN_H] * p[_IN_W]
+    offset = size * (((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF)
+    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
+    right = (0 - p[_SHIFT]) & 0x3F
+    up = wide
+    if right > 31:
+        up += 64 - right
+        right = 0
+    out = ptr8(base + p[_OUTPUT])
     channel = 0
-    pair = ptr32(base + p[_SCRATCH])
     while channel < depth:
         x = ptr8(base + p[_INPUT] + channel)
-        total = 0 - p[_IN_H] * p[_IN_W] * zero
-        stop = int(x) + end
+        total = 0 - offset
+        stop = int(x) + size * depth
         while int(x) != stop:
             total += x[0] ^ 0x80
             x = ptr8(int(x) + depth)
-        pair[0] = total
-        pair[1] = p[_OUTPUT] + channel
-        pair = ptr32(int(pair) + 8)
+        v = int(high((total << up) >> wide, p[_MULTIPLIER]))
+        if right:
+            v = (((v + (v >> 31)) >> (right - 1)) + 1) >> 1
+        v += zero
+        if v < -128:
+            v = -128
+        if v > 127:
+            v = 127
+        out[0] = v
+        out = ptr8(int(out) + 1)
         channel += 1
-    requantize(base + p[_SCRATCH], int(p) + 4 * _MULTIPLIER, int(p), int(pair), base)

@@ -21,8 +21,6 @@ _MULTIPLIER = const(24)  # of the sum; then its shift
 _MULTIPLIER_1 = const(26)  # of the inputs; then their shifts
 _MULTIPLIER_2 = const(28)
 _ZERO_2 = const(30)
-_TABLES = const(2048)
-_CHUNK = const(64)  # accumulators at a time
 
 
 def prepare(graph, options, inputs, output, record):
@@ -54,5 +52,5 @@ def _multiplier(record, word, scale, divisor, left=0):
 
 
 def scratch(record, whole):
-    """Bytes of scratch: the two tables, and accumulators."""
-    return _TABLES + 8 * _CHUNK
+    """Bytes of scratch: two tables."""
+    return 2048
