@@ -19,6 +19,7 @@ def judge(room):
         file.write(text)
     if contract:
         model = Model(".")
+        model.file("tflite")
         used = "".join([model.name, model.fit] + model.labels), model.unknown_below < 0.5
     else:
         settings = config.read("galago.json")

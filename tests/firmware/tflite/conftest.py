@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from galago.fit import package
+from galago.resources import firmware_dir
 from galago.tflm import Tflm
 
 Case = tuple[bytes, np.ndarray]
@@ -69,3 +71,14 @@ def exact(micropython: Callable[..., str], tmp_path: Path) -> Callable[..., None
         assert f"exact {len(cases)}" in micropython(SCRIPT, *arguments, heap=heap, timeout=timeout)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The device package as .mpy files for this interpreter."""
+    folder = tmp_path_factory.mktemp("compiled")
+    for source, data in package.compiled("x64").items():
+        target = folder / source.relative_to(firmware_dir()).with_suffix(".mpy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder

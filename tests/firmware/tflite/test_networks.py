@@ -48,10 +48,6 @@ def test_known_models_are_exact(data, exact, name) -> None:
 
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_networks_are_exact(data, exact, pytestconfig, name) -> None:
-    """Quantizing them takes a minute or two the first time; they are kept in pytest's cache."""
-    kept = pytestconfig.cache.mkdir("zoo") / f"{name}.tflite"
-    if not kept.exists():
-        kept.write_bytes(zoo.build(name, data))
-    model = kept.read_bytes()
+    model = zoo.model(name, data, pytestconfig)
     photos = data / "images" / "imagenet_val650"
     exact([(model, pictures(Tflm(model).input_shape, zoo.NETWORKS[name][4], photos))])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Real models for the exactness tests: Google's weights of the test data, quantized by `galago quantize`.
 
-    model = zoo.build("v1_025_96", data)        # bytes of a .tflite
+    model = zoo.model("v1_025_96", data, pytestconfig)        # bytes of a .tflite
+
+Quantizing one takes up to a minute; they are kept in pytest's cache.
 
 MobileNetV2 0.35 at 96 has no weights there: it is trained for some steps, enough for multipliers in range.
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from galago import quantize, quiet
@@ -34,6 +37,15 @@ def photos(data: Path, size: int, count: int) -> np.ndarray:
         with Image.open(path) as image:
             pictures.append(np.asarray(image.convert("RGB").resize((size, size)), np.uint8))
     return np.stack(pictures)
+
+
+def model(name: str, data: Path, config: pytest.Config) -> bytes:
+    """One of NETWORKS, from pytest's cache, or built."""
+    assert config.cache
+    kept = config.cache.mkdir("zoo") / f"{name}.tflite"
+    if not kept.exists():
+        kept.write_bytes(build(name, data))
+    return kept.read_bytes()
 
 
 def build(name: str, data: Path) -> bytes:

@@ -188,11 +188,13 @@ def heap_of(needs: Needs, arch: str, word: int = 4, machine_code: bool = True) -
 
     `word` is in bytes; without `machine_code` that lies outside the heap, as on the emulated board.
     """
+    plan = needs.plan
+    names = package.names_bytes(plan.loading, plan.modules, arch, word)
     return {
-        "device package": package.heap_bytes(needs.plan.modules, arch, word, machine_code),
+        "device package": package.heap_bytes(plan.modules, arch, word, machine_code) + names,
         # Rows of sums and of columns (image/fit.py); for each label a string object, and its place in a list.
         "rows, labels, objects": 44 * needs.width + needs.labels + word * (6 * needs.classes + _OBJECT_WORDS),
-        "arena": needs.plan.arena,
+        "arena": plan.arena,
     }
 
 

@@ -21,6 +21,7 @@ _BLOCK = 4096
 _MODULE_WORDS = 60  # context, tables, and a dict that grows by steps
 _FUNCTION_WORDS = 5  # four of the function object (py/objfun.h), and a share of classes
 _STRING_WORDS = 7.5  # a place in the pool of strings and mostly one in a dict
+_POOL_WORDS = 1.5  # the place in the pool alone
 
 
 def file_sizes(arch: str) -> dict[Path, int]:
@@ -28,7 +29,7 @@ def file_sizes(arch: str) -> dict[Path, int]:
 
     Raises GalagoError mpy.compile where mpy-cross cannot compile for the architecture.
     """
-    return {source: len(data) for source, data in _compiled(arch).items()}
+    return {source: len(data) for source, data in compiled(arch).items()}
 
 
 def file_system_bytes(sizes: Iterable[int], folders: int) -> int:
@@ -47,7 +48,7 @@ def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: 
     block = 4 * word  # what the collector gives out (py/gc.h: MICROPY_BYTES_PER_GC_BLOCK)
     total, strings = 0, set()
     for source in sources:
-        module = mpy.read(_compiled(arch)[source])
+        module = _module(source, arch)
         total += _MODULE_WORDS * word
         for code in _functions(module.code):
             total += _FUNCTION_WORDS * word
@@ -58,7 +59,19 @@ def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: 
     return total + sum(len(text.encode()) + 1 + round(_STRING_WORDS * word) for text in strings)
 
 
-def _compiled(arch: str) -> dict[Path, bytes]:
+def names_bytes(dropped: Iterable[Path], kept: Iterable[Path], arch: str, word: int = 4) -> int:
+    """Bytes of heap that strings of dropped modules keep: the pool of strings never shrinks."""
+    known = set(mpy.STATIC_QSTRS).union(*(_module(source, arch).qstrs for source in kept))
+    strings = set().union(*(_module(source, arch).qstrs for source in dropped)) - known
+    return sum(len(text.encode()) + 1 + round(_POOL_WORDS * word) for text in strings)
+
+
+def _module(source: Path, arch: str) -> mpy.Module:
+    return mpy.read(compiled(arch)[source])
+
+
+def compiled(arch: str) -> dict[Path, bytes]:
+    """Source file → .mpy."""
     # Viper has no floats: cores that differ by their FPU alone get the same machine code.
     return _compile("armv7emsp" if arch == "armv7emdp" else arch)
 

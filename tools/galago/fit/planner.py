@@ -4,8 +4,7 @@
 plan = planner.plan(model_bytes)
 plan.arena, plan.piece, plan.modules
 
-The engine itself plans, in the real interpreter on this computer: the order in which MicroPython sorts has a
-part in the arena, so that only MicroPython comes to the same one as a board.
+The engine itself plans, in the real interpreter on this computer.
 """
 
 import json

@@ -210,12 +210,18 @@ def _channels(
     while channel < stop:
         start = entry[2]
         total = 0
+        if offset:
+            a = 0
+            x = f
+            end = int(x) + window
+            while int(x) != end:
+                a += (x[0] ^ 0x80) - 0x80
+                x = ptr8(int(x) + 1)
+            total = 0 - offset * a
         done = 0
         while done < window:
-            x = ptr8(windows + done)
-            sums = ptr32(accumulators)
             left = window - done
-            taken = f
+            x = f
             if left < 32 and left & 7:
                 # Fewer taps than a block has: the others weigh nothing.
                 n = 0
@@ -224,52 +230,49 @@ def _channels(
                     if n < left:
                         stage[n] = f[n]
                     n += 1
-                f = stage
+                x = stage
+            a = 0x80
             taps = 8
-            w0 = (f[0] ^ 0x80) - 0x80
-            w1 = (f[1] ^ 0x80) - 0x80
-            w2 = (f[2] ^ 0x80) - 0x80
-            w3 = (f[3] ^ 0x80) - 0x80
-            w4 = (f[4] ^ 0x80) - 0x80
-            w5 = (f[5] ^ 0x80) - 0x80
-            w6 = (f[6] ^ 0x80) - 0x80
-            w7 = (f[7] ^ 0x80) - 0x80
-            if offset:
-                total -= offset * (w0 + w1 + w2 + w3 + w4 + w5 + w6 + w7)
+            w0 = (x[0] ^ a) - a
+            w1 = (x[1] ^ a) - a
+            w2 = (x[2] ^ a) - a
+            w3 = (x[3] ^ a) - a
+            w4 = (x[4] ^ a) - a
+            w5 = (x[5] ^ a) - a
+            w6 = (x[6] ^ a) - a
+            w7 = (x[7] ^ a) - a
             if left > 8:
                 taps = 16
-                w8 = (f[8] ^ 0x80) - 0x80
-                w9 = (f[9] ^ 0x80) - 0x80
-                w10 = (f[10] ^ 0x80) - 0x80
-                w11 = (f[11] ^ 0x80) - 0x80
-                w12 = (f[12] ^ 0x80) - 0x80
-                w13 = (f[13] ^ 0x80) - 0x80
-                w14 = (f[14] ^ 0x80) - 0x80
-                w15 = (f[15] ^ 0x80) - 0x80
-                if offset:
-                    total -= offset * (w8 + w9 + w10 + w11 + w12 + w13 + w14 + w15)
+                w8 = (x[8] ^ a) - a
+                w9 = (x[9] ^ a) - a
+                w10 = (x[10] ^ a) - a
+                w11 = (x[11] ^ a) - a
+                w12 = (x[12] ^ a) - a
+                w13 = (x[13] ^ a) - a
+                w14 = (x[14] ^ a) - a
+                w15 = (x[15] ^ a) - a
                 if left > 24:
                     taps = 32
-                    w16 = (f[16] ^ 0x80) - 0x80
-                    w17 = (f[17] ^ 0x80) - 0x80
-                    w18 = (f[18] ^ 0x80) - 0x80
-                    w19 = (f[19] ^ 0x80) - 0x80
-                    w20 = (f[20] ^ 0x80) - 0x80
-                    w21 = (f[21] ^ 0x80) - 0x80
-                    w22 = (f[22] ^ 0x80) - 0x80
-                    w23 = (f[23] ^ 0x80) - 0x80
-                    w24 = (f[24] ^ 0x80) - 0x80
-                    w25 = (f[25] ^ 0x80) - 0x80
-                    w26 = (f[26] ^ 0x80) - 0x80
-                    w27 = (f[27] ^ 0x80) - 0x80
-                    w28 = (f[28] ^ 0x80) - 0x80
-                    w29 = (f[29] ^ 0x80) - 0x80
-                    w30 = (f[30] ^ 0x80) - 0x80
-                    w31 = (f[31] ^ 0x80) - 0x80
-                    if offset:
-                        total -= offset * (w16 + w17 + w18 + w19 + w20 + w21 + w22 + w23)
-                        total -= offset * (w24 + w25 + w26 + w27 + w28 + w29 + w30 + w31)
+                    w16 = (x[16] ^ a) - a
+                    w17 = (x[17] ^ a) - a
+                    w18 = (x[18] ^ a) - a
+                    w19 = (x[19] ^ a) - a
+                    w20 = (x[20] ^ a) - a
+                    w21 = (x[21] ^ a) - a
+                    w22 = (x[22] ^ a) - a
+                    w23 = (x[23] ^ a) - a
+                    w24 = (x[24] ^ a) - a
+                    w25 = (x[25] ^ a) - a
+                    w26 = (x[26] ^ a) - a
+                    w27 = (x[27] ^ a) - a
+                    w28 = (x[28] ^ a) - a
+                    w29 = (x[29] ^ a) - a
+                    w30 = (x[30] ^ a) - a
+                    w31 = (x[31] ^ a) - a
+            f = ptr8(int(f) + taps)
+            x = ptr8(windows + done)
             end = int(x) + pixels * window
+            sums = ptr32(accumulators)
             if left > 24:
                 while int(x) != end:
                     a = start
@@ -351,7 +354,6 @@ def _channels(
                     sums = ptr32(int(sums) + 4)
                     x = ptr8(int(x) + window)
             done += taps
-            f = ptr8(int(taken) + taps)
         f = ptr8(int(f) + window - done)
         # Between `lower` and `upper` a short product decides, unless it comes close to a tie
         # (quantization.py).

@@ -7,11 +7,10 @@
 tools/galago/native/kernels/__init__.py describes the module, and how its functions are called.
 """
 
+import sys
 from array import array
 
 from micropython import const
-
-from ..quantization import WIDE
 
 # Words of a layer's record (loading/graph.py).
 _IN_C = const(8)
@@ -28,7 +27,7 @@ _OPERATOR = const(31)
 _DEPTHWISE = const(4)  # in the schema
 _CONVOLUTIONS = (3, 9)  # CONV_2D, FULLY_CONNECTED
 _ONE = b"\0\0\x80\x3f"  # float32 1.0: the scale is part of the input's (operators/fully_connected.py)
-_BLOCK = array("Q" if WIDE else "I", [0] * 7)  # what a function is told
+_BLOCK = array("Q" if sys.maxsize >> 32 else "I", [0] * 7)  # what a function is told
 
 
 class Kernel:
@@ -105,7 +104,8 @@ def _call(function, net, at, constants, position, first, last, channel, stop):
 @micropython.viper
 def _addresses(block: ptr32, plan, at: int, arena, constants, position: int):
     """Writes the first three words of a block; a position of -1 is address 0."""
-    wide = int(WIDE)
+    wide = 1
+    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     step = 1 + (wide >> 5)
     record = int(ptr32(plan)) + (at << 2)
     base = int(ptr8(arena))

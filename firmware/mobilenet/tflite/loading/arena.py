@@ -34,6 +34,17 @@ _ALIGN = const(4)
 _NEVER = const(1 << 28)  # a distance that no arena holds
 
 
+# In which order blocks (see `place`) find their places: each is the best for some network. No two blocks are
+# equal, so that every sort gives the same.
+_ORDERS = (
+    lambda block: (-block[0], block[3]),
+    lambda block: (block[1], -block[0], block[3]),
+    lambda block: (-block[1], -block[0], block[3]),
+    lambda block: (-block[2], -block[0], block[3]),
+    lambda block: (block[3] < 0, -block[1], block[3]),
+)
+
+
 def rows_needed(plan, at, row):
     """How many input rows output rows up to `row` need; the layer's record starts at word `at`."""
     return min(plan[at + _IN_H], row * plan[at + _S_H] - plan[at + _P_T] + plan[at + _K_H])
@@ -170,8 +181,8 @@ class Layout:
                     near[tensor, output] = _aligned(max(0, self.distance(first, last))), same
         for tensor, size in between.items():
             blocks.append((size, chain_of[self.birth[tensor]], chain_of[self.death[tensor]], tensor))
-        offsets, total = _place(blocks, near, lambda block: -block[0])
-        for order in (lambda block: -block[1], lambda block: block[1]):
+        total = _NEVER
+        for order in _ORDERS:
             other, size = _place(blocks, near, order)
             if size < total:
                 offsets, total = other, size

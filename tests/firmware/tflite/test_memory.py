@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What the engine allocates for whole networks, and what it takes of a 32-bit board's heap itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import zoo
+
+from galago.fit import package, planner
+from galago.fit.variants import Variant
+from galago.native import mpy
+from galago.resources import firmware_dir
+from galago.tflm import Tflm
+
+KIB = 1024
+ENGINE = firmware_dir() / "mobilenet" / "tflite"
+V1_96, V1_128 = Variant("mobilenet_v1", 0.25, 96, (20,)), Variant("mobilenet_v1", 0.25, 128, (20,))
+V2_96 = Variant("mobilenet_v2", 0.35, 96, (20,))
+
+
+@pytest.mark.parametrize(("variant", "most"), [(V1_96, 40), (V1_128, 64), (V2_96, 64)])
+def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
+    """With the buffer that weights are streamed through, too."""
+    model = variant.tflite()
+    plan = planner.plan(model)
+    assert plan.arena + plan.piece <= most * KIB
+    assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
+
+
+@pytest.mark.parametrize("name", zoo.NETWORKS)
+def test_real_networks_take_less_than_half_of_tflms_arena(data, pytestconfig, name: str) -> None:
+    model = zoo.model(name, data, pytestconfig)
+    plan = planner.plan(model)
+    assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
+
+
+FOOTPRINT = """
+import gc, sys
+sys.path[:] = [argv[0]]
+import mobilenet.errors
+gc.collect()
+before = gc.mem_alloc()
+from mobilenet.tflite import Interpreter
+net = Interpreter(argv[1], weights="stream")
+net.invoke()
+net.close()
+del net
+gc.collect()
+print(gc.mem_alloc() - before)
+"""
+
+
+@pytest.mark.parametrize("variant", [V1_96, V2_96], ids=lambda v: v.architecture)
+def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled, tmp_path, variant) -> None:
+    """With its machine code, which boards keep in the heap; the interpreter here is of 64 bits, and does not.
+
+    Here an object is two words of 32 bits for each of a board's; bytecode and text are the same there.
+    """
+    model = tmp_path / "model.tflite"
+    model.write_bytes(variant.tflite())
+    plan = planner.plan(variant.tflite())
+    kept, dropped = ([s for s in part if s.is_relative_to(ENGINE)] for part in (plan.modules, plan.loading))
+    taken = int(micropython(FOOTPRINT, compiled, model))
+    same = bytecode_and_text(kept, dropped)
+    for arch in ("armv6m", "armv7emsp", "rv32imc"):
+        code = package.heap_bytes(kept, arch) - package.heap_bytes(kept, arch, machine_code=False)
+        board = (taken + same) // 2 + code
+        print(variant.name, arch, board, "of it machine code", code)
+        assert board <= 24 * KIB, arch
+
+
+def bytecode_and_text(kept: list[Path], dropped: list[Path]) -> int:
+    """At most so many bytes are no words: bytecode that stays, and all strings, whose pool never shrinks."""
+    total, strings = 0, set()
+    for source in kept + dropped:
+        module = mpy.read(mpy.compile(source, "x64"))
+        strings |= set(module.qstrs)
+        if source in kept:
+            total += sum(len(code.data) for code in functions(module.code) if code.kind is mpy.Kind.BYTECODE)
+    return total + sum(len(text) + 1 for text in strings - set(mpy.STATIC_QSTRS))
+
+
+def functions(code: mpy.Code) -> Iterator[mpy.Code]:
+    for child in code.children:
+        yield child
+        yield from functions(child)
