@@ -12,10 +12,13 @@ anywhere.
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
+from galago.native import qemu
 from galago.native.cores import CORES, X64
 from galago.native.kernels import ITEMS, ITEMS_X64, SMALL_INT_0, Kernel
 from galago.native.machine import Machine
+from galago.native.qemu import XtensaMachine
 from galago.native.records import DEPTHWISE_CONV_2D, Record
 
 STACK = 256  # bytes that a kernel may take, at most
@@ -52,11 +55,20 @@ def table(record: Record, model: bytes) -> np.ndarray:
     return entries
 
 
+def machine(arch: str) -> Machine | XtensaMachine:
+    """What runs an architecture's code here. The test is skipped where nothing does."""
+    if arch == "xtensawin":
+        if qemu.missing():
+            pytest.skip(f"{qemu.missing()}")
+        return XtensaMachine(strict=True)
+    return Machine(X64 if arch == "x64" else CORES[arch], strict=True)
+
+
 class Bench:
     """A machine for kernels of one architecture."""
 
     def __init__(self, arch: str) -> None:
-        self.machine = Machine(X64 if arch == "x64" else CORES[arch], strict=True)
+        self.machine = machine(arch)
         self._word, self._items = ("<u8", ITEMS_X64) if arch == "x64" else ("<u4", ITEMS)
         self._codes: dict[bytes, int] = {}
 
@@ -106,6 +118,26 @@ class Bench:
         for region in regions:
             machine.remove(region)
         return bytes(produced)
+
+    def tables(self, functions: dict[str, Kernel], layer: Layer) -> np.ndarray:
+        """The table that the kernels `scales` and `biases` write for a layer."""
+        record, machine = layer.record, self.machine
+        scratch = machine.place(bytes(12 * record.out_c), writable=True, name="the table")
+        words = list(record.words)
+        words[Record.word("scratch")] = scratch.address
+        self._record = machine.place(
+            np.array(words, np.int64).astype(np.uint32).tobytes(), False, "the record"
+        )
+        scales = np.float32(1).tobytes()  # as kernels/native.py has it
+        if record.scales:
+            scales = layer.model[record.scales :][: record.scale_step * record.out_c or 4]
+        biases = layer.model[record.bias :][: 4 * record.out_c] if record.bias else b""
+        self._call(functions["scales"], scales, 0, 0, 0, record.out_c)
+        self._call(functions["biases"], biases, 0, 0, 0, record.out_c)
+        found = np.frombuffer(machine.read(scratch), np.int32).reshape(-1, 3)
+        for region in (scratch, self._record):
+            machine.remove(region)
+        return found
 
     def _tile(self, layer: Layer, first: int, last: int, rng: np.random.Generator) -> None:
         """Output rows first … last: all channels at once, or a group after the other."""

@@ -22,6 +22,7 @@ from galago.errors import GalagoError
 from galago.native import kernels
 from galago.native.cores import CORES
 from galago.native.device import Device
+from galago.native.qemu import XTENSA
 from galago.network import Layer
 
 _SEED = 1
@@ -170,7 +171,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--core", action="append", choices=sorted(CORES), help="default: all that differ")
+    cores = sorted([*CORES, XTENSA.arch])
+    parser.add_argument("--core", action="append", choices=cores, help="default: all that differ")
     parser.add_argument("--kernels", choices=("viper", "native"), default="viper")
     parser.add_argument("--blocks", type=int, default=0, help="list so many of the costliest basic blocks")
     options = parser.parse_args()

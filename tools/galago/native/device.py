@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from galago.native import mpy
+from galago.native import mpy, qemu
 from galago.native.cores import CORES
 from galago.native.runtime import Runtime
 from galago.resources import firmware_dir
@@ -28,7 +28,7 @@ class Device:
     """One core with the device package on it; `strict` as for a Machine."""
 
     def __init__(self, arch: str, strict: bool = False) -> None:
-        self.core = CORES[arch]
+        self.core = qemu.XTENSA if arch == qemu.XTENSA.arch else CORES[arch]
         self.runtime = Runtime(self.core, strict)
         self.modules: dict[str, ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import}

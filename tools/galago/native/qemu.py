@@ -42,8 +42,11 @@ _MONITOR, _CODE, _TOP, _WRITABLE, _READ_ONLY = (
     1 << 28,
     3 << 28,
 )  # TOP: of the stack
-_STACK_SIZE = 4 * _PAGE
+_STACK_SIZE = 2 * _PAGE
 _STACK = _TOP - _STACK_SIZE
+_FRAME = 96  # bytes of the monitor's functions
+_FREE = _PAGE  # bytes of stack whose use can be told, just below the monitor's frame
+_UNTOUCHED = b"\xa5" * _FREE
 _TRAPS, _TRAP_SIZE = 96, 8
 _SHARED = 256 << 20  # bytes of all buffers together: reserved, not used
 _RETURN, _CALL, _SYSCALL = range(3)  # what the monitor is told
@@ -63,6 +66,9 @@ class XtensaCore:
     aligned: bool = True
 
 
+XTENSA = XtensaCore()
+
+
 def missing() -> str | None:
     """Why Xtensa code cannot be run here, or None."""
     return None if shutil.which(_PROGRAM) else f"no {_PROGRAM} here (Debian: {_PACKAGE})"
@@ -72,7 +78,7 @@ def monitor() -> tuple[bytes, int, int]:
     """The program in QEMU, which begins with the traps; offsets of its entry, and of where it reports."""
     code = Xtensa()
     for number in range(_TRAPS):
-        code.entry(96)
+        code.entry(_FRAME)
         code.movi(A8, number)
         code.j("trapped")
     code.label("trapped")
@@ -80,7 +86,7 @@ def monitor() -> tuple[bytes, int, int]:
         code.s32i(argument, SP, 4 + 4 * i)
     code.j("finished")
     code.label("serve")
-    code.entry(96)
+    code.entry(_FRAME)
     code.movi(A8, _BORN)
     code.label("finished")
     code.s32i(A8, SP, 0)
@@ -129,13 +135,17 @@ def monitor() -> tuple[bytes, int, int]:
 
 
 class XtensaMachine:
-    """The core and its memory. `blocks` counts executed basic blocks, by address and bytes."""
+    """The core and its memory. `blocks` counts executed basic blocks, by address and bytes.
 
-    def __init__(self, core: XtensaCore | None = None, strict: bool = False) -> None:
+    With `strict`, `stack` can be asked; the alignment of accesses is checked anyway.
+    """
+
+    def __init__(self, strict: bool = False) -> None:
         reason = missing()
         if reason:
             raise GalagoError("native.emulator", f"wanted QEMU for Xtensa, got {reason}: install it")
-        self.core = core or XtensaCore()
+        self.core = XTENSA
+        self._strict = strict
         self.blocks: Counter[tuple[int, int]] = Counter()
         self._traps: list[Callable[[], None]] = []
         self._placed: dict[Region, tuple[int, int]] = {}  # → first page, bytes
@@ -221,9 +231,21 @@ class XtensaMachine:
 
     def call(self, address: int, *arguments: int) -> int:
         """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
+        if self._strict:
+            # The monitor reads what follows the order.
+            self._tell(_SYSCALL, _READ, 0, _TOP - _FRAME - _FREE, _FREE)
+            self._send(_UNTOUCHED)
+            self._report()
         result = self._ask(_CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
         self.blocks.update(self._log.executed())
         return result
+
+    def stack(self) -> int:
+        """Bytes of stack that the last call wrote to, if the machine is strict."""
+        self._tell(_SYSCALL, _WRITE, 1, _TOP - _FRAME - _FREE, _FREE)
+        left = self._receive(_FREE)
+        self._report()
+        return len(left.lstrip(_UNTOUCHED[:1]))
 
     def argument(self, index: int) -> int:
         """Inside a trap: an argument."""
@@ -261,18 +283,25 @@ class XtensaMachine:
             self._tell(_RETURN, self._answer)
 
     def _tell(self, *order: int) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(_BLOCK.pack(*order, *[0] * (8 - len(order))))
-        self._process.stdin.flush()
+        self._send(_BLOCK.pack(*order, *[0] * (8 - len(order))))
 
     def _report(self) -> tuple[int, ...]:
-        assert self._process.stdout
-        block = self._process.stdout.read(_BLOCK.size)
-        if len(block) != _BLOCK.size:
-            self._process.wait()
-            raise self._fault()
+        block = self._receive(_BLOCK.size)
         self._log.expect()
         return _BLOCK.unpack(block)
+
+    def _send(self, data: bytes) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(data)
+        self._process.stdin.flush()
+
+    def _receive(self, size: int) -> bytes:
+        assert self._process.stdout
+        data = self._process.stdout.read(size)
+        if len(data) != size:
+            self._process.wait()
+            raise self._fault()
+        return data
 
     def _fault(self) -> GalagoError:
         """What ended the program, from the log."""

@@ -42,30 +42,9 @@ class Rv32(Assembler):
         else:
             self._register(0x20, 0, rd, a, b)
 
-    def xor(self, rd: int, a: int, b: int) -> None:
-        """Exclusive or."""
-        if rd == b:
-            a, b = b, a
-        if rd == a and rd in _SHORT and b in _SHORT:
-            self._short(0x8C21 | (rd - 8) << 7 | (b - 8) << 2)
-        else:
-            self._register(0, 4, rd, a, b)
-
-    def and_(self, rd: int, a: int, b: int) -> None:
-        """And."""
-        self._register(0, 7, rd, a, b)
-
-    def or_(self, rd: int, a: int, b: int) -> None:
-        """Or."""
-        self._register(0, 6, rd, a, b)
-
     def sll(self, rd: int, a: int, b: int) -> None:
         """Shifts a left by the lowest five bits of b."""
         self._register(0, 1, rd, a, b)
-
-    def srl(self, rd: int, a: int, b: int) -> None:
-        """Shifts a right by the lowest five bits of b, zeros coming in."""
-        self._register(0, 5, rd, a, b)
 
     def sra(self, rd: int, a: int, b: int) -> None:
         """Shifts a right by the lowest five bits of b, the sign coming in."""
@@ -75,17 +54,13 @@ class Rv32(Assembler):
         """Multiplies: the lower 32 bits."""
         self._register(1, 0, rd, a, b)
 
-    def mulh(self, rd: int, a: int, b: int) -> None:
-        """Multiplies signed numbers: the upper 32 bits."""
-        self._register(1, 1, rd, a, b)
-
     def mulhsu(self, rd: int, a: int, b: int) -> None:
         """Multiplies signed a with unsigned b: the upper 32 bits."""
         self._register(1, 2, rd, a, b)
 
-    def div(self, rd: int, a: int, b: int) -> None:
-        """Divides signed numbers, towards zero."""
-        self._register(1, 4, rd, a, b)
+    def divu(self, rd: int, a: int, b: int) -> None:
+        """Divides unsigned numbers."""
+        self._register(1, 5, rd, a, b)
 
     def remu(self, rd: int, a: int, b: int) -> None:
         """The remainder of unsigned numbers."""
@@ -120,10 +95,6 @@ class Rv32(Assembler):
     def mv(self, rd: int, a: int) -> None:
         """Copies a register."""
         self._short(0x8002 | rd << 7 | a << 2)
-
-    def xori(self, rd: int, a: int, immediate: int) -> None:
-        """Exclusive or with -2048 … 2047."""
-        self._immediate(0x13, 4, rd, a, immediate)
 
     def andi(self, rd: int, a: int, immediate: int) -> None:
         """And with -2048 … 2047."""
@@ -160,10 +131,6 @@ class Rv32(Assembler):
         """Loads an unsigned byte."""
         self._immediate(0x03, 4, rd, base, offset)
 
-    def lh(self, rd: int, offset: int, base: int) -> None:
-        """Loads a signed half-word."""
-        self._immediate(0x03, 1, rd, base, offset)
-
     def lw(self, rd: int, offset: int, base: int) -> None:
         """Loads a word."""
         if base == SP and rd and not offset & 3 and 0 <= offset < 256:
@@ -178,10 +145,6 @@ class Rv32(Assembler):
     def sb(self, source: int, offset: int, base: int) -> None:
         """Stores a byte."""
         self._store(0, source, offset, base)
-
-    def sh(self, source: int, offset: int, base: int) -> None:
-        """Stores a half-word."""
-        self._store(1, source, offset, base)
 
     def sw(self, source: int, offset: int, base: int) -> None:
         """Stores a word."""
@@ -214,10 +177,6 @@ class Rv32(Assembler):
         """Branches where a < b, unsigned."""
         self._branch(6, a, b, label)
 
-    def bgeu(self, a: int, b: int, label: str) -> None:
-        """Branches where a ≥ b, unsigned."""
-        self._branch(7, a, b, label)
-
     def beqz(self, a: int, label: str) -> None:
         """Branches where a is 0."""
         self.beq(a, ZERO, label)
@@ -229,10 +188,6 @@ class Rv32(Assembler):
     def j(self, label: str) -> None:
         """Jumps."""
         self.branch(label, lambda offset: _jal(ZERO, offset))
-
-    def jal(self, rd: int, label: str) -> None:
-        """Jumps, the address of the next instruction in rd."""
-        self.branch(label, lambda offset: _jal(rd, offset))
 
     def jr(self, a: int) -> None:
         """Jumps to an address."""

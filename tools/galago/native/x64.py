@@ -42,13 +42,6 @@ class X64(Assembler):
         else:
             self._wide(b"\x8b", to, source)
 
-    def mov32(self, to: Operand, source: Operand) -> None:
-        """Copies 32 bits."""
-        if isinstance(to, Memory):
-            self._plain(b"\x89", _register(source), to)
-        else:
-            self._plain(b"\x8b", to, source)
-
     def movi(self, to: int, value: int) -> None:
         """Loads a signed constant of 32 bits."""
         self._wide(b"\xc7", 0, to)
@@ -117,11 +110,6 @@ class X64(Assembler):
         self._wide(b"\x81", 5, to)
         self._number(value)
 
-    def xori(self, to: int, value: int) -> None:
-        """Exclusive or with a constant."""
-        self._wide(b"\x81", 6, to)
-        self._number(value)
-
     def cmpi(self, a: int, value: int) -> None:
         """Compares with a constant."""
         self._wide(b"\x81", 7, a)
@@ -136,10 +124,6 @@ class X64(Assembler):
         """Shifts right by a constant, the sign coming in."""
         self._wide(b"\xc1", 7, to)
         self.code.append(unsigned(count, 6))
-
-    def shl_cl(self, to: int) -> None:
-        """Shifts left by CL."""
-        self._wide(b"\xd3", 4, to)
 
     def sar_cl(self, to: int) -> None:
         """Shifts right by CL, the sign coming in."""
@@ -189,10 +173,6 @@ class X64(Assembler):
 
     # SSE2: eight numbers of 16 bits or four of 32 in a register.
 
-    def movq(self, to: int, source: Memory) -> None:
-        """Loads eight bytes, the rest 0."""
-        self._vector(b"\xf3", b"\x7e", to, source)
-
     def movd(self, to: int, source: int) -> None:
         """Copies the lowest 32 bits of a vector to a register."""
         self._vector(b"\x66", b"\x7e", source, to)
@@ -203,15 +183,6 @@ class X64(Assembler):
             self._vector(b"\xf3", b"\x7f", _register(source), to)
         else:
             self._vector(b"\xf3", b"\x6f", to, source)
-
-    def punpcklbw(self, to: int, source: int) -> None:
-        """Interleaves the lower bytes."""
-        self._vector(b"\x66", b"\x60", to, source)
-
-    def psraw(self, to: int, count: int) -> None:
-        """Shifts numbers of 16 bits right, the sign coming in."""
-        self._vector(b"\x66", b"\x71", 4, to)
-        self.code.append(unsigned(count, 4))
 
     def pmaddwd(self, to: int, source: Operand) -> None:
         """Multiplies numbers of 16 bits and adds neighbours."""

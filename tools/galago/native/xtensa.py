@@ -38,14 +38,6 @@ class Xtensa(Assembler):
         """And."""
         self._rrr(1, 0, r, s, t)
 
-    def or_(self, r: int, s: int, t: int) -> None:
-        """Or."""
-        self._rrr(2, 0, r, s, t)
-
-    def xor(self, r: int, s: int, t: int) -> None:
-        """Exclusive or."""
-        self._rrr(3, 0, r, s, t)
-
     def neg(self, r: int, t: int) -> None:
         """Negates."""
         self._rrr(6, 0, r, 0, t)
@@ -54,29 +46,17 @@ class Xtensa(Assembler):
         """Twice s, plus t."""
         self._rrr(9, 0, r, s, t)
 
-    def addx4(self, r: int, s: int, t: int) -> None:
-        """Four times s, plus t."""
-        self._rrr(0xA, 0, r, s, t)
-
-    def addx8(self, r: int, s: int, t: int) -> None:
-        """Eight times s, plus t."""
-        self._rrr(0xB, 0, r, s, t)
-
     def mull(self, r: int, s: int, t: int) -> None:
         """Multiplies: the lower 32 bits."""
         self._rrr(8, 2, r, s, t)
 
-    def muluh(self, r: int, s: int, t: int) -> None:
-        """Multiplies unsigned numbers: the upper 32 bits."""
-        self._rrr(0xA, 2, r, s, t)
+    def mul16u(self, r: int, s: int, t: int) -> None:
+        """Multiplies the lower halves, unsigned."""
+        self._rrr(0xC, 1, r, s, t)
 
-    def mulsh(self, r: int, s: int, t: int) -> None:
-        """Multiplies signed numbers: the upper 32 bits."""
-        self._rrr(0xB, 2, r, s, t)
-
-    def quos(self, r: int, s: int, t: int) -> None:
-        """Divides signed numbers, towards zero."""
-        self._rrr(0xD, 2, r, s, t)
+    def quou(self, r: int, s: int, t: int) -> None:
+        """Divides unsigned numbers."""
+        self._rrr(0xC, 2, r, s, t)
 
     def remu(self, r: int, s: int, t: int) -> None:
         """The remainder of unsigned numbers."""
@@ -120,17 +100,9 @@ class Xtensa(Assembler):
         """Sets the count of right shifts: the lowest five bits of s."""
         self._rrr(4, 0, 0, s, 0)
 
-    def ssl(self, s: int) -> None:
-        """Sets the count of left shifts: the lowest five bits of s."""
-        self._rrr(4, 0, 1, s, 0)
-
     def sra(self, r: int, t: int) -> None:
         """Shifts right by SAR, the sign coming in."""
         self._rrr(0xB, 1, r, 0, t)
-
-    def sll(self, r: int, s: int) -> None:
-        """Shifts left by SAR."""
-        self._rrr(0xA, 1, r, s, 0)
 
     # Constants and copies.
 
@@ -163,9 +135,9 @@ class Xtensa(Assembler):
         """Loads an unsigned byte, offset 0 … 255."""
         self._rri8(0, t, s, unsigned(offset, 8))
 
-    def l16si(self, t: int, s: int, offset: int) -> None:
-        """Loads a signed half-word, offset 0 … 510."""
-        self._rri8(9, t, s, unsigned(offset, 8, 2))
+    def l16ui(self, t: int, s: int, offset: int) -> None:
+        """Loads an unsigned half-word, offset 0 … 510."""
+        self._rri8(1, t, s, unsigned(offset, 8, 2))
 
     def l32i(self, t: int, s: int, offset: int) -> None:
         """Loads a word, offset 0 … 1020."""
@@ -177,10 +149,6 @@ class Xtensa(Assembler):
     def s8i(self, t: int, s: int, offset: int) -> None:
         """Stores a byte, offset 0 … 255."""
         self._rri8(4, t, s, unsigned(offset, 8))
-
-    def s16i(self, t: int, s: int, offset: int) -> None:
-        """Stores a half-word, offset 0 … 510."""
-        self._rri8(5, t, s, unsigned(offset, 8, 2))
 
     def s32i(self, t: int, s: int, offset: int) -> None:
         """Stores a word, offset 0 … 1020."""

@@ -1,65 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""What the functions for RV32IMC share: their frame, the call's items, and how sums become bytes."""
+"""A function for RV32IMC, and how sums become bytes there."""
 
-from galago.native.kernels import ARENA, CHANNEL, FIRST, ITEMS, LAST, RECORD, SMALL_INT_0, STOP, WEIGHTS
+from galago.native.kernels import ITEMS, SMALL_INT_0
 from galago.native.kernels.rounding import Rounding
-from galago.native.records import Record
-from galago.native.riscv import (
-    A0,
-    A1,
-    A3,
-    A7,
-    RA,
-    S0,
-    S1,
-    S2,
-    S11,
-    SP,
-    T0,
-    T2,
-    T3,
-    T6,
-    ZERO,
-    Rv32,
-)
+from galago.native.kernels.scalar.function import ITEMS_BY_NAME
+from galago.native.kernels.scalar.function import Function as Scalar
+from galago.native.riscv import A0, A1, A3, A7, RA, S0, S1, S2, S11, SP, T0, T2, T3, T6, ZERO, Rv32
 
 _A, _T, _S = range(A0, A7 + 1), (*range(T0, T2 + 1), *range(T3, T6 + 1)), (S0, S1, *range(S2, S11 + 1))
 REGISTERS = (*_A[:6], S0, S1, *_T, RA, *_A[6:], *_S[2:])
 """All 28 that a function may use; those that short instructions can name come first."""
 
 _SAVED = (RA, *_S)
-_ITEMS = {"record": RECORD, "arena": ARENA, "weights": WEIGHTS, "first": FIRST, "last": LAST}
-_ITEMS |= {"channel": CHANNEL, "stop": STOP}
 _ARGUMENTS = A3  # of fun(self, n_args, n_kw, args)
 
 
-class Function(Rv32):
-    """A kernel in the making: its frame holds the items of the call and local words, all by name."""
+class Function(Rv32, Scalar):
+    """A kernel in the making."""
 
-    def __init__(self, *local: str) -> None:
-        super().__init__()
-        names = [*_ITEMS, *local]
-        self._frame = {name: 4 * i for i, name in enumerate(names)}
-        self._size = 4 * (len(names) + len(_SAVED)) + 15 & -16
+    general = REGISTERS[:8]
+    doubled = True
 
     def enter(self) -> None:
         """Saves registers and copies the items of the call into the frame."""
-        self.addi(SP, SP, -self._size)
-        for i, register in enumerate(_SAVED):
-            self.sw(register, self._size - 4 * len(_SAVED) + 4 * i, SP)
+        size = self._size()
+        self.addi(SP, SP, -size)
+        for i, register in enumerate(_SAVED, 1):
+            self.sw(register, size - 4 * i, SP)
         self.lw(A0, 0, _ARGUMENTS)
         self.lw(A0, ITEMS, A0)
-        for name, item in _ITEMS.items():
+        for name, item in ITEMS_BY_NAME.items():
             self.lw(A1, 4 * item, A0)
             self.store(A1, name)
 
     def leave(self) -> None:
         """Restores registers and returns."""
-        for i, register in enumerate(_SAVED):
-            self.lw(register, self._size - 4 * len(_SAVED) + 4 * i, SP)
-        self.addi(SP, SP, self._size)
+        size = self._size()
+        for i, register in enumerate(_SAVED, 1):
+            self.lw(register, size - 4 * i, SP)
+        self.addi(SP, SP, size)
         self.li(A0, SMALL_INT_0)
         self.ret()
+
+    def _size(self) -> int:
+        return 4 * (len(self._frame) + len(_SAVED)) + 15 & -16
 
     def load(self, register: int, name: str) -> None:
         """Loads a word of the frame."""
@@ -69,15 +53,88 @@ class Function(Rv32):
         """Stores a word in the frame."""
         self.sw(register, self._frame[name], SP)
 
-    def word(self, register: int, name: str, record: int) -> None:
-        """Loads a word of the layer's record, whose address is in `record`."""
-        self.lw(register, 4 * Record.word(name), record)
+    def load32(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads a word."""
+        self.lw(register, offset, base)
+
+    def store32(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a word."""
+        self.sw(register, offset, base)
+
+    def load8(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned byte."""
+        self.lbu(register, offset, base)
+
+    def load8s(self, register: int, base: int) -> None:
+        """Loads a signed byte."""
+        self.lb(register, 0, base)
+
+    def store8(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a byte."""
+        self.sb(register, offset, base)
+
+    def constant(self, register: int, value: int) -> None:
+        """Loads a number."""
+        self.li(register, value)
+
+    def copy(self, to: int, source: int) -> None:
+        """Copies a register."""
+        self.mv(to, source)
+
+    def plus(self, to: int, a: int, b: int) -> None:
+        """a + b."""
+        self.add(to, a, b)
+
+    def minus(self, to: int, a: int, b: int) -> None:
+        """a - b."""
+        self.sub(to, a, b)
+
+    def increase(self, register: int, number: int) -> None:
+        """Adds a number."""
+        self.addi(register, register, number)
+
+    def times(self, register: int, factor: int) -> None:
+        """Multiplies a register with another."""
+        self.mul(register, register, factor)
+
+    def low_bits(self, to: int, source: int, bits: int) -> None:
+        """The lowest bits of a register."""
+        if bits < 12:
+            self.andi(to, source, (1 << bits) - 1)
+        else:
+            self.slli(to, source, 32 - bits)
+            self.srli(to, to, 32 - bits)
+
+    def left(self, to: int, source: int, count: int) -> None:
+        """Shifts left."""
+        self.slli(to, source, count)
+
+    def right(self, to: int, source: int, count: int) -> None:
+        """Shifts right, zeros coming in."""
+        self.srli(to, source, count)
+
+    def divide(self, register: int, by: int) -> None:
+        """Divides an unsigned register."""
+        self.divu(register, register, by)
+
+    def modulo(self, register: int, by: int) -> None:
+        """The remainder of a register."""
+        self.remu(register, register, by)
+
+    def branch_if(self, a: int, condition: str, b: int | None, label: str, near: bool = False) -> None:
+        """Goes to a label if a condition holds."""
+        branches = {"==": self.beq, "!=": self.bne, "<": self.blt, ">=": self.bge, "<u": self.bltu}
+        branches[condition](a, ZERO if b is None else b, label)
+
+    def jump(self, label: str) -> None:
+        """Goes to a label."""
+        self.j(label)
 
 
 class Requantize:
-    """Turns sums into bytes: `bounds` once, then `channel` for each channel and `store` for each of its sums.
+    """Turns sums into bytes: `bounds` once, then `channel` for each channel and `byte` for each of its sums.
 
-    rounding.py has the arithmetic. `registers` are seven that it may use from `bounds` to the last `store`.
+    rounding.py has the arithmetic. `registers` are seven that it may use from `bounds` to the last `byte`.
     """
 
     def __init__(self, code: Function, rounding: Rounding, registers: tuple[int, ...]) -> None:
@@ -103,7 +160,7 @@ class Requantize:
         if self.rounding.doubles:
             code.srli(self._left, self._right, 8)
 
-    def store(self, total: int, offset: int, out: int) -> None:
+    def byte(self, total: int, offset: int, out: int) -> None:
         """Stores a sum, which is lost, as a byte."""
         code, t = self.code, self._t
         code.mul(t, total, self._multiplier)
@@ -126,22 +183,3 @@ class Requantize:
         code.mv(total, self._highest)
         code.label(below)
         code.sb(total, offset, out)
-
-    def prepare(self, entry: int, total: int, zero: int, t: int) -> None:
-        """Prepares a channel's entry: `total` is the sum of its weights, `zero` their common factor."""
-        code = self.code
-        code.mul(total, total, zero)
-        code.lw(t, 8, entry)
-        code.sub(t, t, total)
-        code.sw(t, 8, entry)
-        code.lw(t, 0, entry)
-        code.add(t, t, t)
-        code.sw(t, 0, entry)
-        code.lw(t, 4, entry)
-        code.xori(t, t, -1)  # -shift - 1
-        if self.rounding.doubles:
-            right = code.fresh("right")
-            code.bge(t, ZERO, right)
-            code.li(t, 0x100)
-            code.label(right)
-        code.sw(t, 4, entry)

@@ -9,10 +9,12 @@ from typing import Any
 
 from galago.native.kernels import Kernel
 from galago.native.kernels.rounding import rounding, supports
+from galago.native.kernels.scalar import scales
+from galago.native.kernels.scalar.function import Function
 from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
 
-def group(records: list[Record], convolution: Any, depthwise: Any) -> list[Kernel]:
+def group(records: list[Record], function: type[Function], convolution: Any, depthwise: Any) -> list[Kernel]:
     """The kernels of a model."""
     found: dict[str, Kernel] = {}
     for layer, record in enumerate(records):
@@ -28,6 +30,9 @@ def group(records: list[Record], convolution: Any, depthwise: Any) -> list[Kerne
         if name not in found:
             found[name] = Kernel(name, module.build(how, *options), {})
         found[name].scratch[layer] = module.scratch(record)
+    if found:
+        for name, build in (("scales", scales.scales), ("biases", scales.biases)):
+            found[name] = Kernel(name, build(function(*scales.FRAME)), {})
     return list(found.values())
 
 

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""CONV_2D and FULLY_CONNECTED: windows in scratch, then blocks of pixels and channels.
+
+The sums of a block stay in registers while its taps pass by: a weight serves all its pixels, an activation
+all its channels. Scratch: the table, then the windows (gather.py).
+"""
+
+from collections.abc import Callable
+
+from galago.native.kernels.rounding import Rounding
+from galago.native.kernels.scalar.function import Function
+from galago.native.kernels.scalar.gather import FRAME as GATHER
+from galago.native.kernels.scalar.gather import gather
+from galago.native.kernels.scalar.table import prepare
+from galago.native.records import Record
+
+FRAME = ("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER)
+"""Words that a function's frame needs.
+
+For blocks: `weights` of its first channel, taps bytes to the next; `window` of its first pixel, and `entry`
+in the prepared table; `out`, where the first byte goes, the next pixel's `out_c` bytes on. A block of four
+pixels finds their taps interleaved.
+"""
+
+Block = Callable[[int, int], None]
+"""Writes the code of a block of so many channels and pixels; it moves `window` and `out` past its pixels."""
+
+
+def scratch(record: Record) -> tuple[int, int]:
+    """Bytes of scratch row by row, and where the layer runs whole."""
+    table, row = 12 * record.out_c, record.out_w * record.window
+    return table + row, table + row * record.tile
+
+
+def build(code: Function, rounding: Rounding, channels: tuple[int, ...], block: Block) -> bytes:
+    """The function for all convolutions that round alike, in blocks of so many channels, most first."""
+    code.enter()
+    _locals(code)
+    t = code.general[0]
+    code.load(t, "first")
+    code.branch_if(t, "!=", None, "prepared")
+    _prepare(code, rounding)
+    code.label("prepared")
+    code.load(t, "channel")
+    code.branch_if(t, "!=", None, "gathered")
+    gather(code)
+    code.label("gathered")
+    for count in channels:
+        _channels(code, count, block)
+    code.leave()
+    return code.finish()
+
+
+def _locals(code: Function) -> None:
+    """Fills the frame's words."""
+    record, t, u, v, base = code.general[:5]
+    code.load(record, "record")
+    code.word(t, "k_h", record)
+    for name in ("k_w", "in_c"):
+        code.word(u, name, record)
+        code.times(t, u)
+    code.store(t, "taps")
+    code.word(base, "scratch", record)
+    code.load(t, "arena")
+    code.plus(base, base, t)
+    code.constant(u, 12)
+    code.load(t, "channel")
+    code.times(t, u)
+    code.plus(t, t, base)
+    code.store(t, "entry")
+    code.word(t, "out_c", record)
+    code.store(t, "out_c")
+    code.times(u, t)
+    code.plus(u, u, base)
+    code.store(u, "windows")
+    code.word(u, "out_w", record)
+    code.times(t, u)  # bytes of an output row
+    code.load(v, "last")
+    code.load(base, "first")
+    code.minus(v, v, base)
+    code.times(u, v)
+    code.store(u, "pixels")
+    code.word(u, "output_rows", record)
+    code.modulo(base, u)
+    code.times(t, base)
+    code.word(u, "output", record)
+    code.plus(t, t, u)
+    for name in ("arena", "channel"):
+        code.load(u, name)
+        code.plus(t, t, u)
+    code.store(t, "out")
+
+
+def _prepare(code: Function, rounding: Rounding) -> None:
+    """Prepares the table's entries of the channels at hand."""
+    entry, weight, total, w, t, end, zero = code.general[:7]
+    code.load(t, "record")
+    code.word(zero, "in_zero", t)
+    code.increase(zero, 64)
+    code.increase(zero, 64)
+    code.load(entry, "entry")
+    code.load(weight, "weights")
+    code.load(t, "stop")
+    code.load(w, "channel")
+    code.minus(t, t, w)
+    code.store(t, "left")
+    code.label("prepare")
+    code.constant(total, 0)
+    code.load(t, "taps")
+    code.plus(end, weight, t)
+    code.branch_if(zero, "==", None, "weighed", near=True)
+    code.label("weigh")
+    code.load8s(w, weight)
+    code.plus(total, total, w)
+    code.increase(weight, 1)
+    code.branch_if(weight, "!=", end, "weigh", near=True)
+    code.label("weighed")
+    prepare(code, rounding, entry, total, zero, t)
+    code.copy(weight, end)
+    code.increase(entry, 12)
+    code.advance("left", -1, t)
+    code.branch_if(t, "!=", None, "prepare")
+
+
+def _channels(code: Function, count: int, block: Block) -> None:
+    """All pixels of the tile for `count` channels at once, as long as there are so many."""
+    t, u, v = code.general[:3]
+    top, done = f"channels{count}", f"no_channels{count}"
+    code.label(top)
+    code.load(t, "channel")
+    code.load(u, "stop")
+    code.minus(u, u, t)
+    code.constant(t, count)
+    code.branch_if(u, "<", t, done)
+    code.constant(t, 0)
+    code.store(t, "pixel")
+    code.move("window", "windows", t)
+    for pixels in (4, 1):
+        again, passed = f"block{count}{pixels}", f"no_block{count}{pixels}"
+        code.label(again)
+        code.load(t, "pixel")
+        code.increase(t, pixels)
+        code.load(u, "pixels")
+        code.branch_if(u, "<", t, passed)
+        code.store(t, "pixel")
+        block(count, pixels)
+        code.jump(again)
+        code.label(passed)
+    code.advance("channel", count, t)
+    code.advance("entry", 12 * count, t)
+    # `out` has passed all pixels: back to the first.
+    code.load(t, "pixels")
+    code.load(u, "out_c")
+    code.times(t, u)
+    code.load(v, "out")
+    code.minus(v, v, t)
+    code.increase(v, count)
+    code.store(v, "out")
+    code.load(t, "taps")
+    code.load(u, "weights")
+    for _ in range(count):
+        code.plus(u, u, t)
+    code.store(u, "weights")
+    code.jump(top)
+    code.label(done)

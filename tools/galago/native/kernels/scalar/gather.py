@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Lays out the windows of a tile in scratch, as unsigned bytes x + 128.
+
+Of each four pixels the taps lie interleaved: tap 0 of the four, tap 1 of the four … The windows of up to
+three pixels that are left over follow one after the other. Outside the picture is the input's zero point.
+"""
+
+from galago.native.kernels.scalar.function import Function
+
+FRAME = ("pad", "line", "width", "step", "top", "bottom", "start", "y", "gathered", "columns")
+"""Words that a function's frame needs for it, beside `windows`, `pixels` and `taps`."""
+
+
+def gather(code: Function) -> None:
+    """Writes the windows of output rows first … last, `pixels` of them with `taps` taps, to `windows`."""
+    target, stride, at, limit, end, source, byte, t = code.general
+    _locals(code)
+    code.label("row")
+    code.load(source, "record")
+    code.word(t, "out_w", source)
+    code.store(t, "columns")
+    code.load(t, "top")
+    code.word(at, "k_h", source)
+    code.plus(t, t, at)
+    code.store(t, "bottom")
+    code.word(t, "p_l", source)
+    code.word(at, "in_c", source)
+    code.times(t, at)
+    code.constant(at, 0)
+    code.minus(t, at, t)
+    code.store(t, "start")
+    code.label("column")
+    # The pixel's window: the first tap at `target`, the next `stride` bytes on.
+    code.load(at, "gathered")
+    code.low_bits(t, at, 2)
+    code.minus(target, at, t)  # of its four, the first
+    code.copy(end, target)
+    code.increase(end, 4)
+    code.load(limit, "pixels")
+    code.constant(stride, 4)
+    code.branch_if(limit, ">=", end, "four", near=True)
+    code.copy(target, at)
+    code.constant(stride, 1)
+    code.constant(t, 0)
+    code.label("four")
+    code.load(at, "taps")
+    code.times(target, at)
+    code.plus(target, target, t)
+    code.load(t, "windows")
+    code.plus(target, target, t)
+    code.load(t, "top")
+    code.store(t, "y")
+
+    code.label("line")
+    code.load(at, "start")
+    code.load(t, "width")
+    code.plus(end, at, t)
+    code.load(t, "y")
+    code.load(source, "record")
+    code.word(limit, "in_h", source)
+    code.branch_if(t, "<u", limit, "beside", near=True)
+    code.copy(limit, end)  # above or below the picture
+    code.jump("before")
+    code.label("beside")
+    code.constant(limit, 0)
+    code.branch_if(end, ">=", limit, "before", near=True)
+    code.copy(limit, end)
+    code.label("before")
+    _outside(code, at, limit, target, stride, byte)
+    code.branch_if(at, ">=", end, "done")
+    code.load(limit, "line")
+    code.branch_if(end, ">=", limit, "inside", near=True)
+    code.copy(limit, end)
+    code.label("inside")
+    code.load(source, "record")
+    code.word(byte, "input_rows", source)
+    code.load(t, "y")
+    code.modulo(t, byte)
+    code.load(byte, "line")
+    code.times(t, byte)
+    code.word(byte, "input", source)
+    code.plus(source, t, byte)
+    code.load(t, "arena")
+    code.plus(source, source, t)
+    code.plus(t, source, limit)
+    code.plus(source, source, at)
+    code.branch_if(source, ">=", t, "copied", near=True)
+    code.label("copy")
+    code.load8(byte, source)
+    code.increase(byte, -128)
+    code.store8(byte, target)
+    code.plus(target, target, stride)
+    code.increase(source, 1)
+    code.branch_if(source, "!=", t, "copy", near=True)
+    code.copy(at, limit)
+    code.label("copied")
+    _outside(code, at, end, target, stride, byte)
+    code.label("done")
+    code.advance("y", 1, t)
+    code.load(at, "bottom")
+    code.branch_if(t, "!=", at, "line")
+
+    code.load(t, "start")
+    code.load(at, "step")
+    code.plus(t, t, at)
+    code.store(t, "start")
+    code.advance("gathered", 1, limit)
+    code.advance("columns", -1, t)
+    code.branch_if(t, "!=", None, "column")
+    code.load(source, "record")
+    code.word(at, "s_h", source)
+    code.load(t, "top")
+    code.plus(t, t, at)
+    code.store(t, "top")
+    code.load(t, "pixels")
+    code.branch_if(limit, "<", t, "row")
+
+
+def _locals(code: Function) -> None:
+    """Fills the frame's words."""
+    record, depth, t, u = code.general[:4]
+    code.load(record, "record")
+    code.word(depth, "in_c", record)
+    for bytes_, elements in (("line", "in_w"), ("width", "k_w"), ("step", "s_w")):
+        code.word(t, elements, record)
+        code.times(t, depth)
+        code.store(t, bytes_)
+    code.word(t, "in_zero", record)
+    code.increase(t, -128)
+    code.store(t, "pad")
+    code.load(t, "first")
+    code.word(u, "s_h", record)
+    code.times(t, u)
+    code.word(u, "p_t", record)
+    code.minus(t, t, u)
+    code.store(t, "top")
+    code.constant(t, 0)
+    code.store(t, "gathered")
+
+
+def _outside(code: Function, at: int, limit: int, target: int, stride: int, byte: int) -> None:
+    """Writes the zero point from `at` on, up to a limit."""
+    again, done = code.fresh("again"), code.fresh("outside")
+    code.branch_if(at, ">=", limit, done, near=True)
+    code.load(byte, "pad")
+    code.label(again)
+    code.store8(byte, target)
+    code.plus(target, target, stride)
+    code.increase(at, 1)
+    code.branch_if(at, "<", limit, again, near=True)
+    code.label(done)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Blocks of up to four pixels and two channels on Xtensa: 3.25 instructions for a multiplication."""
+
+from galago.native.kernels.rounding import Rounding
+from galago.native.kernels.scalar import convolution
+from galago.native.kernels.scalar.convolution import scratch as scratch
+from galago.native.kernels.xtensawin.function import REGISTERS, Function, Requantize
+
+_UNROLLED = 4  # taps in one turn of the inner loop of the largest block
+_SUMS = tuple(f"sum{i}" for i in range(8))
+
+
+def build(rounding: Rounding) -> bytes:
+    """The function for all convolutions that round alike."""
+    code = Function(*convolution.FRAME, "end", *_SUMS)
+
+    def block(channels: int, pixels: int) -> None:
+        _sums(code, channels, pixels)
+        _bytes(code, rounding, channels, pixels)
+
+    return convolution.build(code, rounding, (2, 1), block)
+
+
+def _sums(code: Function, channels: int, pixels: int) -> None:
+    """Leaves the sums of a block in the frame, channel by channel."""
+    sums = REGISTERS[: channels * pixels]
+    window, weight, x, t, *weights = REGISTERS[8:14]
+    name = f"{channels}{pixels}"
+    code.load(t, "entry")
+    for q in range(channels):
+        start = sums[q * pixels]
+        code.l32i(start, t, 12 * q + 8)
+        for p in range(1, pixels):
+            code.mov(sums[q * pixels + p], start)
+    code.load(window, "window")
+    code.load(weight, "weights")
+
+    def turn(taps: int, again: str) -> None:
+        code.label(again)
+        for tap in range(taps):
+            code.load8s(weights[0], weight, tap)
+            if channels > 1:
+                code.load(t, "taps")
+                code.add(t, t, weight)
+                code.load8s(weights[1], t, tap)
+            for p in range(pixels):
+                code.l8ui(x, window, tap * pixels + p)
+                for q in range(channels):
+                    product = x if q == channels - 1 else t
+                    code.mull(product, x, weights[q])
+                    code.add(sums[q * pixels + p], sums[q * pixels + p], product)
+        code.addi(weight, weight, taps)
+        code.addi(window, window, taps * pixels)
+        code.load(t, "end")
+        code.sub(t, t, weight)
+        code.bnez(t, again)
+
+    code.load(t, "taps")
+    if channels * pixels == 8:
+        code.extui(x, t, 0, 2)  # taps beyond the last turn of four
+        code.sub(t, t, x)
+        code.add(x, weight, t)
+        code.store(x, "end")
+        code.beqz(t, "few")
+        turn(_UNROLLED, "taps")
+        code.label("few")
+        code.load(t, "taps")
+        code.extui(t, t, 0, 2)
+    code.add(x, weight, t)
+    code.store(x, "end")
+    code.beqz(t, f"summed{name}")
+    turn(1, f"tap{name}")
+    code.label(f"summed{name}")
+    code.store(window, "window")
+    for i, total in enumerate(sums):
+        code.store(total, _SUMS[i])
+
+
+def _bytes(code: Function, rounding: Rounding, channels: int, pixels: int) -> None:
+    """Rounds and stores the sums of a block."""
+    total, entry, out, step, *rest = REGISTERS
+    requantize = Requantize(code, rounding, tuple(rest))
+    requantize.bounds()
+    code.load(entry, "entry")
+    code.load(step, "out_c")
+    for q in range(channels):
+        requantize.channel(entry, 12 * q)
+        code.load(out, "out")
+        for p in range(pixels):
+            code.load(total, _SUMS[q * pixels + p])
+            requantize.byte(total, q, out)
+            code.add(out, out, step)
+    code.store(out, "out")
