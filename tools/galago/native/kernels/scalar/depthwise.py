@@ -19,9 +19,9 @@ FRAME = ("table", "packed", "state", "rows", "channels", "columns", "width", "y"
 FRAME += ("sums", "entry", "weight", "channel_rows", "row_end", "source")
 """Words that a function's frame needs.
 
-For the sums of a row: `table` and `packed` weights of its first channel; `state`, where the offsets of three
-rows lie; `rows` of the first channel, and their bytes, `size`; `sums`, a word for each output, where a function
-keeps them; `channels`, `width` of the output, and `out`, where its first byte goes, the next pixel's
+For the sums of a row: `table` and `packed` weights of its first channel; `state`, where the offsets of
+three rows lie; `rows` of the first channel, and their bytes, `size`; `sums`, a word for each output, where a
+function keeps them; `channels`, `width` of the output, and `out`, where its first byte goes, the next pixel's
 `channels` bytes on. The rest are free.
 """
 
