@@ -3,6 +3,7 @@
 # make check   lint, types, tests, demo: what CI runs
 # make bench   measure and count; writes docs/benchmarks.md
 # make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
+# make faults  let things go wrong while flashing; writes docs/reliability.md
 # make fuzz    20,000 damaged models against the engine
 # Everything lives in .venv; nothing needs root or a compiler.
 
@@ -52,6 +53,9 @@ bench: $(VENV)/.test
 
 k210: $(VENV)/.test
 	$(BIN)/python tests/k210/measure.py tables docs/k210.md
+
+faults: $(VENV)/.test
+	$(BIN)/python tests/faults docs/reliability.md
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz 20000

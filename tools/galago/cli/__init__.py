@@ -10,6 +10,7 @@ from galago.cli.bench import bench
 from galago.cli.boards import boards
 from galago.cli.classify import classify
 from galago.cli.compile import compile as compile_kmodel
+from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
 from galago.cli.fit import fit
 from galago.cli.flash import flash
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (classify, flash, boards, fit, emulate, train, quantize, compile_kmodel, bench):
+for verb in (classify, flash, doctor, boards, fit, emulate, train, quantize, compile_kmodel, bench):
     app.command()(verb)
 
 

@@ -9,16 +9,19 @@ with transport.connect(port) as board:
     roll_back(board)
 """
 
-from galago.flash.boot import boot_plan, check_main, config, roll_back, settings_of
+from galago.flash.boot import CONFIG, PREVIOUS, boot_plan, check_main, config, roll_back, settings_of
 from galago.flash.files import LIBRARY, MODELS, device_package, model_files, remote_path
-from galago.flash.plan import Plan
+from galago.flash.plan import Plan, compare
 
 __all__ = [
+    "CONFIG",
     "LIBRARY",
     "MODELS",
+    "PREVIOUS",
     "Plan",
     "boot_plan",
     "check_main",
+    "compare",
     "config",
     "device_package",
     "model_files",

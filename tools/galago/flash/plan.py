@@ -134,6 +134,26 @@ class Plan:
         )
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Of some files with what a board has of them: how many, how many are there, how many of those differ."""
+
+    total: int
+    present: int
+    differing: int
+    interrupted: bool
+    """Whether parts of an upload, or an unfinished switch, lie on the board."""
+
+
+def compare(board: Board, files: dict[str, bytes]) -> Comparison:
+    """Looks only: nothing is changed on the board."""
+    present, found, _ = _survey(board, [board.root + path for path in files])
+    there = {path: file for path, file in present.items() if file.sha256 != "-"}
+    differing = sum(file.sha256 != _sha256(files[path[len(board.root) :]]) for path, file in there.items())
+    left = any(path.endswith(".new") for path in found)
+    return Comparison(len(files), len(there), differing, left)
+
+
 def _arrived(file: _File, data: bytes) -> int:
     """How many bytes of `data` lie in the .new already."""
     begun = file.new_size and file.new_sha256 == _sha256(data[: file.new_size])

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Lets things go wrong on the emulated board, hundreds of times, and writes docs/reliability.md.
+
+    python tests/faults docs/reliability.md         # all, some minutes
+    python tests/faults --only power                # kinds whose name holds this word; nothing is written
+
+Ends with status 1 if anything did not hold.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "firmware" / "tflite"))
+
+import page  # noqa: E402
+import scenarios  # noqa: E402
+from rich.console import Console  # noqa: E402
+from scenarios import BOARD, Bench, Case  # noqa: E402
+
+from galago import boards, flash, models, transport  # noqa: E402
+from galago.emulator import EmulatedBoard  # noqa: E402
+
+KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
+    "power fails while a model is replaced, at every write": lambda b: scenarios.power_cuts(b, b.old),
+    "power fails while an empty board is set up, at every 3rd write": lambda b: scenarios.power_cuts(
+        b, b.empty, 3
+    ),
+    "power fails during a rollback, at every write": scenarios.power_cuts_in_rollback,
+    "unplugged, or restarts by itself": lambda b: scenarios.lost_boards(b, 40),
+    "says nothing for a while, what it says is lost": lambda b: scenarios.stalls(b, 25),
+    "bytes flipped, dropped, made up": lambda b: scenarios.noise(b, 72),
+    "file system read-only or full": scenarios.bad_disks,
+    "a second host opens the port": scenarios.two_hosts,
+}
+
+
+def main() -> int:
+    """The command line; its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", nargs="?", type=Path, help="where to write the report")
+    parser.add_argument("--only", default="", help="kinds of faults whose name holds this")
+    options = parser.parse_args()
+    console = Console(highlight=False, soft_wrap=True)
+    results: dict[str, list[Case]] = {}
+    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+        bench = Bench(Path(folder))
+        for kind, run in KINDS.items():
+            if options.only in kind:
+                with console.status(kind) as status:
+                    results[kind] = list(_counted(run(bench), kind, status.update))
+                bad = [case for case in results[kind] if case.problem]
+                console.print(f"{kind}: {len(results[kind])} times, {len(bad)} did not hold")
+                for case in bad:
+                    console.print(f"  {case.fault}: {case.problem}", markup=False)
+    if options.page and not options.only:
+        options.page.write_text(page.text(results, _speeds()))
+    return 1 if any(case.problem for cases in results.values() for case in cases) else 0
+
+
+def _counted(cases: Iterator[Case], kind: str, show: Callable[[str], None]) -> Iterator[Case]:
+    for number, case in enumerate(cases, 1):
+        show(f"{kind}: {number}")
+        yield case
+
+
+def _speeds() -> tuple[int, float, float]:
+    """Bytes, and the seconds that `galago flash` and `mpremote cp` take for them; medians, boards all new."""
+    board = boards.load(BOARD)
+    model = models.find("everyday-v1-025-96")
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory(prefix="galago-") as name:
+        for _ in range(page.RUNS):
+            with EmulatedBoard(board) as emulated:
+                start = time.perf_counter()
+                with transport.connect(emulated.port) as device:
+                    files = flash.device_package(device) | flash.model_files(model)
+                    flash.Plan(device, files).run()
+                ours.append(time.perf_counter() - start)
+            for path, data in files.items():
+                target = Path(name) / path.lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+            with EmulatedBoard(board) as emulated:
+                command = [sys.executable, "-m", "mpremote", "connect", emulated.port, "fs", "cp", "-r"]
+                start = time.perf_counter()
+                folders = [str(path) for path in sorted(Path(name).iterdir())]
+                subprocess.run([*command, *folders, ":/"], check=True, capture_output=True)
+                theirs.append(time.perf_counter() - start)
+    total = sum(map(len, files.values()))
+    return total, statistics.median(ours), statistics.median(theirs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""What goes wrong, and what must hold afterwards.
+
+for case in power_cuts(bench): ...                 # Case.problem is empty if all held
+
+After each fault the board boots and runs the old model or the new one, and a repeated flash finishes by
+uploading only what has not arrived: at most the part of one file that was not flushed yet comes twice.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from subject import Outcome, Subject, make_model, runs
+
+from galago import boards, flash, transport
+from galago.emulator.faults import Faults, Noise
+from galago.errors import GalagoError
+from galago.transport import upload
+
+BOARD = "RPI_PICO"
+_TWICE = upload.FLUSHED + upload.PIECE  # bytes that may have to be uploaded again
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault, and what came of it. `ran` is the model that the board ran after it, if any."""
+
+    fault: str
+    error: str
+    """The code that the user saw, or empty if the flash succeeded all the same."""
+    ran: str | None
+    again: int
+    """Bytes that the repeated flash uploaded."""
+    twice: int
+    """Bytes of them that had been uploaded before."""
+    problem: str
+
+
+class Bench:
+    """Boards in files of a folder: `old` runs the first model with an older package, `empty` has nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.first, self.second = make_model(folder, "first", 1), make_model(folder, "second", 2)
+        board = boards.load(BOARD)
+        self.old, self.empty = Subject(folder / "old.img", board), Subject(folder / "empty.img", board)
+        self.old.prepare(self.first)
+        with self.empty.on():
+            pass
+        self._work = Subject(folder / "work.img", board)
+
+    def fresh(self, base: Subject) -> Subject:
+        """A board with the flash of `base`, to do with as one likes."""
+        self._work.copy_of(base)
+        return self._work
+
+    def case(
+        self,
+        fault: str,
+        base: Subject,
+        faults: Faults | None = None,
+        work: Callable[[transport.Board], None] | None = None,
+        prepare: Callable[[Subject], None] = lambda subject: None,
+        repair: Callable[[Subject], None] = lambda subject: None,
+    ) -> Case:
+        """A flash (or other `work`) during which `faults` happen, then a boot, a flash without, a boot."""
+        subject = self.fresh(base)
+        prepare(subject)
+        outcome = subject.attempt(self.second, faults, work)
+        lines = subject.boot()
+        repair(subject)
+        again = subject.attempt(self.second)
+        after = runs(subject.boot())
+        twice = (
+            max(0, outcome.uploaded + again.total - outcome.total) if outcome.error and outcome.total else 0
+        )
+        ran = runs(lines)
+        code = outcome.error.code if outcome.error else ""
+        problem = self._problem(base, outcome, lines, ran, again, after, twice)
+        return Case(fault, code, ran, again.uploaded, twice, problem)
+
+    def _problem(
+        self,
+        base: Subject,
+        outcome: Outcome,
+        lines: list[dict],
+        ran: str | None,
+        again: Outcome,
+        after: str | None,
+        twice: int,
+    ) -> str:
+        allowed = [self.first.name, self.second.name]
+        if base is self.empty and not lines:
+            ran = self.first.name  # nothing was there to run, and nothing runs
+        if ran not in allowed:
+            return f"after it the board said {lines}"
+        if not outcome.error and ran != self.second.name and base is not self.empty:
+            return "the flash succeeded, and the board runs the old model"
+        if again.error:
+            return f"the repeated flash failed: {again.error}"
+        if after != self.second.name and base is not self.empty:
+            return f"after the repeated flash the board runs {after}"
+        if twice > _TWICE:
+            return f"{twice} bytes were uploaded twice"
+        return ""
+
+
+def power_cuts(bench: Bench, base: Subject, step: int = 1) -> Iterator[Case]:
+    """The power fails in every `step`-th write, half of which is done, until a flash gets through."""
+    number = 1
+    while True:
+        case = bench.case(f"power fails in write {number}", base, Faults(power_at=number))
+        if not case.error:
+            return
+        yield case
+        number += step
+
+
+def power_cuts_in_rollback(bench: Bench, step: int = 1) -> Iterator[Case]:
+    """As power_cuts, while `--rollback` returns from the second model to the first."""
+    both = bench.fresh(bench.old)
+    both.attempt(bench.second)
+    kept = Subject(both.image.with_name("both.img"), both.board)
+    kept.copy_of(both)
+    number = 1
+    while True:
+        work, faults = lambda device: flash.roll_back(device) and None, Faults(power_at=number)
+        case = bench.case(f"power fails in write {number}", kept, faults, work)
+        if not case.error:
+            return
+        yield case
+        number += step
+
+
+def traffic(bench: Bench) -> int:
+    """Bytes that a host sends while it flashes the second model."""
+    faults = Faults()
+    bench.fresh(bench.old).attempt(bench.second, faults)
+    return faults.arrived
+
+
+def lost_boards(bench: Bench, points: int) -> Iterator[Case]:
+    """The cable is pulled, or the board restarts by itself, at points spread evenly over what is sent."""
+    total = traffic(bench)
+    for point in range(points):
+        after = total * point // points
+        yield bench.case(f"unplugged after {after} bytes", bench.old, Faults(unplug_after=after))
+        yield bench.case(f"restarts after {after} bytes", bench.old, Faults(reset_after=after))
+
+
+def stalls(bench: Bench, points: int) -> Iterator[Case]:
+    """The board says nothing: what it would have said is lost."""
+    total = traffic(bench)
+    for point in range(points):
+        after = total * point // points
+        yield bench.case(f"silent after {after} bytes", bench.old, Faults(stall_after=after, stall=0.2))
+
+
+def noise(bench: Bench, seeds: int) -> Iterator[Case]:
+    """Bytes are flipped, dropped or made up, on the way to the board or from it."""
+    for seed in range(seeds):
+        share = (1e-3, 1e-4, 2e-5)[seed % 3]
+        kind = ("flipped", "dropped", "added")[seed // 3 % 3]
+        way = "to_board" if seed // 9 % 2 == 0 else "to_client"
+        faults = Faults(**{way: Noise(seed, **{kind: share})})
+        yield bench.case(f"{share:g} of the bytes {kind} {way.replace('_', ' ')}", bench.old, faults)
+
+
+def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterator[Case]:
+    """A file system that takes no writes, or has no room left."""
+    yield bench.case("file system read-only", bench.old, Faults(read_only=True))
+    for free in room:
+
+        def fill(subject: Subject, free: int = free) -> None:
+            with subject.on() as emulated, transport.connect(emulated.port) as device:
+                code = "import os; s = os.statvfs('/'); print(s[0] * s[3])"
+                left = int(device.exec(code)) - free - 16_384  # what boots and the file itself take
+                device.put(bytes(left), "/fill")
+
+        def clear(subject: Subject) -> None:
+            with subject.on() as emulated, transport.connect(emulated.port) as device:
+                device.remove("/fill")
+
+        yield bench.case(f"{free} bytes free", bench.old, prepare=fill, repair=clear)
+
+
+def two_hosts(bench: Bench) -> Iterator[Case]:
+    """A second program opens the port while the first one flashes."""
+
+    def flash_and_knock(device: transport.Board) -> None:
+        refused: list[str] = []
+
+        def knock(path: str, done: int) -> None:
+            try:
+                transport.connect(device.port).close()
+            except GalagoError as error:
+                refused.append(error.code)
+
+        plan = flash.boot_plan(device, bench.second, {"source": "files", "folder": "/pictures"}, None)
+        plan.run(knock)
+        assert refused
+        assert set(refused) == {"port.busy"}
+
+    yield bench.case("a second host", bench.old, work=flash_and_knock)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""The board that faults happen to: the image of its flash, two small models, what it says when it boots."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import serial
+from builder import RELU6, Builder
+
+from galago import boards, flash, models, tflm, transport
+from galago.emulator import EmulatedBoard
+from galago.emulator.faults import Faults
+from galago.errors import GalagoError
+from galago.models import ModelDirectory
+
+SIDE = 16  # pixels of the models' inputs
+SETTINGS = {"source": "files", "folder": "/pictures", "led": "LED"}
+OLD_PACKAGE = ("classifier", "config", "model", "report", "sources", "sequence")
+"""Modules of the device package that differ from today's on a board that is updated."""
+_PATIENCE = 60.0  # seconds for a boot
+_QUIET = 2.0  # seconds without an answer after which the host gives up: a fault is all there is to wait for
+
+
+def make_model(folder: Path, name: str, seed: int) -> ModelDirectory:
+    """A network of about 70 kB with weights and labels of its own, and TensorFlow Lite Micro's outputs."""
+    random = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> np.ndarray:
+        return random.integers(-127, 128, shape).astype(np.int8)
+
+    graph = Builder((1, SIDE, SIDE, 3))
+    x = graph.input
+    for size, outputs in ((3, 16), (1, 64), (1, 512), (1, 64)):
+        scales = list(random.uniform(0.002, 0.004, outputs))
+        channels = graph.shape(x)[-1]
+        x = graph.conv(
+            x, weights(outputs, size, size, channels), None, scales, stride=(2, 2), activation=RELU6
+        )
+    x = graph.dense(graph.reshape(graph.mean(x), (1, 64)), weights(2, 64), None, [0.01])
+    x = graph.softmax(x)
+    data = graph.finish(x)
+    shape = (SIDE, SIDE, 3)
+    oracle = tflm.Tflm(data)
+    golden = []
+    for number in (3, 4):
+        given = models.pattern(number, shape)
+        output = oracle.run(given).ravel().tolist()
+        digest = models.hashlib.sha256(given.tobytes()).hexdigest()
+        golden.append({"pattern": number, "input_sha256": digest, "output_int8": output})
+    contract = {
+        "name": name,
+        "architecture": "small",
+        "alpha": 1,
+        "input": {
+            "height": SIDE,
+            "width": SIDE,
+            "channels": 3,
+            "color": "rgb",
+            "fit": "crop",
+            "scale": 1 / 128,
+            "zero_point": 0,
+        },
+        "output": {"scale": 1 / 256, "zero_point": -128, "activation": "softmax"},
+        "labels": [f"{name} zero", f"{name} one"],
+        "unknown_below": 0.0,
+        "macs": 1000,
+        "arena_bytes": 10000,
+        "golden": golden,
+    }
+    return models.write(folder / name, data, contract)
+
+
+@cache
+def _renamed(arch: str) -> dict[str, bytes]:
+    """Modules that do the same as today's in other bytes: their tracebacks show another name."""
+    from galago.flash import files
+    from galago.resources import firmware_dir
+
+    sources = {name: firmware_dir() / "mobilenet" / f"{name}.py" for name in OLD_PACKAGE}
+    return {
+        f"{flash.LIBRARY}/{name}.mpy": files._compile(source, f"before/{name}.py", arch)
+        for name, source in sources.items()
+    }
+
+
+@dataclass
+class Outcome:
+    """What came of one attempt to flash. Bytes that the board has taken; the error, if one ended it."""
+
+    uploaded: int
+    total: int
+    error: GalagoError | None
+
+
+class Subject:
+    """A board of a kind, whose flash is the file `image`; each use switches it on and off."""
+
+    def __init__(self, image: Path, board: boards.Board) -> None:
+        self.image = image
+        self.board = board
+
+    def copy_of(self, other: "Subject") -> None:
+        """Takes over another board's flash, whole."""
+        for suffix in ("", ".rom"):
+            source = other.image.with_name(other.image.name + suffix)
+            if source.exists():
+                shutil.copyfile(source, self.image.with_name(self.image.name + suffix))
+
+    @contextmanager
+    def on(self, faults: Faults | None = None) -> Iterator[EmulatedBoard]:
+        """The board, switched on."""
+        with EmulatedBoard(self.board, self.image, faults=faults, firmware=[]) as emulated:
+            yield emulated
+
+    def prepare(self, model: ModelDirectory) -> None:
+        """An empty board gets a model, an older package, and a picture to classify."""
+        with self.on() as emulated, transport.connect(emulated.port) as device:
+            device.makedirs(device.root + "/pictures")
+            device.put(picture(), device.root + "/pictures/red.ppm")
+            flash.boot_plan(device, model, SETTINGS, None).run()
+            for path, data in _renamed(device.implementation["arch"]).items():
+                device.put(data, device.root + path)
+        boots = self.boot()
+        assert boots[0]["start"]["model"] == model.name, boots
+
+    def attempt(
+        self, model: ModelDirectory, faults: Faults | None = None, work: Callable | None = None
+    ) -> Outcome:
+        """Tries to flash `model`, or to do other `work` with the connected board, while faults happen."""
+        outcome = Outcome(0, 0, None)
+
+        def progress(path: str, done: int) -> None:
+            outcome.uploaded = done
+
+        try:
+            with self.on(faults) as emulated, transport.connect(emulated.port) as device:
+                device._link.wire.silence = _QUIET
+                if work:
+                    work(device)
+                else:
+                    plan = flash.boot_plan(device, model, SETTINGS, None)
+                    outcome.total = plan.total
+                    plan.run(progress)
+        except GalagoError as error:
+            outcome.error = error
+        return outcome
+
+    def boot(self) -> list[dict]:
+        """Switches the board on, and restarts it once with a terminal open: its serial lines, in order."""
+        with self.on() as emulated, serial.Serial(emulated.port, timeout=_PATIENCE) as port:
+            port.write(b"\r\x03\x02")
+            port.write(b"print('re' + 'ady')\r")  # prompts of before may still be on their way
+            port.read_until(b"ready\r\n>>> ")
+            port.write(b"\x04")
+            text = port.read_until(b">>> ")
+        return [json.loads(line) for line in text.splitlines() if line.startswith(b"{")]
+
+
+def picture() -> bytes:
+    """A red PPM."""
+    return b"P6 %d %d 255\n" % (SIDE, SIDE) + bytes([200, 30, 10]) * SIDE * SIDE
+
+
+def runs(lines: list[dict]) -> str | None:
+    """The model that a board runs: it started, its self-test passed, and a picture got one of its classes."""
+    errors = [line for line in lines if "error" in line]
+    starts = [line["start"]["model"] for line in lines if "start" in line]
+    answers = [line["top"][0]["label"] for line in lines if "top" in line]
+    if errors or len(starts) != 1 or len(answers) != 1 or not answers[0].startswith(f"{starts[0]} "):
+        return None
+    return starts[0]

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""galago doctor: what a board is, what runs on it, what is wrong and how to mend it."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from galago.cli.classify import DEFAULT_MODEL
+from galago.cli.connection import BoardOption, PortOption, connected
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from galago.doctor import Report
+
+
+def doctor(
+    port: PortOption = None,
+    board: BoardOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Examine a board: firmware, memory, runtimes, camera, model, golden pictures, speed; what is wrong.
+
+    Nothing on the board is changed. An emulated board, which is new each time, gets the shipped model first.
+    Exit status: 0 nothing is wrong, 1 something is.
+    """
+    from rich.console import Console
+
+    report = examined(port, board)
+    if as_json:
+        print(json.dumps(report.as_dict(), ensure_ascii=False))
+    else:
+        show(report, Console(highlight=False, soft_wrap=True))
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def examined(port: str | None, board: str | None) -> "Report":
+    """The report on a board. One that cannot be reached is a problem like any other."""
+    from galago import boards, flash
+    from galago.doctor import Report, device, host
+    from galago.errors import GalagoError
+    from galago.models import find
+
+    report = Report()
+    host.examine(report, port)
+    try:
+        with connected(port, board) as (connection, _):
+            if port is None:
+                report.fact("board", "emulated", "on this computer's processor, with twice the heap in bytes")
+                known = boards.identify(connection.implementation)
+                settings = flash.settings_of(known, "files")
+                flash.boot_plan(connection, find(DEFAULT_MODEL), settings, known).run()
+            device.examine(report, connection)
+    except GalagoError as error:
+        if error.code in ("usage", "board.unknown", "board.invalid"):
+            raise
+        what, _, fix = error.message.rpartition(": ")
+        report.problem(what or error.message, fix if what else "galago doctor again, once that is done")
+    return report
+
+
+def show(report: "Report", console: "Console") -> None:
+    """A page: facts under their headings, then the problems, each with its fix."""
+    from rich.table import Table
+
+    for heading, facts in report.facts.items():
+        console.print(f"[bold]{heading}[/bold]")
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+        table.add_column(style="dim", no_wrap=True, width=20)
+        table.add_column(overflow="fold")
+        for name, value in facts.items():
+            table.add_row(name, str(value))
+        console.print(table)
+    console.print("")
+    if not report.problems:
+        console.print("[green]nothing is wrong[/green]")
+    for number, problem in enumerate(report.problems, 1):
+        console.print(f"[red]{number}[/red] ", end="")
+        console.print(problem.what, markup=False)
+        console.print("  [green]→[/green] ", end="")
+        console.print(problem.fix, markup=False)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""What a board is, what runs on it, what is wrong, and how to mend it.
+
+    report = Report()
+    host.examine(report, "/dev/ttyACM0")
+    with transport.connect("/dev/ttyACM0") as board:
+        device.examine(report, board)
+    report.facts, report.problems
+
+Nothing on the board is changed.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["Problem", "Report"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is wrong, and what to do about it."""
+
+    what: str
+    fix: str
+
+
+@dataclass
+class Report:
+    """What was found: facts by heading, a value or a line of text each, and the problems."""
+
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def fact(self, heading: str, name: str, value: Any) -> None:
+        """Adds one."""
+        self.facts.setdefault(heading, {})[name] = value
+
+    def problem(self, what: str, fix: str) -> None:
+        """Adds one."""
+        self.problems.append(Problem(what, fix))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)

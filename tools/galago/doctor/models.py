@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The model that a board runs: whether it loads, whether its golden pictures come out right, how fast."""
+
+import json
+from typing import Any
+
+from galago import flash
+from galago.boards import Board as Known
+from galago.doctor import Report
+from galago.models import CONTRACT
+from galago.transport import Board
+
+_SILENCE = 600.0  # seconds: of a board that is still at work
+
+_PROGRAM = """
+import gc, json
+from mobilenet import Classifier, GalagoError, report
+try:
+    net = Classifier({path!r}, {order!r} or None)
+    skipped = [[name, error.code, error.message] for name, error in net.skipped]
+    print(json.dumps({{"backend": net.backend, "skipped": skipped}}))
+    for pattern in {patterns!r}:
+        scores = net.golden(pattern)
+        confidence = net._backend.confidence
+        scores = [confidence(score) for score in scores]
+        print(json.dumps({{"pattern": pattern, "us": net.us, "scores": scores}}))
+    inner = getattr(net._backend, "_interpreter", None)
+    gc.collect()
+    about = {{name: getattr(inner, name, "") for name in ("weights", "kernels")}}
+    about["free"] = gc.mem_free()
+    print(json.dumps(about))
+except GalagoError as error:
+    print(report.failure(error))
+"""
+
+
+def examine(report: Report, board: Board, known: Known | None) -> None:
+    """Loads the model of galago.json on the board, and compares all its golden pictures."""
+    settings = flash.config(board)
+    if settings is None:
+        report.fact("galago", "model", "none")
+        if board.sha256(board.root + flash.CONFIG) is None:
+            report.problem("the board has no model that it runs at boot", "galago flash MODEL --port PORT")
+        else:
+            report.problem(f"{flash.CONFIG} cannot be used", "correct it, or galago flash MODEL --port PORT")
+        return
+    path = str(settings.get("model"))
+    previous = flash.config(board, flash.PREVIOUS)
+    report.fact("galago", "model", path)
+    report.fact("galago", "source", settings.get("source", "files"))
+    if previous:
+        report.fact("galago", "model before", previous.get("model"))
+    contract = _contract(board, path)
+    if contract is None:
+        report.problem(f"{path} has no {CONTRACT} that can be read", "galago flash MODEL --port PORT")
+        return
+    golden = contract.get("golden", [])
+    order = settings.get("backends") or (list(known.backends) if known else [])
+    patterns = [entry["pattern"] for entry in golden]
+    # A heap that something ran on has holes, and a model wants its memory in large pieces.
+    board.soft_reset()
+    code = _PROGRAM.format(path=path, order=order, patterns=patterns)
+    lines = [json.loads(line) for line in board.exec(code, timeout=_SILENCE).splitlines() if line[:1] == "{"]
+    _judge(report, lines, contract)
+
+
+def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]) -> None:
+    golden = {entry["pattern"]: entry["output_int8"] for entry in contract.get("golden", [])}
+    scale, zero = contract["output"]["scale"], contract["output"]["zero_point"]
+    exact, worst, fastest = 0, 0.0, 0
+    for line in lines:
+        if "error" in line:
+            report.problem(f"the model does not run: {line['error']['code']}", line["error"]["message"])
+        elif "backend" in line:
+            report.fact("model", "runtime", line["backend"])
+            for name, code, message in line["skipped"]:
+                report.problem(f"runtime {name} is passed over ({code})", message)
+        elif "pattern" in line:
+            wanted = [(value - zero) * scale for value in golden[line["pattern"]]]
+            apart = max(abs(a - b) for a, b in zip(wanted, line["scores"], strict=True)) / scale
+            exact, worst = exact + (apart < 0.01), max(worst, apart)
+            fastest = min(fastest or line["us"], line["us"])
+        elif "free" in line:
+            report.fact("model", "weights", line["weights"] or "the runtime's own")
+            if line["kernels"]:
+                report.fact("model", "kernels", line["kernels"])
+            report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")
+    if not fastest:
+        return
+    text = f"{exact} of {len(golden)} as TensorFlow Lite Micro"
+    if exact < len(golden):
+        text += f", the others up to {worst:.1f} of 256 apart"
+    report.fact("model", "golden pictures", text)
+    report.fact("model", "time", f"{fastest / 1000:.1f} ms for one inference")
+    if worst > 2.5:
+        report.problem(
+            f"golden pictures come out wrong, by up to {worst:.0f} of 256",
+            "flash it again; if that does not help, take 'backends': [\"builtin\"] in galago.json",
+        )
+
+
+def _contract(board: Board, path: str) -> dict[str, Any] | None:
+    if board.sha256(f"{path}/{CONTRACT}") is None:
+        return None
+    try:
+        contract = json.loads(board.get(f"{path}/{CONTRACT}"))
+    except ValueError:
+        return None
+    return contract if isinstance(contract, dict) else None
