@@ -20,6 +20,11 @@ from mobilenet.watchdog import Watchdog
 _SLICE = 0.2  # seconds between signs of life in a pause
 
 
+def say(line):
+    """A serial line, with its checksum."""
+    print(report.sealed(line))
+
+
 def open_classifier():
     """The classifier and settings of galago.json, else those of the last good boot, else None."""
     for path in (config.PATH, config.GOOD):
@@ -29,10 +34,10 @@ def open_classifier():
             if settings["self_test"]:
                 classifier.self_test()
         except GalagoError as error:
-            print(report.failure(error))
+            say(report.failure(error))
             continue
         for _, error in classifier.skipped:
-            print(report.failure(error))
+            say(report.failure(error))
         if settings["threshold"] >= 0:
             classifier.model.unknown_below = settings["threshold"]
         if path == config.PATH:
@@ -47,7 +52,7 @@ def keep():
         config.keep()
     except OSError as error:
         text = "%s cannot be written (error %s): free some space" % (config.GOOD, error.errno)
-        print(report.failure(GalagoError("board.file", text)))
+        say(report.failure(GalagoError("board.file", text)))
 
 
 def open_outputs(settings):
@@ -58,7 +63,7 @@ def open_outputs(settings):
             try:
                 opened.append(outputs.open(name, settings[name]))
             except GalagoError as error:
-                print(report.failure(error))
+                say(report.failure(error))
     return opened
 
 
@@ -71,7 +76,7 @@ def open_watchdog(seconds, inference):
             raise GalagoError("config.invalid", text % values)
         return Watchdog(seconds)
     except GalagoError as error:
-        print(report.failure(error))
+        say(report.failure(error))
         return Watchdog(0)
 
 
@@ -89,9 +94,9 @@ def pause(seconds, feed):
 def work(classifier, settings, numbers, shown, feed):
     """Classifies what the config names, one line per picture."""
     for result in sources.results(settings, classifier, feed):
-        print(report.line(numbers.next(), result))
+        say(report.line(numbers.next(), result))
         if numbers.error:
-            print(report.failure(numbers.error))
+            say(report.failure(numbers.error))
             numbers.error = None
         for output in shown:
             output.show(result)
@@ -105,13 +110,13 @@ def run():
         return
     classifier, settings = opened
     numbers = Sequence(config.ROOT + "/galago.seq")
-    print(report.start(numbers.number, classifier))
+    say(report.start(numbers.number, classifier))
     shown = open_outputs(settings)
     watchdog = open_watchdog(settings["watchdog"], classifier.us)
     try:
         work(classifier, settings, numbers, shown, watchdog.feed)
     except GalagoError as error:
-        print(report.failure(error))
+        say(report.failure(error))
     finally:
         numbers.close()
         for output in shown:

@@ -338,9 +338,9 @@ def test_a_file_that_changes_on_its_way_is_refused(
 
 
 def test_names_of_ports() -> None:
-    assert ports._device("a0") == "/dev/ttyACM0"
-    assert ports._device("u12") == "/dev/ttyUSB12"
-    assert ports._device("c3") == "COM3"
-    assert ports._device("port:/dev/x") == "/dev/x"
-    assert ports._device("socket://host:1") == "socket://host:1"
+    assert ports.device_of("a0") == "/dev/ttyACM0"
+    assert ports.device_of("u12") == "/dev/ttyUSB12"
+    assert ports.device_of("c3") == "COM3"
+    assert ports.device_of("port:/dev/x") == "/dev/x"
+    assert ports.device_of("socket://host:1") == "socket://host:1"
     assert sys.platform == "linux"

@@ -44,6 +44,15 @@ def start(seq, classifier):
     )
 
 
+def sealed(text):
+    """A line with the CRC-32 of what comes before it, where the firmware has one, for `galago monitor`."""
+    try:
+        from binascii import crc32
+    except ImportError:
+        return text
+    return '%s, "crc": "%08x"}' % (text[:-1], crc32(text[:-1].encode()))
+
+
 def failure(error):
     """The serial line of an error that belongs to no picture."""
     return "{" + _error(error) + "}"

@@ -14,6 +14,7 @@ from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
 from galago.cli.fit import fit
 from galago.cli.flash import flash
+from galago.cli.monitor import monitor
 from galago.cli.quantize import quantize
 from galago.cli.train import train
 from galago.errors import GalagoError
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (classify, flash, doctor, boards, fit, emulate, train, quantize, compile_kmodel, bench):
+for verb in (classify, flash, monitor, doctor, boards, fit, emulate, train, quantize, compile_kmodel, bench):
     app.command()(verb)
 
 

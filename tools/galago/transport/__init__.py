@@ -12,9 +12,10 @@ traceback of a program), board.full, board.file.
 """
 
 from galago.transport.board import Board, Entry
+from galago.transport.listener import Listener
 from galago.transport.ports import open_port
 
-__all__ = ["Board", "Entry", "connect"]
+__all__ = ["Board", "Entry", "Listener", "connect"]
 
 
 def connect(port: str = "auto") -> Board:

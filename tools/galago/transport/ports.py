@@ -23,7 +23,7 @@ def open_port(port: str) -> Link:
     Raises GalagoError port.missing, port.busy or port.denied.
     """
     if port != "auto":
-        return _open(_device(port))
+        return _open(device_of(port))
     for found in sorted(list_ports.comports()):
         if found.vid is not None and found.pid is not None:
             try:
@@ -36,7 +36,8 @@ def open_port(port: str) -> Link:
     )
 
 
-def _device(port: str) -> str:
+def device_of(port: str) -> str:
+    """The device or URL behind a port's name. Raises GalagoError port.missing for a serial number unknown."""
     if port.startswith("id:"):
         for found in list_ports.comports():
             if found.serial_number == port[3:]:
@@ -58,11 +59,12 @@ def _open(device: str) -> Link:
     try:  # mpremote does not say why; pyserial does
         serial.serial_for_url(device, exclusive=True).close()
     except (OSError, ValueError) as error:
-        raise _reason(device, error) from error
+        raise reason(device, error) from error
     return Link(device)
 
 
-def _reason(device: str, error: OSError | ValueError) -> GalagoError:
+def reason(device: str, error: OSError | ValueError) -> GalagoError:
+    """Why a port does not open."""
     number = getattr(error, "errno", None)
     if number == errno.EACCES:
         return GalagoError(

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""galago monitor: what a board classifies by itself, as it happens."""
+
+import csv
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from galago.errors import GalagoError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from galago.monitor import Counts, Event
+    from galago.transport import Listener
+
+_ROWS = 15  # pictures shown at a time
+_BAR = 20  # characters that stand for a confidence of 1
+_COLUMNS = ("seq", "image", "label", "confidence", "unknown", "read_us", "fit_us", "invoke_us", "error")
+_PATIENCE = 10.0  # seconds for a board to restart
+
+
+def monitor(
+    port: Annotated[str, typer.Option(help="The board's port: a0, u0, a device, id:SERIAL.")],
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Have main.py start again first, as after a reset.")
+    ] = False,
+    send: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PICTURE", help="Send this picture to a board whose source is host; repeatable."
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=0, help="End after so many pictures; 0 never.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly the serial lines, one JSON each.")
+    ] = False,
+    as_csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per picture too.")
+    ] = None,
+) -> None:
+    """Show what a board classifies by itself: class, confidence, rate; and every line that did not arrive.
+
+    A board that is unplugged is waited for. Ctrl-C ends it. Exit status: 0, or 1 if a picture or line failed.
+    """
+    from galago.monitor import Monitor
+
+    watched = Monitor()
+    events = _events(port, watched, restart, send or [])
+    show: Any = _Lines() if as_json else _Table(watched.counts)
+    try:
+        with show, _Csv(as_csv) as table:
+            for event in events:
+                show.event(event)
+                table.event(event)
+                if count and watched.counts.pictures >= count:
+                    break
+    except KeyboardInterrupt:
+        pass
+    counts = watched.counts
+    print(_summary(counts), file=sys.stderr)
+    if counts.errors or counts.lost or counts.doubled:
+        raise typer.Exit(1)
+
+
+def _events(port: str, watched: Any, restart: bool, pictures: list[Path]) -> Iterator["Event | None"]:
+    from galago.monitor import listen
+
+    if not pictures:
+        yield from listen(port, watched, _restart if restart else lambda listener: None)
+        return
+    yield from _sent(port, watched, pictures)
+
+
+def _sent(port: str, watched: Any, pictures: list[Path]) -> Iterator["Event | None"]:
+    from galago.monitor import Notice, Start
+    from galago.send import Sender
+    from galago.transport import Listener
+
+    with Listener(port) as listener:
+        _restart(listener)  # its first line says what size it wants
+        deadline = time.monotonic() + 30
+        start = None
+        while start is None:
+            if time.monotonic() > deadline:
+                raise GalagoError(
+                    "board.answer",
+                    f"{port}: the board does not start: galago flash --source host --port {port}",
+                )
+            for event in watched.feed(listener.read()):
+                yield event
+                start = event if isinstance(event, Start) else start
+        sender = Sender(start.about)
+        for path in pictures:
+            try:
+                yield from sender.send(listener, watched, path)
+            except GalagoError as error:
+                if not error.code.startswith("image."):
+                    raise
+                watched.counts.errors += 1
+                yield Notice("log", f"{error.message} ({error.code})")
+
+
+def _restart(listener: "Listener") -> None:
+    """To the prompt, and a soft reset: main.py starts. What the board said before belongs to no one."""
+    listener.write(b"\r\x03\x03\r\x02\x04")
+    said, deadline = b"", time.monotonic() + _PATIENCE
+    while b"soft reboot" not in said and time.monotonic() < deadline:
+        said = said[-20:] + listener.read()
+
+
+class _Lines:
+    """--json: serial lines on stdout, all else on stderr."""
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def event(self, event: "Event | None") -> None:
+        from galago.monitor import Notice, Picture
+
+        if isinstance(event, Picture):
+            print(json.dumps(event.line, ensure_ascii=False), flush=True)
+        elif isinstance(event, Notice):
+            print(f"{event.kind}: {event.text}", file=sys.stderr)
+
+
+class _Csv:
+    """--csv: a row per picture, in a file that is whole after each."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file = None
+
+    def __enter__(self) -> "_Csv":
+        if self._path:
+            self._file = self._path.open("w", newline="", encoding="utf-8")
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(_COLUMNS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def event(self, event: "Event | None") -> None:
+        from galago.monitor import Picture
+
+        if not self._file or not isinstance(event, Picture):
+            return
+        line = event.line
+        best = (line.get("top") or [{}])[0]
+        us = line.get("us", {})
+        row = [line["seq"], line.get("image"), best.get("label"), best.get("confidence")]
+        row += ["yes" if line.get("unknown") else "", us.get("read"), us.get("fit"), us.get("invoke")]
+        self._writer.writerow([*row, line.get("error", {}).get("code")])
+        self._file.flush()
+
+
+class _Table:
+    """The live table."""
+
+    def __init__(self, counts: "Counts") -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._counts = counts
+        self._rows: deque[dict[str, Any]] = deque(maxlen=_ROWS)
+        self._times: deque[float] = deque(maxlen=50)
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> "_Table":
+        self._live.__enter__()
+        self._live.update(self._page(), refresh=True)
+        return self
+
+    def __exit__(self, *arguments: Any) -> None:
+        self._live.__exit__(*arguments)
+
+    def event(self, event: "Event | None") -> None:
+        from rich.markup import escape
+
+        from galago.monitor import Notice, Picture, Start
+
+        if isinstance(event, Picture):
+            self._rows.append(event.line)
+            self._times.append(time.monotonic())
+        elif isinstance(event, Notice):
+            color = "dim" if event.kind == "log" else "yellow"
+            self._console.print(f"[{color}]{event.kind}: {escape(event.text)}[/{color}]")
+        elif isinstance(event, Start):
+            about = event.about
+            self._console.print(
+                f"[bold]{escape(str(about.get('model')))}[/bold] runs on {about.get('backend')}"
+            )
+        self._live.update(self._page(), refresh=True)
+
+    def _page(self) -> "RenderableType":
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, title=self._title(), title_justify="left", title_style="")
+        for name in ("number", "picture", "class", "confidence", "ms"):
+            right = name in ("number", "ms")
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        for line in self._rows:
+            name = escape(str(line.get("image")))
+            if "error" in line:
+                said = f"[red]{escape(str(line['error'].get('message')))}[/red]"
+                table.add_row(str(line["seq"]), name, said, "", "")
+                continue
+            best, total = line["top"][0], sum(line.get("us", {}).values())
+            label = f"unknown ({best['label']}?)" if line.get("unknown") else best["label"]
+            bar = "█" * round(best["confidence"] * _BAR)
+            share = f"[green]{bar:<{_BAR}}[/green] {best['confidence'] * 100:5.1f} %"
+            table.add_row(str(line["seq"]), name, escape(label), share, f"{total / 1000:.1f}")
+        return table
+
+    def _title(self) -> str:
+        rate = ""
+        if len(self._times) > 1 and self._times[-1] > self._times[0]:
+            rate = f"{(len(self._times) - 1) / (self._times[-1] - self._times[0]):.1f} pictures a second, "
+        return f"[dim]{rate}{_summary(self._counts)}[/dim]" if self._rows else "[dim]listening …[/dim]"
+
+
+def _summary(counts: "Counts") -> str:
+    parts = [f"{counts.pictures} pictures", f"{counts.errors} with errors", f"{counts.lost} lost"]
+    for name in ("doubled", "damaged", "skipped", "restarts"):
+        if number := getattr(counts, name):
+            parts.append(f"{number} {name}")
+    return ", ".join(parts)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""A port to listen at: what a board says by itself, with nothing interrupted."""
+
+from contextlib import suppress
+
+import serial
+
+from galago.errors import GalagoError
+from galago.transport.ports import device_of, reason
+
+_BAUD = 115200
+
+
+class Listener:
+    """An open port, as a context. Raises GalagoError port.missing, port.busy or port.denied."""
+
+    def __init__(self, port: str) -> None:
+        """`port` is what transport.connect takes, but for auto."""
+        self.name = device_of(port)
+        try:
+            self._port = serial.serial_for_url(self.name, baudrate=_BAUD, exclusive=True, timeout=0.1)
+        except (OSError, ValueError) as error:
+            raise reason(self.name, error) from error
+
+    def __enter__(self) -> "Listener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self) -> bytes:
+        """What has arrived, after a tenth of a second at most. Raises GalagoError port.lost."""
+        try:
+            return self._port.read(max(1, self._port.in_waiting))
+        except OSError as error:
+            raise GalagoError("port.lost", f"{self.name} is gone: plug the board in again") from error
+
+    def write(self, data: bytes) -> None:
+        """Sends all of `data`. Raises GalagoError port.lost."""
+        try:
+            self._port.write(data)
+        except OSError as error:
+            raise GalagoError("port.lost", f"{self.name} is gone: plug the board in again") from error
+
+    def close(self) -> None:
+        """Close the port; never fails."""
+        with suppress(OSError):
+            self._port.close()
