@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What all kernels for ARMv7E-M share: how they begin and end, and how a sum becomes an int8.
+
+**Requantization.** TFLM computes h = (sum * multiplier + 2**30) >> 31, then h / 2**shift with ties away from
+zero, adds the zero point and clamps. Here, exactly the same in two instructions:
+
+    smmlar  h, sum, M, sum      M = 2 * multiplier - 2**32 as int32, so that sum * 2**32 + sum * M is
+                                2 * sum * multiplier, rounded half up at bit 32
+    smmlsr  y, h, F, zero       F = -2**(32 - shift): zero * 2**32 + h * 2**(32 - shift), rounded half up
+
+Half up differs from ties away from zero for negative h alone, which `add h, h, h, asr #31` mends. After a
+ReLU it need not be mended: a negative h gives at most the zero point either way, which is the lowest output.
+The table of a layer holds M, F and bias of each channel.
+"""
+
+from dataclasses import dataclass
+
+from galago.native.kernels import ITEMS, SMALL_INT_0
+from galago.native.records import Record
+from galago.native.thumb import GT, LR, LT, PC, R0, R3, R4, R5, R6, R7, R8, R9, R10, R11
+from galago.native.thumb2 import Thumb2
+
+ENTRY = 12
+"""Bytes of an entry of the table."""
+M, F, BIAS = 0, 4, 8
+"""Where in it."""
+
+
+MOST_ROWS = 7
+"""Of a window."""
+
+
+class Stack:
+    """Words of the stack of convolutions, from SP on. The first seven are loaded together."""
+
+    ZERO, M_0, F_0, M_1, F_1, OUT, STRIDE, BIAS_0, BIAS_1, LEFT = (4 * i for i in range(10))
+    W, X, WORDS, SOURCE, TABLE, CHANNELS, OUT_0, PIXELS, LOOPS = (4 * i for i in range(10, 19))
+    BYTES, ROW, LAST, CURSOR, RECORD, LIMIT, LINE, INPUT = (4 * i for i in range(19, 27))
+    ROWS = 4 * 27
+
+
+FRAME = Stack.ROWS + 4 * MOST_ROWS
+"""Bytes of it."""
+
+
+def enter(code: Thumb2, frame: int) -> None:
+    """Saves the registers, makes room for `frame` bytes of stack; r0 = the block's words."""
+    code.push(R4, R5, R6, R7, R8, R9, R10, R11, LR)
+    code.add_sp(-frame)
+    code.ldr(R0, R3)
+    code.ldr(R0, R0, ITEMS)
+
+
+def leave(code: Thumb2, frame: int) -> None:
+    """The way back from `enter`."""
+    code.add_sp(frame)
+    code.movs(R0, SMALL_INT_0)
+    code.pop(R4, R5, R6, R7, R8, R9, R10, R11, PC)
+
+
+def block(code: Thumb2, register: int, word: int) -> None:
+    """register = a word of the block at r0: RECORD, ARENA …"""
+    code.ldr(register, R0, 4 * word)
+
+
+def field(code: Thumb2, register: int, record: int, name: str) -> None:
+    """register = a word of the record at `record`, by its name in records.py."""
+    code.ldr(register, record, 4 * Record.word(name))
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a layer's sums become bytes."""
+
+    relu: bool
+    lowest: int
+    highest: int
+
+    @classmethod
+    def of(cls, record: Record) -> "Output":
+        """That of a layer."""
+        return cls(record.lowest == record.out_zero, record.lowest, record.highest)
+
+    @property
+    def name(self) -> str:
+        """For names of functions; empty for what MobileNets have."""
+        clamps = "" if self.whole else f"_{self.lowest}_{self.highest}".replace("-", "m")
+        return ("" if self.relu else "_linear") + clamps
+
+    @property
+    def whole(self) -> bool:
+        """Whether the clamp is that of int8."""
+        return (self.lowest, self.highest) == (-128, 127)
+
+    def requantize(self, code: Thumb2, sums: list[int], multiplier: int, factor: int, zero: int) -> None:
+        """Registers: each of `sums` becomes the int8, from M, F and the zero point."""
+        for h in sums:
+            code.smmlar(h, h, multiplier, h)
+        if not self.relu:
+            for h in sums:
+                code.add(h, h, h, asr=31)
+        for h in sums:
+            code.smmlsr(h, h, factor, zero)
+        for h in sums:
+            if self.whole:
+                code.ssat8(h, h)
+                continue
+            for limit, condition in ((self.lowest, LT), (self.highest, GT)):
+                code.cmp(h, limit)
+                code.it(condition)
+                code.load(h, limit)
+
+
+def requantizable(record: Record) -> bool:
+    """Whether every channel's shift is one that F can hold.
+
+    It cannot hold 2**32, of a shift of 0, nor more. Shifts below -31 TFLM flushes to a product of 0, and so do
+    the F that come of them: 0, or -1, which rounds to 0.
+    """
+    return all(-250 <= shift <= -1 for shift in record.shifts)
