@@ -27,6 +27,8 @@ from galago.native.kernels.armv7em.frame import (
     enter,
     field,
     leave,
+    minus_zero,
+    modulo,
 )
 from galago.native.records import Record
 from galago.native.thumb import EQ, GT, LR, LT, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
@@ -278,12 +280,6 @@ def words(record: Record) -> int:
     return (record.window + 3) // 4
 
 
-def modulo(code: Thumb2, value: int, divisor: int, spare: int) -> None:
-    """Registers: value %= divisor."""
-    code.udiv(spare, value, divisor)
-    code.mls(value, spare, divisor, value)
-
-
 def _pairs_of_weights(code: Thumb2, target: int) -> None:
     """Words of weights of two channels in r6, r7 → four pairs."""
     code.sxtb16(R4, R6)
@@ -309,7 +305,7 @@ def _expand_rows(code: Thumb2) -> None:
     field(code, R3, R1, "input")
     code.adds_reg(R0, R0, R3)
     code.adds_reg(R0, R0, R2)
-    gather.minus_zero(code, R4, R1)
+    minus_zero(code, R4, R1)
     code.ldr(R3, SP, Stack.X)
     code.ldr(left, SP, Stack.PIXELS)
     code.label("expand")

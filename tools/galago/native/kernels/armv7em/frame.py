@@ -68,6 +68,19 @@ def field(code: Thumb2, register: int, record: int, name: str) -> None:
     code.ldr(register, record, 4 * Record.word(name))
 
 
+def minus_zero(code: Thumb2, register: int, record: int) -> None:
+    """Registers: minus the input's zero point, in both halves."""
+    field(code, register, record, "in_zero")
+    code.alu("rsbs", register, register)
+    code.pkhbt(register, register, register, lsl=16)
+
+
+def modulo(code: Thumb2, value: int, divisor: int, spare: int) -> None:
+    """Registers: value %= divisor."""
+    code.udiv(spare, value, divisor)
+    code.mls(value, spare, divisor, value)
+
+
 @dataclass(frozen=True)
 class Output:
     """How a layer's sums become bytes."""

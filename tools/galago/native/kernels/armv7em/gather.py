@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from galago.native.kernels import ARENA, FIRST, LAST
-from galago.native.kernels.armv7em.frame import MOST_ROWS, Stack, block, field
+from galago.native.kernels.armv7em.frame import MOST_ROWS, Stack, block, field, minus_zero
 from galago.native.thumb import EQ, HS, LR, LT, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
 from galago.native.thumb2 import Thumb2
 
@@ -35,13 +35,6 @@ class Window:
     def fits(self) -> bool:
         """Whether there is code for it."""
         return self.rows <= MOST_ROWS and self.taps >= 4 and self.bytes <= _MOST_BYTES and self.words < 256
-
-
-def minus_zero(code: Thumb2, register: int, record: int) -> None:
-    """Registers: minus the input's zero point, in both halves."""
-    field(code, register, record, "in_zero")
-    code.alu("rsbs", register, register)
-    code.pkhbt(register, register, register, lsl=16)
 
 
 def expand_pixels(code: Thumb2, label: str) -> None:
