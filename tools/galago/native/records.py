@@ -49,8 +49,10 @@ class Record:
     """One layer: its words by number, offset or attribute, and what is in the model behind them."""
 
     words: tuple[int, ...]
-    shifts: tuple[int, ...]
-    """Of each output channel, as TFLM's QuantizeMultiplier gives them: positive to the left. Else ()."""
+    multipliers: tuple[int, ...] = ()
+    """Of each output channel, as TFLM's QuantizeMultiplier gives them; () where there are no weights."""
+    shifts: tuple[int, ...] = ()
+    """With them: positive to the left."""
 
     reach: tuple[int, ...] = ()
     """Of each output channel: no sum is greater in magnitude."""
@@ -103,33 +105,18 @@ def read(model: bytes) -> list[Record]:
     if isinstance(plan[0], str):
         raise GalagoError(*plan)
     layers = [tuple(plan[at : at + _WORDS]) for at in range(0, len(plan), _WORDS)]
-    return [Record(words, _shifts(words, model), _reach(words, model)) for words in layers]
+    return [Record(words, *_factors(Record(words), model)) for words in layers]
 
 
-def _shifts(words: tuple[int, ...], model: bytes) -> tuple[int, ...]:
-    record = Record(words, ())
+def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Multipliers and shifts."""
     if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
-        return ()
-    scales = np.ones(1, np.float32)  # where it is part of the input's (kernels/fully_connected.py)
+        return (), ()
+    scales = np.ones(record.out_c, np.float32)  # where it is part of the input's (kernels/fully_connected.py)
     if record.scales:
-        count = record.out_c if record.scale_step else 1
-        scales = np.frombuffer(model, "<f4", count, record.scales)
+        scales[:] = np.frombuffer(model, "<f4", record.out_c if record.scale_step else 1, record.scales)
     source, target = np.array([record.in_scale, record.out_scale], np.uint32).view(np.float32)
-    factors = scales.astype(np.float64) * np.float64(source) / np.float64(target)
-    fractions, shifts = np.frexp(factors)
-    carried = np.floor(fractions * (1 << 31) + 0.5) >= 1 << 31  # the multiplier rounds up to 1
-    return tuple(int(shift) for shift in np.broadcast_to(shifts + carried, record.out_c))
-
-
-def _reach(words: tuple[int, ...], model: bytes) -> tuple[int, ...]:
-    record = Record(words, ())
-    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
-        return ()
-    depthwise = record.operator == DEPTHWISE_CONV_2D
-    taps = record.k_h * record.k_w if depthwise else record.window
-    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights).astype(np.int64)
-    sums = np.abs(weights).reshape((taps, -1) if depthwise else (-1, taps)).sum(0 if depthwise else 1)
-    biases = np.zeros(1, np.int64)
-    if record.bias:
-        biases = np.frombuffer(model, "<i4", record.out_c, record.bias).astype(np.int64)
-    return tuple(int(reach) for reach in 255 * sums + np.abs(biases))
+    fractions, shifts = np.frexp(scales.astype(np.float64) * np.float64(source) / np.float64(target))
+    multipliers = np.floor(fractions * (1 << 31) + 0.5).astype(np.int64)
+    carried = multipliers >> 31  # rounded up to 1
+    return tuple((multipliers >> carried).tolist()), tuple((shifts + carried).tolist())

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""Generated kernels against TensorFlow Lite Micro, byte for byte, each buffer between guard pages."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from builder import NONE, RELU, RELU6, SAME, VALID, Builder
+from test_engine32 import graphs
+
+from galago import models
+from galago.native import count, kernels, records
+from galago.native.cores import CORES
+from galago.native.device import Device
+from galago.native.trial import Trial
+from galago.tflm import Tflm
+
+ARCHS = [
+    arch
+    for arch in CORES
+    if importlib.util.find_spec(f"galago.native.kernels.{kernels.GENERATORS[arch]}") is not None
+]
+MOST_STACK = 320  # bytes
+# Instructions per MAC of the shipped model, a little above what was counted last.
+LIMITS = {"armv7emsp": 1.2, "armv7emdp": 1.2}
+
+
+def layer(random: np.random.Generator, kind: str) -> bytes:
+    """A model of one layer, of random shape and scales."""
+
+    def int8(*shape):
+        return random.integers(-127, 128, shape).astype(np.int8)
+
+    def pick(*values):
+        return values[int(random.integers(len(values)))]
+
+    height, width = (int(n) for n in random.integers(3, 11, 2))
+    channels, filters = 4 * int(random.integers(1, 9)), int(random.integers(2, 14))
+    if kind == "convolution":
+        channels = pick(1, 3, 4)
+    if kind == "depthwise":
+        filters = channels
+    zero_in, (zero_out, activation) = pick(-128, 127, 0, -7), pick((-128, RELU6), (3, NONE), (-20, RELU))
+    scales = [float(s) for s in np.exp(random.uniform(np.log(1e-4), np.log(1e-2), filters))]
+    more = {"activation": activation, "out": (0.05, zero_out)}
+    bias = random.integers(-3000, 3000, filters).astype(np.int32) if random.random() < 0.8 else None
+    if kind == "dense":
+        graph = Builder((1, channels), 0.02, zero_in)
+        return graph.finish(graph.dense(graph.input, int8(filters, channels), bias, scales, **more))
+    graph = Builder((1, height, width, channels), 0.02, zero_in)
+    more["padding"] = pick(SAME, VALID)
+    stride = pick(1, 2)
+    if kind == "pointwise":
+        return graph.finish(graph.conv(graph.input, int8(filters, 1, 1, channels), bias, scales, **more))
+    more["stride"] = (stride, stride)
+    if kind == "depthwise":
+        return graph.finish(graph.depthwise(graph.input, int8(1, 3, 3, channels), bias, scales, **more))
+    window = pick((3, 3), (1, 1), (2, 3), (3, 2))
+    return graph.finish(graph.conv(graph.input, int8(filters, *window, channels), bias, scales, **more))
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("kind", ["convolution", "depthwise", "pointwise", "dense"])
+def test_layers_of_random_shape(arch, kind):
+    random = np.random.default_rng(21)
+    tried = 0
+    for _ in range(14):
+        model = layer(random, kind)
+        trial = Trial(model, arch, strict=True)
+        if not trial.kernel(0):
+            continue
+        oracle = Tflm(model)
+        picture = random.integers(-128, 128, oracle.input_shape).astype(np.int8)
+        wanted = oracle.run(picture).tobytes()
+        assert trial.run(0, picture.tobytes()) == wanted, trial.records[0].words
+        assert trial.run(0, picture.tobytes(), rows=True) == wanted, trial.records[0].words
+        if kind != "depthwise":
+            assert trial.run(0, picture.tobytes(), group=4) == wanted, trial.records[0].words
+        assert trial.stack <= MOST_STACK
+        tried += 1
+    assert tried >= 10
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_every_operator_beside_viper(arch):
+    """Whole models, where kernels and viper take turns in one arena."""
+    random = np.random.default_rng(11)
+    device = Device(arch, strict=True)
+    for name, model in graphs(random):
+        oracle = Tflm(model)
+        data = kernels.build(model, arch)
+        for picture in (
+            random.integers(-128, 128, oracle.input_shape),
+            np.full(oracle.input_shape, -128),
+            np.full(oracle.input_shape, 127),
+        ):
+            picture = picture.astype(np.int8)
+            counted = count.run(model, device, picture, data)
+            count.check(counted, oracle.tensors(picture))
+            assert counted.tensors[-1] == oracle.run(picture).tobytes(), name
+
+
+@pytest.mark.parametrize("arch", [arch for arch in ARCHS if arch in LIMITS])
+def test_the_shipped_model_is_exact_and_within_its_count(arch):
+    model = models.find("everyday-v1-025-96")
+    picture, expected = next(model.golden())
+    data = model.tflite.read_bytes()
+    counted = count.run(data, Device(arch), picture, kernels.build(data, arch))
+    count.check(counted, Tflm(data).tensors(picture))
+    assert counted.tensors[-1] == expected.tobytes()
+    assert counted.instructions < LIMITS[arch] * counted.macs
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_the_code_of_a_model_is_small(arch):
+    data = models.find("everyday-v1-025-96").tflite.read_bytes()
+    made = kernels.generate(records.read(data), arch)
+    assert sum(len(kernel.code) for kernel in made) <= kernels.MOST_CODE
+    assert len({kernel.name for kernel in made}) == len(made)
+    computed = [layer for kernel in made for layer in kernel.scratch]
+    assert len(computed) == len(set(computed))
+
+
+def test_the_host_sees_the_scales_as_the_engine_does():
+    """records.py computes in double what quantization.py computes in integers."""
+    random = np.random.default_rng(2)
+    for _, model in graphs(random):
+        device = Device("armv6m")
+        net = device.load("mobilenet.tflite").Interpreter(model)  # type: ignore[attr-defined]
+        table = device.load("mobilenet.tflite.kernels.conv_2d").table  # type: ignore[attr-defined]
+        for number, record in enumerate(records.read(model)):
+            if record.weights and record.operator != records.ADD:
+                table(net, 32 * number, record.out_c)
+                at = net.plan[32 * number + record.word("scratch")]
+                words = np.frombuffer(net.arena, "<i4", 3 * record.out_c, at).reshape(-1, 3)
+                expected = [
+                    (m, s) if s >= -31 else (0, 0)
+                    for m, s in zip(record.multipliers, record.shifts, strict=True)
+                ]
+                assert [tuple(entry[:2]) for entry in words.tolist()] == expected
