@@ -35,9 +35,9 @@ sxtb(d, m)                sxtb d, m
 uxth(d, m)                uxth d, m
 uxtb(d, m)                uxtb d, m
 ldr(t, n, x5*4)           ldr t, [n, #x5*4]
-str(t, n, x5*4)           str t, [n, #x5*4]
+str_(t, n, x5*4)           str t, [n, #x5*4]
 ldr(t, SP, x8*4)          ldr t, [sp, #x8*4]
-str(t, SP, x8*4)          str t, [sp, #x8*4]
+str_(t, SP, x8*4)          str t, [sp, #x8*4]
 ldrb(t, n, x5)            ldrb t, [n, #x5]
 strb(t, n, x5)            strb t, [n, #x5]
 ldrh(t, n, x5*2)          ldrh t, [n, #x5*2]
@@ -111,7 +111,7 @@ ubfx(d, n, x3, 9)         ubfx d, n, #x3, #9
 bfi(d, n, x3, 24)         bfi d, n, #x3, #24
 clz(d, m)                 clz d, m
 ldr(t, n, x12)            ldr.w t, [n, #x12]
-str(t, n, x12)            str.w t, [n, #x12]
+str_(t, n, x12)            str.w t, [n, #x12]
 ldrb(t, n, x12)           ldrb.w t, [n, #x12]
 ldrsb(t, n, x12)          ldrsb.w t, [n, #x12]
 ldrh(t, n, x12)           ldrh.w t, [n, #x12]
@@ -123,7 +123,7 @@ ldr(t, n, after=x8)       ldr t, [n], #x8
 ldr(t, n, after=-x8)      ldr t, [n], #-x8
 ldrsb(t, n, after=x8)     ldrsb t, [n], #x8
 strb(t, n, after=x8)      strb t, [n], #x8
-str(t, n, after=x8)       str t, [n], #x8
+str_(t, n, after=x8)       str t, [n], #x8
 ldrd(t, u, n, x5*4)       ldrd t, u, [n, #x5*4]
 ldrd(t, u, n, after=x5*4) ldrd t, u, [n], #x5*4
 strd(t, u, n, x5*4)       strd t, u, [n, #x5*4]
@@ -207,7 +207,7 @@ def test_short_forms_where_they_mean_the_same() -> None:
     code = Thumb2()
     code.add(3, 3, 12)
     code.ldr(1, 2, 124)
-    code.str(7, SP, 1020)
+    code.str_(7, SP, 1020)
     code.ldm(0, 1, 2)
     code.subs(1, 1, 255)
     assert len(code.finish()) == 10

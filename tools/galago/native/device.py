@@ -14,6 +14,7 @@ chooses as it would on that board. Modules of MicroPython that the engine does n
 import __future__
 
 import builtins
+import functools
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -51,7 +52,7 @@ class Device:
         if not parent:  # `mobilenet` itself loads lazily, which is this method's work here
             return module
         setattr(self.load(parent), last, module)
-        compiled = mpy.read(mpy.compile(source, self.core.arch))
+        compiled = _compiled(source, self.core.arch)
         functions = self.runtime.load(compiled, names)
         # Decorators name the emitter; annotations are viper's types, not Python's.
         names["micropython"] = SimpleNamespace(
@@ -82,6 +83,12 @@ class Device:
             if not hasattr(module, part) and module.__package__ == name:
                 self.load(f"{name}.{part}")
         return module if wanted else self.load(name.split(".")[0])
+
+
+@functools.cache
+def _compiled(source: Path, arch: str) -> mpy.Module:
+    """What loading a model again needs again."""
+    return mpy.read(mpy.compile(source, arch))
 
 
 def _source(name: str) -> Path:

@@ -53,7 +53,6 @@ class Record:
     """Of each output channel, as TFLM's QuantizeMultiplier gives them; () where there are no weights."""
     shifts: tuple[int, ...] = ()
     """With them: positive to the left."""
-
     reach: tuple[int, ...] = ()
     """Of each output channel: no sum is greater in magnitude."""
 
@@ -105,13 +104,17 @@ def read(model: bytes) -> list[Record]:
     if isinstance(plan[0], str):
         raise GalagoError(*plan)
     layers = [tuple(plan[at : at + _WORDS]) for at in range(0, len(plan), _WORDS)]
-    return [Record(words, *_factors(Record(words), model)) for words in layers]
+    return [_with_weights(Record(words), model) for words in layers]
+
+
+def _with_weights(record: Record, model: bytes) -> Record:
+    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
+        return record
+    return Record(record.words, *_factors(record, model), _reach(record, model))
 
 
 def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Multipliers and shifts."""
-    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
-        return (), ()
     scales = np.ones(record.out_c, np.float32)  # where it is part of the input's (kernels/fully_connected.py)
     if record.scales:
         scales[:] = np.frombuffer(model, "<f4", record.out_c if record.scale_step else 1, record.scales)
@@ -120,3 +123,14 @@ def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, 
     multipliers = np.floor(fractions * (1 << 31) + 0.5).astype(np.int64)
     carried = multipliers >> 31  # rounded up to 1
     return tuple((multipliers >> carried).tolist()), tuple((shifts + carried).tolist())
+
+
+def _reach(record: Record, model: bytes) -> tuple[int, ...]:
+    depthwise = record.operator == DEPTHWISE_CONV_2D
+    taps = record.k_h * record.k_w if depthwise else record.window
+    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights).astype(np.int64)
+    sums = np.abs(weights).reshape((taps, -1) if depthwise else (-1, taps)).sum(0 if depthwise else 1)
+    biases = np.zeros(record.out_c, np.int64)
+    if record.bias:
+        biases = np.frombuffer(model, "<i4", record.out_c, record.bias).astype(np.int64)
+    return tuple(int(reach) for reach in 255 * sums + np.abs(biases))

@@ -19,12 +19,9 @@ from galago.native.assembler import Assembler, signed, unsigned
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP, LR, PC = range(16)
 EQ, NE, HS, LO, MI, PL, VS, VC, HI, LS, GE, LT, GT, LE = range(14)
 _ALU = {  # two operands, both low registers: the first is also the result
-    name: number
-    for number, name in enumerate(
-        ("ands", "eors", "lsls", "lsrs", "asrs", "adcs", "sbcs", "rors", "tst", "rsbs", "cmp", "cmn")
-        + ("orrs", "muls", "bics", "mvns")
-    )
-}
+    "ands": 0, "eors": 1, "lsls": 2, "lsrs": 3, "asrs": 4, "adcs": 5, "sbcs": 6, "rors": 7,
+    "tst": 8, "rsbs": 9, "cmp": 10, "cmn": 11, "orrs": 12, "muls": 13, "bics": 14, "mvns": 15,
+}  # fmt: skip
 
 
 class Thumb(Assembler):
@@ -80,9 +77,9 @@ class Thumb(Assembler):
             self.emit(0x4500 | n >> 3 << 7 | m << 3 | n & 7, 2)
 
     def alu(self, name: str, d: int, m: int) -> None:
-        """ands, eors, lsls, lsrs, asrs, adcs, sbcs, rors, tst, rsbs, cmp, cmn, orrs, muls, bics, mvns: d with m.
+        """d with m, by the names in _ALU: the first operand is also the result; rsbs is 0 - m, muls d * m.
 
-        The first operand is also the result; rsbs is 0 - m, muls d * m.
+        Of tst, cmp and cmn there are only flags.
         """
         self.emit(0x4000 | _ALU[name] << 6 | low(m) << 3 | low(d), 2)
 
@@ -124,7 +121,7 @@ class Thumb(Assembler):
         """t = the word at n + offset."""
         self._at(t, n, offset, 0x6800, 4)
 
-    def str(self, t: int, n: int, offset: int = 0) -> None:
+    def str_(self, t: int, n: int, offset: int = 0) -> None:
         """The word at n + offset = t."""
         self._at(t, n, offset, 0x6000, 4)
 

@@ -211,7 +211,7 @@ class Thumb2(Thumb):
         self._wide(0xFAB0 | m, 0xF080 | d << 8 | m)
 
     def it(self, condition: int, *more: bool) -> None:
-        """The next instruction only where a condition holds; of each that follows, whether it needs it too."""
+        """The next instruction only where a condition holds; `more`: whether those behind it need it too."""
         mask = 0
         for holds in more:
             mask = mask << 1 | (condition & 1 if holds else ~condition & 1)
@@ -224,7 +224,7 @@ class Thumb2(Thumb):
         """A word."""
         self._transfer("ldr", t, n, offset, after)
 
-    def str(self, t: int, n: int, offset: int = 0, after: int = 0) -> None:
+    def str_(self, t: int, n: int, offset: int = 0, after: int = 0) -> None:
         """A word."""
         self._transfer("str", t, n, offset, after)
 

@@ -148,7 +148,7 @@ class _Buffers:
         for row in range(max(0, known - self._input_rows), known):
             at = row % self._input_rows * self._line
             ring[at : at + self._line] = self._picture[row * self._line : (row + 1) * self._line]
-        self.machine.write(self.input, ring)
+        self.machine.write(self.input, bytes(ring))
 
     def taken(self, first: int, last: int) -> bytes:
         """Output rows first … last."""

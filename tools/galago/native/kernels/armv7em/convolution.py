@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """CONV_2D and FULLY_CONNECTED: blocks of 3 pixels x 2 channels, two taps of one of them by an SMLAD.
 
-A call expands the windows of its tile once, to int16 minus the zero point, so that padding weighs nothing: of
-each four taps in a word, lanes 0 and 2 make one pair and lanes 1 and 3 the next. Three pixels lie interleaved,
-pair by pair, to be loaded by one LDM. For each two channels their weights are expanded the same way; then all
-pixels pass by:
+A call expands the windows of its tile once, to int16 minus the zero point, so that padding weighs nothing:
+of each four taps in a word, lanes 0 and 2 make one pair and lanes 1 and 3 the next. Three pixels lie
+interleaved, pair by pair, to be loaded by one LDM. For each two channels their weights are expanded the same
+way; then all pixels pass by:
 
     ldm  w!, {w0, w1}           the weights of two taps, of either channel
     ldm  x!, {x0, x1, x2}       two taps of three pixels
@@ -57,7 +57,7 @@ class Convolution:
     def of(cls, record: Record) -> "Convolution | None":
         """For a layer, or None where there is nothing for it."""
         window = None
-        if not record.window == record.in_c or not record.s_h == record.s_w == 1:
+        if record.window != record.in_c or max(record.s_h, record.s_w) > 1:
             window = gather.Window(record.k_h, record.k_w * record.in_c, record.s_w * record.in_c)
         if (
             record.out_c < 2
@@ -105,37 +105,37 @@ class Convolution:
         record, arena = R1, R2
         block(code, record, RECORD)
         block(code, arena, ARENA)
-        code.str(record, SP, Stack.RECORD)
+        code.str_(record, SP, Stack.RECORD)
         if self.window is None:
             field(code, R3, record, "in_c")
             code.lsrs(R3, R3, 2)
         else:
             code.movs(R3, self.window.words)
-        code.str(R3, SP, Stack.WORDS)
+        code.str_(R3, SP, Stack.WORDS)
         if self.loops:
             code.load(R4, self.steps)
             code.lsls(R5, R3, 1)
             code.udiv(R5, R5, R4)
-            code.str(R5, SP, Stack.LOOPS)
+            code.str_(R5, SP, Stack.LOOPS)
         field(code, R4, record, "scratch")
         code.adds_reg(R4, R4, arena)
         field(code, R5, record, "out_c")
-        code.str(R5, SP, Stack.STRIDE)
+        code.str_(R5, SP, Stack.STRIDE)
         block(code, R6, CHANNEL)
         block(code, R7, STOP)
         code.subs_reg(R7, R7, R6)
-        code.str(R7, SP, Stack.CHANNELS)
+        code.str_(R7, SP, Stack.CHANNELS)
         code.load(R7, ENTRY)
         code.mla(R8, R6, R7, R4)
-        code.str(R8, SP, Stack.TABLE)
+        code.str_(R8, SP, Stack.TABLE)
         code.mla(R4, R5, R7, R4)
-        code.str(R4, SP, Stack.W)
+        code.str_(R4, SP, Stack.W)
         code.add(R4, R4, R3, lsl=4)
         if self.window is not None:
-            code.str(R4, SP, Stack.BYTES)
+            code.str_(R4, SP, Stack.BYTES)
             code.load(R7, 4 * _PIXELS)
             code.mla(R4, R3, R7, R4)
-        code.str(R4, SP, Stack.X)
+        code.str_(R4, SP, Stack.X)
         # The place of the first output.
         block(code, R3, FIRST)
         field(code, R4, record, "output_rows")
@@ -146,16 +146,16 @@ class Convolution:
         field(code, R7, record, "output")
         code.adds_reg(R3, R3, R7)
         code.adds_reg(R3, R3, arena)
-        code.str(R3, SP, Stack.OUT_0)
+        code.str_(R3, SP, Stack.OUT_0)
         block(code, R3, FIRST)
         block(code, R7, LAST)
         code.subs_reg(R7, R7, R3)
         code.muls(R7, R4)
-        code.str(R7, SP, Stack.PIXELS)
+        code.str_(R7, SP, Stack.PIXELS)
         block(code, R3, WEIGHTS)
-        code.str(R3, SP, Stack.SOURCE)
+        code.str_(R3, SP, Stack.SOURCE)
         field(code, R3, record, "out_zero")
-        code.str(R3, SP, Stack.ZERO)
+        code.str_(R3, SP, Stack.ZERO)
 
     def _channels(self, code: Thumb2) -> None:
         """Two channels after two; where one is left over, the one before it is computed again."""
@@ -163,26 +163,27 @@ class Convolution:
         self._expand_weights(code)
         code.ldr(R0, SP, Stack.TABLE)
         code.ldm(R0, R1, R2, R3, R4, R5, R6)
-        code.str(R0, SP, Stack.TABLE)
+        code.str_(R0, SP, Stack.TABLE)
+        self.output.factors(code, R2, R5)
         code.strd(R1, R2, SP, Stack.M_0)
         code.strd(R4, R5, SP, Stack.M_1)
         code.strd(R3, R6, SP, Stack.BIAS_0)
         code.ldr(R0, SP, Stack.OUT_0)
-        code.str(R0, SP, Stack.OUT)
+        code.str_(R0, SP, Stack.OUT)
         code.adds(R0, R0, 2)
-        code.str(R0, SP, Stack.OUT_0)
+        code.str_(R0, SP, Stack.OUT_0)
         code.ldr(R0, SP, Stack.PIXELS)
-        code.str(R0, SP, Stack.LEFT)
+        code.str_(R0, SP, Stack.LEFT)
         code.ldr(_X, SP, Stack.X)
         self._blocks(code)
         code.ldr(R0, SP, Stack.CHANNELS)
         code.subs(R0, R0, 2)
-        code.str(R0, SP, Stack.CHANNELS)
+        code.str_(R0, SP, Stack.CHANNELS)
         code.cmp(R0, 1)
         code.bw_if(GT, "pair")
         code.bw_if(LT, "end")
         code.adds(R0, R0, 1)
-        code.str(R0, SP, Stack.CHANNELS)
+        code.str_(R0, SP, Stack.CHANNELS)
         code.ldrd(R0, R1, SP, Stack.SOURCE)  # and the table
         self._window_bytes(code, R2)
         code.sub(R0, R0, R2)
@@ -190,7 +191,7 @@ class Convolution:
         code.strd(R0, R1, SP, Stack.SOURCE)
         code.ldr(R0, SP, Stack.OUT_0)
         code.subs(R0, R0, 1)
-        code.str(R0, SP, Stack.OUT_0)
+        code.str_(R0, SP, Stack.OUT_0)
         code.bw("pair")
         code.label("end")
 
@@ -208,7 +209,7 @@ class Convolution:
         self._window_bytes(code, R4)
         code.add(second, first, R4)
         code.add(R4, second, R4)
-        code.str(R4, SP, Stack.SOURCE)
+        code.str_(R4, SP, Stack.SOURCE)
         code.ldr(target, SP, Stack.W)
         rest = 0 if self.window is None else self.window.taps % 4
         if self.window is None:
@@ -257,14 +258,14 @@ class Convolution:
             code.bfi(even, odd, 8, 24)
         code.ldr(R1, SP, Stack.LEFT)
         code.subs(R1, R1, _PIXELS)
-        code.str(R1, SP, Stack.LEFT)
+        code.str_(R1, SP, Stack.LEFT)
         code.b_if(LT, "last")
         code.strh(_SUMS_0[0], _OUT)
         code.at("strh", _SUMS_0[1], _OUT, _STRIDE)
         code.at("strh", _SUMS_0[2], _OUT, _STRIDE, lsl=1)
         code.add(_OUT, _OUT, _STRIDE, lsl=1)
         code.add(_OUT, _OUT, _STRIDE)
-        code.str(_OUT, SP, Stack.OUT)
+        code.str_(_OUT, SP, Stack.OUT)
         code.bw_if(NE, "block")
         code.b("done")
         code.label("last")
@@ -290,7 +291,7 @@ def _pairs_of_weights(code: Thumb2, target: int) -> None:
 
 
 def _expand_rows(code: Thumb2) -> None:
-    """The tile's pixels, where they lie, into blocks; the last one repeats its last pixel. The block is at r0."""
+    """The tile's pixels into blocks; the last one repeats its last pixel. The kernel's words are at r0."""
     size, left = R12, LR
     code.ldr(R1, SP, Stack.RECORD)
     block(code, R2, ARENA)

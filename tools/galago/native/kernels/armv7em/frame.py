@@ -8,9 +8,10 @@ zero, adds the zero point and clamps. Here, exactly the same in two instructions
                                 2 * sum * multiplier, rounded half up at bit 32
     smmlsr  y, h, F, zero       F = -2**(32 - shift): zero * 2**32 + h * 2**(32 - shift), rounded half up
 
-Half up differs from ties away from zero for negative h alone, which `add h, h, h, asr #31` mends. After a
-ReLU it need not be mended: a negative h gives at most the zero point either way, which is the lowest output.
-The table of a layer holds M, F and bias of each channel.
+A shift of 0 would need an F of 33 bits: where a layer has one, h is doubled and F halved. Half up differs
+from ties away from zero for negative h alone, which `add h, h, h, asr #31` mends. After a ReLU it need not
+be mended: a negative h gives at most the zero point either way, which is the lowest output. The table of a
+layer holds M, half of F and the bias of each channel.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from galago.native.thumb2 import Thumb2
 
 ENTRY = 12
 """Bytes of an entry of the table."""
-M, F, BIAS = 0, 4, 8
+M, HALF_F, BIAS = 0, 4, 8
 """Where in it."""
 
 
@@ -86,24 +87,32 @@ class Output:
     """How a layer's sums become bytes."""
 
     relu: bool
+    doubled: bool
     lowest: int
     highest: int
 
     @classmethod
     def of(cls, record: Record) -> "Output":
         """That of a layer."""
-        return cls(record.lowest == record.out_zero, record.lowest, record.highest)
+        doubled = 0 in record.shifts
+        return cls(record.lowest == record.out_zero, doubled, record.lowest, record.highest)
 
     @property
     def name(self) -> str:
         """For names of functions; empty for what MobileNets have."""
         clamps = "" if self.whole else f"_{self.lowest}_{self.highest}".replace("-", "m")
-        return ("" if self.relu else "_linear") + clamps
+        return ("" if self.relu else "_linear") + ("_doubled" if self.doubled else "") + clamps
 
     @property
     def whole(self) -> bool:
         """Whether the clamp is that of int8."""
         return (self.lowest, self.highest) == (-128, 127)
+
+    def factors(self, code: Thumb2, *registers: int) -> None:
+        """Registers: what the table holds for F becomes what `requantize` wants."""
+        if not self.doubled:
+            for register in registers:
+                code.lsls(register, register, 1)
 
     def requantize(self, code: Thumb2, sums: list[int], multiplier: int, factor: int, zero: int) -> None:
         """Registers: each of `sums` becomes the int8, from M, F and the zero point."""
@@ -112,6 +121,9 @@ class Output:
         if not self.relu:
             for h in sums:
                 code.add(h, h, h, asr=31)
+        if self.doubled:
+            for h in sums:
+                code.add(h, h, h)
         for h in sums:
             code.smmlsr(h, h, factor, zero)
         for h in sums:
@@ -125,9 +137,9 @@ class Output:
 
 
 def requantizable(record: Record) -> bool:
-    """Whether every channel's shift is one that F can hold.
+    """Whether every channel's shift is one that F can hold: not to the left.
 
-    It cannot hold 2**32, of a shift of 0, nor more. Shifts below -31 TFLM flushes to a product of 0, and so do
-    the F that come of them: 0, or -1, which rounds to 0.
+    Shifts below -31 TFLM flushes to a product of 0, as an F of 0 does.
     """
-    return all(-250 <= shift <= -1 for shift in record.shifts)
+    fits = 0 not in record.shifts or max(record.reach) < 1 << 30
+    return fits and all(-250 <= shift <= 0 for shift in record.shifts)

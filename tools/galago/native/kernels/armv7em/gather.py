@@ -56,15 +56,15 @@ def expand(code: Thumb2, window: Window) -> None:
     offset, columns, target, free = R12, LR, R5, R4  # of the next window; left in the row; bytes; slots
     code.ldr(R1, SP, Stack.RECORD)
     block(code, R2, LAST)
-    code.str(R2, SP, Stack.LAST)
+    code.str_(R2, SP, Stack.LAST)
     block(code, R2, ARENA)
     field(code, R3, R1, "input")
     code.adds_reg(R2, R2, R3)
-    code.str(R2, SP, Stack.INPUT)
+    code.str_(R2, SP, Stack.INPUT)
     block(code, R3, FIRST)
-    code.str(R3, SP, Stack.ROW)
+    code.str_(R3, SP, Stack.ROW)
     code.ldr(R2, SP, Stack.X)
-    code.str(R2, SP, Stack.CURSOR)
+    code.str_(R2, SP, Stack.CURSOR)
     code.ldr(target, SP, Stack.BYTES)
     code.movs(free, 3)
 
@@ -90,7 +90,7 @@ def expand(code: Thumb2, window: Window) -> None:
     code.bw_if(1, "window")
     code.ldr(R0, SP, Stack.ROW)
     code.adds(R0, R0, 1)
-    code.str(R0, SP, Stack.ROW)
+    code.str_(R0, SP, Stack.ROW)
     code.ldr(R1, SP, Stack.LAST)
     code.cmp_reg(R0, R1)
     code.bw_if(LT, "row")
@@ -106,7 +106,7 @@ def expand(code: Thumb2, window: Window) -> None:
 
 
 def _rows(code: Thumb2, window: Window) -> None:
-    """The addresses of the input rows of this output row, 0 for those outside; and how far windows are inside.
+    """The addresses of this output row's input rows, 0 for those outside; and how far windows are inside.
 
     Keeps r4 and r5; sets the offset of the first window and the number of windows.
     """
@@ -121,7 +121,7 @@ def _rows(code: Thumb2, window: Window) -> None:
     field(code, R0, record, "in_w")
     field(code, size, record, "in_c")
     code.muls(size, R0)
-    code.str(size, SP, Stack.LINE)
+    code.str_(size, SP, Stack.LINE)
     # One more than the last offset at which a window lies within the row; 0, so that none does.
     code.addw(inside, size, 1 - window.bytes)
     for row in range(window.rows):
@@ -139,11 +139,11 @@ def _rows(code: Thumb2, window: Window) -> None:
         code.label(outside)
         code.movs(inside, 0)
         code.label(done)
-        code.str(R0, SP, Stack.ROWS + 4 * row)
+        code.str_(R0, SP, Stack.ROWS + 4 * row)
     code.cmp(inside, 0)
     code.it(LT)
     code.movs(inside, 0)
-    code.str(inside, SP, Stack.LIMIT)
+    code.str_(inside, SP, Stack.LIMIT)
     field(code, R0, record, "p_l")
     field(code, R2, record, "in_c")
     code.muls(R0, R2)
@@ -157,7 +157,7 @@ def _copy(code: Thumb2, target: int, size: int) -> None:
     """Bytes at r0 to the target, which moves."""
     for at in range(0, size - 3, 4):
         code.ldr(R1, R0, at)
-        code.str(R1, target, after=4)
+        code.str_(R1, target, after=4)
     for at in range(size & -4, size):
         code.ldrb(R1, R0, at)
         code.strb(R1, target, after=1)
@@ -173,7 +173,7 @@ def _flush(code: Thumb2, label: str) -> None:
     minus_zero(code, R4, R3)
     code.ldr(R3, SP, Stack.CURSOR)
     expand_pixels(code, label)
-    code.str(R3, SP, Stack.CURSOR)
+    code.str_(R3, SP, Stack.CURSOR)
     code.ldr(R5, SP, Stack.BYTES)
     code.movs(R4, 3)
 
@@ -185,7 +185,7 @@ def _edge(code: Thumb2, window: Window) -> None:
     field(code, zero, R0, "in_zero")
     code.ldr(line, SP, Stack.LINE)
     for row in range(window.rows):
-        loop, outside, store = code.fresh("byte"), code.fresh("outside"), code.fresh("store")
+        loop, store = code.fresh("byte"), code.fresh("store")
         code.ldr(R0, SP, Stack.ROWS + 4 * row)
         code.mov(at, R12)
         code.load(left, window.bytes)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Fills the table of a layer: M and F of each output channel from the float32 scales, and the biases.
+"""Fills the table of a layer: M and half of F of each output channel from the float32 scales, and the biases.
 
 What firmware/mobilenet/tflite/quantization.py's `fill` computes, in the form that frame.py describes: the
 multiplier of factor a * b / d is its quotient of 31 significant bits, rounded as a double and then half up.
 """
 
 from galago.native.kernels import ARENA, RECORD, WEIGHTS
-from galago.native.kernels.armv7em.frame import BIAS, ENTRY, F, M, block, enter, field, leave
+from galago.native.kernels.armv7em.frame import BIAS, ENTRY, HALF_F, M, block, enter, field, leave
 from galago.native.thumb import HS, LE, LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
 from galago.native.thumb2 import Thumb2
 
@@ -81,11 +81,11 @@ def scales() -> bytes:
     code.add(exponent, exponent, digit)
     code.lsr_reg(quotient, quotient, digit)
     code.lsls(quotient, quotient, 1)
-    code.str(quotient, entry, M)
-    code.adds(exponent, exponent, 32)
+    code.str_(quotient, entry, M)
+    code.adds(exponent, exponent, 31)
     code.load(digit, -1)
     code.lsl_reg(digit, digit, exponent)
-    code.str(digit, entry, F)
+    code.str_(digit, entry, HALF_F)
     code.adds(entry, entry, ENTRY)
     code.subs(count, count, 1)
     code.bne("channel")
@@ -108,7 +108,7 @@ def biases() -> bytes:
     code.cbz(R3, "store")
     code.ldr(R5, R3, after=4)
     code.label("store")
-    code.str(R5, R2, BIAS)
+    code.str_(R5, R2, BIAS)
     code.adds(R2, R2, ENTRY)
     code.subs(R4, R4, 1)
     code.bne("channel")
