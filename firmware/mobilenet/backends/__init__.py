@@ -93,13 +93,15 @@ def _prove(name, backend, model, tolerance):
 
     fill(pattern, backend.input)
     scores = backend.invoke()
-    worst = 0
+    right, worst = True, 0
     for index, wanted in enumerate(expected):
         probability = (wanted - model.output_zero_point) * model.output_scale
-        worst = max(worst, abs(backend.confidence(scores[index]) - probability))
-    if not worst * 256 <= tolerance + 0.01:  # also where it is no number
+        difference = 256 * abs(backend.confidence(scores[index]) - probability)
+        if not difference <= tolerance + 0.01:  # also where it is no number
+            right, worst = False, max(worst, difference)
+    if not right:
         raise GalagoError(
             "backend.wrong",
             "%s answers golden picture %d of %s wrongly, by %.1f of 256 where %d are allowed: try 'builtin'"
-            % (name, pattern, model.name, worst * 256, tolerance),
+            % (name, pattern, model.name, worst, tolerance),
         )

@@ -4,6 +4,7 @@
 import gc
 import os
 from array import array
+from math import exp
 
 import micropython
 
@@ -55,8 +56,17 @@ class _Runtime:
 
     def invoke(self):
         _flip(self.input, len(self.input))  # it takes pixels, and makes int8 of them
-        self._model.run(self.input, self._scores)
-        return self._scores
+        scores = self._scores
+        self._model.run(self.input, scores)
+        # The .tmdl ends before the last softmax, which TinyMaix has in a rough form alone.
+        largest = max(scores)
+        total = 0
+        for index in range(self.outputs):
+            scores[index] = power = exp(scores[index] - largest)
+            total += power
+        for index in range(self.outputs):
+            scores[index] /= total
+        return scores
 
     def confidence(self, score):
         return score

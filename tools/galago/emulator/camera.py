@@ -54,7 +54,7 @@ class Camera:
             if not self.pictures:
                 raise GalagoError("dataset.empty", f"no pictures in {folder}: give the camera some to see")
         self.swap = swap
-        self.faults = dict(faults or {})
+        self.faults: dict[int, Fault] = dict(faults or {})
         self.captures: list[Capture] = []
         self._shown: Path | None = None
         self._number = -1
@@ -93,7 +93,7 @@ class Camera:
         old = self._scene(), self._number
         self._number += 1
         self.release()
-        fault: Fault | None = self.faults.get(self._number)
+        fault = self.faults.get(self._number)
         if self._fresh:
             self._buffers.append(old if fault == "late" else (self._scene(), self._number))
         picture, exposed = self._buffers.popleft()

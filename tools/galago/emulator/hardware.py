@@ -13,7 +13,7 @@ from pathlib import Path
 from galago.boards import Board
 from galago.emulator.camera import Camera
 from galago.emulator.link import Service
-from galago.emulator.runtimes import Tflm
+from galago.emulator.runtimes import Emlearn, Tflm
 from galago.errors import GalagoError
 
 STANDINS = Path(__file__).parent / "device" / "standins"
@@ -52,10 +52,12 @@ class Hardware:
 
     def services(self) -> dict[str, Service]:
         """What the modules may ask; the models that they load are forgotten at the next reset."""
-        tflm = Tflm()
+        tflm, emlearn = Tflm(), Emlearn()
         return {
             "tflm_load": tflm.load,
             "tflm_invoke": tflm.invoke,
+            "emlearn_load": emlearn.load,
+            "emlearn_run": emlearn.run,
             "camera_start": self.camera.start,
             "camera_turn": self.camera.turn,
             "camera_capture": self.camera.capture,

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The inference of stand-in runtimes: the real TensorFlow Lite Micro."""
+"""The inference of stand-in runtimes: the real TensorFlow Lite Micro, and TinyMaix's arithmetic."""
 
 import numpy as np
 
-from galago import network, tflm
+from galago import network, tflm, tinymaix
 from galago.emulator.link import StandInError
 from galago.errors import GalagoError
 
@@ -31,3 +31,31 @@ class Tflm:
     def invoke(self, model: int, data: bytes) -> tuple[None, bytes]:
         """The int8 scores of an int8 input."""
         return None, self._models[model].run(np.frombuffer(data, np.int8)).tobytes()
+
+
+class Emlearn:
+    """The .tmdl models that one run of a board has loaded."""
+
+    def __init__(self) -> None:
+        self._models: list[tinymaix.Tmdl] = []
+
+    def load(self, data: bytes) -> dict:
+        """Takes a .tmdl; gives its number, the sizes of its ends, and of the buffer that it needs.
+
+        Raises StandInError RuntimeError as emlearn does.
+        """
+        try:
+            model = tinymaix.read(data)
+        except GalagoError as error:
+            raise StandInError("RuntimeError", "tm_load error") from error
+        self._models.append(model)
+        return {
+            "model": len(self._models) - 1,
+            "inputs": int(np.prod(model.input_shape)),
+            "outputs": model.outputs,
+            "buffer": model.buffer_bytes,
+        }
+
+    def run(self, model: int, data: bytes) -> tuple[None, bytes]:
+        """The float32 scores of uint8 pixels."""
+        return None, tinymaix.run(self._models[model], np.frombuffer(data, np.uint8)).tobytes()

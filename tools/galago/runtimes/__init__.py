@@ -2,13 +2,15 @@
 """What each runtime needs on a board beside the .tflite, made when flashing. One file here per backend, with
 
 files(model, board)   kind → (file name, bytes); GalagoError with the reason where it cannot
+facts(model, board)   what else the board should know, name → number; a file may do without it
 
     needed = runtimes.prepare(model, boards.load("RPI_PICO2"))
     needed.files                         # {"tmdl": ("model.tmdl", b"…")}
     needed.refused                       # {"microlite": GalagoError(…)}
     runtimes.board_model(model, board)   # file name → bytes of the model's directory on that board
 
-On the board `Model.file(kind)` finds each file by its entry in model.json.
+On the board `Model.file(kind)` finds each file by its entry in model.json, and `Model.runtime(backend, name)`
+each fact.
 """
 
 import hashlib
@@ -31,6 +33,8 @@ class Prepared:
 
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Kind, as in model.json, → file name and bytes."""
+    facts: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Backend → name → number."""
     refused: dict[str, GalagoError] = field(default_factory=dict)
 
 
@@ -42,11 +46,14 @@ def prepare(model: ModelDirectory, board: Board | None) -> Prepared:
     prepared = Prepared()
     backends = board.backends if board else ()
     for name in backends:
-        module = f"{__name__}.{name}"
-        if importlib.util.find_spec(module) is None:
+        path = f"{__name__}.{name}"
+        if importlib.util.find_spec(path) is None:
             continue
         try:
-            prepared.files |= importlib.import_module(module).files(model, board)
+            module = importlib.import_module(path)
+            prepared.files |= module.files(model, board)
+            if hasattr(module, "facts"):
+                prepared.facts[name] = module.facts(model, board)
         except GalagoError as error:
             prepared.refused[name] = error
     if backends and len(prepared.refused) == len(backends):
@@ -71,5 +78,8 @@ def board_model(
         for kind, (name, data) in content.items()
     }
     files = dict(content.values())
-    files[models.CONTRACT] = models.layout(model.contract | {"files": entries}).encode()
+    contract = model.contract | {"files": entries}
+    if prepared.facts:
+        contract["runtimes"] = prepared.facts
+    files[models.CONTRACT] = models.layout(contract).encode()
     return files

@@ -100,6 +100,7 @@ class CSI:
         if time >= 0 or frames >= 0:
             _time.sleep_ms(max(0, time))  # the frames that pass meanwhile are nobody's
             return None
-        if _link.call("camera_capture", into=_memory) is None:
+        image = _image.Image(*self._size, self._format, buffer=_memory)
+        if _link.call("camera_capture", into=_memory) != image.size():  # none, or one that ended early
             raise RuntimeError("Frame capture has failed.")
-        return _image.Image(*self._size, self._format, buffer=_memory)
+        return image

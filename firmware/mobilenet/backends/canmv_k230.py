@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""CanMV on a K230: its KPU, through `nncase_runtime`, for models as .kmodel of nncase 2."""
+
+import gc
+
+import nncase_runtime
+from ulab import numpy
+
+TOLERANCE = 24  # nncase quantizes the float model in its own way
+
+
+def supports(model):
+    """None, or the reason why the KPU cannot run this model."""
+    if not model.file("kmodel"):
+        return "its directory on this board has no .kmodel: flash it again with nncase installed"
+    if model.scale != 0.0078125 or model.zero_point:
+        return "its inputs are not pixel - 128"
+    return None
+
+
+class _Runtime:
+    def __init__(self, model):
+        self._shape = (1, model.height, model.width, model.channels)
+        self.input = bytearray(model.height * model.width * model.channels)
+        self.outputs = len(model.labels)
+        self._kpu = nncase_runtime.kpu()
+        try:
+            self._kpu.load_kmodel(model.file("kmodel"))
+        except (OSError, ValueError, RuntimeError) as error:
+            from ..errors import GalagoError
+
+            raise GalagoError(
+                "backend.refused",
+                "canmv_k230 cannot load %s (%s): compile it with the nncase that this firmware names"
+                % (model.name, error),
+            ) from None
+
+    def invoke(self):
+        pixels = self.input  # the .kmodel takes them as they are
+        for index in range(len(pixels)):
+            pixels[index] ^= 128
+        array = numpy.frombuffer(pixels, dtype=numpy.uint8).reshape(self._shape)
+        self._kpu.set_input_tensor(0, nncase_runtime.from_numpy(array))
+        self._kpu.run()
+        return self._kpu.get_output_tensor(0).to_numpy().flatten()
+
+    def confidence(self, score):
+        return score
+
+    def close(self):
+        self._kpu = self.input = None
+        gc.collect()
+        nncase_runtime.shrink_memory_pool()
+
+
+load = _Runtime

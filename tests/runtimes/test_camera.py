@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Camera drivers against emulated cameras: kinds of frames, wrong colours, and eight hours of failures."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from runtime_bench import Bench
+
+from galago import pictures
+from galago.emulator.camera import Camera, Fault
+
+PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
+
+OPEN = """
+import gc
+from mobilenet import camera, GalagoError
+from mobilenet.image import Fitter
+fitter, tensor = Fitter(24, 32, {channels}, "crop"), bytearray(24 * 32 * {channels})
+try:
+    eye = camera.open({settings!r})
+except GalagoError as error:
+    print(json.dumps([error.code, error.message]))
+    eye = None
+"""
+CAPTURE = """
+eye.capture(fitter, tensor)
+print(json.dumps(list(tensor)))
+eye.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of 320 x 240, so that the camera does not resize them: smooth, and red is not blue."""
+    folder = tmp_path_factory.mktemp("scenes")
+    y, x = np.mgrid[:240, :320]
+    for number in range(7):
+        red, green, blue = (x * 255 // 319), (y * 255 // 239), (x + y + 40 * number) * 255 // 800
+        Image.fromarray(np.stack([red, green, blue], 2).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def esp32(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
+    with new_bench("esp32", camera=Camera(folder)) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def openmv(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
+    with new_bench("openmv", camera=Camera(folder)) as bench:
+        yield bench
+
+
+def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """The tensor of one capture as pixels, and those of the picture that it was of."""
+    (values,) = bench.run(OPEN.format(settings=settings, channels=channels) + CAPTURE)
+    got = np.array(values, np.uint8) ^ 128
+    picture = pictures.load(bench.camera.captures[-1].picture)
+    return got.reshape(24, 32, channels).astype(int), pictures.fit(picture, 24, 32, channels).astype(int)
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("rgb565", 8), ("rgb888", 0), ("jpeg", 12)])
+def test_every_kind_of_frame_reaches_the_tensor(esp32: Bench, kind: str, steps: int) -> None:
+    got, wanted = seen(esp32, {"pins": PINS, "format": kind})
+    assert abs(got - wanted).max() <= steps
+
+
+def test_grey_frames(esp32: Bench, openmv: Bench) -> None:
+    for bench, settings in ((esp32, {"pins": PINS, "format": "grey"}), (openmv, {"format": "grey"})):
+        got, wanted = seen(bench, settings, channels=1)
+        assert abs(got - wanted).max() <= 1
+
+
+def test_openmv_frames(openmv: Bench) -> None:
+    got, wanted = seen(openmv, {})
+    assert abs(got - wanted).max() <= 8
+
+
+def test_mirror_flip_and_swap(esp32: Bench, openmv: Bench) -> None:
+    for bench, settings in ((esp32, {"pins": PINS}), (openmv, {})):
+        plain, _ = seen(bench, settings)
+        turned, wanted = seen(bench, settings | {"mirror": True, "flip": True})
+        assert abs(turned[::-1, ::-1] - wanted).max() <= 8
+        assert abs(turned - wanted).max() > 100
+        bench.camera.swap = True
+        wrong, wanted = seen(bench, settings)
+        right, _ = seen(bench, settings | {"swap": True})
+        bench.camera.swap = False
+        assert abs(wrong[:, :, ::-1] - wanted).max() <= 8
+        assert abs(right[:, :, :2] - plain[:, :, :2]).max() == 0
+
+
+def test_a_frame_is_not_copied_whole(esp32: Bench) -> None:
+    """150 KB of pixels reach the tensor through less memory than two of its rows."""
+    script = """
+eye.capture(fitter, tensor)
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+eye.capture(fitter, tensor)
+print(json.dumps(gc.mem_alloc() - before))
+gc.enable()
+eye.close()
+"""
+    (taken,) = esp32.run(OPEN.format(settings={"pins": PINS}, channels=3) + script)
+    assert taken < 16_000
+
+
+def test_without_a_camera_module_the_firmware_is_named(bench: Bench) -> None:
+    """As for a driver that is asked for and not there."""
+    code, message = bench.run(OPEN.format(settings={"driver": "maixpy"}, channels=3))[0]
+    assert code == "camera.missing"
+    assert "maixpy" in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"driver": "esp32"}, "camera.failed"),
+        ({"driver": "esp32", "pins": PINS | {"data": [1]}}, "camera.failed"),
+        ({"driver": "esp32", "pins": PINS, "format": "cmyk"}, "config.invalid"),
+        ({"driver": "esp32", "pins": PINS, "frame": "HUGE"}, "config.invalid"),
+        ({"driver": "openmv", "frame": "HUGE"}, "config.invalid"),
+    ],
+)
+def test_wrong_settings_are_told_apart(bench: Bench, settings: dict, code: str) -> None:
+    got, message = bench.run(OPEN.format(settings=settings, channels=3))[0]
+    assert got == code
+    assert "\n" not in message
+
+
+HOURS = """
+import gc, time
+from mobilenet import Classifier, GalagoError, backends, camera, classifier, report
+
+class Darkness:            # a runtime that takes no time: the camera and the loop are under test
+    def __init__(self, model):
+        self.input, self.outputs = bytearray(model.height * model.width * model.channels), len(model.labels)
+    def invoke(self):
+        total = 0
+        for i in range(0, len(self.input), 997):
+            total += self.input[i] ^ 128
+        return [total & 255] + [0] * (self.outputs - 1)
+    def confidence(self, score):
+        return score / 256
+    def close(self):
+        self.input = None
+
+choose = backends.choose
+backends.choose = lambda model, order=None: backends.Chosen("darkness", Darkness(model), [])
+net = Classifier(PATH)
+backends.choose = choose
+eye = camera.open({settings!r})
+watch = net.watch(eye)
+seconds = seq = 0
+while seconds < 8 * 3600:
+    result = next(watch)
+    print(report.line(seq, result))
+    seq += 1
+    seconds += 10
+    if seq % 480 == 0:
+        gc.collect()
+        print(json.dumps(["free", gc.mem_free()]))
+eye.close()
+net.close()
+"""
+
+
+@pytest.mark.parametrize("firmware", ["esp32", "openmv"])
+def test_eight_hours_with_failures(
+    new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, firmware: str
+) -> None:
+    """A picture every ten seconds, without the waiting; six captures in a hundred fail, in every way."""
+    random = np.random.default_rng(8)
+    kinds: tuple[Fault, ...] = ("none", "error", "short")
+    faults: dict[int, Fault] = {n: kinds[n % 3] for n in range(50, 6000) if random.random() < 0.06}
+    settings = {"pins": PINS, "frame": "QQVGA"} if firmware == "esp32" else {"frame": "QQVGA"}
+    with new_bench(firmware, camera=Camera(folder, faults=faults)) as bench:
+        values = bench.run(HOURS.format(settings=settings))
+        captures = bench.camera.captures
+    free = [value[1] for value in values if isinstance(value, list)]
+    lines = [value for value in values if isinstance(value, dict)]
+    assert [line["seq"] for line in lines] == list(range(2880))
+    assert len(free) == 6
+    assert free[-1] >= free[0] - 512, f"a leak: {free}"
+    if firmware == "esp32":
+        captures = captures[1:]  # the constructor's
+    failed = {line["seq"] for line in lines if "error" in line}
+    expected, used = follow(captures, skip=1 if firmware == "esp32" else 0)
+    assert failed == expected
+    assert len(failed) > 100
+    assert {line["error"]["code"] for line in lines if "error" in line} == {"camera.failed"}
+    assert all(one.exposed == one.number for one in used.values())
+
+
+def follow(captures: list, skip: int) -> tuple[set[int], dict]:
+    """Which results must be errors, and the capture behind each of the others, by the driver's own rules.
+
+    A result takes `skip` captures to discard, unless one raises, and one that counts.
+    """
+    failed, used, at, seq = set(), {}, 0, 0
+    while at < len(captures):
+        for place in range(skip + 1):
+            capture = captures[at]
+            at += 1
+            last = place == skip
+            if capture.fault == "error" or (last and capture.fault):
+                failed.add(seq)
+                break
+            if last:
+                used[seq] = capture
+        seq += 1
+    return failed, used

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The .tmdl that flashing makes: read back, and run, it answers as TensorFlow Lite Micro does.
+
+The runner's arithmetic was compared, bit for bit, with emlearn's own x64 module (0.10.1) on the real
+interpreter.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builder import RELU6, VALID, Builder
+
+from galago import boards, models, tinymaix
+from galago.errors import GalagoError
+from galago.runtimes import emlearn
+from galago.tflm import Tflm
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    powers = np.exp(values - values.max())
+    return powers / powers.sum()
+
+
+def differences(tflite: bytes, inputs: list[np.ndarray]) -> list[float]:
+    """The largest difference of a probability from TFLM's, in 1/256, for each input."""
+    oracle, tmdl = Tflm(tflite), tinymaix.read(tinymaix.write(emlearn.convert(tflite)))
+    given = oracle.output_details
+    steps = []
+    for tensor in inputs:
+        expected = (oracle.run(tensor).ravel().astype(float) - given["zero_point"]) * given["scale"]
+        pixels = (tensor.astype(np.int16) + 128).astype(np.uint8)
+        steps.append(float(256 * abs(softmax(tinymaix.run(tmdl, pixels)) - expected).max()))
+    return steps
+
+
+def small(channels: int = 16, seed: int = 1) -> bytes:
+    """Every kind of layer: strides, SAME and explicit padding, a residual sum, `channels` of depthwise."""
+    random = np.random.default_rng(seed)
+
+    def weights(*shape: int) -> np.ndarray:
+        return random.integers(-127, 128, shape, dtype=np.int8)
+
+    def scales(count: int, inputs: int) -> np.ndarray:
+        return random.uniform(0.5, 1.5, count) / (60 * np.sqrt(inputs))
+
+    def biases(count: int) -> np.ndarray:
+        return random.integers(-500, 500, count).astype(np.int32)
+
+    graph, act = Builder((1, 15, 17, 3)), {"activation": RELU6, "out": (6 / 255, -128)}
+    x = graph.conv(graph.input, weights(16, 3, 3, 3), biases(16), scales(16, 27), stride=(2, 2), **act)
+    x = graph.conv(x, weights(channels, 1, 1, 16), biases(channels), scales(channels, 16), **act)
+    kept = x
+    x = graph.depthwise(x, weights(1, 3, 3, channels), biases(channels), scales(channels, 9), **act)
+    x = graph.add(x, kept, out=(12 / 255, -128))
+    x = graph.pad(x, [(0, 0), (0, 1), (0, 1), (0, 0)])
+    x = graph.depthwise(
+        x, weights(1, 3, 3, channels), None, scales(channels, 9), stride=(2, 2), padding=VALID, **act
+    )
+    x = graph.mean(x, out=(6 / 255, -128))
+    x = graph.dense(x, weights(5, channels), biases(5), scales(5, 3 * channels), out=(0.08, 10))
+    return graph.finish(graph.softmax(x))
+
+
+@pytest.fixture(scope="module")
+def tmdl(model: models.ModelDirectory) -> bytes:
+    return tinymaix.write(emlearn.convert(model.tflite.read_bytes()))
+
+
+def test_golden_pictures_come_out_within_the_backend_s_tolerance(model: models.ModelDirectory) -> None:
+    inputs = [given for given, _ in model.golden()]
+    assert max(differences(model.tflite.read_bytes(), inputs)) <= 24
+
+
+def test_visual_wake_words_too(data: Path) -> None:
+    tflite = (data / "weights" / "vww_96_int8.tflite").read_bytes()
+    inputs = [models.pattern(number, (96, 96, 3)) for number in range(4)]
+    assert max(differences(tflite, inputs)) <= 40
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_kind_of_layer(seed: int) -> None:
+    random = np.random.default_rng(100 + seed)
+    inputs = [random.integers(-128, 128, (15, 17, 3), dtype=np.int8) for _ in range(5)]
+    assert max(differences(small(seed=seed), inputs)) <= 24
+
+
+def test_a_file_is_as_long_as_the_buffer_that_it_needs(tmdl: bytes) -> None:
+    """emlearn makes a buffer of the size of the file and asks no further."""
+    assert len(tmdl) >= tinymaix.read(tmdl).buffer_bytes
+
+
+def test_what_is_written_is_what_is_read(model: models.ModelDirectory, tmdl: bytes) -> None:
+    wanted, got = emlearn.convert(model.tflite.read_bytes()), tinymaix.read(tmdl)
+    assert (got.input_shape, got.outputs) == (wanted.input_shape, wanted.outputs)
+    for one, other in zip(wanted.layers, got.layers, strict=True):
+        assert (one.kind, one.input, one.output, one.stride, one.pad, one.kernel) == (
+            other.kind,
+            other.input,
+            other.output,
+            other.stride,
+            other.pad,
+            other.kernel,
+        )
+        assert np.array_equal(one.weights, other.weights)
+        assert np.array_equal(one.biases, other.biases)
+
+
+def test_maps_that_are_needed_at_the_same_time_lie_apart(tmdl: bytes) -> None:
+    for layer in tinymaix.read(tmdl).layers:
+        taken = layer.input, layer.input + int(np.prod(layer.input_shape))
+        assert layer.output >= taken[1] or layer.output + layer.room <= taken[0]
+
+
+@pytest.mark.parametrize("size", [0, 10, 64, 100, 5000])
+def test_a_file_that_ends_early_is_refused(tmdl: bytes, size: int) -> None:
+    with pytest.raises(GalagoError) as caught:
+        tinymaix.read(tmdl[:size])
+    assert caught.value.code == "model.malformed"
+
+
+def test_no_damage_leads_the_reader_astray(tmdl: bytes) -> None:
+    """Heads with random bytes are read, or refused; nothing else happens."""
+    random = np.random.default_rng(7)
+    heads = [64 + i for i in range(80)]
+    for _ in range(300):
+        damaged = bytearray(tmdl)
+        for at in random.choice(heads, 3):
+            damaged[at] = int(random.integers(256))
+        try:
+            tinymaix.read(bytes(damaged))
+        except GalagoError as error:
+            assert error.code == "model.malformed"  # noqa: PT017
+
+
+def test_a_model_that_overruns_emlearn_s_memory_is_refused() -> None:
+    """256 channels of a 3x3 depthwise layer fit into its window, 257 do not; nothing there checks."""
+    assert tinymaix.LARGEST_WINDOW == 9 * 256
+    with pytest.raises(GalagoError, match=r"takes 2,313 bytes at once, its build has 2,304"):
+        emlearn.convert(small(257))
+    emlearn.convert(small(256))
+
+
+def test_another_input_quantization_is_refused(model: models.ModelDirectory) -> None:
+    contract = model.contract | {"input": model.contract["input"] | {"scale": 1 / 255, "zero_point": -128}}
+    other = models.ModelDirectory(model.path, contract)
+    with pytest.raises(GalagoError, match="pixel - 128") as caught:
+        emlearn.files(other, boards.load("RPI_PICO2"))
+    assert caught.value.code == "backend.refused"
+
+
+def test_the_head_is_as_tinymaix_lays_it_out(tmdl: bytes) -> None:
+    """Offsets of tinymaix.h: magic, type, floats out, counts, size of the buffer, shapes; then layers."""
+    assert tmdl[:4] == b"MAIX"
+    assert tmdl[4:6] == b"\0\1"
+    assert struct.unpack_from("<HH", tmdl, 6) == (1, 1)
+    assert struct.unpack_from("<4H4H", tmdl, 20) == (3, 96, 96, 3, 1, 1, 1, 20)
+    kind, last, size = struct.unpack_from("<HHI", tmdl, 64)
+    assert (kind, last, size % 8) == (tinymaix.CONV, 0, 0)
