@@ -22,6 +22,9 @@ in the prepared table; `out`, where the first byte goes, the next pixel's `out_c
 pixels finds their taps interleaved.
 """
 
+Channel = Callable[[int], None]
+"""Writes what is to be done before all blocks of so many channels."""
+
 Block = Callable[[int, int], None]
 """Writes the code of a block of so many channels and pixels; it moves `window` and `out` past its pixels."""
 
@@ -32,7 +35,13 @@ def scratch(record: Record) -> tuple[int, int]:
     return table + row, table + row * record.tile
 
 
-def build(code: Function, rounding: Rounding, channels: tuple[int, ...], block: Block) -> bytes:
+def build(
+    code: Function,
+    rounding: Rounding,
+    channels: tuple[int, ...],
+    block: Block,
+    channel: Channel = lambda count: None,
+) -> bytes:
     """The function for all convolutions that round alike, in blocks of so many channels, most first."""
     code.enter()
     _locals(code)
@@ -46,7 +55,7 @@ def build(code: Function, rounding: Rounding, channels: tuple[int, ...], block: 
     gather(code)
     code.label("gathered")
     for count in channels:
-        _channels(code, count, block)
+        _channels(code, count, block, channel)
     code.leave()
     return code.finish()
 
@@ -122,7 +131,7 @@ def _prepare(code: Function, rounding: Rounding) -> None:
     code.branch_if(t, "!=", None, "prepare")
 
 
-def _channels(code: Function, count: int, block: Block) -> None:
+def _channels(code: Function, count: int, block: Block, channel: Channel) -> None:
     """All pixels of the tile for `count` channels at once, as long as there are so many."""
     t, u, v = code.general[:3]
     top, done = f"channels{count}", f"no_channels{count}"
@@ -135,6 +144,7 @@ def _channels(code: Function, count: int, block: Block) -> None:
     code.constant(t, 0)
     code.store(t, "pixel")
     code.move("window", "windows", t)
+    channel(count)
     for pixels in (4, 1):
         again, passed = f"block{count}{pixels}", f"no_block{count}{pixels}"
         code.label(again)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""A function for ARMv6-M, and how sums become bytes there.
+
+Most instructions know R0 … R7 only. R8 … R12 and LR hold what is needed now and then.
+"""
+
+from galago.native.kernels import ITEMS, SMALL_INT_0
+from galago.native.kernels.rounding import Rounding
+from galago.native.kernels.scalar.function import ITEMS_BY_NAME
+from galago.native.kernels.scalar.function import Function as Scalar
+from galago.native.records import Record
+from galago.native.thumb import (
+    EQ,
+    GE,
+    HS,
+    LO,
+    LR,
+    LT,
+    NE,
+    PC,
+    R0,
+    R1,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    R11,
+    SP,
+    Thumb,
+)
+
+_ARGUMENTS = R3  # of fun(self, n_args, n_kw, args)
+_CONDITIONS = {"==": EQ, "!=": NE, "<": LT, ">=": GE, "<u": LO}
+_OPPOSITE = {EQ: NE, NE: EQ, LT: GE, GE: LT, LO: HS}
+
+
+class Function(Thumb, Scalar):
+    """A kernel in the making."""
+
+    general = tuple(range(R0, R7 + 1))
+    keeps_sums = True
+
+    def enter(self) -> None:
+        """Saves registers and copies the items of the call into the frame."""
+        self.push(R4, R5, R6, R7, LR)
+        for i in range(4):
+            self.mov(R4 + i, R8 + i)
+        self.push(R4, R5, R6, R7)
+        self.add_sp(-4 * len(self._frame))
+        self.ldr(R0, _ARGUMENTS)
+        self.ldr(R0, R0, ITEMS)
+        for name, item in ITEMS_BY_NAME.items():
+            self.ldr(R1, R0, 4 * item)
+            self.store(R1, name)
+
+    def leave(self) -> None:
+        """Restores registers and returns."""
+        self.add_sp(4 * len(self._frame))
+        self.pop(R4, R5, R6, R7)
+        for i in range(4):
+            self.mov(R8 + i, R4 + i)
+        self.movs(R0, SMALL_INT_0)
+        self.pop(R4, R5, R6, R7, PC)
+
+    def load(self, register: int, name: str) -> None:
+        """Loads a word of the frame."""
+        self.ldr(register, SP, self._frame[name])
+
+    def store(self, register: int, name: str) -> None:
+        """Stores a word in the frame."""
+        self.str_(register, SP, self._frame[name])
+
+    def load32(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads a word."""
+        self.ldr(register, base, offset)
+
+    def store32(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a word."""
+        self.str_(register, base, offset)
+
+    def load8(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned byte."""
+        self.ldrb(register, base, offset)
+
+    def load8s(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads a signed byte."""
+        self.ldrb(register, base, offset)
+        self.sxtb(register, register)
+
+    def store8(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a byte."""
+        self.strb(register, base, offset)
+
+    def constant(self, register: int, value: int) -> None:
+        """Loads a number."""
+        self.movs(register, value)
+
+    def copy(self, to: int, source: int) -> None:
+        """Copies a register."""
+        self.mov(to, source)
+
+    def plus(self, to: int, a: int, b: int) -> None:
+        """a + b."""
+        self.adds_reg(to, a, b)
+
+    def minus(self, to: int, a: int, b: int) -> None:
+        """a - b."""
+        self.subs_reg(to, a, b)
+
+    def increase(self, register: int, number: int) -> None:
+        """Adds a number."""
+        if number < 0:
+            self.subs(register, register, -number)
+        else:
+            self.adds(register, register, number)
+
+    def times(self, register: int, factor: int) -> None:
+        """Multiplies a register with another."""
+        self.muls(register, factor)
+
+    def low_bits(self, to: int, source: int, bits: int) -> None:
+        """The lowest bits of a register."""
+        self.lsls(to, source, 32 - bits)
+        self.lsrs(to, to, 32 - bits)
+
+    def left(self, to: int, source: int, count: int) -> None:
+        """Shifts left."""
+        self.lsls(to, source, count)
+
+    def right(self, to: int, source: int, count: int) -> None:
+        """Shifts right, zeros coming in."""
+        self.lsrs(to, source, count)
+
+    def divide(self, register: int, by: int) -> None:
+        """Divides an unsigned register bit by bit; R8 and R9 are lost."""
+        t, quotient = [other for other in self.general if other not in (register, by)][:2]
+        self.mov(R8, t)
+        self.mov(R9, quotient)
+        self.movs(quotient, 0)
+        for bit in range(7, -1, -1):
+            less = self.fresh("less")
+            self.lsls(t, by, bit)
+            self.cmp_reg(register, t)
+            self.b_if(LO, less)
+            self.subs_reg(register, register, t)
+            self.adds(quotient, quotient, 1 << bit)
+            self.label(less)
+        self.mov(register, quotient)
+        self.mov(t, R8)
+        self.mov(quotient, R9)
+
+    def modulo(self, register: int, by: int) -> None:
+        """The remainder of a register, by subtraction: quotients are small."""
+        again = self.fresh("modulo")
+        self.label(again)
+        self.subs_reg(register, register, by)
+        self.b_if(HS, again)
+        self.adds_reg(register, register, by)
+
+    def branch_if(self, a: int, condition: str, b: int | None, label: str, near: bool = False) -> None:
+        """Goes to a label if a condition holds: by a jump, which reaches further, if that is not near."""
+        if b is None:
+            self.cmp(a, 0)
+        else:
+            self.cmp_reg(a, b)
+        found = _CONDITIONS[condition]
+        if near:
+            self.b_if(found, label)
+            return
+        passed = self.fresh("passed")
+        self.b_if(_OPPOSITE[found], passed)
+        self.b(label)
+        self.label(passed)
+
+    def jump(self, label: str) -> None:
+        """Goes to a label."""
+        self.b(label)
+
+
+LOW, HIGH, RIGHT, ZERO = R8, R9, R10, R11
+"""Where Requantize keeps a channel's multiplier in halves and its shift, and what all channels share."""
+
+
+class Requantize:
+    """Turns sums into bytes: `channel` for each channel, then `byte` for each of its sums.
+
+    rounding.py has the arithmetic; a product of 32 by 31 bits is put together from halves. It needs FRAME.
+    """
+
+    FRAME = ("lowest", "highest", "double")
+
+    def __init__(self, code: Function, rounding: Rounding) -> None:
+        self.code, self.rounding = code, rounding
+
+    def channel(self, entry: int, t: int, u: int) -> None:
+        """Takes a channel's entry of the prepared table."""
+        code = self.code
+        for offset, to in ((0, LOW), (2, HIGH)):
+            code.ldrh(t, entry, offset)
+            code.mov(to, t)
+        code.ldr(t, entry, 4)
+        if self.rounding.doubles:
+            code.lsrs(u, t, 8)
+            code.store(u, "double")
+            code.uxtb(t, t)
+        code.mov(RIGHT, t)
+        code.load(u, "record")
+        code.adds(u, u, 64)
+        for name in ("lowest", "highest", "out_zero"):
+            code.ldr(t, u, 4 * Record.word(name) - 64)
+            if name == "out_zero":
+                code.lsls(t, t, 1)
+                code.adds(t, t, 1)
+                code.mov(ZERO, t)
+            else:
+                code.store(t, name)
+
+    def byte(self, total: int, t: int, u: int, v: int, w: int, out: int) -> None:
+        """Stores a sum as a byte. `out` may be any register; all others are low, and lost."""
+        code = self.code
+        upper, lower = v, total
+        code.asrs(upper, total, 16)
+        code.uxth(lower, total)
+        code.mov(t, LOW)
+        code.mov(u, t)
+        code.muls(u, lower)
+        code.lsrs(u, u, 16)
+        code.muls(t, upper)  # cross
+        code.mov(w, HIGH)
+        code.muls(lower, w)
+        code.adds_reg(lower, lower, u)  # middle: the lower half by both halves
+        code.movs(u, 1)
+        code.lsls(u, u, 14)
+        code.adds_reg(lower, lower, u)
+        code.muls(upper, w)
+        code.lsrs(u, lower, 16)
+        code.adds_reg(upper, upper, u)
+        code.uxth(lower, lower)
+        code.adds_reg(t, t, lower)
+        code.asrs(t, t, 15)
+        code.lsls(v, upper, 1)
+        code.adds_reg(v, v, t)
+        if self.rounding.doubles:
+            code.load(t, "double")
+            code.alu("lsls", v, t)
+        if not self.rounding.relu:
+            code.asrs(t, v, 31)
+            code.adds_reg(v, v, t)
+        code.mov(t, RIGHT)
+        code.alu("asrs", v, t)
+        code.mov(t, ZERO)
+        code.adds_reg(v, v, t)
+        code.asrs(v, v, 1)
+        for name, condition in (("lowest", GE), ("highest", LT)):
+            kept = code.fresh("kept")
+            code.load(t, name)
+            code.cmp_reg(v, t)
+            code.b_if(condition, kept)
+            code.mov(v, t)
+            code.label(kept)
+        code.mov(t, out)
+        code.strb(v, t)
