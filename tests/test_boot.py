@@ -5,7 +5,6 @@ import binascii
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -53,15 +52,10 @@ def boot(board: EmulatedBoard) -> list[dict]:
     """Resets the board and gives the serial lines that it prints until its prompt."""
     with serial.Serial(board.port, timeout=30) as port:
         port.write(b"\r\x03\x02")
-        deadline = time.monotonic() + 30
-        text = b""
-        while not text.endswith(b">>> ") and time.monotonic() < deadline:
-            text += port.read(1)
-        port.reset_input_buffer()
+        port.write(b"print('re' + 'ady')\r")  # prompts of before may still be on their way
+        port.read_until(b"ready\r\n>>> ")
         port.write(b"\x04")
-        text = b""
-        while not text.endswith(b">>> ") and time.monotonic() < deadline:
-            text += port.read(1)
+        text = port.read_until(b">>> ")
     return [json.loads(line) for line in text.splitlines() if line.startswith(b"{")]
 
 

@@ -21,17 +21,26 @@ PREVIOUS = "/galago.previous.json"
 
 
 def boot_plan(
-    board: Board, model: ModelDirectory, settings: dict[str, Any], known: boards.Board | None
+    board: Board,
+    model: ModelDirectory,
+    settings: dict[str, Any],
+    known: boards.Board | None,
+    place: str | None = None,
 ) -> Plan:
     """What makes a board run `model` at boot as `settings` say (mobilenet.config, less `model`).
+
+    `place` is the model's path where it is on the board already, in its ROMFS.
 
     Raises GalagoError board.main where the board has a main.py of its own, which is not ours to replace.
     """
     check_main(board)
     old = config(board)
-    folder = _free_folder(board, model, known, old)
-    new = {"model": board.root + folder, **settings}
-    files = device_package(board) | model_files(model, known, folder)
+    files = device_package(board)
+    if place is None:
+        folder = _free_folder(board, model, known, old)
+        files |= model_files(model, known, folder)
+        place = board.root + folder
+    new = {"model": place, **settings}
     files["/main.py"] = (firmware_dir() / "main.py").read_bytes()
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()

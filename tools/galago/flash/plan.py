@@ -101,7 +101,8 @@ class Plan:
 
     def _check_space(self, free: int) -> None:
         # Replaced files keep their space until the switch; each new file takes whole blocks.
-        needed = self.total + _BLOCK * (len(self.upload) + 2)
+        sizes = [len(data) - self._offsets[path] for path, data in self.upload.items()]
+        needed = _BLOCK * (sum(-(-size // _BLOCK) for size in sizes) + 4)
         if self.upload and needed > free:
             raise GalagoError(
                 "board.full",

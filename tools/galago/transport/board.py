@@ -196,7 +196,7 @@ class Board:
             try:
                 return self._link.fs_hashfile(path, "sha256", chunk_size=_CHUNK).hex()
             except OSError as error:
-                if error.errno == errno.ENOENT:
+                if error.errno in (errno.ENOENT, errno.ENODEV):
                     return None
                 raise
 

@@ -25,6 +25,11 @@ def reset():
         time.sleep(1)
 
 
+def bootloader(timeout=0):
+    """There is none here: the board restarts."""
+    reset()
+
+
 def reset_cause():
     """Why the board started."""
     return _cause

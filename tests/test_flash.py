@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""`galago flash`: only what differs goes to the board, in one step, and the model before stays."""
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from subject import make_model
+from typer.testing import CliRunner
+
+from galago import boards, flash, transport
+from galago.cli import app
+from galago.emulator import EmulatedBoard
+from galago.errors import GalagoError
+from galago.flash import firmware, install, romfs
+from galago.flash.install import Order
+from galago.models import ModelDirectory
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> list[ModelDirectory]:
+    """Three models that fit everywhere; the third is called as the first, and is another."""
+    folder = tmp_path_factory.mktemp("models")
+    models = [make_model(folder, name, seed) for seed, name in enumerate(("first", "second"), 1)]
+    return [*models, make_model(folder / "other", "first", 3)]
+
+
+@pytest.fixture
+def emulated() -> Iterator[EmulatedBoard]:
+    with EmulatedBoard(boards.load("RPI_PICO")) as running:
+        yield running
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, ["flash", *map(str, arguments)])
+
+
+def config(port: str) -> dict:
+    with transport.connect(port) as board:
+        found = flash.config(board)
+        assert found
+        return found
+
+
+def classifies(port: str, path: str) -> str:
+    """Loads a model on the board, has its golden picture come out right; where its weights are."""
+    with transport.connect(port) as board:
+        board.soft_reset()
+        program = (
+            f"from mobilenet import Classifier\nnet = Classifier({path!r}, ['builtin'])\nnet.self_test()\n"
+            "print(net.us > 0, net._backend._interpreter.weights)"
+        )
+        tested, weights = board.exec(program, timeout=60).split()
+        assert tested == "True"
+        return weights
+
+
+def test_only_what_differs_is_uploaded_and_the_old_model_stays(
+    emulated: EmulatedBoard, small: list[ModelDirectory]
+) -> None:
+    port = emulated.port
+    done = [install.install(port, Order(model=model)) for model in (*small[:2], small[1])]
+    assert done[0].uploaded > 100_000
+    assert 77_000 < done[1].uploaded < 82_000, "a model and its config"
+    assert done[2].uploaded == 0
+    assert (done[1].place, config(port)["model"]) == ("/models/second", "/models/second")
+    assert run("--rollback", "--port", port).exit_code == 0
+    assert config(port)["model"] == "/models/first"
+    assert classifies(port, "/models/first")
+    assert run("--rollback", "--port", port).exit_code == 0
+    assert config(port)["model"] == "/models/second"
+
+
+def test_a_model_never_overwrites_the_one_of_its_name_that_runs(
+    emulated: EmulatedBoard, small: list[ModelDirectory]
+) -> None:
+    port = emulated.port
+    places = [install.install(port, Order(model=model)).place for model in (small[0], small[2], small[0])]
+    assert places == ["/models/first", "/models/first~", "/models/first"]
+    assert classifies(port, "/models/first~")
+
+
+def test_a_board_without_an_earlier_model_cannot_be_rolled_back(
+    emulated: EmulatedBoard, small: list[ModelDirectory]
+) -> None:
+    install.install(emulated.port, Order(model=small[0]))
+    error = run("--rollback", "--port", emulated.port).exception
+    assert isinstance(error, GalagoError)
+    assert error.code == "config.missing"
+
+
+def test_what_has_arrived_is_not_sent_again(emulated: EmulatedBoard, small: list[ModelDirectory]) -> None:
+    files = {"/lib/mobilenet/x.mpy": bytes(range(256)) * 500, "/models/m/y": b"y" * 5000}
+
+    class StopError(Exception):
+        pass
+
+    def stop(path: str, done: int) -> None:
+        if done > 100_000:
+            raise StopError
+
+    with transport.connect(emulated.port) as board:
+        plan = flash.Plan(board, files)
+        assert plan.total == 133_000
+        with pytest.raises(StopError):
+            plan.run(stop)
+        rest = flash.Plan(board, files)
+        assert 133_000 - 100_000 - 60_000 < rest.total < 133_000 - 40_000
+        rest.run()
+        assert {board.get(path) for path in files} == set(files.values())
+        assert flash.Plan(board, files).empty
+
+
+def test_several_boards_are_flashed_at_once_and_each_has_its_line(small: list[ModelDirectory]) -> None:
+    with EmulatedBoard(boards.load("RPI_PICO")) as one, EmulatedBoard(boards.load("PYBD_SF2")) as other:
+        done = run(small[0].path, "--port", one.port, "--port", other.port)
+        assert done.exit_code == 0, done.output
+        lines = done.stdout.splitlines()
+        assert [line.split(" runs")[0] for line in lines] == ["/models/first", "/rom/models/first"]
+        assert "Raspberry Pi Pico" in done.stderr
+        assert "PYBD-SF2W" in done.stderr
+        assert config(one.port)["led"] == "LED"
+        assert config(other.port)["folder"] == "/flash/pictures"
+        failed = run(small[1].path, "--port", one.port, "--port", "/dev/no-such-port")
+        assert isinstance(failed.exception, GalagoError)
+        assert config(one.port)["model"] == "/models/second", "the others are done all the same"
+
+
+# ROMFS
+
+
+def test_images_are_aligned_whatever_the_sizes() -> None:
+    for size in (0, 1, 15, 16, 127, 128, 16_383, 70_001):
+        files = {
+            f"models/{'m' * (1 + size % 9)}/{name}": os.urandom(size + n) for n, name in enumerate("abc")
+        }
+        image = romfs.image(files)
+        assert len(image) % 2 == 0
+        for path in files:
+            if files[path]:
+                assert romfs._offset(image, files, path) % 16 == 0
+
+
+def test_a_model_goes_to_the_romfs_where_its_weights_are_used_in_place(small: list[ModelDirectory]) -> None:
+    with EmulatedBoard(boards.load("PYBD_SF2")) as running:
+        port = running.port
+        first = install.install(port, Order(model=small[0]))
+        assert first.place == "/rom/models/first"
+        assert classifies(port, first.place) == "place"
+        with transport.connect(port) as board:
+            address = board.exec(
+                "import uctypes\nm = memoryview(open('/rom/models/first/model.tflite', 'rb'))\n"
+                "print(uctypes.addressof(m) % 16)"
+            )
+            assert int(address) == 0
+        assert install.install(port, Order(model=small[0])).uploaded == 0
+        second = install.install(port, Order(model=small[1]))
+        assert second.place == "/rom/models/second"
+        assert classifies(port, second.place) == "place"
+        assert run("--rollback", "--port", port).exit_code == 0
+        assert config(port)["model"] == "/flash/models/first", "it moved to the file system in time"
+        assert classifies(port, "/flash/models/first") in ("ram", "stream")
+        files = install.install(port, Order(model=small[1], romfs=False))
+        assert files.place == "/flash/models/second"
+
+
+def test_a_romfs_with_files_of_the_user_is_left_alone(small: list[ModelDirectory]) -> None:
+    with EmulatedBoard(boards.load("PYBD_SF2")) as running:
+        romfs.deploy(running.port, romfs.image({"mine.py": b"print(1)"}))
+        with transport.connect(running.port) as board:
+            board.soft_reset()
+        assert install.install(running.port, Order(model=small[0])).place == "/flash/models/first"
+        with transport.connect(running.port) as board:
+            assert board.get("/rom/mine.py") == b"print(1)"
+
+
+# Firmware
+
+
+@pytest.fixture
+def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """A program of a name on PATH that writes down its arguments and ends with a status."""
+
+    def make(name: str, status: int = 0) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        log = tmp_path / f"{name}.log"
+        program = folder / name
+        program.write_text(
+            f"#!{sys.executable}\nimport sys\nopen({str(log)!r}, 'w').write('\\n'.join(sys.argv[1:]))\n"
+            f"print('some of it')\nprint('the last word')\nsys.exit({status})\n"
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(folder))
+        return log
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("board", "tool", "suffix", "wanted"),
+    [
+        ("ESP32_GENERIC", "esptool", ".bin", ["write_flash", "0x1000"]),
+        ("ESP32_GENERIC_S3", "esptool.py", ".bin", ["write_flash", "0x0"]),
+        ("ESP32_GENERIC_P4", "esptool", ".bin", ["write_flash", "0x2000"]),
+        ("RPI_PICO", "picotool", ".uf2", ["load", "-f", "-x"]),
+        ("PYBV11", "dfu-util", ".dfu", ["-a", "0", "-D"]),
+        ("NUCLEO_F446RE", "st-flash", ".hex", ["--format", "ihex", "write"]),
+        ("MAIX_BIT", "kflash", ".bin", ["-B", "bit"]),
+        ("TEENSY41", "teensy_loader_cli", ".hex", ["--mcu=TEENSY41"]),
+    ],
+)
+def test_the_board_s_own_tool_gets_the_image(
+    fake_tool: Callable[..., Path], tmp_path: Path, board: str, tool: str, suffix: str, wanted: list[str]
+) -> None:
+    log = fake_tool(tool)
+    known, image = boards.load(board), tmp_path / f"firmware{suffix}"
+    image.write_bytes(b"image")
+    chosen = firmware.TOOLS["picotool"] if board == "RPI_PICO" else firmware.choose(known, image)
+    said: list[str] = []
+    firmware.run(chosen, known, "/dev/ttyACM0", image, said.append)
+    arguments = log.read_text().split("\n")
+    assert str(image) in arguments
+    places = [arguments.index(each) for each in wanted]
+    assert places == sorted(places)
+    assert said == ["some of it", "the last word"]
+
+
+def test_missing_tools_and_wrong_images_are_named(fake_tool: Callable[..., Path], tmp_path: Path) -> None:
+    fake_tool("nothing")
+    image = tmp_path / "firmware.bin"
+    image.write_bytes(b"image")
+    for board, file, code, text in (
+        ("ESP32_GENERIC", image, "firmware.tool", "pip install esptool"),
+        ("RPI_PICO", image.with_suffix(".hex"), "firmware.image", "no file"),
+        ("TEENSY41", image, "firmware.image", ".hex"),
+        ("K230_CANMV", image, "firmware.tool", "SD card"),
+    ):
+        with pytest.raises(GalagoError, match=text) as caught:
+            firmware.choose(boards.load(board), file)
+        assert caught.value.code == code
+
+
+def test_a_uf2_image_is_copied_to_the_drive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drive, image = tmp_path / "RPI-RP2", tmp_path / "firmware.uf2"
+    drive.mkdir()
+    (drive / "INFO_UF2.TXT").touch()
+    image.write_bytes(b"UF2\n")
+    monkeypatch.setattr(firmware, "_DRIVES", (f"{tmp_path}/*",))
+    known = boards.load("RPI_PICO")
+    tool = firmware.choose(known, image)
+    assert tool.name == "uf2"
+    firmware.run(tool, known, "/dev/ttyACM0", image)
+    assert (drive / "firmware.uf2").read_bytes() == b"UF2\n"
+
+
+def test_firmware_and_model_are_one_command(
+    emulated: EmulatedBoard, small: list[ModelDirectory], fake_tool: Callable[..., Path], tmp_path: Path
+) -> None:
+    image = tmp_path / "firmware.bin"
+    image.write_bytes(b"image")
+    log = fake_tool("esptool")
+    with EmulatedBoard(boards.load("ESP32_GENERIC_C3"), firmware=[]) as running:
+        done = run(small[0].path, "--port", running.port, "--micropython", image)
+        assert done.exit_code == 0, done.output
+        assert log.read_text().split("\n")[:2] == ["--port", running.port]
+        assert config(running.port)["model"] == "/models/first"
+        fake_tool("esptool", status=2)
+        error = run(small[0].path, "--port", running.port, "--micropython", image).exception
+    assert isinstance(error, GalagoError)
+    assert error.code == "firmware.failed"
+    assert "the last word" in error.message

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""A MicroPython image onto a board, with the board's own tool: found on this computer, or named.
+
+tool = firmware.choose(known, image)        # the first of the board's tools that is here and takes the file
+firmware.run(tool, known, "/dev/ttyACM0", image, on_line)
+
+Nothing is downloaded: images are at micropython.org/download, or at the makers of the board.
+"""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from galago.boards import Board
+from galago.errors import GalagoError
+
+_PATIENCE = 300.0  # seconds for a tool
+_DRIVES = ("/media/*/*", "/run/media/*/*", "/media/*", "/mnt/*", "/Volumes/*")
+_MOUNTING = 30.0  # seconds until a board's drive shows up, or is gone again
+
+# Where the image goes in an ESP32's flash: its second-stage bootloader comes first in it.
+_ESP_OFFSETS = {"ESP32": "0x1000", "ESP32-S2": "0x1000", "ESP32-P4": "0x2000", "ESP32-C5": "0x2000"}
+_KFLASH_BOARDS = {"MAIX_DOCK": "dan", "MAIX_BIT": "bit", "M5STICKV": "goE"}
+
+
+class Tool(NamedTuple):
+    """One way to install an image."""
+
+    name: str
+    programs: tuple[str, ...]
+    """Names to look for; none for a copy to a drive."""
+    suffixes: tuple[str, ...]
+    package: str
+    """How to get it."""
+    bootloader: bool
+    """Whether the board must be sent to its bootloader first."""
+
+
+TOOLS = {
+    "esptool": Tool("esptool", ("esptool", "esptool.py"), (".bin",), "pip install esptool", False),
+    "uf2": Tool("uf2", (), (".uf2",), "", True),
+    "picotool": Tool("picotool", ("picotool",), (".uf2", ".bin", ".elf"), "apt install picotool", False),
+    "dfu-util": Tool("dfu-util", ("dfu-util",), (".dfu", ".bin"), "apt install dfu-util", True),
+    "st-flash": Tool("st-flash", ("st-flash",), (".bin", ".hex"), "apt install stlink-tools", False),
+    "kflash": Tool("kflash", ("kflash",), (".bin", ".kfpkg"), "pip install kflash", False),
+    "bossac": Tool("bossac", ("bossac",), (".bin",), "apt install bossa-cli", True),
+    "teensy_loader_cli": Tool(
+        "teensy_loader_cli", ("teensy_loader_cli",), (".hex",), "apt install teensy-loader-cli", True
+    ),
+}
+
+
+def choose(known: Board, image: Path) -> Tool:
+    """The board's first tool that takes this file and is installed here.
+
+    Raises GalagoError firmware.image for a file that none takes, firmware.tool where none is installed.
+    """
+    if not image.is_file():
+        raise GalagoError("firmware.image", f"no file {image}: download one for the {known.id}")
+    tools = [TOOLS[name] for name in known.install_with if name in TOOLS]
+    if not tools:
+        raise GalagoError(
+            "firmware.tool",
+            f"a {known.id} boots from its SD card: write {image.name} to the card with dd",
+        )
+    fitting = [tool for tool in tools if image.suffix.lower() in tool.suffixes]
+    if not fitting:
+        wanted = sorted({suffix for tool in tools for suffix in tool.suffixes})
+        raise GalagoError(
+            "firmware.image",
+            f"{image.name} is no image for a {known.id}: wanted {' or '.join(wanted)}",
+        )
+    for tool in fitting:
+        if not tool.programs or _program(tool):
+            return tool
+    names = " or ".join(f"{tool.name} ({tool.package})" for tool in fitting)
+    raise GalagoError("firmware.tool", f"to install {image.name} on a {known.id} install {names} first")
+
+
+def run(
+    tool: Tool, known: Board, device: str, image: Path, on_line: Callable[[str], None] = lambda line: None
+) -> None:
+    """Installs the image. `device` is the serial port; `on_line` gets what the tool says.
+
+    Raises GalagoError firmware.failed with the tool's last words.
+    """
+    if tool.name == "uf2":
+        _copy(known, image)
+        return
+    command = _command(tool, known, device, image)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None  # for the type checker
+        last = "nothing"
+        for line in process.stdout:
+            if line.strip():
+                last = line.strip().split("\r")[-1]
+                on_line(last)
+        status = process.wait(_PATIENCE)
+    if status:
+        raise GalagoError(
+            "firmware.failed",
+            f"{tool.name} ended with status {status}, {last}: see the board's page for its bootloader",
+        )
+
+
+def _program(tool: Tool) -> str | None:
+    return next((found for name in tool.programs if (found := shutil.which(name))), None)
+
+
+def _command(tool: Tool, known: Board, device: str, image: Path) -> list[str]:
+    program, file = _program(tool) or tool.programs[0], str(image)
+    if tool.name == "esptool":
+        offset = _ESP_OFFSETS.get(known.mcu, "0x0")
+        return [program, "--port", device, "--baud", "460800", "write_flash", offset, file]
+    if tool.name == "picotool":
+        return [program, "load", "-f", "-x", file]
+    if tool.name == "dfu-util":
+        where = [] if image.suffix == ".dfu" else ["-s", "0x08000000:leave"]
+        return [program, "-a", "0", *where, "-D", file]
+    if tool.name == "st-flash":
+        hexadecimal = image.suffix == ".hex"
+        return [program, "--reset", *(["--format", "ihex"] if hexadecimal else []), "write", file] + (
+            [] if hexadecimal else ["0x08000000"]
+        )
+    if tool.name == "kflash":
+        return [program, "-p", device, "-b", "1500000", "-B", _KFLASH_BOARDS.get(known.id, "dan"), file]
+    if tool.name == "bossac":
+        return [program, f"--port={device.removeprefix('/dev/')}", "-e", "-w", "-R", file]
+    return [program, "--mcu=TEENSY41", "-w", "-v", file]
+
+
+def _copy(known: Board, image: Path) -> None:
+    """To the drive that the bootloader shows; the board restarts when it has the whole file."""
+    deadline = time.monotonic() + _MOUNTING
+    while not (drive := _drive()):
+        if time.monotonic() > deadline:
+            raise GalagoError(
+                "firmware.failed",
+                f"no UF2 drive of a {known.id} is mounted: hold BOOTSEL while you plug it in, and mount it",
+            )
+        time.sleep(0.2)
+    try:
+        shutil.copyfile(image, drive / image.name)
+    except OSError as error:
+        raise GalagoError(
+            "firmware.failed", f"{drive}: {error.strerror}: copy {image} there by hand"
+        ) from error
+
+
+def _drive() -> Path | None:
+    for pattern in _DRIVES:
+        for folder in Path("/").glob(pattern.lstrip("/")):
+            if (folder / "INFO_UF2.TXT").is_file():
+                return folder
+    return None
