@@ -12,9 +12,10 @@ from galago.native.device import Device
 from galago.tflm import Tflm
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
+RELUS = (6 / 255, -128)  # scale and zero point after RELU6
 # Instructions per MAC: a little above what was counted last, so that a slower kernel is noticed.
-LIMIT_OF_BLOCK = {"armv6m": 23.3, "armv7emsp": 22.8, "rv32imc": 20.5}
-LIMIT_OF_SHIPPED = 15.0
+LIMIT_OF_BLOCK = {"armv6m": 22.6, "armv7emsp": 22.2, "rv32imc": 19.6}
+LIMIT = 14.0  # of a whole network, the calls into the runtime included
 
 
 def graphs(random: np.random.Generator):
@@ -64,6 +65,8 @@ def graphs(random: np.random.Generator):
         y = graph.dense(y, int8(3, 4), bias(3), scales(3, low, high), out=(0.1, zero_out))
         yield "a whole network", graph.finish(graph.softmax(y))
 
+    yield "inverted residuals", inverted_residuals(random)
+
     # Accumulators at the ends of 32 bits.
     graph = Builder((1, 1, 1, 64), 1.0, -128)
     weights = np.full((4, 1, 1, 64), 127, np.int8)
@@ -73,16 +76,53 @@ def graphs(random: np.random.Generator):
     yield "extreme accumulators", graph.finish(y)
 
 
+def inverted_residuals(random: np.random.Generator) -> bytes:
+    """A MobileNetV2 in small: linear bottlenecks, sums, padding before strides, odd channel counts."""
+
+    def int8(*shape):
+        return np.clip(random.normal(0, 40, shape), -127, 127).astype(np.int8)
+
+    def scales(count, taps):
+        return list(random.uniform(0.3, 1, count) / (40 * 74 * np.sqrt(taps)) * 100)
+
+    graph = Builder((1, 14, 14, 3), 1 / 128, 0)
+    y = graph.pad(graph.input, [(0, 0), (0, 1), (0, 1), (0, 0)])
+    y = graph.conv(
+        y, int8(8, 3, 3, 3), None, scales(8, 27), stride=(2, 2), padding=VALID, activation=RELU6, out=RELUS
+    )
+    for depth, expansion, stride in [(5, 1, 1), (6, 6, 2), (6, 6, 1), (9, 6, 1), (9, 6, 1), (9, 3, 1)]:
+        kept, wide = y, expansion * graph.shape(y)[3]
+        if expansion > 1:
+            y = graph.conv(
+                y, int8(wide, 1, 1, graph.shape(y)[3]), None, scales(wide, graph.shape(y)[3]),
+                activation=RELU6, out=RELUS,
+            )  # fmt: skip
+        if stride == 2:  # as Keras pads
+            side = graph.shape(y)[1] % 2, 1
+            y = graph.pad(y, [(0, 0), side, side, (0, 0)])
+        y = graph.depthwise(
+            y, int8(1, 3, 3, wide), None, scales(wide, 9), stride=(stride, stride),
+            padding=VALID if stride == 2 else SAME, activation=RELU6, out=RELUS,
+        )  # fmt: skip
+        zero = int(random.integers(-20, 20))
+        y = graph.conv(y, int8(depth, 1, 1, wide), None, scales(depth, wide), out=(0.05, zero))
+        if graph.shape(y) == graph.shape(kept):
+            y = graph.add(kept, y, out=(0.07, zero))
+    y = graph.conv(y, int8(33, 1, 1, 9), None, scales(33, 9), activation=RELU6, out=RELUS)
+    y = graph.dense(graph.mean(y, out=RELUS), int8(5, 33), None, [0.01], out=(0.2, 3))
+    return graph.finish(graph.softmax(y))
+
+
 @pytest.mark.parametrize("arch", CORES)
 def test_every_operator_equals_tflm(arch):
     random = np.random.default_rng(11)
-    device = Device(arch, strict=True)
+    strict, fast = Device(arch, strict=True), Device(arch)
     for name, model in graphs(random):
         oracle = Tflm(model)
-        for picture in (
-            random.integers(-128, 128, oracle.input_shape),
-            np.full(oracle.input_shape, -128),
-            np.full(oracle.input_shape, 127),
+        for device, picture in (
+            (strict, random.integers(-128, 128, oracle.input_shape)),
+            (fast, np.full(oracle.input_shape, -128)),
+            (fast, np.full(oracle.input_shape, 127)),
         ):
             picture = picture.astype(np.int8)
             counted = count.run(model, device, picture)
@@ -114,15 +154,24 @@ def test_a_block_of_mobilenet_stays_within_its_count(arch):
     assert counted.instructions < LIMIT_OF_BLOCK[arch] * counted.macs
 
 
-def test_the_shipped_model_is_exact_and_within_its_count():
+@pytest.mark.parametrize("arch", CORES)
+def test_a_whole_network_is_exact_and_within_its_count(data, arch):
+    """MobileNetV1 0.25@96, of which the figures of other engines are known too."""
+    model = (data / "weights" / "vww_96_int8.tflite").read_bytes()
+    picture = np.random.default_rng(1).integers(-128, 128, (1, 96, 96, 3)).astype(np.int8)
+    counted = count.run(model, Device(arch), picture)
+    count.check(counted, Tflm(model).tensors(picture))
+    assert counted.instructions + counted.runtime <= LIMIT * counted.macs
+
+
+def test_the_shipped_model_is_exact_and_its_macs_are_right():
     model = models.find("everyday-v1-025-96")
     picture, expected = next(model.golden())
     data = model.tflite.read_bytes()
-    counted = count.run(data, Device("armv7emsp"), picture)
+    counted = count.run(data, Device("armv6m"), picture)
     count.check(counted, Tflm(data).tensors(picture))
     assert counted.tensors[-1] == expected.tobytes()
     assert counted.macs == model.contract["macs"]
-    assert counted.instructions < LIMIT_OF_SHIPPED * counted.macs
 
 
 def test_a_wrong_byte_is_found():

