@@ -139,7 +139,8 @@ def _memory(named: dict[str, bytes]) -> list[str]:
         "",
         "The arena is all that is allocated to run a model, but for its weights; where these are streamed "
         "from a file, a buffer for them comes on top. The engine plans it in the real interpreter; TFLM's is "
-        "what its recording allocator reports. Published for the first model: X-CUBE-AI 39.6 KiB, TinyMaix 54 KB.",
+        "what its recording allocator reports. Published for the first model: X-CUBE-AI 39.6 KiB, TinyMaix "
+        "54 KB.",
         "",
         *_table(["model", "Galago's arena", "to stream", "TFLM's arena", "Galago : TFLM"], rows),
     ]
