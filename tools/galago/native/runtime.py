@@ -15,15 +15,14 @@ GalagoError native.call.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.native import mpy
+from galago.native import machines, mpy
 from galago.native.cores import Core
-from galago.native.machine import Machine, Region
-from galago.native.qemu import XtensaCore, XtensaMachine
+from galago.native.machine import Region
+from galago.native.qemu import XtensaCore
 
 _TABLE_SIZE = 96  # entries of mp_fun_table, rounded up
 _HANDLES, _GLOBALS = 0xA000_0000, 0xB000_0000  # words that stand for objects; nothing is mapped there
@@ -52,8 +51,7 @@ class Runtime:
     """One machine, and the objects its functions know."""
 
     def __init__(self, core: Core | XtensaCore, strict: bool = False) -> None:
-        machine = Machine(core, strict) if isinstance(core, Core) else XtensaMachine(strict)
-        self.machine = cast(Machine, machine)  # the other offers the same
+        self.machine = machines.create(core.arch, strict)
         self.calls: Counter[str] = Counter()  # what viper code asked of the runtime: entry → times
         self._functions: dict[int, Viper] = {}
         self._globals: list[dict[str, object]] = []

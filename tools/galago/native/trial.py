@@ -14,9 +14,9 @@ record and the weights do not lie in one arena: a kernel that leaves one of them
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.native import records
-from galago.native.cores import CORES
-from galago.native.kernels import ITEMS, Kernel, generate
+from galago.native import machines, records
+from galago.native.cores import X64
+from galago.native.kernels import ITEMS, ITEMS_X64, Kernel, generate
 from galago.native.machine import Machine, Region
 from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
@@ -28,19 +28,18 @@ class Trial:
     """The kernels of a model on one core."""
 
     def __init__(self, model: bytes, arch: str, strict: bool = False) -> None:
-        self.machine = Machine(CORES[arch], strict)
+        self.machine = machines.create(arch, strict)
         self.records = records.read(model)
         self.kernels: list[Kernel] = generate(self.records, arch)
         self.stack = 0
-        self._model = model
+        self.model = model
         self._addresses = {kernel.name: self.machine.load(kernel.code) for kernel in self.kernels}
-        self._block = self.machine.place(bytes(28), writable=False, name="the block")
-        self._array = self.machine.place(
-            _words(0, 0, 7, self._block.address).rjust(ITEMS + 4, b"\0"), writable=False, name="the array"
-        )
-        self._arguments = self.machine.place(
-            _words(self._array.address), writable=False, name="the arguments"
-        )
+        self._pointer, items = (8, ITEMS_X64) if arch == X64.arch else (4, ITEMS)
+        self._block = self.machine.place(bytes(7 * self._pointer), writable=False, name="the block")
+        array = bytes(items) + _words(self._block.address, size=self._pointer)
+        self._array = self.machine.place(array, writable=False, name="the array")
+        arguments = _words(self._array.address, size=self._pointer)
+        self._arguments = self.machine.place(arguments, writable=False, name="the arguments")
 
     def kernel(self, layer: int) -> Kernel | None:
         """The one that computes a layer."""
@@ -66,10 +65,19 @@ class Trial:
         buffers.remove()
         return bytes(output)
 
+    def table(self, layer: int) -> bytes:
+        """A layer's table as the kernels `scales` and `biases` fill it."""
+        record = self.records[layer]
+        buffers = _Buffers(self.machine, record, b"", 12 * record.out_c, rows=False)
+        self._table(buffers)
+        filled = self.machine.read(buffers.scratch)
+        buffers.remove()
+        return filled
+
     def _table(self, buffers: "_Buffers") -> None:
         """As the engine fills it, or as the kernels that stand for that do."""
         record, channels = buffers.record, buffers.record.out_c
-        biases = self._model[record.bias :][: 4 * channels] if record.bias else bytes(4 * channels)
+        biases = self.model[record.bias :][: 4 * channels] if record.bias else bytes(4 * channels)
         if "scales" not in self._addresses:
             entries = zip(record.multipliers, record.shifts, np.frombuffer(biases, "<i4"), strict=True)
             table = np.array([entry if entry[1] >= -31 else (0, 0, entry[2]) for entry in entries], "<i4")
@@ -78,7 +86,7 @@ class Trial:
             return
         scales = np.ones(1, "<f4").tobytes()
         if record.scales:
-            scales = self._model[record.scales :][: 4 * channels if record.scale_step else 4]
+            scales = self.model[record.scales :][: 4 * channels if record.scale_step else 4]
         self._call("scales", buffers, scales, 0, 0, 0, channels)
         self._call("biases", buffers, biases if record.bias else None, 0, 0, 0, channels)
 
@@ -86,7 +94,7 @@ class Trial:
         """(first channel, behind the last, their weights) of each call for some rows."""
         if record.operator == DEPTHWISE_CONV_2D:
             size = record.k_h * record.k_w * record.out_c
-            yield 0, record.out_c, None if first else self._model[record.weights :][:size]
+            yield 0, record.out_c, None if first else self.model[record.weights :][:size]
         elif record.operator in _CONVOLUTIONS:
             start = 0
             while start < record.out_c:
@@ -94,14 +102,15 @@ class Trial:
                 if record.out_c - stop == 1:
                     stop -= 2
                 at = record.weights + start * record.window
-                yield start, stop, self._model[at : at + (stop - start) * record.window]
+                yield start, stop, self.model[at : at + (stop - start) * record.window]
                 start = stop
         else:
             yield 0, 0, None
 
     def _call(self, name: str, buffers: "_Buffers", constants: bytes | None, *numbers: int) -> None:
         region = self.machine.place(constants, writable=False, name="constants") if constants else None
-        block = _words(buffers.words.address, _BASE, region.address if region else 0, *numbers)
+        address = region.address if region else 0
+        block = _words(buffers.words.address, _BASE, address, *numbers, size=self._pointer)
         self.machine.write(self._block, block)
         if self.machine.call(self._addresses[name], 0, 1, 0, self._arguments.address) != 1:
             raise GalagoError("native.convention", f"{name} returned no object")
@@ -162,5 +171,5 @@ class _Buffers:
             self.machine.remove(region)
 
 
-def _words(*values: int) -> bytes:
-    return b"".join((value & 0xFFFF_FFFF).to_bytes(4, "little") for value in values)
+def _words(*values: int, size: int = 4) -> bytes:
+    return b"".join((value & (1 << 8 * size) - 1).to_bytes(size, "little") for value in values)
