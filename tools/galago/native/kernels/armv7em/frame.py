@@ -118,12 +118,12 @@ class Output:
         """Registers: each of `sums` becomes the int8, from M, F and the zero point."""
         for h in sums:
             code.smmlar(h, h, multiplier, h)
+        if self.doubled:  # first: then what mends ties changes nothing where the shift is 0
+            for h in sums:
+                code.add(h, h, h)
         if not self.relu:
             for h in sums:
                 code.add(h, h, h, asr=31)
-        if self.doubled:
-            for h in sums:
-                code.add(h, h, h)
         for h in sums:
             code.smmlsr(h, h, factor, zero)
         for h in sums:
