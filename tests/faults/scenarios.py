@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from subject import Outcome, Subject, make_model, runs
+from subject import SETTINGS, Outcome, Subject, make_model, runs
 
 from galago import boards, flash, transport
 from galago.emulator.faults import Faults, Noise
 from galago.errors import GalagoError
+from galago.flash import install
 from galago.transport import upload
 
-BOARD = "RPI_PICO"
+BOARD, ROM_BOARD = "RPI_PICO", "PYBD_SF2"
 _TWICE = upload.FLUSHED + upload.PIECE  # bytes that may have to be uploaded again
 
 
@@ -47,29 +48,30 @@ class Bench:
         self.old.prepare(self.first)
         with self.empty.on():
             pass
-        self._work = Subject(folder / "work.img", board)
 
     def fresh(self, base: Subject) -> Subject:
         """A board with the flash of `base`, to do with as one likes."""
-        self._work.copy_of(base)
-        return self._work
+        work = Subject(base.image.with_name("work.img"), base.board)
+        work.copy_of(base)
+        return work
 
     def case(
         self,
         fault: str,
         base: Subject,
         faults: Faults | None = None,
-        work: Callable[[transport.Board], None] | None = None,
+        work: Callable[[str], None] | None = None,
+        again_by: Callable[[str], None] | None = None,
         prepare: Callable[[Subject], None] = lambda subject: None,
         repair: Callable[[Subject], None] = lambda subject: None,
     ) -> Case:
-        """A flash (or other `work`) during which `faults` happen, then a boot, a flash without, a boot."""
+        """A flash (or other `work` on the port) while `faults` happen, a boot, a flash without, a boot."""
         subject = self.fresh(base)
         prepare(subject)
         outcome = subject.attempt(self.second, faults, work)
         lines = subject.boot()
         repair(subject)
-        again = subject.attempt(self.second)
+        again = subject.attempt(self.second, work=again_by)
         after = runs(subject.boot())
         twice = (
             max(0, outcome.uploaded + again.total - outcome.total) if outcome.error and outcome.total else 0
@@ -105,9 +107,9 @@ class Bench:
         return ""
 
 
-def power_cuts(bench: Bench, base: Subject, step: int = 1) -> Iterator[Case]:
+def power_cuts(bench: Bench, base: Subject, step: int = 1, first: int = 1) -> Iterator[Case]:
     """The power fails in every `step`-th write, half of which is done, until a flash gets through."""
-    number = 1
+    number = first
     while True:
         case = bench.case(f"power fails in write {number}", base, Faults(power_at=number))
         if not case.error:
@@ -124,8 +126,31 @@ def power_cuts_in_rollback(bench: Bench, step: int = 1) -> Iterator[Case]:
     kept.copy_of(both)
     number = 1
     while True:
-        work, faults = lambda device: flash.roll_back(device) and None, Faults(power_at=number)
-        case = bench.case(f"power fails in write {number}", kept, faults, work)
+        faults = Faults(power_at=number)
+        case = bench.case(f"power fails in write {number}", kept, faults, _roll_back)
+        if not case.error:
+            return
+        yield case
+        number += step
+
+
+def _roll_back(port: str) -> None:
+    with transport.connect(port) as device:
+        flash.roll_back(device)
+
+
+def power_cuts_in_romfs(bench: Bench, step: int = 1, first: int = 1) -> Iterator[Case]:
+    """As power_cuts, on a board that runs the first model from its ROMFS, where the second is to go."""
+    base = Subject(bench.old.image.with_name("rom.img"), boards.load(ROM_BOARD))
+    base.prepare_rom(bench.first)
+
+    def put(port: str) -> None:
+        install.install(port, install.Order(model=bench.second))
+
+    number = first
+    while True:
+        faults = Faults(power_at=number)
+        case = bench.case(f"power fails in write {number}", base, faults, put, again_by=put)
         if not case.error:
             return
         yield case
@@ -187,17 +212,17 @@ def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterat
 def two_hosts(bench: Bench) -> Iterator[Case]:
     """A second program opens the port while the first one flashes."""
 
-    def flash_and_knock(device: transport.Board) -> None:
+    def flash_and_knock(port: str) -> None:
         refused: list[str] = []
 
         def knock(path: str, done: int) -> None:
             try:
-                transport.connect(device.port).close()
+                transport.connect(port).close()
             except GalagoError as error:
                 refused.append(error.code)
 
-        plan = flash.boot_plan(device, bench.second, {"source": "files", "folder": "/pictures"}, None)
-        plan.run(knock)
+        with transport.connect(port) as device:
+            flash.boot_plan(device, bench.second, SETTINGS, None).run(knock)
         assert refused
         assert set(refused) == {"port.busy"}
 

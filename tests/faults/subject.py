@@ -17,6 +17,7 @@ from galago import boards, flash, models, tflm, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.faults import Faults
 from galago.errors import GalagoError
+from galago.flash import install
 from galago.models import ModelDirectory
 
 SIDE = 16  # pixels of the models' inputs
@@ -127,23 +128,33 @@ class Subject:
             for path, data in _renamed(device.implementation["arch"]).items():
                 device.put(data, device.root + path)
         boots = self.boot()
-        assert boots[0]["start"]["model"] == model.name, boots
+        assert runs(boots) == model.name, boots
+
+    def prepare_rom(self, model: ModelDirectory) -> None:
+        """An empty board gets a model into its ROMFS, and a picture to classify."""
+        with self.on() as emulated:
+            install.install(emulated.port, install.Order(model=model))
+            with transport.connect(emulated.port) as device:
+                device.put(picture(), device.root + "/pictures/red.ppm")
+        boots = self.boot()
+        assert runs(boots) == model.name, boots
 
     def attempt(
-        self, model: ModelDirectory, faults: Faults | None = None, work: Callable | None = None
+        self, model: ModelDirectory, faults: Faults | None = None, work: Callable[[str], None] | None = None
     ) -> Outcome:
-        """Tries to flash `model`, or to do other `work` with the connected board, while faults happen."""
+        """Tries to flash `model`, or to do other `work` on the board's port, while faults happen."""
         outcome = Outcome(0, 0, None)
 
         def progress(path: str, done: int) -> None:
             outcome.uploaded = done
 
         try:
-            with self.on(faults) as emulated, transport.connect(emulated.port) as device:
-                device._link.wire.silence = _QUIET
+            with self.on(faults) as emulated:
                 if work:
-                    work(device)
-                else:
+                    work(emulated.port)
+                    return outcome
+                with transport.connect(emulated.port) as device:
+                    device._link.wire.silence = _QUIET
                     plan = flash.boot_plan(device, model, SETTINGS, None)
                     outcome.total = plan.total
                     plan.run(progress)

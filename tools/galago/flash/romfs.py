@@ -7,6 +7,7 @@ romfs.deploy(port, image, on_progress)      # the port must be free
 Only `/rom/models` is Galago's: a ROMFS that holds anything else is left alone.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def deploy(port: str, data: bytes, on_progress: Callable[[int], None] = lambda d
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
             assert process.stdout is not None  # for the type checker
             said = b""
-            while piece := process.stdout.read1(256):
+            while piece := os.read(process.stdout.fileno(), 256):
                 said = (said + piece)[-1000:]
                 if found := re.findall(rb"Writing at offset (\d+)", said):
                     on_progress(min(len(data), int(found[-1])))
