@@ -122,4 +122,4 @@ def test_an_emulated_board_is_examined_as_a_user_sees_it() -> None:
     done = CliRunner().invoke(app, ["doctor", "--board", "ESP32_GENERIC_C3"], env={"COLUMNS": "120"})
     assert done.exit_code == 0, done.output
     for text in ("ESP32_GENERIC_C3", "streamed", "golden pictures", "nothing is wrong"):
-        assert text in done.output.replace("stream ", "streamed ")
+        assert text in done.output

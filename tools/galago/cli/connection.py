@@ -11,7 +11,6 @@ import typer
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
-    from galago.flash import Plan
     from galago.transport import Board
 
 DEFAULT = "RPI_PICO2"  # the board that is emulated unless another is named
@@ -20,41 +19,44 @@ BoardOption = Annotated[str | None, typer.Option(help=f"The board to emulate.  [
 
 
 @contextmanager
+def reached(port: str | None, board: str | None) -> Iterator[str]:
+    """The port of a real board, or of an emulated one that lives as long as the run."""
+    if port and board:
+        raise GalagoError("usage", "--port names a real board and --board an emulated one: give one of them")
+    if port:
+        yield port
+        return
+    from galago import boards
+    from galago.emulator import EmulatedBoard
+
+    with EmulatedBoard(boards.load(board or DEFAULT)) as emulated:
+        yield emulated.port
+
+
+@contextmanager
 def connected(port: str | None, board: str | None) -> Iterator[tuple["Board", str]]:
     """The board on a port, or an emulated one that lives as long as the run; and what to call it.
 
     Raises GalagoError usage if both are given, port.* and board.* if there is no such port or board.
     """
-    if port and board:
-        raise GalagoError("usage", "--port names a real board and --board an emulated one: give one of them")
     from galago import boards, transport
 
-    if port:
-        with transport.connect(port) as device:
-            yield device, f"{device.implementation['machine']} at {port}"
-        return
-    from galago.emulator import EmulatedBoard
-
-    wanted = boards.load(board or DEFAULT)
-    with EmulatedBoard(wanted) as emulated, transport.connect(emulated.port) as device:
-        yield device, f"an emulated {wanted.id}"
+    with reached(port, board) as name, transport.connect(name) as device:
+        emulated = f"an emulated {boards.load(board or DEFAULT).id}"
+        yield device, f"{device.implementation['machine']} at {port}" if port else emulated
 
 
 def install(board: "Board", files: dict[str, bytes], title: str) -> None:
     """Uploads what the board lacks of `files`. Speaks on stderr: stdout belongs to results."""
-    from galago.flash import Plan
-
-    carry_out(board, Plan(board, files), title)
-
-
-def carry_out(board: "Board", plan: "Plan", title: str) -> None:
-    """Runs a plan with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from galago.flash import Plan
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     version = ".".join(map(str, board.implementation["version"][:3]))
     console.print(f"[bold]{title}[/bold], MicroPython {version}, {board.implementation['arch']}")
+    plan = Plan(board, files)
     if not plan.upload:
         plan.run()
         return

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from galago.cli.classify import DEFAULT_MODEL
-from galago.cli.connection import BoardOption, PortOption, connected
+from galago.cli.connection import BoardOption, PortOption, reached
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from galago.doctor import Report
+    from galago.errors import GalagoError
 
 
 def doctor(
@@ -38,27 +39,40 @@ def doctor(
 
 def examined(port: str | None, board: str | None) -> "Report":
     """The report on a board. One that cannot be reached is a problem like any other."""
-    from galago import boards, flash
+    from galago import transport
     from galago.doctor import Report, device, host
     from galago.errors import GalagoError
-    from galago.models import find
 
     report = Report()
     host.examine(report, port)
     try:
-        with connected(port, board) as (connection, _):
+        with reached(port, board) as name:
             if port is None:
                 report.fact("board", "emulated", "on this computer's processor, with twice the heap in bytes")
-                known = boards.identify(connection.implementation)
-                settings = flash.settings_of(known, "files")
-                flash.boot_plan(connection, find(DEFAULT_MODEL), settings, known).run()
-            device.examine(report, connection)
+                _equip(report, name)
+            with transport.connect(name) as connection:
+                device.examine(report, connection)
     except GalagoError as error:
         if error.code in ("usage", "board.unknown", "board.invalid"):
             raise
-        what, _, fix = error.message.rpartition(": ")
-        report.problem(what or error.message, fix if what else "galago doctor again, once that is done")
+        _add(report, error)
     return report
+
+
+def _equip(report: "Report", port: str) -> None:
+    from galago.errors import GalagoError
+    from galago.flash.install import Order, install
+    from galago.models import find
+
+    try:
+        install(port, Order(model=find(DEFAULT_MODEL)))
+    except GalagoError as error:
+        _add(report, error)
+
+
+def _add(report: "Report", error: "GalagoError") -> None:
+    what, _, fix = error.message.rpartition(": ")
+    report.problem(what or error.message, fix if what else "galago doctor again, once that is done")
 
 
 def show(report: "Report", console: "Console") -> None:

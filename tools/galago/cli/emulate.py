@@ -17,15 +17,27 @@ def emulate(
             metavar="FILE", help="Keep the board's file system here. Without it the board starts empty."
         ),
     ] = None,
+    qemu: Annotated[
+        Path | None,
+        typer.Option(metavar="FIRMWARE.ELF", help="Run this MicroPython firmware in QEMU instead."),
+    ] = None,
+    machine: Annotated[str, typer.Option(help="With --qemu: its machine.")] = "mps2-an500",
 ) -> None:
     """Keep an emulated board up and print its port, until Ctrl-C."""
     import signal
 
+    # `kill` ends it as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if qemu:
+        _run_qemu(qemu, machine)
+    else:
+        _run(board, storage)
+
+
+def _run(board: str, storage: Path | None) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
 
-    # `kill` ends it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with EmulatedBoard(boards.load(board), storage) as emulated:
         typer.echo(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
@@ -35,5 +47,20 @@ def emulate(
         )
         try:
             emulated.wait()
+        except KeyboardInterrupt:
+            typer.echo("")
+
+
+def _run_qemu(firmware: Path, machine: str) -> None:
+    from galago.emulator.qemu import QemuBoard
+
+    with QemuBoard(firmware, machine) as running:
+        typer.echo(
+            f"{firmware.name} on {machine} (QEMU) is at {running.port}\n\n"
+            f"  mpremote connect {running.port} mount FOLDER exec 'import program'\n\n"
+            "It has no file system of its own. Ctrl-C ends it."
+        )
+        try:
+            running.wait()
         except KeyboardInterrupt:
             typer.echo("")

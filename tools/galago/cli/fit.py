@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _BAR = 40  # characters that stand for all there is
 _TIGHT = 0.9  # a share from which a bar is no longer green
 _WHERE = {
-    "in place": "in place, where a ROMFS holds them (put the model there with mpremote romfs deploy)",
+    "in place": "in place, in the ROMFS where galago flash puts them",
     "RAM": "copied to RAM",
     "streamed": "streamed: read from the file system at each use",
 }

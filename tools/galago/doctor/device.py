@@ -121,11 +121,11 @@ def _modules(report: Report, found: list[str], known: Known | None) -> None:
     cameras = [name for name in _CAMERAS if name in found]
     report.fact("firmware", "camera modules", ", ".join(cameras) or "none")
     if known and known.camera and known.camera.module not in found:
-        needed = known.camera.firmware or "the usual firmware of the board"
+        needed = known.camera.firmware or "the board's usual firmware"
         report.problem(
             f"the board has a camera ({known.camera.sensor}), its firmware lacks the module "
             f"'{known.camera.module}'",
-            f"for source 'camera' install {needed}; pictures from files or from the host work without",
+            f"for source 'camera' install a firmware that has it: {needed}; files and host work without",
         )
 
 

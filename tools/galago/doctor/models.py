@@ -12,6 +12,8 @@ from galago.transport import Board
 
 _SILENCE = 600.0  # seconds: of a board that is still at work
 
+_WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "stream": "streamed from the file"}
+
 _PROGRAM = """
 import gc, json
 from mobilenet import Classifier, GalagoError, report
@@ -81,7 +83,7 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             exact, worst = exact + (apart < 0.01), max(worst, apart)
             fastest = min(fastest or line["us"], line["us"])
         elif "free" in line:
-            report.fact("model", "weights", line["weights"] or "the runtime's own")
+            report.fact("model", "weights", _WHERE.get(line["weights"], "the runtime's own"))
             if line["kernels"]:
                 report.fact("model", "kernels", line["kernels"])
             report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")
