@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Any MicroPython firmware that QEMU runs, as a port.
 
-with QemuBoard(Path("firmware.elf"), "mps2-an500") as board:
+with QemuBoard(Path("build/firmware.elf"), "mps2-an500") as board:
     subprocess.run(["mpremote", "connect", board.port, "mount", "folder", "exec", "import test"])
 
 The image is the user's: MicroPython's ports/qemu builds them (make BOARD=MPS2_AN500). They run machine code
