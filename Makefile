@@ -3,6 +3,7 @@
 # make check   lint, types, tests, demo: what CI runs
 # make bench   measure and count; writes docs/benchmarks.md
 # make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
+# make runtimes   try every runtime with the shipped models; writes docs/runtimes.md
 # make faults  let things go wrong while flashing; writes docs/reliability.md
 # make fuzz    20,000 damaged models against the engine
 # Everything lives in .venv; nothing needs root or a compiler.
@@ -14,7 +15,10 @@ BIN := $(VENV)/bin
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test lint types check bench k210 fuzz clean
+# Photos for `make runtimes`, and MODELS for other models than the shipped ones.
+PHOTOS ?= ../shared/data/images/imagenet_val650
+
+.PHONY: setup demo test lint types check bench runtimes k210 fuzz clean
 
 setup: $(VENV)/.base
 
@@ -50,6 +54,9 @@ check: lint types test demo
 
 bench: $(VENV)/.test
 	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
+
+runtimes: $(VENV)/.test
+	$(BIN)/python -m galago.compatibility docs/runtimes.md $(MODELS) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
 
 k210: $(VENV)/.test
 	$(BIN)/python tests/k210/measure.py tables docs/k210.md

@@ -38,16 +38,18 @@ def classify(
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         folder = Path(name)
         with board.mount(folder):
-            _open(board, model)
+            _open(board, model, on_log)
             for seq, path in enumerate(paths):
                 yield _classify_one(board, model, folder, seq, path, top, on_log)
 
 
-def _open(board: Board, model: ModelDirectory) -> None:
+def _open(board: Board, model: ModelDirectory, on_log: Callable[[str], None]) -> None:
     reply = board.exec(
         "from mobilenet import Classifier, GalagoError, report\n"
         "try:\n"
         f"    net = Classifier({board.root + flash.remote_path(model)!r})\n"
+        "    for _, error in net.skipped:\n"
+        "        print(error.message)\n"
         "except GalagoError as error:\n"
         "    print(report.failure(error))\n",
         timeout=_SILENCE,
@@ -56,6 +58,7 @@ def _open(board: Board, model: ModelDirectory) -> None:
         error = _parse(text).get("error")
         if error:
             raise GalagoError(error["code"], error["message"])
+        on_log(text)
 
 
 def _classify_one(

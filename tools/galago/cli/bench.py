@@ -29,13 +29,16 @@ def bench(
     An emulated board computes on this computer's processor: its times say how layers compare, not how long a
     board takes.
     """
+    from galago import boards, runtimes
     from galago.bench import bench as run
     from galago.flash import device_package, model_files
     from galago.models import find
 
     directory = find(model)
     with connected(port, board) as (device, place):
-        install(device, device_package(device) | model_files(directory), f"{directory.name} on {place}")
+        known = runtimes.carried(device, boards.identify(device.implementation))
+        files = device_package(device) | model_files(directory, known)
+        install(device, files, f"{directory.name} on {place}")
         result = run(device, directory, runs)
         machine = device.implementation["machine"]
     if as_json:

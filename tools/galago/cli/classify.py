@@ -31,6 +31,7 @@ def classify(
     The device package and the model are put on the board first, as far as they are not there yet.
     Exit status: 0 all classified, 1 a picture failed, 2 wrong usage or an unusable board or model.
     """
+    from galago import boards, runtimes
     from galago.classify import classify as run
     from galago.flash import device_package, model_files
     from galago.models import find
@@ -39,7 +40,9 @@ def classify(
     show = _show_json if as_json else _show_line
     lines = []
     with connected(port, board) as (device, place):
-        install(device, device_package(device) | model_files(directory), f"{directory.name} on {place}")
+        known = runtimes.carried(device, boards.identify(device.implementation))
+        files = device_package(device) | model_files(directory, known)
+        install(device, files, f"{directory.name} on {place}")
         for line in run(device, directory, images, top, on_log=_log):
             show(line)
             lines.append(line)

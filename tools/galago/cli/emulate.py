@@ -17,6 +17,18 @@ def emulate(
             metavar="FILE", help="Keep the board's file system here. Without it the board starts empty."
         ),
     ] = None,
+    firmware: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULES",
+            help="Give it modules of this firmware: openmv, microlite, emlearn, esp32…; again for more.  "
+            "[default: what the board usually has]",
+        ),
+    ] = None,
+    camera: Annotated[
+        Path | None,
+        typer.Option(metavar="PHOTOS", help="A folder of pictures that its camera sees in turn."),
+    ] = None,
     qemu: Annotated[
         Path | None,
         typer.Option(metavar="FIRMWARE.ELF", help="Run this MicroPython firmware in QEMU instead."),
@@ -31,14 +43,16 @@ def emulate(
     if qemu:
         _run_qemu(qemu, machine)
     else:
-        _run(board, storage)
+        _run(board, storage, firmware, camera)
 
 
-def _run(board: str, storage: Path | None) -> None:
+def _run(board: str, storage: Path | None, firmware: list[str] | None, camera: Path | None) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
+    from galago.emulator.camera import Camera
 
-    with EmulatedBoard(boards.load(board), storage) as emulated:
+    eye = Camera(camera) if camera else None
+    with EmulatedBoard(boards.load(board), storage, firmware or None, eye) as emulated:
         typer.echo(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
             f"  mpremote connect {emulated.port}\n"

@@ -9,18 +9,10 @@ from galago.boards import Board as Known
 from galago.doctor import Report
 from galago.doctor import models as models_on_board
 from galago.errors import GalagoError
+from galago.runtimes import MODULES
 from galago.transport import Board
 
 _OLDEST = (1, 23)
-# Runtimes that firmware may bring, by the backend that uses them; and modules of cameras.
-_RUNTIMES = {
-    "openmv": ("ml",),
-    "microlite": ("microlite",),
-    "emlearn": ("emlearn_cnn_int8", "emlearn_cnn", "tinymaix_cnn"),
-    "maixpy": ("KPU",),
-    "canmv_k210": ("maix",),
-    "canmv_k230": ("nncase_runtime",),
-}
 _CAMERAS = ("camera", "csi", "sensor", "media.sensor")
 _SMALLEST_SHARE = 0.75  # of the known heap, below which this is other firmware than the one that is known
 
@@ -62,7 +54,7 @@ def examine(report: Report, board: Board) -> Known | None:
     """Adds what a board is and has, then what models.examine says; gives its kind, if that is known."""
     known = boards.identify(board.implementation)
     _identity(report, board, known)
-    names = [name for group in (*_RUNTIMES.values(), _CAMERAS) for name in group]
+    names = [name for group in (*MODULES.values(), _CAMERAS) for name in group]
     found = json.loads(board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30))
     _memory(report, found, known)
     _modules(report, found["modules"], known)
@@ -116,7 +108,7 @@ def _memory(report: Report, found: dict[str, Any], known: Known | None) -> None:
 
 
 def _modules(report: Report, found: list[str], known: Known | None) -> None:
-    runtimes = [name for name, modules in _RUNTIMES.items() if set(modules) & set(found)]
+    runtimes = [name for name, modules in MODULES.items() if set(modules) & set(found)]
     report.fact("firmware", "runtimes", ", ".join([*runtimes, "builtin (Galago's own)"]))
     cameras = [name for name in _CAMERAS if name in found]
     report.fact("firmware", "camera modules", ", ".join(cameras) or "none")

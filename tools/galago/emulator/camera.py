@@ -50,6 +50,8 @@ class Camera:
         """Without a folder it sees nothing but grey. Raises GalagoError dataset.empty for an empty one."""
         self.pictures = []
         if folder:
+            if not folder.is_dir():
+                raise GalagoError("dataset.missing", f"no folder {folder}: give the camera pictures to see")
             self.pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
             if not self.pictures:
                 raise GalagoError("dataset.empty", f"no pictures in {folder}: give the camera some to see")

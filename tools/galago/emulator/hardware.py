@@ -20,6 +20,7 @@ STANDINS = Path(__file__).parent / "device" / "standins"
 
 # A board's camera module tells whose firmware it usually has.
 _USUAL = {"csi": "openmv", "camera": "esp32", "sensor": "maixpy", "media.sensor": "canmv_k230"}
+_ULAB = {"openmv", "canmv_k230"}  # firmware that has it, built in
 
 
 def known() -> list[str]:
@@ -48,7 +49,10 @@ class Hardware:
 
     def modules(self) -> list[str]:
         """The paths of the stand-in modules, in the order to import them."""
-        return [str(path) for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
+        paths = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
+        if _ULAB & set(self.firmware):
+            paths.insert(0, STANDINS / "ulab.py")
+        return [str(path) for path in paths]
 
     def services(self) -> dict[str, Service]:
         """What the modules may ask; the models that they load are forgotten at the next reset."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from galago import boards, transport
+from galago import boards, runtimes, transport
 from galago.errors import GalagoError
 from galago.flash import firmware, romfs
 from galago.flash.boot import CONFIG, boot_plan, check_main, config, settings_of
@@ -76,7 +76,7 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
     if order.micropython:
         _install_firmware(port, order, on_progress)
     with transport.connect(port) as board:
-        known = boards.identify(board.implementation) or order.board
+        known = runtimes.carried(board, boards.identify(board.implementation) or order.board)
         check_main(board)
         place, image = _prepare_rom(board, order, known)
         device = board.port

@@ -13,15 +13,26 @@ On the board `Model.file(kind)` finds each file by its entry in model.json, and 
 each fact.
 """
 
+import dataclasses
 import hashlib
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
 
-from galago import models
+from galago import models, transport
 from galago.boards import Board
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
+
+MODULES = {
+    "openmv": ("ml",),
+    "microlite": ("microlite",),
+    "emlearn": ("emlearn_cnn_int8", "emlearn_cnn", "tinymaix_cnn"),
+    "maixpy": ("KPU",),
+    "canmv_k210": ("maix",),
+    "canmv_k230": ("nncase_runtime",),
+}
+"""The module that a backend uses on the board, of several names the present one first."""
 
 READ_TFLITE = {"builtin", "openmv", "microlite"}
 """Backends that run the .tflite itself; a board with none of them gets no .tflite."""
@@ -36,6 +47,23 @@ class Prepared:
     facts: dict[str, dict[str, int]] = field(default_factory=dict)
     """Backend → name → number."""
     refused: dict[str, GalagoError] = field(default_factory=dict)
+
+
+def carried(device: transport.Board, known: Board | None) -> Board | None:
+    """The known board with those of its backends that its firmware turns out to have, or all if it has none.
+
+    Others would only get files that nothing on the board reads.
+    """
+    if known is None:
+        return None
+    names = [module for backend in known.backends for module in MODULES.get(backend, ())]
+    found = device.exec(
+        f"for name in {names!r}:\n try:\n  __import__(name)\n  print(name)\n except ImportError:\n  pass"
+    ).split()
+    backends = tuple(
+        name for name in known.backends if name not in MODULES or set(MODULES[name]) & set(found)
+    )
+    return dataclasses.replace(known, backends=backends or known.backends)
 
 
 def prepare(model: ModelDirectory, board: Board | None) -> Prepared:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""As much of `ulab` as ml needs: arrays of single floats that know their shape."""
+"""As much of `ulab` as runtimes and backends need: arrays in one piece that know their shape."""
 
 from array import array
 
 
 class ndarray:  # noqa: N801 (ulab's name)
-    """Floats in one piece; indexing the first axis gives a copy of what is there."""
+    """Single floats, unless made of an array of others; indexing the first axis gives a copy of what is there."""
 
     def __init__(self, values, shape=None):
         self._values = values if isinstance(values, array) else array("f", values)
@@ -13,7 +13,7 @@ class ndarray:  # noqa: N801 (ulab's name)
 
     @property
     def size(self):
-        """How many floats there are."""
+        """How many elements there are."""
         return len(self._values)
 
     def __len__(self):
@@ -32,6 +32,10 @@ class ndarray:  # noqa: N801 (ulab's name)
         """A copy with one axis."""
         return ndarray(self._values[:])
 
+    def reshape(self, shape):
+        """The same elements."""
+        return ndarray(self._values, shape)
+
     def tolist(self):
         """As lists in lists."""
         return list(self._values) if len(self.shape) == 1 else [row.tolist() for row in self]
@@ -40,7 +44,8 @@ class ndarray:  # noqa: N801 (ulab's name)
 class numpy:  # noqa: N801
     """`from ulab import numpy as np`."""
 
-    ndarray = ndarray
+    uint8 = "B"
+    float = "f"
 
     @staticmethod
     def array(values):
@@ -48,7 +53,6 @@ class numpy:  # noqa: N801
         return ndarray(values)
 
     @staticmethod
-    def argmax(values):
-        """The index of the largest."""
-        flat = values.tolist()
-        return flat.index(max(flat))
+    def frombuffer(buffer, *, dtype="f"):
+        """An array of the elements in a buffer."""
+        return ndarray(array(dtype, bytes(buffer)))
