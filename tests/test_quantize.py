@@ -64,8 +64,28 @@ def built(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[model
     folder = tmp_path_factory.mktemp("model")
     tiny().save(folder / "net.keras")
     warned: list[str] = []
-    model = quantize.build(folder / "net.keras", photos, folder / "tiny", name="tiny", warn=warned.append)
+    model = quantize.build(
+        folder / "net.keras", photos, folder / "tiny", name="tiny", warn=warned.append, keep_float=True
+    )
     return model, warned
+
+
+def test_the_float_model_and_the_photos_are_kept_on_request(
+    built: tuple[models.ModelDirectory, list[str]],
+) -> None:
+    """Compilers that quantize by themselves, as nncase for the K230 does, want those."""
+    model, _ = built
+    tensorflow, network = quantize.quiet.tensorflow(), tiny()
+    pixels = np.load(model.path / "calibration.npy")
+    assert (pixels.shape, pixels.dtype) == ((14, SIZE, SIZE, 3), np.uint8)
+    reader = tensorflow.lite.Interpreter(model_path=str(model.path / "float.tflite"))
+    reader.allocate_tensors()
+    (given,), (answer,) = reader.get_input_details(), reader.get_output_details()
+    for picture in (pixels[5:6].astype(np.float32) - 128) / 128, (pixels[:1].astype(np.float32) - 128) / 128:
+        reader.set_tensor(given["index"], picture)
+        reader.invoke()
+        expected = network(picture, training=False).numpy()
+        assert np.allclose(reader.get_tensor(answer["index"]), expected, atol=1e-5)
 
 
 def test_the_contract_is_exact(built: tuple[models.ModelDirectory, list[str]]) -> None:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""CanMV on a K230: the user's nncase makes the .kmodel. A module that answers in its name shows what it is asked.
+"""CanMV on a K230: the user's nncase makes the .kmodel. A module that answers in its name shows what it is
+asked.
 
-nncase itself wants .NET, and nothing here runs what it makes; the stand-in runtime takes a .tflite in its place.
+nncase itself wants .NET, and nothing here runs what it makes; the stand-in runtime takes a .tflite in its
+place.
 """
 
 import hashlib
@@ -35,7 +37,8 @@ class Compiler:
     def use_ptq(self, options):
         (samples,) = options.data
         self.said["count"] = options.samples_count
-        self.said["samples"] = [[sample.dtype.name, list(sample.shape), int(sample.max())] for sample in samples]
+        self.said["samples"] = [[sample.dtype.name, list(sample.shape), int(sample.max())] for sample in
+        samples]
     def compile(self):
         self.said["compiled"] = True
     def gencode_tobytes(self):
@@ -92,7 +95,8 @@ def test_without_nncase_its_installation_is_told(directory: models.ModelDirector
 
 
 @pytest.mark.parametrize(
-    ("says", "hint"), [("cannot find hostfxr: dotnet is missing", "install .NET 7"), ("no such op", "no such op")]
+    ("says", "hint"),
+    [("cannot find hostfxr: dotnet is missing", "install .NET 7"), ("no such op", "such")],
 )
 def test_what_nncase_says_is_passed_on(directory, nncase, monkeypatch, says: str, hint: str) -> None:
     monkeypatch.setenv("NNCASE_FAILS", says)

@@ -23,6 +23,7 @@ from galago.emulator import interpreter
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
+from galago.runtimes import canmv_k230
 from galago.tflm import Tflm
 
 INPUT = (1 / 128, 0)
@@ -43,13 +44,14 @@ def build(
     extra: dict[str, Any] | None = None,
     limit: int = CALIBRATE,
     warn: Callable[[str], None] = print,
+    keep_float: bool = False,
 ) -> ModelDirectory:
     """Quantizes a Keras model (an object, or a .keras or .h5 file) and writes its model directory.
 
     `photos` is a folder of calibration pictures, of which `limit` are used, evenly spread; one that cannot
     be read is named to `warn` and skipped. `labels` default to the sub-folders of `photos`. `extra` goes
-    into the contract as it is (architecture, alpha). Raises model.malformed, model.quantization,
-    model.labels, dataset.*.
+    into the contract as it is (architecture, alpha). `keep_float` also leaves the float model and the
+    calibration pictures in the directory. Raises model.malformed, .quantization or .labels, dataset.*.
     """
     if isinstance(network, str | Path):
         network = load(Path(network))
@@ -82,7 +84,11 @@ def build(
         "unknown_below": unknown_below,
         **measured(tflite, (height, width, channels)),
     }
-    return models.write(out, tflite, contract)
+    model = models.write(out, tflite, contract)
+    if keep_float:  # for compilers that quantize by themselves
+        (model.path / canmv_k230.FLOAT).write_bytes(convert_float(network))
+        np.save(model.path / canmv_k230.CALIBRATION, pixels)
+    return model
 
 
 def load(path: Path) -> Any:
@@ -184,6 +190,15 @@ def convert(network: Any, pixels: np.ndarray) -> bytes:
         ) from error
     check(tflite)
     return tflite
+
+
+def convert_float(network: Any) -> bytes:
+    """The TFLite model in floats, one picture at a time."""
+    tf, keras = quiet.tensorflow(), quiet.keras()
+    picture = keras.Input(batch_shape=(1, *input_shape(network)), name="picture")
+    single = keras.Model(picture, network(picture, training=False), name="classifier")
+    with quiet.silence():
+        return tf.lite.TFLiteConverter.from_keras_model(single).convert()
 
 
 def check(tflite: bytes) -> None:

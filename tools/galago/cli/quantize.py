@@ -25,6 +25,9 @@ def quantize(
     unknown_below: Annotated[
         float, typer.Option(min=0, max=1, help="Confidence below which an answer is 'unknown'.")
     ] = 0.0,
+    keep_float: Annotated[
+        bool, typer.Option("--float", help="Keep the float model and the photos too: a K230 needs them.")
+    ] = False,
 ) -> None:
     """Quantize a Keras model to int8 and write its model directory.
 
@@ -50,6 +53,7 @@ def quantize(
             labels=names,
             fit=cast("Fit", fit),
             unknown_below=unknown_below,
+            keep_float=keep_float,
             warn=lambda text: console.print(text, markup=False, highlight=False),
         )
     contract = model.contract

@@ -5,7 +5,7 @@ from array import array
 
 
 class ndarray:  # noqa: N801 (ulab's name)
-    """Single floats, unless made of an array of others; indexing the first axis gives a copy of what is there."""
+    """Single floats, unless made of an array of others; indexing the first axis gives a copy."""
 
     def __init__(self, values, shape=None):
         self._values = values if isinstance(values, array) else array("f", values)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+# pyright: reportOptionalSubscript=false, reportOptionalIterable=false
 """`nncase_runtime` of CanMV on a K230, as far as a classifier goes.
 
 Nothing here runs nncase's .kmodel: this stand-in takes a .tflite in its place, and pixels as a .kmodel of
