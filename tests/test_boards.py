@@ -195,3 +195,21 @@ def test_texts_of_a_board_file_are_no_markup(tmp_path: Path) -> None:
     page = run(str(tmp_path / "[x].toml"))
     assert "[/] a [red]board[/red]" in page
     assert "[/b] 520 KB" in page
+
+
+def test_a_board_is_known_by_what_its_firmware_says() -> None:
+    for said, wanted in (
+        ({"build": "RPI_PICO2-RISCV", "machine": "Raspberry Pi Pico2 with RP2350-RISCV"}, "RPI_PICO2-RISCV"),
+        ({"build": "", "machine": "Raspberry Pi Pico2 with RP2350-RISCV"}, "RPI_PICO2-RISCV"),
+        ({"machine": "Raspberry Pi Pico2 with RP2350"}, "RPI_PICO2"),
+        ({"machine": "Raspberry Pi Pico with RP2040"}, "RPI_PICO"),
+        ({"machine": "Generic ESP32 module with ESP32"}, "ESP32_GENERIC"),
+        ({"machine": "Generic ESP32 module with SPIRAM with ESP32"}, "ESP32_GENERIC-SPIRAM"),
+        ({"machine": "PYBv1.1 with STM32F405RG"}, "PYBV11"),
+        ({"build": "SOMETHING_ELSE", "machine": "Teensy 4.1 with MIMXRT1062DVJ6A"}, "TEENSY41"),
+        ({"machine": "linux [GCC 14.2.1] version"}, None),
+        ({"machine": "Raspberry Pi Pico W with RP2040"}, None),
+        ({}, None),
+    ):
+        found = boards.identify(said)
+        assert (found.id if found else None) == wanted

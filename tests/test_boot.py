@@ -13,6 +13,7 @@ from PIL import Image
 
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
+from galago.emulator.camera import Camera
 from galago.errors import GalagoError
 
 MPREMOTE = [sys.executable, "-m", "mpremote"]
@@ -207,6 +208,27 @@ def test_pictures_of_the_host_come_over_the_serial_line(board: EmulatedBoard) ->
     assert (bad["image"], bad["error"]["code"]) == ("red.png", "image.corrupt")
     assert (good_line["image"], len(good_line["top"])) == ("red.png", 2)
     assert good_line["seq"] == bad["seq"] + 1
+
+
+def test_a_camera_is_a_source_too(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("scene")
+    for name, color in (("0.png", (255, 0, 0)), ("1.png", (0, 0, 255))):
+        Image.new("RGB", (320, 240), color).save(folder / name)
+    known = boards.load("ESP32_GENERIC-SPIRAM")
+    with EmulatedBoard(known, firmware=["esp32"], camera=Camera(folder)) as emulated:
+        flash = [sys.executable, "-m", "galago", "flash", "--source", "camera", "--port", emulated.port]
+        subprocess.run(flash, check=True, capture_output=True, timeout=120)
+        with serial.Serial(emulated.port, timeout=30) as port:
+            port.write(b"\r\x03\x02\x04")
+            lines = []
+            while len(lines) < 3:
+                if (line := port.readline()).startswith(b"{"):
+                    lines.append(json.loads(line))
+            port.write(b"\x03")
+            assert port.read_until(b">>> ").endswith(b">>> ")
+        assert "start" in lines[0]
+        assert [line["image"] for line in lines[1:]] == ["frame 0", "frame 1"]
+        assert lines[1]["top"]
 
 
 def test_ctrl_c_reaches_the_repl_while_it_classifies_in_a_loop(

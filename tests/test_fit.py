@@ -24,8 +24,8 @@ X64 = {"arch": "x64", "word": 8, "machine_code": False}  # what the emulated boa
 _LOAD = """
 import gc
 gc.collect(); before = gc.mem_alloc()
-from mobilenet import Classifier
-net = Classifier({path!r})
+from mobilenet import Classifier, config, outputs, report, sources, sequence, watchdog  # as main.py does
+net = Classifier({path!r}, {order!r})
 gc.collect(); after = gc.mem_alloc()
 from mobilenet.backends import builtin
 inner = net._backend._interpreter
@@ -48,7 +48,7 @@ def load(board: Board, model: ModelDirectory) -> list[str]:
     with EmulatedBoard(board) as emulated, transport.connect(emulated.port) as device:
         flash.Plan(device, flash.device_package(device) | flash.model_files(model)).run()
         device.soft_reset()
-        return device.exec(_LOAD.format(path=flash.remote_path(model)), timeout=60).split()
+        return device.exec(_LOAD.format(path=flash.remote_path(model), order=board.backends), timeout=60).split()
 
 
 @pytest.mark.parametrize(("name", "weights"), [("RPI_PICO2", "ram"), ("ESP32_GENERIC_C3", "stream")])

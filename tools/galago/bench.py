@@ -96,7 +96,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
     layers = network.layers(model.tflite.read_bytes())
     path = f"{board.root}{flash.remote_path(model)}/{model.tflite.name}"
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    board.soft_reset()
+    flash.forget(board)
     reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)
     try:
         answer = json.loads(reply.strip().splitlines()[-1])

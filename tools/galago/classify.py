@@ -34,7 +34,7 @@ def classify(
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    board.soft_reset()
+    flash.forget(board)
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         folder = Path(name)
         with board.mount(folder):

@@ -90,6 +90,9 @@ def _show_page(console: "Console", board: "Board", shipped: list["Needs"]) -> No
         "kernels": ", ".join(board.kernels) or "none",
         "backends": ", ".join(board.backends),
         "install_with": ", ".join(board.install_with),
+        "mount": board.mount,
+        "led": board.led or "none",
+        "display": board.display or "none",
         "camera": _camera(board.camera) if board.camera else "none",
     }
     for key, text in rows.items():

@@ -60,7 +60,7 @@ def examine(report: Report, board: Board, known: Known | None) -> None:
     order = settings.get("backends") or (list(known.backends) if known else [])
     patterns = [entry["pattern"] for entry in golden]
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    board.soft_reset()
+    flash.forget(board)
     code = _PROGRAM.format(path=path, order=order, patterns=patterns)
     lines = [json.loads(line) for line in board.exec(code, timeout=_SILENCE).splitlines() if line[:1] == "{"]
     _judge(report, lines, contract)

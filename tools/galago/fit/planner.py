@@ -35,6 +35,8 @@ def watched(*arguments):
 builtins.__import__ = watched
 from mobilenet import GalagoError
 import mobilenet.classifier, mobilenet.backends.builtin
+import mobilenet.config, mobilenet.outputs, mobilenet.report, mobilenet.sequence  # as main.py does
+import mobilenet.sources, mobilenet.watchdog
 from mobilenet.tflite import Interpreter
 
 try:

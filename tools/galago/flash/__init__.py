@@ -9,7 +9,16 @@ with transport.connect(port) as board:
     roll_back(board)
 """
 
-from galago.flash.boot import CONFIG, PREVIOUS, boot_plan, check_main, config, roll_back, settings_of
+from galago.flash.boot import (
+    CONFIG,
+    PREVIOUS,
+    boot_plan,
+    check_main,
+    config,
+    forget,
+    roll_back,
+    settings_of,
+)
 from galago.flash.files import LIBRARY, MODELS, device_package, model_files, remote_path
 from galago.flash.plan import Plan, compare
 
@@ -24,6 +33,7 @@ __all__ = [
     "compare",
     "config",
     "device_package",
+    "forget",
     "model_files",
     "remote_path",
     "roll_back",

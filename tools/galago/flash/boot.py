@@ -10,7 +10,7 @@ from typing import Any
 
 from galago import boards
 from galago.errors import GalagoError
-from galago.flash.files import device_package, model_files, remote_path
+from galago.flash.files import LIBRARY, device_package, model_files, remote_path
 from galago.flash.plan import Plan
 from galago.models import CONTRACT, ModelDirectory
 from galago.resources import firmware_dir
@@ -18,6 +18,7 @@ from galago.transport import Board
 
 CONFIG = "/galago.json"
 PREVIOUS = "/galago.previous.json"
+WATCHDOG = f"{LIBRARY}/watchdog.mpy"
 
 
 def boot_plan(
@@ -93,6 +94,14 @@ def config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def forget(board: Board) -> None:
+    """Clears the board's memory by a soft reset, and keeps on feeding a watchdog that main.py has started."""
+    seconds = (config(board) or {}).get("watchdog")
+    board.soft_reset()
+    if isinstance(seconds, int | float) and seconds > 0 and board.sha256(f"{board.root}{WATCHDOG}"):
+        board.exec(f"from mobilenet.watchdog import Watchdog\n_dog = Watchdog({seconds})\n_dog.hold()")
 
 
 def check_main(board: Board) -> None:
