@@ -29,9 +29,9 @@ _SEED = 1
 # Instructions. Most calls unpack an argument, in about 20; a division where the core has none takes the most.
 _MOST_OF_A_CALL = 250
 _CLASSES = {  # first letters of mnemonics; capstone writes compressed RISC-V instructions as c.name
-    "load": ("ldr", "ldm", "pop", "lw", "lbu", "lhu", "lb", "lh", "lwsp"),
-    "store": ("str", "stm", "push", "sw", "sb", "sh", "swsp"),
-    "branch": ("b", "jal", "jr", "ret"),
+    "load": ("ldr", "ldm", "pop", "lw", "lbu", "lhu", "lb", "lh", "lwsp", "l8ui", "l16", "l32"),
+    "store": ("str", "stm", "push", "sw", "sb", "sh", "swsp", "s8i", "s16i", "s32i"),
+    "branch": ("b", "j", "ret", "call"),
     "multiply": ("mul", "mla"),
 }
 _NOT_BRANCHES = ("bic", "bkpt", "bfi", "bfc")
