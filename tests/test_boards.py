@@ -118,7 +118,7 @@ def test_an_unknown_board_gets_a_hint(name: str, hint: str) -> None:
         ('"picotool"', '"magic"', "install_with wants a list of esptool, "),
         ('"picotool"', '"uf2"', "each once at most"),
         ('["uf2", "picotool"]', '"uf2"', "install_with wants a list"),
-        ('["viper"]', "[]", "kernels is .*, and arch is armv7emsp"),
+        ('["native", "viper"]', "[]", "kernels is .*, and arch is armv7emsp"),
         ('["microlite", "builtin", "emlearn"]', '["emlearn"]', "backends has builtin if and only if"),
         ('["microlite", "builtin", "emlearn"]', "[[]]", "backends wants a list"),
         ("[sources]", "[camera]\n[sources]", "camera.sensor is missing"),

@@ -48,7 +48,9 @@ def load(board: Board, model: ModelDirectory) -> list[str]:
     with EmulatedBoard(board) as emulated, transport.connect(emulated.port) as device:
         flash.Plan(device, flash.device_package(device) | flash.model_files(model)).run()
         device.soft_reset()
-        return device.exec(_LOAD.format(path=flash.remote_path(model), order=board.backends), timeout=60).split()
+        return device.exec(
+            _LOAD.format(path=flash.remote_path(model), order=board.backends), timeout=60
+        ).split()
 
 
 @pytest.mark.parametrize(("name", "weights"), [("RPI_PICO2", "ram"), ("ESP32_GENERIC_C3", "stream")])

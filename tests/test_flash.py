@@ -53,7 +53,7 @@ def classifies(port: str, path: str) -> str:
             f"from mobilenet import Classifier\nnet = Classifier({path!r}, ['builtin'])\nnet.self_test()\n"
             "print(net.us > 0, net._backend._interpreter.weights)"
         )
-        tested, weights = board.exec(program, timeout=60).split()
+        tested, weights = board.exec(program, timeout=60).splitlines()[-1].split()  # kernels may log before
         assert tested == "True"
         return weights
 
@@ -64,7 +64,7 @@ def test_only_what_differs_is_uploaded_and_the_old_model_stays(
     port = emulated.port
     done = [install.install(port, Order(model=model)) for model in (*small[:2], small[1])]
     assert done[0].uploaded > 100_000
-    assert 77_000 < done[1].uploaded < 82_000, "a model and its config"
+    assert 77_000 < done[1].uploaded < 95_000, "a model, its kernels and its config"
     assert done[2].uploaded == 0
     assert (done[1].place, config(port)["model"]) == ("/models/second", "/models/second")
     assert run("--rollback", "--port", port).exit_code == 0

@@ -127,6 +127,11 @@ class Model:
                 _need(entry, key, wanted, where)
         self._verified = set()
 
+    def digest(self, kind):
+        """The SHA-256 of the model's file of a kind, as hex; None if there is no such file."""
+        entry = self._files.get(kind)
+        return entry["sha256"] if entry else None
+
     def file(self, kind):
         """The path of the model's file of a kind ("tflite", "kernels", "tmdl", "kmodel"), verified; or None.
 

@@ -23,10 +23,12 @@ _SILENCE = 600.0
 _CODE = """
 import json, time
 from mobilenet import GalagoError, report
+from mobilenet.model import Model
 from mobilenet.tflite import Interpreter
 
 def bench(path, layers, runs):
-    net = Interpreter(path)
+    model = Model(path)
+    net = Interpreter(model.file("tflite"), kernels=model.file("kernels"))
     best = [1 << 29] * layers
     whole = 1 << 29
     since = 0
@@ -94,7 +96,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
     layers = network.layers(model.tflite.read_bytes())
-    path = f"{board.root}{flash.remote_path(model)}/{model.tflite.name}"
+    path = board.root + flash.remote_path(model)
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     flash.forget(board)
     reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)

@@ -36,13 +36,14 @@ class Interpreter:
     weights         where they are: "place", "ram" or "stream"
     arena_bytes     what the engine takes, weights aside
     macs            multiplications of one inference
-    native          layers that machine code computes → name of its function
+    native          layer that machine code computes → (its function, the viper kernel it stands for)
     """
 
     def __init__(self, model, weights=None, memory=None, kernels=None):
         # All that `close` writes is there beforehand: it must not take memory where there is none.
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
         self.runs = self.ends = ()
+        self.native = {}
         try:
             from .loading import forget, load
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from galago.cli.classify import DEFAULT_MODEL
-from galago.cli.connection import BoardOption, PortOption, connected, install
+from galago.cli.connection import BoardOption, KernelsOption, PortOption, connected, install
 
 if TYPE_CHECKING:
     from galago.bench import Result
@@ -22,6 +22,7 @@ def bench(
     port: PortOption = None,
     board: BoardOption = None,
     runs: Annotated[int, typer.Option(min=1, help="Inferences; the shortest time of each layer counts.")] = 3,
+    kernels: KernelsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Time each layer of a model on a board, emulated unless --port names a real one.
@@ -31,13 +32,14 @@ def bench(
     """
     from galago import boards, runtimes
     from galago.bench import bench as run
-    from galago.flash import device_package, model_files
+    from galago.flash import device_package, model_files, native_arch
     from galago.models import find
 
     directory = find(model)
     with connected(port, board) as (device, place):
         known = runtimes.carried(device, boards.identify(device.implementation))
-        files = device_package(device) | model_files(directory, known)
+        native = native_arch(device, known, kernels)
+        files = device_package(device) | model_files(directory, known, native=native)
         install(device, files, f"{directory.name} on {place}")
         result = run(device, directory, runs)
         machine = device.implementation["machine"]

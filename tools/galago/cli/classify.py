@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from galago.cli.connection import BoardOption, PortOption, connected, install
+from galago.cli.connection import BoardOption, KernelsOption, PortOption, connected, install
 
 DEFAULT_MODEL = "everyday-v1-025-96"
 _BAR = 20  # characters that stand for a confidence of 1
@@ -22,6 +22,7 @@ def classify(
     port: PortOption = None,
     board: BoardOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show for each picture.")] = 1,
+    kernels: KernelsOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print exactly the serial lines, one JSON each.")
     ] = False,
@@ -33,7 +34,7 @@ def classify(
     """
     from galago import boards, runtimes
     from galago.classify import classify as run
-    from galago.flash import device_package, model_files
+    from galago.flash import device_package, model_files, native_arch
     from galago.models import find
 
     directory = find(model)
@@ -41,7 +42,8 @@ def classify(
     lines = []
     with connected(port, board) as (device, place):
         known = runtimes.carried(device, boards.identify(device.implementation))
-        files = device_package(device) | model_files(directory, known)
+        native = native_arch(device, known, kernels)
+        files = device_package(device) | model_files(directory, known, native=native)
         install(device, files, f"{directory.name} on {place}")
         for line in run(device, directory, images, top, on_log=_log):
             show(line)

@@ -17,6 +17,14 @@ DEFAULT = "RPI_PICO2"  # the board that is emulated unless another is named
 PortOption = Annotated[str | None, typer.Option(help="A real board's port: whatever mpremote takes.")]
 BoardOption = Annotated[str | None, typer.Option(help=f"The board to emulate.  [default: {DEFAULT}]")]
 
+KernelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--kernels",
+        help="What the built-in engine computes with: native or viper.  [default: native if it can]",
+    ),
+]
+
 
 @contextmanager
 def reached(port: str | None, board: str | None) -> Iterator[str]:

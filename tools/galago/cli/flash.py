@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from galago.cli.classify import DEFAULT_MODEL
+from galago.cli.connection import KernelsOption
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def flash(
     board: Annotated[
         str | None, typer.Option(help="What board it is, where it does not say so itself.")
     ] = None,
+    kernels: KernelsOption = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Return to the model before.")] = False,
 ) -> None:
     """Put a model on a board, and main.py that classifies at boot: files, or what a camera sees.
@@ -72,6 +74,7 @@ def flash(
         romfs=romfs,
         micropython=micropython,
         board=boards.load(board) if board else None,
+        kernels=kernels,
     )
     _install(list(dict.fromkeys(port)), order)
 

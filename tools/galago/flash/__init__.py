@@ -19,7 +19,7 @@ from galago.flash.boot import (
     roll_back,
     settings_of,
 )
-from galago.flash.files import LIBRARY, MODELS, device_package, model_files, remote_path
+from galago.flash.files import LIBRARY, MODELS, device_package, model_files, native_arch, remote_path
 from galago.flash.plan import Plan, compare
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "device_package",
     "forget",
     "model_files",
+    "native_arch",
     "remote_path",
     "roll_back",
     "settings_of",

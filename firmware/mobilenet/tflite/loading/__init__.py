@@ -51,11 +51,11 @@ def forget():
             delattr(sys.modules[package], part)
 
 
-def _run(name, function, kernels):
-    """The `run` of a layer: of its viper kernel, or of a function of a module of machine code."""
+def _run(name, native, kernels):
+    """The `run` of a layer: of its viper kernel, or of the function of a module of machine code."""
     package = __name__.rsplit(".", 1)[0] + ".kernels."
-    if function:
-        return __import__(package + "native", None, None, ("native",)).Kernel(function, kernels).run
+    if native:
+        return __import__(package + "native", None, None, ("native",)).Kernel(native[0], kernels).run
     return __import__(package + name, None, None, (name,)).run
 
 
@@ -83,14 +83,13 @@ def _plan(net, model, kernels):
     net.ends = bytes([last for _, last in layout.chains])
     net.plan = array("i", [])
     net.macs = 0
-    net.native = {}
     names = []
     pieces = [0]
     for layer, (operator, record, _, _) in enumerate(graph.operators):
         net.plan.extend(record)
         names.append(operator.KERNEL)
         if hasattr(operator, "FUNCTION"):
-            net.native[layer] = operator.FUNCTION
+            net.native[layer] = operator.FUNCTION, operator.KERNEL
         if hasattr(operator, "piece"):
             net.macs += operator.macs(record)
             pieces.append(operator.piece(record))

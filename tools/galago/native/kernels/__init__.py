@@ -41,11 +41,11 @@ of the int32 biases, or 0 where there are none. Their `scratch` is empty. `check
 layers.
 """
 
+import functools
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
 
-from galago.errors import GalagoError
 from galago.native import mpy
 from galago.native.records import Record, read
 
@@ -88,22 +88,26 @@ def generate(records: list[Record], arch: str) -> list[Kernel]:
     name = GENERATORS.get(arch)
     if name is None or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return []
-    kernels = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
-    size = sum(len(kernel.code) for kernel in kernels)
-    if size > MOST_CODE:
-        raise GalagoError(
-            "native.size",
-            f"the kernels for this model take {size:,} bytes, {MOST_CODE:,} are allowed: use --kernels viper",
+    made = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
+    # What is too much goes: where most bytes are for the fewest products.
+    while sum(len(kernel.code) for kernel in made) > MOST_CODE:
+        made.remove(
+            min((kernel for kernel in made if kernel.scratch), key=lambda each: _worth(each, records))
         )
-    return kernels
+    return made
 
 
+def _worth(kernel: Kernel, records: list[Record]) -> float:
+    return sum(records[layer].macs for layer in kernel.scratch) / len(kernel.code)
+
+
+@functools.lru_cache(maxsize=8)
 def build(model: bytes, arch: str) -> bytes | None:
     """The .mpy with a model's kernels, or None where nothing can be generated for the architecture.
 
     Its name LAYERS lists, of each layer that a function computes, (layer, name of the function, signature of
     the record, bytes of scratch row by row, bytes of scratch whole). Raises GalagoError model.* for what the
-    engine cannot run, and native.size.
+    engine cannot run.
     """
     records = read(model)
     kernels = generate(records, arch)
