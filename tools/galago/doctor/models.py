@@ -28,8 +28,8 @@ try:
         print(json.dumps({{"pattern": pattern, "us": net.us, "scores": scores}}))
     inner = getattr(net._backend, "_interpreter", None)
     gc.collect()
-    about = {{name: getattr(inner, name, "") for name in ("weights", "kernels")}}
-    about["free"] = gc.mem_free()
+    about = {{"weights": getattr(inner, "weights", ""), "free": gc.mem_free()}}
+    about["native"], about["layers"] = len(getattr(inner, "native", ())), len(getattr(inner, "runs", ()))
     print(json.dumps(about))
 except GalagoError as error:
     print(report.failure(error))
@@ -62,7 +62,11 @@ def examine(report: Report, board: Board, known: Known | None) -> None:
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     flash.forget(board)
     code = _PROGRAM.format(path=path, order=order, patterns=patterns)
-    lines = [json.loads(line) for line in board.exec(code, timeout=_SILENCE).splitlines() if line[:1] == "{"]
+    said = board.exec(code, timeout=_SILENCE).splitlines()
+    for line in said:
+        if line.startswith("kernels:") and "wrong" in line:  # tflite/kernels/proof.py
+            report.problem(line, "it is right, and slower; please report it with the board and the model")
+    lines = [json.loads(line) for line in said if line.startswith("{")]
     _judge(report, lines, contract)
 
 
@@ -84,8 +88,13 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             fastest = min(fastest or line["us"], line["us"])
         elif "free" in line:
             report.fact("model", "weights", _WHERE.get(line["weights"], "the runtime's own"))
-            if line["kernels"]:
-                report.fact("model", "kernels", line["kernels"])
+            if line["native"]:
+                text = (
+                    f"machine code in {line['native']} of {line['layers']} layers, each tried against viper"
+                )
+                report.fact("model", "kernels", text)
+            elif line["layers"]:
+                report.fact("model", "kernels", "viper")
             report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")
     if not fastest:
         return
