@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""What the K210's firmwares have in common: pictures as the KPU takes them, and a proof that it answers rightly.
+
+    pictures = Pictures(model, turned)
+    pictures.read("/sd/cat.bmp")            # from a file: cropped, shrunk, turned
+    pictures.take(sensor.snapshot())        # a camera that is mirrored and flipped turns by itself
+    pictures[0] = -128 & 0xFF               # or byte by byte, as any input of a backend, from 0 to the last
+    pictures.image                          # for the KPU
+
+The KPU computes with bytes, which the firmware makes of pixels in RGB565 (`pix_to_ai`). A kmodel may want its
+pictures rotated by 180 degrees: `turned` (docs/k210.md).
+"""
+
+import gc
+from time import ticks_diff, ticks_us
+
+import image
+
+from ..errors import GalagoError
+
+_WRONG = 100  # thousandths that a golden score may be off: other decimals, never another class
+
+
+def supports(name, model):
+    """None, or the reason why the KPU cannot run this model."""
+    if not model.runtime(name, "classes"):
+        return "its directory on this board has no kmodel: flash it again for this board"
+    if model.channels != 3 or model.fit == "pad":
+        return "wanted colour pictures that are cropped or stretched, and it has another input"
+    return None
+
+
+class Runtime:
+    """A backend but for what the firmwares name differently: a subclass has
+
+    name                    of the backend
+    _load(place, size)      a kmodel of `size` bytes from a path or an address in flash
+    _run(picture)           its scores, floats
+    _unload()
+    """
+
+    name = ""
+
+    def __init__(self, model):
+        gc.collect()
+        try:
+            place = model.runtime(self.name, "address") or model.file("kmodel")
+            self._load(place, model.runtime(self.name, "bytes"))
+        except (ValueError, OSError) as error:
+            raise GalagoError(
+                "backend.refused",
+                "%s cannot load the kmodel of %s (%s): take a smaller model, or the firmware named minimum"
+                % (self.name, model.name, error),
+            )
+        self.outputs = len(model.labels)
+        self.input = self.fitter = Pictures(model, model.runtime(self.name, "turned"))
+        try:
+            self._prove(model)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prove(self, model):
+        # Compares the best class of a golden picture with what the host's simulator says of it.
+        from .golden import fill
+
+        fill(model.runtime(self.name, "pattern"), self.input)
+        scores = self.invoke()
+        best, score = model.runtime(self.name, "best"), model.runtime(self.name, "score")
+        got = round(1000 * scores[best]) if len(scores) == self.outputs else -1000
+        if not abs(got - score) <= _WRONG:  # also where it is no number
+            raise GalagoError(
+                "backend.wrong",
+                "%s gives class %d of a golden picture of %s %d of 1000, wanted %d: flash the model again"
+                % (self.name, best, model.name, got, score),
+            )
+
+    def invoke(self):
+        return self._run(self.input.image)
+
+    def confidence(self, score):
+        return score
+
+    def close(self):
+        self._unload()
+        self.input = self.fitter = None
+        gc.collect()
+
+
+class Pictures:
+    """The input of a backend, and what fills it: `image` has the model's size and its bytes for the KPU."""
+
+    def __init__(self, model, turned):
+        self.height = model.height
+        self.width = model.width
+        self.turned = turned
+        self.image = None
+        self.us_read = self.us_fit = 0
+        self._fit = model.fit
+        self._pixel = [0, 0, 0]
+
+    def __len__(self):
+        return 3 * self.height * self.width
+
+    def __setitem__(self, index, value):
+        if index == 0:
+            self.image = image.Image(size=(self.width, self.height))
+        self._pixel[index % 3] = (value & 255) ^ 128
+        if index % 3 == 2:
+            last = self.height * self.width - 1
+            self.image[last - index // 3 if self.turned else index // 3] = tuple(self._pixel)
+        if index == len(self) - 1:
+            self.image.pix_to_ai()
+
+    def read(self, path, tensor=None):
+        """A picture of the board's files. Raises GalagoError image.missing or image.unsupported."""
+        start = ticks_us()
+        name = path.rsplit("/", 1)[-1]
+        self.image = None  # its memory may be needed
+        try:
+            picture = image.Image(path)
+        except OSError as error:
+            raise GalagoError("image.missing", "%s: cannot be read (%s)" % (name, error))
+        except Exception as error:  # what its decoders find wrong, they say in their own ways
+            raise GalagoError(
+                "image.unsupported", "%s: %s: send a BMP or a baseline JPEG in colour" % (name, error)
+            )
+        self.us_read = ticks_diff(ticks_us(), start)
+        self.take(picture)
+        if self.turned:
+            _turn(self.image)
+        self.image.pix_to_ai()
+        self.us_fit = ticks_diff(ticks_us(), start) - self.us_read
+
+    def take(self, picture):
+        """An image of any size: its middle, shrunk to the model's. Bytes for the KPU are made if need be."""
+        wide, high = picture.width(), picture.height()
+        if self._fit == "crop" and wide * self.height != high * self.width:
+            columns = min(wide, high * self.width // self.height)
+            rows = min(high, wide * self.height // self.width)
+            picture = picture.copy(roi=((wide - columns) // 2, (high - rows) // 2, columns, rows))
+            wide, high = columns, rows
+        across, down = wide // self.width, high // self.height
+        if across > 1 or down > 1:  # means first: `resize` leaves pixels out
+            picture = picture.mean_pooled(max(across, 1), max(down, 1))
+            wide, high = picture.width(), picture.height()
+        if (wide, high) != (self.width, self.height):
+            picture = picture.resize(self.width, self.height)
+        self.image = picture
+
+
+def _turn(picture):
+    try:
+        picture.replace(picture, hmirror=True, vflip=True)
+    except AttributeError:  # a smaller firmware
+        last = picture.width() * picture.height() - 1
+        for i in range((last + 1) // 2):
+            picture[i], picture[last - i] = picture[last - i], picture[i]

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportMissingImports=false
+"""`maix` of CanMV on the K210: its KPU, which the emulator's K210 simulates bit by bit."""
+
+import _link
+
+
+class KPU:
+    """One model."""
+
+    def __init__(self):
+        self._number = None
+
+    def load_kmodel(self, place, size=0):
+        """A model from a path, or `size` bytes from an address in flash."""
+        if isinstance(place, str):
+            with open(place, "rb") as file:
+                content = file.read()
+            error, text, number = _link.call("k210_load", data=content)
+        else:
+            error, text, number = _link.call("k210_load_flash", place)
+        if error:
+            raise ValueError("[CANMV]kpu: load error:%d, %s" % (error, text))
+        self._number = number
+
+    def run_with_output(self, picture, getlist=False, get_feature=False):
+        """Runs the model on an image of its size, which has the KPU's bytes; a list of its scores."""
+        if self._number is None or picture._planes is None:
+            raise ValueError("[CANMV]kpu: check img format err!")
+        size = picture.width(), picture.height()
+        scores = _link.call("k210_run", self._number, size[0], size[1], data=picture._planes)
+        return scores if getlist else None
+
+    def deinit(self):
+        """Gives the model's memory back."""
+        if self._number is not None:
+            _link.call("k210_free", self._number)
+            self._number = None

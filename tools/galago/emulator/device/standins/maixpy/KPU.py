@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# pyright: reportMissingImports=false
+# ruff: noqa: N999
+"""`KPU` of MaixPy v1: kmodels of version 3, which the emulator's K210 simulates bit by bit."""
+
+import _link
+
+_LARGEST = 5  # models at a time
+_count = 0
+
+
+class _Net:
+    def __init__(self, number):
+        self.number = number
+
+
+class _Map:
+    """What a model gives: floats."""
+
+    def __init__(self, values):
+        self._values = values
+
+    def __getitem__(self, index):
+        return self._values[index]
+
+
+def load(place):
+    """A model from a path, or from an address in flash."""
+    global _count
+    if isinstance(place, str):
+        if ".kmodel" not in place:
+            raise ValueError("[MAIXPY]kpu: model format don't match, only supply .kmodel ")
+        if _count == _LARGEST:
+            raise ValueError(
+                "[MAIXPY]kpu: load error:2009, ERR_MODELS_FULL: we only support load 5 models in the same time"
+            )
+        try:
+            with open(place, "rb") as file:
+                content = file.read()
+        except OSError:
+            raise ValueError("[MAIXPY]kpu: load error:2005, ERR_READ_FILE: read file failed")
+        error, text, number = _link.call("k210_load", data=content)
+    elif isinstance(place, int):
+        error, text, number = _link.call("k210_load_flash", place)
+    else:
+        raise TypeError("[MAIXPY]kpu: only accept int or string")
+    if error:
+        raise ValueError("[MAIXPY]kpu: load error:%d, %s" % (error, text))
+    _count += 1
+    return _Net(number)
+
+
+def forward(net, picture, out_index=0, dma=-1):
+    """Runs a model on an image of its size, which has the KPU's bytes."""
+    if picture._planes is None:
+        print("[MAIXPY]kpu: pix_ai is NULL!")
+        raise ValueError("[MAIXPY]kpu: check img format err!")
+    size = picture.width(), picture.height()
+    return _Map(tuple(_link.call("k210_run", net.number, size[0], size[1], data=picture._planes)))
+
+
+def fmap_free(values):
+    """Nothing to do, as in the real one."""
+
+
+def deinit(net):
+    """Gives a model's memory back."""
+    global _count
+    if net.number is not None:
+        _link.call("k210_free", net.number)
+        net.number = None
+        _count -= 1
+    return True

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""What MaixPy and CanMV need on a K210: the kmodel, and how to feed and prove it.
+
+The proof is a golden picture's best class and score by the simulator, of pixels in RGB565: firmware/mobilenet/
+backends/k210.py compares.
+"""
+
+import functools
+
+import numpy as np
+
+from galago import models
+from galago.boards import Board
+from galago.errors import GalagoError
+from galago.k210.compiler import Compiled, compile_model
+from galago.k210.simulator import Simulator
+from galago.models import ModelDirectory
+
+NAME = "model.kmodel"
+_PATTERN = 3  # noise, in which a mistake shows best
+
+
+def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+    """The kmodel. Raises GalagoError model.operator, memory.kpu, memory.main or backend.refused."""
+    height, width, channels = model.input_shape
+    given = model.contract["input"]
+    if channels != 3 or given["fit"] == "pad" or given["zero_point"] or given["scale"] != 1 / 128:
+        raise GalagoError(
+            "backend.refused",
+            f"{model.name}: wanted an input of 3 channels, cropped or stretched, as pixel - 128, got "
+            f"{height}x{width}x{channels}, {given['fit']}: train it so",
+        )
+    return {"kmodel": (NAME, _compiled(model.tflite.read_bytes()).model.write())}
+
+
+def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
+    """How the backend is to feed the kmodel, and what it answers to a golden picture."""
+    data = model.tflite.read_bytes()
+    compiled = _compiled(data)
+    scores = _golden(data, model.input_shape)
+    best = int(scores.argmax())
+    return {
+        "turned": int(compiled.rotated),
+        "classes": len(scores),
+        "pattern": _PATTERN,
+        "best": best,
+        "score": round(1000 * float(scores[best])),
+    }
+
+
+@functools.lru_cache(maxsize=2)
+def _compiled(data: bytes) -> Compiled:
+    return compile_model(data)
+
+
+@functools.lru_cache(maxsize=2)
+def _golden(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
+    """Scores of the golden picture, float32 [classes]."""
+    compiled = _compiled(data)
+    planes = through_565(models.pattern(_PATTERN, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
+    turned = planes[:, ::-1, ::-1] if compiled.rotated else planes
+    return Simulator(compiled.model).run(np.ascontiguousarray(turned))[0]
+
+
+def through_565(pixels: np.ndarray) -> np.ndarray:
+    """RGB888 as it comes out of RGB565 in MaixPy, which rounds both ways; uint8 [..., 3]."""
+    tops = np.array([31, 63, 31])
+    return np.rint(np.rint(pixels * (tops / 255)) * (255 / tops)).astype(np.uint8)
