@@ -182,9 +182,9 @@ def test_what_is_in_the_way_is_named(needs: Needs) -> None:
 
 
 def test_a_board_without_machine_code_is_told_apart(needs: Needs) -> None:
-    result = fit.judge(needs, boards.load("MAIX_DOCK"))
+    result = fit.judge(needs, boards.load("SIPEED_MAIX_DOCK"))
     assert "maixpy" in result.problem
-    assert fit.suggest(needs, boards.load("MAIX_DOCK")) is None
+    assert fit.suggest(needs, boards.load("SIPEED_MAIX_DOCK")) is None
 
 
 def test_time_is_counted_instructions_by_cycles_and_clock(needs: Needs) -> None:

@@ -11,7 +11,6 @@ import time
 
 from . import backends
 from .errors import GalagoError
-from .image import Fitter
 from .model import Model
 
 
@@ -22,6 +21,7 @@ class Result:
     top         list of (label, index, confidence), best first; empty if there is an error
     unknown     the best confidence is below the model's `unknown_below`
     us          microseconds spent: read (and decode), fit (crop, resize, quantize), invoke
+    picture     the image of the firmware that was classified, None where pictures are plain bytes
     error       the GalagoError that kept this picture from being classified, or None
     """
 
@@ -30,6 +30,7 @@ class Result:
         self.top = []
         self.unknown = False
         self.us = {}
+        self.picture = None
         self.error = None
 
     @property
@@ -60,7 +61,7 @@ class Classifier:
             self.model = model = Model(path)
             chosen = backends.choose(model, order)
             self._backend, self.backend, self.skipped = chosen.backend, chosen.name, chosen.skipped
-            self._fitter = Fitter(model.height, model.width, model.channels, model.fit)
+            self._fitter = _fitter(chosen.backend, model)
         except MemoryError:
             gc.collect()
             raise GalagoError(
@@ -97,7 +98,7 @@ class Classifier:
         # `fill` puts a picture into the tensor that is its last argument.
         result = Result(name)
         try:
-            fill(*arguments, self._backend.input)
+            fill(*(arguments + (self._backend.input,)))  # (old compilers take no argument after *arguments)
             start = time.ticks_us()
             scores = self._backend.invoke()
             elapsed = time.ticks_diff(time.ticks_us(), start)
@@ -113,6 +114,7 @@ class Classifier:
             )
             return result
         result.us = {"read": self._fitter.us_read, "fit": self._fitter.us_fit, "invoke": elapsed}
+        result.picture = getattr(self._fitter, "image", None)
         result.top = self._rank(scores, top)
         result.unknown = result.confidence < self.model.unknown_below
         return result
@@ -162,3 +164,13 @@ class Classifier:
         self._backend.close()
         self._backend = self._fitter = None
         gc.collect()
+
+
+def _fitter(backend, model):
+    # A runtime that computes with images of its firmware brings what reads them.
+    given = getattr(backend, "fitter", None)
+    if given is not None:
+        return given
+    from .image import Fitter
+
+    return Fitter(model.height, model.width, model.channels, model.fit)

@@ -13,7 +13,6 @@ What the host sends is lines of text, so that Ctrl-C works at any moment: a JSON
 """
 
 import os
-import select
 import sys
 
 from .errors import GalagoError
@@ -68,6 +67,12 @@ class _Host:
     """A camera whose frames come over the serial line."""
 
     def __init__(self, idle):
+        try:
+            import select
+        except ImportError:
+            raise GalagoError(
+                "config.invalid", "this firmware cannot take pictures from the host: use files or camera"
+            )
         self.image = ""
         self._idle = idle
         self._poll = select.poll()

@@ -86,6 +86,8 @@ class Board:
     kernels: tuple[Kernels, ...]
     backends: tuple[Backend, ...]
     install_with: tuple[Installer, ...]
+    kmodel_address: int = 0
+    """K210: where in flash a kmodel goes that the file system has no room for."""
     machine: str = ""
     """What sys.implementation._machine says, where it does not start with `name`."""
     led: str = ""

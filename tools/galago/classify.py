@@ -10,6 +10,7 @@ Pictures are not stored on the board: their folder is mounted over the serial po
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from galago import flash, pictures
@@ -19,6 +20,8 @@ from galago.transport import Board
 
 # The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
 _SILENCE = 600.0
+
+_PICTURE = "/galago.bmp"  # where a board keeps the picture that is asked for, if it cannot mount a folder
 
 
 def classify(
@@ -35,12 +38,37 @@ def classify(
     """
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     flash.forget(board)
+    if board.flat:
+        yield from _classify_by_upload(board, model, paths, top, on_log)
+        return
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         folder = Path(name)
         with board.mount(folder):
             _open(board, model, on_log)
             for seq, path in enumerate(paths):
                 yield _classify_one(board, model, folder, seq, path, top, on_log)
+
+
+def _classify_by_upload(
+    board: Board, model: ModelDirectory, paths: Sequence[Path], top: int, on_log: Callable[[str], None]
+) -> Iterator[dict]:
+    """For a firmware that cannot mount a folder of the host: each picture is fitted here, and uploaded."""
+    _open(board, model, on_log)
+    remote = board.root + _PICTURE
+    try:
+        for seq, path in enumerate(paths):
+            try:
+                height, width, _ = model.input_shape
+                board.put(pictures.fitted_bmp(path, height, width, model.contract["input"]["fit"]), remote)
+            except GalagoError as error:
+                if not error.code.startswith("image."):
+                    raise
+                yield _failed(seq, path, error)
+                continue
+            yield _ask(board, seq, path, remote, top, on_log) | {"image": _utf8(path.name)}
+    finally:
+        with suppress(GalagoError):
+            board.remove(remote)
 
 
 def _open(board: Board, model: ModelDirectory, on_log: Callable[[str], None]) -> None:
@@ -77,10 +105,20 @@ def _classify_one(
         height, width, _ = model.input_shape
         sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["fit"])
     except GalagoError as error:
-        failure = {"code": error.code, "message": _utf8(error.message)}
-        return {"seq": seq, "image": _utf8(path.name), "error": failure}
+        return _failed(seq, path, error)
     sent = sent.rename(inside / _utf8(sent.name))
-    remote = f"/remote/{seq}/{sent.name}"
+    answer = _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
+    sent.unlink(missing_ok=True)
+    return answer
+
+
+def _failed(seq: int, path: Path, error: GalagoError) -> dict:
+    failure = {"code": error.code, "message": _utf8(error.message)}
+    return {"seq": seq, "image": _utf8(path.name), "error": failure}
+
+
+def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Callable[[str], None]) -> dict:
+    """The board's line about a picture that it can read at `remote`."""
     answers: list[dict] = []
 
     def on_line(text: str) -> None:
@@ -92,7 +130,6 @@ def _classify_one(
 
     code = f"for result in net.classify({remote!r}, top={top}):\n    print(report.line({seq}, result))\n"
     board.stream(code, on_line, timeout=_SILENCE)
-    sent.unlink(missing_ok=True)
     if len(answers) != 1:
         raise GalagoError(
             "board.answer", f"{path.name}: wanted one line from the board, got {len(answers)}: run it again"

@@ -10,6 +10,7 @@
 The formula is in docs/pictures.md; mobilenet.image.fit is its other half.
 """
 
+import io
 import re
 import shutil
 import struct
@@ -179,6 +180,13 @@ def prepare_upload(
         rgb = fit(rgb, height, width, 3, how)
     Image.fromarray(rgb).save(sent, "PPM")
     return sent
+
+
+def fitted_bmp(path: str | Path, height: int, width: int, how: Fit = "crop") -> bytes:
+    """The picture as a 24-bit BMP of exactly this size. Raises GalagoError as `load`."""
+    file = io.BytesIO()
+    Image.fromarray(fit(load(path), height, width, 3, how)).save(file, "BMP")
+    return file.getvalue()
 
 
 def board_reads(path: str | Path) -> bool:

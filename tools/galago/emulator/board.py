@@ -13,6 +13,7 @@ from galago.boards import Board
 from galago.emulator.camera import Camera
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
+from galago.emulator.k210 import K210
 from galago.emulator.relay import Relay
 from galago.emulator.storage import Storage
 from galago.emulator.terminal import Terminal
@@ -74,6 +75,11 @@ class EmulatedBoard:
     def pins(self) -> dict[str, int]:
         """The levels of the pins that the board's programs have set, by name."""
         return self._relay.pins
+
+    @property
+    def k210(self) -> K210:
+        """The K210 of a Maix board: its LCD and what is in its flash."""
+        return self._hardware.k210
 
     def wait(self) -> None:
         """Until the board is switched off by another thread, or fails."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from galago.boards import Board
 from galago.emulator.camera import Camera
+from galago.emulator.k210 import K210
 from galago.emulator.link import Service
 from galago.emulator.runtimes import Emlearn, Tflm
 from galago.errors import GalagoError
@@ -19,7 +20,12 @@ from galago.errors import GalagoError
 STANDINS = Path(__file__).parent / "device" / "standins"
 
 # A board's camera module tells whose firmware it usually has.
-_USUAL = {"csi": "openmv", "camera": "esp32", "sensor": "maixpy", "media.sensor": "canmv_k230"}
+_USUAL = {
+    "csi": ("openmv",),
+    "camera": ("esp32",),
+    "sensor": ("k210", "maixpy"),
+    "media.sensor": ("canmv_k230",),
+}
 _ULAB = {"openmv", "canmv_k230"}  # firmware that has it, built in
 
 
@@ -30,9 +36,9 @@ def known() -> list[str]:
 
 def usual(board: Board) -> tuple[str, ...]:
     """Those that the board's usual firmware has."""
-    if not board.camera or board.camera.firmware or _USUAL[board.camera.module] not in known():
+    if not board.camera or board.camera.firmware:
         return ()
-    return (_USUAL[board.camera.module],)
+    return tuple(name for name in _USUAL[board.camera.module] if name in known())
 
 
 class Hardware:
@@ -43,6 +49,7 @@ class Hardware:
     ) -> None:
         self.firmware = usual(board) if firmware is None else tuple(firmware)
         self.camera = camera or Camera()
+        self.k210 = K210()
         for name in self.firmware:
             if name not in known():
                 raise GalagoError("board.emulator", f"no stand-in for {name}: there are {', '.join(known())}")
@@ -57,7 +64,8 @@ class Hardware:
     def services(self) -> dict[str, Service]:
         """What the modules may ask; the models that they load are forgotten at the next reset."""
         tflm, emlearn = Tflm(), Emlearn()
-        return {
+        self.k210.reset()
+        return self.k210.services() | {
             "tflm_load": tflm.load,
             "tflm_invoke": tflm.invoke,
             "emlearn_load": emlearn.load,

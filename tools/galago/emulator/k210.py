@@ -74,9 +74,9 @@ class K210:
                     self._next += 1
         except GalagoError as problem:
             error = _FIRST if "first layer" in problem.message else _FORMAT
-        return error, _TEXTS[error], number
+        return [error, _TEXTS[error], number]
 
-    def _load_flash(self, address: int) -> tuple[int, str, int]:
+    def _load_flash(self, address: int) -> list:
         return self._load(self.flash.get(address, b"\xff" * 64))
 
     def _run(self, number: int, width: int, height: int, data: bytes) -> list[float]:

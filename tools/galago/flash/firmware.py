@@ -23,7 +23,7 @@ _MOUNTING = 30.0  # seconds until a board's drive shows up, or is gone again
 
 # Where the image goes in an ESP32's flash: its second-stage bootloader comes first in it.
 _ESP_OFFSETS = {"ESP32": "0x1000", "ESP32-S2": "0x1000", "ESP32-P4": "0x2000", "ESP32-C5": "0x2000"}
-_KFLASH_BOARDS = {"MAIX_DOCK": "dan", "MAIX_BIT": "bit", "M5STICKV": "goE"}
+_KFLASH_BOARDS = {"SIPEED_MAIX_DOCK": "dan", "SIPEED_MAIX_BIT": "bit", "M5STICKV": "goE"}
 
 
 class Tool(NamedTuple):

@@ -186,7 +186,8 @@ def _survey(board: Board, paths: list[str]) -> tuple[dict[str, _File], list[str]
         for path, line in zip(some, lines, strict=True):
             _, sha256, new_size, new_sha256 = line.split()
             present[path] = _File(sha256, int(new_size), new_sha256)
-    found = board.exec(f"_walk({board.root + LIBRARY!r})\n_walk({board.root + MODELS!r})").splitlines()
+    folders = () if board.flat else (board.root + LIBRARY, board.root + MODELS)
+    found = board.exec("\n".join(f"_walk({folder!r})" for folder in folders)).splitlines()
     free = int(board.exec(f"s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])"))
     board.exec("del _hash, _survey, _walk")
     return present, found, free

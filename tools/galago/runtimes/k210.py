@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What MaixPy and CanMV need on a K210: the kmodel, and how to feed and prove it.
 
-The proof is a golden picture's best class and score by the simulator, of pixels in RGB565: firmware/mobilenet/
+The proof is a golden picture's best class and score by the simulator, of pixels in RGB565: the board's
 backends/k210.py compares.
 """
 

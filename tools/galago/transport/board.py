@@ -70,6 +70,11 @@ class Board:
             self._link.skip_to(_PROMPT)
         self._link.close()
 
+    @property
+    def flat(self) -> bool:
+        """Whether it runs a firmware for the K210: an old MicroPython, whose flash knows no folders."""
+        return self.implementation["platform"] in ("MaixPy", "CanMV")
+
     # Programs
 
     def exec(self, code: str, timeout: float = 10.0) -> str:
@@ -223,6 +228,8 @@ class Board:
     def makedirs(self, path: str) -> None:
         """Make a folder and those above it, where they are missing."""
         folder = PurePosixPath(path)
+        if self.flat and path.startswith(self.root):
+            return  # a slash is a letter of names there
         for each in [*reversed(folder.parents), folder]:
             with self._errors(path):
                 if not self._link.fs_isdir(str(each)):
@@ -233,8 +240,9 @@ class Board:
     def _implementation(self) -> dict[str, Any]:
         with self._errors():
             found = self._link.eval(
-                "[(i:=__import__('sys').implementation)[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine',''),"
-                "__import__('sys').platform,getattr(i,'_build','')]"
+                "(lambda i,s,o:[i[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine','')or o.uname()[4],"
+                "s.platform,getattr(i,'_build','')])(*[__import__('sys').implementation,__import__('sys'),"
+                "__import__('os')])"
             )
         named = dict(zip(("name", "version", "mpy", "machine", "platform", "build"), found, strict=True))
         return named | {"arch": _ARCH[named["mpy"] >> 10 & 15]}
@@ -244,8 +252,8 @@ class Board:
         with self._errors():
             return str(
                 self._link.eval(
-                    "'' if (o:=__import__('os')).statvfs('/')[2] else "
-                    "(['/'+n for n in ('flash','sdcard','sd') if n in o.listdir('/')]+[''])[0]"
+                    "(lambda o:'' if o.statvfs('/')[2] else (['/'+n for n in ('flash','sdcard','sd') "
+                    "if n in o.listdir('/')]+[''])[0])(__import__('os'))"
                 )
             )
 

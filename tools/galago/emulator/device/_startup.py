@@ -25,7 +25,7 @@ def _mount(flash, shape):
         vfs.VfsLfs2.mkfs(flash, progsize=256)
         disk = vfs.VfsLfs2(flash, progsize=256)
     vfs.umount("/")
-    vfs.mount(disk, shape["mount"], readonly=read_only)
+    vfs.mount(_flash.Flat(disk) if shape["flat"] else disk, shape["mount"], readonly=read_only)
     os.chdir(shape["mount"])
 
 

@@ -57,7 +57,18 @@ def install(shape):
     fields = ["name", "version", "_machine", "_mpy", "_build"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
     implementation = named(own.name, own.version, shape["machine"], own._mpy, shape["build"])
+    if shape["flat"]:
+        _be_maixpy(shape["machine"])
     sys.modules["sys"] = sys.modules.pop("_sys")
+
+
+def _be_maixpy(machine):
+    # Version 0.6.3, of MicroPython 1.11: sys.implementation has no more than these two.
+    global implementation, platform
+    named = namedtuple("implementation", ["name", "version"])  # pyright: ignore[reportUntypedNamedTuple]
+    implementation = named("micropython", (0, 6, 3))
+    platform = "MaixPy"
+    extend("os", uname=lambda: ("MaixPy", "MaixPy", "0.6.3", "v0.6.3", machine))
 
 
 class _Extended:
