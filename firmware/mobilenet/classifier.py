@@ -22,6 +22,7 @@ class Result:
     unknown     the best confidence is below the model's `unknown_below`
     us          microseconds spent: read (and decode), fit (crop, resize, quantize), invoke
     picture     the image of the firmware that was classified, None where pictures are plain bytes
+    turned      it is upside down
     error       the GalagoError that kept this picture from being classified, or None
     """
 
@@ -31,6 +32,7 @@ class Result:
         self.unknown = False
         self.us = {}
         self.picture = None
+        self.turned = False
         self.error = None
 
     @property
@@ -115,6 +117,7 @@ class Classifier:
             return result
         result.us = {"read": self._fitter.us_read, "fit": self._fitter.us_fit, "invoke": elapsed}
         result.picture = getattr(self._fitter, "image", None)
+        result.turned = bool(getattr(self._fitter, "turned", False))
         result.top = self._rank(scores, top)
         result.unknown = result.confidence < self.model.unknown_below
         return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the K210's firmwares have in common: pictures as the KPU takes them, and a proof that it answers rightly.
+"""What the K210's firmwares have in common: pictures as the KPU takes them, and a proof of its answers.
 
     pictures = Pictures(model, turned)
     pictures.read("/sd/cat.bmp")            # from a file: cropped, shrunk, turned
@@ -76,12 +76,15 @@ class Runtime:
             )
 
     def invoke(self):
+        """Scores, floats."""
         return self._run(self.input.image)
 
     def confidence(self, score):
+        """Scores are probabilities."""
         return score
 
     def close(self):
+        """Gives all memory back."""
         self._unload()
         self.input = self.fitter = None
         gc.collect()

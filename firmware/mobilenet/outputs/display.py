@@ -1,24 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""Class and confidence on a board's display. "lcd" is that of MaixPy boards, with the module of this name."""
+"""Picture, class and confidence on a board's display. "lcd" is MaixPy's, with the module of this name."""
 
 import lcd
 
 _WHITE, _GREEN, _GREY, _RED = 0xFFFF, 0x07E0, 0x8410, 0xF800
+_LINE = 20  # pixels of a line of text, with room below
+_LETTER = 8
 
 
 class _Lcd:
     def __init__(self, name):
         lcd.init()
-        self._height = 20  # pixels of a line of text, with room below
+        self._wide, self._high = lcd.width(), lcd.height()
 
     def show(self, result):
         lcd.clear()
         if result.error:
-            lcd.draw_string(0, 0, result.error.message[:38], _RED, 0)
+            self._write(0, result.error.message, _RED)
             return
-        for place, (label, _, confidence) in enumerate(result.top[:10]):
+        lines = min(len(result.top), self._high // _LINE)
+        if result.picture:
+            lines = min(lines, max(1, (self._high - result.picture.height()) // _LINE))
+            self._show(result)
+        for place in range(lines):
+            label, _, confidence = result.top[place]
             color = _GREY if result.unknown else _GREEN if place == 0 else _WHITE
-            lcd.draw_string(0, place * self._height, "%3d %% %s" % (round(100 * confidence), label), color, 0)
+            line = "%3d %% %s" % (round(100 * confidence), label)
+            self._write(self._high - _LINE * (lines - place), line, color)
+
+    def _show(self, result):
+        # A picture that the KPU wants upside down is shown upright; letters are upright as they are.
+        lcd.rotation(2 if result.turned else 0)
+        left = max(0, (self._wide - result.picture.width()) // 2)
+        top = max(0, self._high - result.picture.height()) if result.turned else 0
+        lcd.display(result.picture, oft=(left, top))
+        lcd.rotation(0)
+
+    def _write(self, y, text, color):
+        lcd.draw_string(0, y, text[: self._wide // _LETTER], color, 0)
 
     def close(self):
         lcd.clear()

@@ -63,7 +63,8 @@ def install(board: "Board", files: dict[str, bytes], title: str) -> None:
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     version = ".".join(map(str, board.implementation["version"][:3]))
-    console.print(f"[bold]{title}[/bold], MicroPython {version}, {board.implementation['arch']}")
+    name, arch = ("MaixPy", "") if board.flat else ("MicroPython", f", {board.implementation['arch']}")
+    console.print(f"[bold]{title}[/bold], {name} {version}{arch}")
     plan = Plan(board, files)
     if not plan.upload:
         plan.run()

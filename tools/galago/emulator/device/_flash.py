@@ -75,7 +75,7 @@ class Flat:
     def ilistdir(self, path):
         """All files, whatever the path."""
         for entry in self._disk.ilistdir("/"):
-            yield (entry[0].replace(_SLASH, "/"),) + entry[1:]
+            yield (entry[0].replace(_SLASH, "/"),) + entry[1:]  # noqa: RUF005 - no syntax of MicroPython
 
     def remove(self, path):
         """A file."""

@@ -20,7 +20,7 @@ class KPU:
         else:
             error, text, number = _link.call("k210_load_flash", place)
         if error:
-            raise ValueError("[CANMV]kpu: load error:%d, %s" % (error, text))
+            raise ValueError(f"[CANMV]kpu: load error:{error}, {text}")
         self._number = number
 
     def run_with_output(self, picture, getlist=False, get_feature=False):

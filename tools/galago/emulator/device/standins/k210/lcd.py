@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false
-"""`lcd` of MaixPy and CanMV on the K210: 320 x 240 pixels, which the emulator keeps (EmulatedBoard.screen)."""
+"""`lcd` of MaixPy and CanMV on the K210: 320 x 240 pixels, which the emulator keeps (emulator/k210.py)."""
 
 import _link
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false
-# ruff: noqa: N999
 """`KPU` of MaixPy v1: kmodels of version 3, which the emulator's K210 simulates bit by bit."""
 
 import _link
@@ -31,21 +30,20 @@ def load(place):
         if ".kmodel" not in place:
             raise ValueError("[MAIXPY]kpu: model format don't match, only supply .kmodel ")
         if _count == _LARGEST:
-            raise ValueError(
-                "[MAIXPY]kpu: load error:2009, ERR_MODELS_FULL: we only support load 5 models in the same time"
-            )
+            text = "[MAIXPY]kpu: load error:2009, ERR_MODELS_FULL: "
+            raise ValueError(text + "we only support load 5 models in the same time")
         try:
             with open(place, "rb") as file:
                 content = file.read()
         except OSError:
-            raise ValueError("[MAIXPY]kpu: load error:2005, ERR_READ_FILE: read file failed")
+            raise ValueError("[MAIXPY]kpu: load error:2005, ERR_READ_FILE: read file failed") from None
         error, text, number = _link.call("k210_load", data=content)
     elif isinstance(place, int):
         error, text, number = _link.call("k210_load_flash", place)
     else:
         raise TypeError("[MAIXPY]kpu: only accept int or string")
     if error:
-        raise ValueError("[MAIXPY]kpu: load error:%d, %s" % (error, text))
+        raise ValueError(f"[MAIXPY]kpu: load error:{error}, {text}")
     _count += 1
     return _Net(number)
 
