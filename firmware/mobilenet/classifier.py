@@ -13,6 +13,11 @@ from . import backends
 from .errors import GalagoError
 from .model import Model
 
+try:
+    from .image import Fitter
+except ImportError:  # a firmware whose own images a runtime computes with (backends/k210.py)
+    Fitter = None
+
 
 class Result:
     """What was said of one picture.
@@ -63,7 +68,9 @@ class Classifier:
             self.model = model = Model(path)
             chosen = backends.choose(model, order)
             self._backend, self.backend, self.skipped = chosen.backend, chosen.name, chosen.skipped
-            self._fitter = _fitter(chosen.backend, model)
+            self._fitter = getattr(chosen.backend, "fitter", None)
+            if self._fitter is None:
+                self._fitter = Fitter(model.height, model.width, model.channels, model.fit)
         except MemoryError:
             gc.collect()
             raise GalagoError(
@@ -167,13 +174,3 @@ class Classifier:
         self._backend.close()
         self._backend = self._fitter = None
         gc.collect()
-
-
-def _fitter(backend, model):
-    # A runtime that computes with images of its firmware brings what reads them.
-    given = getattr(backend, "fitter", None)
-    if given is not None:
-        return given
-    from .image import Fitter
-
-    return Fitter(model.height, model.width, model.channels, model.fit)
