@@ -24,8 +24,12 @@ def _mount(flash, shape):
     except OSError:
         vfs.VfsLfs2.mkfs(flash, progsize=256)
         disk = vfs.VfsLfs2(flash, progsize=256)
+    if shape["flat"]:
+        import _maixpy  # before the host's files are out of sight
+
+        disk = _maixpy.Flat(disk)
     vfs.umount("/")
-    vfs.mount(_flash.Flat(disk) if shape["flat"] else disk, shape["mount"], readonly=read_only)
+    vfs.mount(disk, shape["mount"], readonly=read_only)
     os.chdir(shape["mount"])
 
 

@@ -51,24 +51,18 @@ class _Stdout(io.IOBase):
 
 def install(shape):
     """Make this module `sys`. `shape` is process.py's; its mark starts messages that must not be changed."""
-    global stdout, implementation
+    global stdout, implementation, platform
     stdout = _Stdout(shape["mark"].encode())
     own = sys.implementation
     fields = ["name", "version", "_machine", "_mpy", "_build"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
     implementation = named(own.name, own.version, shape["machine"], own._mpy, shape["build"])
     if shape["flat"]:
-        _be_maixpy(shape["machine"])
+        import _maixpy
+
+        implementation, platform = _maixpy.implementation, "MaixPy"
+        extend("os", uname=lambda: _maixpy.uname(shape["machine"]))
     sys.modules["sys"] = sys.modules.pop("_sys")
-
-
-def _be_maixpy(machine):
-    # Version 0.6.3, of MicroPython 1.11: sys.implementation has no more than these two.
-    global implementation, platform
-    named = namedtuple("implementation", ["name", "version"])  # pyright: ignore[reportUntypedNamedTuple]
-    implementation = named("micropython", (0, 6, 3))
-    platform = "MaixPy"
-    extend("os", uname=lambda: ("MaixPy", "MaixPy", "0.6.3", "v0.6.3", machine))
 
 
 class _Extended:
