@@ -209,7 +209,7 @@ def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         ("RPI_PICO", "picotool", ".uf2", ["load", "-f", "-x"]),
         ("PYBV11", "dfu-util", ".dfu", ["-a", "0", "-D"]),
         ("NUCLEO_F446RE", "st-flash", ".hex", ["--format", "ihex", "write"]),
-        ("MAIX_BIT", "kflash", ".bin", ["-B", "bit"]),
+        ("SIPEED_MAIX_BIT", "kflash", ".bin", ["-B", "bit"]),
         ("TEENSY41", "teensy_loader_cli", ".hex", ["--mcu=TEENSY41"]),
     ],
 )

@@ -41,7 +41,7 @@ class K210:
         self.flash: dict[int, bytes] = {}
         self.screen = Image.new("RGB", (320, 240))
         self.written: list[str] = []
-        """The lines of text on the screen since it was cleared."""
+        """All text that the screen has shown."""
         self.reset()
 
     def reset(self) -> None:
@@ -123,7 +123,6 @@ class K210:
 
     def _screen_clear(self, color: int) -> None:
         self.screen.paste(tuple(from_565(np.array([color])).ravel().tolist()), (0, 0, 320, 240))
-        self.written.clear()
 
     def _screen_show(self, width: int, height: int, x: int, y: int, rotation: int, data: bytes) -> None:
         rgb = from_565(_turned(_pixels(data, width, height), rotation == 2, rotation == 2))
