@@ -57,7 +57,7 @@ class K210:
 
     # The KPU
 
-    def _load(self, data: bytes) -> tuple[int, str, int]:
+    def _load(self, data: bytes) -> list[int | str]:
         """Error number, its text, and the number of the model."""
         used = sum(size for _, size in self._models.values())
         error, number = 0, self._next
@@ -76,7 +76,7 @@ class K210:
             error = _FIRST if "first layer" in problem.message else _FORMAT
         return [error, _TEXTS[error], number]
 
-    def _load_flash(self, address: int) -> list:
+    def _load_flash(self, address: int) -> list[int | str]:
         return self._load(self.flash.get(address, b"\xff" * 64))
 
     def _run(self, number: int, width: int, height: int, data: bytes) -> list[float]:
