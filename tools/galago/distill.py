@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from galago import quiet
+from galago import imagenet
 from galago.errors import GalagoError
 
-IMAGENET = 1000
+IMAGENET = imagenet.CLASSES
 
 
 def groups(classes: dict[str, list[int | str]]) -> np.ndarray:
@@ -54,33 +54,11 @@ class Teacher:
 
     def network(self) -> Any:
         """The Keras model: (pixel - 128) / 128 in [n, asked, asked, 3], probabilities out [n, 1000]."""
-        maker = application(self.architecture)
-        trained = imagenet(self.architecture, self.alpha, self.trained)
+        maker = imagenet.application(self.architecture)
+        trained = imagenet.network(self.architecture, self.alpha, self.trained)
         network = maker(input_shape=(self.asked, self.asked, 3), alpha=self.alpha, weights=None)
         network.set_weights(trained.get_weights())
         return network
-
-
-def application(architecture: str) -> Any:
-    """The function of keras.applications that builds an architecture; `config.invalid` for unknown ones."""
-    keras = quiet.keras()
-    makers = {"mobilenet_v1": keras.applications.MobileNet, "mobilenet_v2": keras.applications.MobileNetV2}
-    if architecture not in makers:
-        raise GalagoError("config.invalid", f"architecture {architecture!r}: wanted {' or '.join(makers)}")
-    return makers[architecture]
-
-
-def imagenet(architecture: str, alpha: float, size: int) -> Any:
-    """keras.applications' network with ImageNet weights, from Keras's own cache or downloaded by Keras."""
-    try:
-        return application(architecture)(input_shape=(size, size, 3), alpha=alpha, weights="imagenet")
-    except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise GalagoError(
-            "train.weights",
-            f"no ImageNet weights of {architecture} {alpha} at {size} ({reason}): "
-            "go online once, or set KERAS_HOME",
-        ) from error
 
 
 def subclasses(

@@ -34,7 +34,7 @@ CALIBRATE = 200  # pictures; more do not move the ranges
 
 def build(
     network: Any,
-    photos: Path,
+    photos: Path | np.ndarray,
     out: Path,
     *,
     name: str,
@@ -49,23 +49,27 @@ def build(
     """Quantizes a Keras model (an object, or a .keras or .h5 file) and writes its model directory.
 
     `photos` is a folder of calibration pictures, of which `limit` are used, evenly spread; one that cannot
-    be read is named to `warn` and skipped. `labels` default to the sub-folders of `photos`. `extra` goes
-    into the contract as it is (architecture, alpha). `keep_float` also leaves the float model and the
-    calibration pictures in the directory. Raises model.malformed, .quantization or .labels, dataset.*.
+    be read is named to `warn` and skipped. Or it is their pixels, uint8 [n, height, width, channels].
+    `labels` default to the sub-folders of `photos`. `extra` goes into the contract as it is (architecture,
+    alpha). `keep_float` also leaves the float model and the calibration pictures in the directory. Raises
+    model.malformed, .quantization or .labels, dataset.*.
     """
     if isinstance(network, str | Path):
         network = load(Path(network))
     network = with_softmax(network)
     height, width, channels = input_shape(network)
     if labels is None:
-        labels = dataset.folders(photos).names
+        labels = dataset.folders(photos).names if isinstance(photos, Path) else []
     outputs = network.outputs[0].shape[-1]
     if len(labels) != outputs:
         raise GalagoError(
             "model.labels",
             f"{outputs} outputs but {len(labels)} labels: give one line per output with --labels",
         )
-    pixels = calibration(dataset.found(photos), (height, width, channels), fit, limit, warn)
+    if isinstance(photos, Path):
+        pixels = calibration(dataset.found(photos), (height, width, channels), fit, limit, warn)
+    else:
+        pixels = with_ends(spread(photos, limit))
     tflite = convert(network, pixels)
     contract = {
         "name": name,
@@ -150,13 +154,25 @@ def calibration(
 ) -> np.ndarray:
     """Pictures, uint8 [n, height, width, channels]: one black, one white, at most `limit` of the paths."""
     height, width, channels = shape
-    spread = [paths[i * len(paths) // limit] for i in range(limit)] if len(paths) > limit else paths
-    fitted = [pictures.fit(rgb, height, width, channels, fit) for _, rgb in dataset.read(spread, warn)]
+    chosen = list(spread(paths, limit))
+    fitted = [pictures.fit(rgb, height, width, channels, fit) for _, rgb in dataset.read(chosen, warn)]
     if not fitted:
         raise GalagoError(
-            "dataset.empty", f"none of {len(spread)} calibration pictures is readable: give photos"
+            "dataset.empty", f"none of {len(chosen)} calibration pictures is readable: give photos"
         )
-    return np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), *fitted])
+    return with_ends(np.stack(fitted))
+
+
+def spread(items: Any, limit: int) -> Any:
+    """At most `limit` of a list or array, evenly spread."""
+    return items if len(items) <= limit else [items[i * len(items) // limit] for i in range(limit)]
+
+
+def with_ends(pixels: Any) -> np.ndarray:
+    """Pictures uint8 [n, height, width, channels] after a black and a white one, which fix the input's scale."""
+    ends = np.zeros((2, *pixels[0].shape), np.uint8)
+    ends[1] = 255
+    return np.concatenate([ends, np.asarray(pixels)])
 
 
 def convert(network: Any, pixels: np.ndarray) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where boards, models and firmware lie: in the checkout, or inside the installed package."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -26,3 +27,9 @@ def models_dir() -> Path:
 def firmware_dir() -> Path:
     """What runs on the board: main.py and the package `mobilenet`."""
     return _folder("firmware")
+
+
+def cache_dir() -> Path:
+    """What can be made again: zoo models, what teachers answered. GALAGO_CACHE moves it."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GALAGO_CACHE") or Path(base) / "galago")

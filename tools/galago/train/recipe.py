@@ -1,19 +1,86 @@
 # SPDX-License-Identifier: MIT
 """A recipe.toml: everything that decides what training gives, so that it can be done again.
 
-recipe = read_recipe("models/everyday-v1-025-96/recipe.toml")
-recipe.classes["cat"], recipe.stages[0].epochs
+    recipe = read_recipe("models/flowers-v1-025-96/recipe.toml")
+    recipe.photos, recipe.stages[0].epochs
+
+There are two kinds. `PhotoRecipe` trains on a folder with one sub-folder per class; `galago train PHOTOS`
+writes the one it used. `GroupRecipe`, which has a table [classes], makes classes of ImageNet's thousand.
 """
 
+import json
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from galago import distill
 from galago.errors import GalagoError
 
-_PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
+_PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+
+
+@dataclass(frozen=True)
+class Augment:
+    """How training varies photos, as a small camera would: shares of pixel range, or of pictures."""
+
+    area: tuple[float, float] = (0.35, 1.0)  # of the square that a view shows
+    aspect: float = 4 / 3  # most that a view is wider than high, or higher than wide
+    mirror: bool = True
+    brightness: float = 0.2
+    contrast: float = 0.25
+    saturation: float = 0.3
+    hue: float = 0.04  # of a full turn
+    gain: float = 0.08  # of each colour by itself: white balance
+    blur: float = 0.3  # of the pictures
+    noise: float = 0.02  # at most, of the pixel range
+    rgb565: float = 0.3  # of the pictures
+    mixup: float = 0.1  # Beta(mixup, mixup) mixes pairs of pictures; 0 for none
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """One stage: "head" (the new classes only), "spatial" (depthwise and normalization) or "all" layers."""
+
+    layers: str
+    epochs: int
+    rate: float
+    patience: int = 0  # epochs without a better validation loss that end the stage; 0 for never
+
+
+@dataclass(frozen=True)
+class Tutor:
+    """A larger ImageNet network whose new head learns the photos first; the small one learns its answers."""
+
+    architecture: str
+    alpha: float
+    trained: int  # size of its ImageNet weights
+    asked: int  # size of the pictures that it is shown
+    weight: float = 0.5  # of its answers beside the labels
+
+
+@dataclass(frozen=True)
+class PhotoRecipe:
+    """Training on a folder with one sub-folder per class, from ImageNet weights or from scratch.
+
+    `photos` and `test` are folders below the data folder, or absolute; `test` may be empty. `trained` is the
+    size of the ImageNet weights to start from, 0 to start from scratch.
+    """
+
+    name: str
+    photos: str
+    architecture: str
+    alpha: float
+    size: int
+    trained: int
+    seed: int = 1
+    test: str = ""
+    validation: float = 0.15  # of each class's photos
+    batch: int = 64
+    smoothing: float = 0.1  # of labels
+    augment: Augment = field(default_factory=Augment)
+    stages: tuple[Fitting, ...] = ()
+    tutors: tuple[Tutor, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +100,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Stage:
-    """One pass of fitting.
+    """One pass of fitting to teachers.
 
     `layers` is "spatial" (depthwise and normalization, which know sizes) or "all"; `classes` is how much the
     probabilities of the recipe's classes weigh beside those of ImageNet's.
@@ -58,23 +125,33 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """A recipe.toml. `crop` bounds a random view's share of its photo, `validation` is kept from training."""
+class GroupRecipe:
+    """Classes made of ImageNet's. `crop` bounds a random view's share of its photo; `validation` is kept."""
 
     name: str
     architecture: str
     alpha: float
     size: int
-    trained: int
+    trained: int  # size of the ImageNet weights to start from, 0 to start from scratch
     seed: int
     validation: float
     crop: tuple[float, float]
     classes: dict[str, list[int | str]]
-    photos: list[Source]
-    teachers: list[distill.Teacher]
-    stages: list[Stage]
+    photos: tuple[Source, ...]
+    teachers: tuple[distill.Teacher, ...]
+    stages: tuple[Stage, ...]
     head: Head
     calibrate: str
+    test: str = ""
+
+
+Recipe = PhotoRecipe | GroupRecipe
+
+_PARTS: dict[str, dict[str, Any]] = {
+    "PhotoRecipe": {"stages": Fitting, "tutors": Tutor},
+    "GroupRecipe": {"photos": Source, "teachers": distill.Teacher, "stages": Stage},
+}
+_TABLES: dict[str, dict[str, Any]] = {"PhotoRecipe": {"augment": Augment}, "GroupRecipe": {"head": Head}}
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -86,25 +163,54 @@ def read_recipe(path: str | Path) -> Recipe:
         raise GalagoError("config.missing", f"no recipe {path}: give the path of a recipe.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GalagoError("config.invalid", f"{path} is not TOML: {error}") from None
-    parts = {"photos": Source, "teachers": distill.Teacher, "stages": Stage}
-    for key, kind in parts.items():
-        table[key] = [_fill(kind, row, f"{path}, {key}") for row in table.get(key, [])]
-    table["head"] = _fill(Head, table.get("head", {}), f"{path}, head")
-    recipe = _fill(Recipe, table, str(path))
-    distill.groups(recipe.classes)
+    kind = GroupRecipe if "classes" in table else PhotoRecipe
+    for key, part in _PARTS[kind.__name__].items():
+        if key in table:
+            table[key] = tuple(_fill(part, row, f"{path}, {key}") for row in table[key])
+    for key, part in _TABLES[kind.__name__].items():
+        if key in table:
+            table[key] = _fill(part, table[key], f"{path}, {key}")
+    recipe = _fill(kind, table, str(path))
+    if isinstance(recipe, GroupRecipe):
+        distill.groups(recipe.classes)
     return recipe
 
 
 def _fill(kind: Any, table: dict[str, Any], where: str) -> Any:
-    wanted = {field.name for field in fields(kind)}
-    if set(table) != wanted:
-        odd = ", ".join(sorted(set(table) ^ wanted))
-        raise GalagoError("config.invalid", f"{where}: wanted {', '.join(sorted(wanted))}; see to {odd}")
-    for field in fields(kind):
-        value, right = table[field.name], _PLAIN.get(field.type)
-        if right is not None and (not isinstance(value, right) or isinstance(value, bool)):
+    known = {each.name: each for each in fields(kind)}
+    needed = {name for name in known if not _has_default(known[name])}
+    odd = sorted((set(table) - set(known)) | (needed - set(table)))
+    if odd:
+        raise GalagoError("config.invalid", f"{where}: wanted {', '.join(known)}; see to {', '.join(odd)}")
+    for name, value in table.items():
+        right = _PLAIN.get(known[name].type)
+        if right and (not isinstance(value, right) or (bool not in right and isinstance(value, bool))):
             raise GalagoError(
-                "config.invalid",
-                f"{where}: wanted {field.name} to be a {right[-1].__name__}, got {value!r:.40}",
+                "config.invalid", f"{where}: wanted {name} to be a {right[-1].__name__}, got {value!r:.40}"
             )
     return kind(**table)
+
+
+def _has_default(each: Any) -> bool:
+    from dataclasses import MISSING
+
+    return each.default is not MISSING or each.default_factory is not MISSING
+
+
+def written(recipe: PhotoRecipe) -> str:
+    """A recipe as TOML, which `read_recipe` reads as the same."""
+    table = asdict(recipe)
+    lists = {key: table.pop(key) for key in ("stages", "tutors")}
+    augment = table.pop("augment")
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    lines += ["", "[augment]", *(f"{key} = {_toml(value)}" for key, value in augment.items())]
+    for key, rows in lists.items():
+        for row in rows:
+            lines += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in row.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: MIT
 """What a student sees: views of photos, what teachers say of them, and random batches of both.
 
-views, owners, check, labels = make_views(recipe, data, group, say)
-network.fit(batches(views, stage, seed))
+views, owners, kept = make_views(recipe, data, group, progress)
+network.fit(batches(views, stage, [seed, epoch]))
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from galago import dataset, distill, pictures, quiet
+from galago import dataset, pictures, quiet
 from galago.errors import GalagoError
-from galago.train.recipe import Recipe, Source, Stage
+from galago.resources import cache_dir
+from galago.train.progress import Progress
+from galago.train.recipe import GroupRecipe, Source, Stage
+from galago.train.result import Kept
 
 _TEACH = 64  # pictures that the teachers are asked about at a time
 
@@ -34,32 +39,32 @@ class Views:
 
 
 def make_views(
-    recipe: Recipe, data: Path, group: np.ndarray, say: Callable[[str], None]
-) -> tuple[Views, np.ndarray, np.ndarray, np.ndarray]:
+    recipe: GroupRecipe, data: Path, group: np.ndarray, progress: Progress
+) -> tuple[Views, np.ndarray, Kept]:
     """Views of all photos with what the teachers say of them, and the class of each kind, int64 [kinds].
 
-    The photos kept for validation are not among them: their views follow, uint8 [m, size, size, 3], with
-    their classes, int64 [m], -1 outside.
+    The photos kept for validation are not among them: their views follow, with their classes.
     """
-    networks = [(teacher, teacher.network()) for teacher in recipe.teachers]
+    teaching = Teaching(recipe, data)
     student: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
     chances: list[float] = []
     kinds: list[int] = []
     owners: list[int] = []
     check: list[np.ndarray] = []
     check_labels: list[int] = []
+    check_paths: list[Path] = []
     names = list(recipe.classes)
     for number, source in enumerate(recipe.photos):
         photos, labels, kind = _photos(source, data, group, names)
         owners_before = len(owners)
         owners += [int(labels[0])] * (int(kind.max()) + 1)
-        kept = dataset.split(labels, recipe.validation, recipe.seed)
+        aside = dataset.split(labels, recipe.validation, recipe.seed)
         often = np.where(labels >= 0, source.inside, 1.0)
         often /= often.sum()
-        waiting: list[dict[int, np.ndarray]] = []
-        say(f"{source.folder}: {len(photos)} photos, {kept.sum()} for validation")
-        for position, rgb in dataset.read(photos, say):
+        progress.say(f"{source.folder}: {len(photos)} photos, {aside.sum()} for validation")
+        progress.begin("teachers look at photos", len(photos))
+        for position, rgb in dataset.read(photos, progress.say):
+            progress.advance()
             random = np.random.default_rng([recipe.seed, number, position])
             crops = [dataset.random_crop(rgb, recipe.crop, random) for _ in range(source.crops)]
             seen: list[tuple[np.ndarray, pictures.Fit]] = [
@@ -68,25 +73,78 @@ def make_views(
                 *((crop, "stretch") for crop in crops),
             ]
             fitted = [pictures.fit(part, recipe.size, recipe.size, 3, how) for part, how in seen]
-            if kept[position]:
+            if aside[position]:
                 check += fitted
                 check_labels += [int(labels[position])] * len(fitted)
+                check_paths += [photos[position]] * len(fitted)
                 continue
             student += fitted
             chances += [source.share * float(often[position])] * len(fitted)
             kinds += [int(kind[position]) + owners_before if kind[position] >= 0 else -1] * len(fitted)
-            waiting += [
-                {size: pictures.fit(part, size, size, 3, how) for size in {t.asked for t in recipe.teachers}}
-                for part, how in seen
-            ]
-            if len(waiting) >= _TEACH:
-                targets.append(_ask(networks, waiting))
-                waiting.clear()
-        if waiting:
-            targets.append(_ask(networks, waiting))
+            teaching.ask(seen)
     weights = np.array(chances) / sum(chances)
-    views = Views(np.stack(student), np.concatenate(targets), weights, np.array(kinds))
-    return views, np.array(owners, int), np.stack(check), np.array(check_labels)
+    views = Views(np.stack(student), teaching.answers(), weights, np.array(kinds))
+    return views, np.array(owners, int), Kept(check_paths, np.stack(check), np.array(check_labels))
+
+
+class Teaching:
+    """What the teachers together say of views: asked once, kept in the cache, whatever the student's size.
+
+    The cache knows the teachers, the photos and the rules by which views are made of them.
+    """
+
+    def __init__(self, recipe: GroupRecipe, data: Path) -> None:
+        rules = {
+            "teachers": [asdict(teacher) for teacher in recipe.teachers],
+            "photos": [
+                [source.folder, source.crops, _stamp(data / source.folder)] for source in recipe.photos
+            ],
+            "rules": [recipe.seed, recipe.validation, recipe.crop, list(recipe.classes.items())],
+        }
+        digest = hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:16]
+        self._file = cache_dir() / "teachers" / f"{digest}.npy"
+        self._known = np.load(self._file) if self._file.is_file() else None
+        self._teachers = recipe.teachers
+        self._networks = None if self._known is not None else [t.network() for t in recipe.teachers]
+        self._waiting: list[dict[int, np.ndarray]] = []
+        self._said: list[np.ndarray] = []
+
+    def ask(self, seen: list[tuple[np.ndarray, pictures.Fit]]) -> None:
+        """Shows the teachers parts of a photo, uint8 [h, w, 3], each with how it is fitted to their size."""
+        if self._networks is None:
+            return
+        sizes = {teacher.asked for teacher in self._teachers}
+        self._waiting += [{n: pictures.fit(part, n, n, 3, how) for n in sizes} for part, how in seen]
+        if len(self._waiting) >= _TEACH:
+            self._flush()
+
+    def answers(self) -> np.ndarray:
+        """What they say of everything shown, float16 [n, 1000]."""
+        if self._known is None:
+            self._flush()
+            self._known = np.concatenate(self._said)
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part = self._file.with_suffix(f".{os.getpid()}.npy")
+            np.save(part, self._known)
+            part.rename(self._file)
+        return self._known
+
+    def _flush(self) -> None:
+        if not self._waiting or self._networks is None:
+            return
+        total = sum(teacher.weight for teacher in self._teachers)
+        answers = 0.0
+        for teacher, network in zip(self._teachers, self._networks, strict=True):
+            pixels = np.stack([view[teacher.asked] for view in self._waiting])
+            answers = answers + teacher.weight / total * network.predict_on_batch(to_float(pixels))
+        self._said.append(np.asarray(answers, np.float16))
+        self._waiting.clear()
+
+
+def _stamp(folder: Path) -> str:
+    """Which files a folder holds, by name and size."""
+    files = sorted((str(p.relative_to(folder)), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def _photos(
@@ -101,16 +159,6 @@ def _photos(
         raise GalagoError("config.invalid", f"{folder}: labels {source.labels!r} is no class of the recipe")
     photos = dataset.folders(folder)
     return photos.paths, np.full(len(photos), names.index(source.labels)), photos.labels
-
-
-def _ask(networks: list[tuple[distill.Teacher, Any]], waiting: list[dict[int, np.ndarray]]) -> np.ndarray:
-    """What the teachers together say, float16 [n, 1000], of views that hold pixels of each size asked."""
-    total = sum(teacher.weight for teacher, _ in networks)
-    answers = 0.0
-    for teacher, network in networks:
-        pixels = np.stack([view[teacher.asked] for view in waiting])
-        answers = answers + teacher.weight / total * network.predict_on_batch(to_float(pixels))
-    return np.asarray(answers, np.float16)
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
@@ -140,18 +188,16 @@ def adjust(pixels: np.ndarray, random: np.random.Generator, strength: float) -> 
     return (np.clip(x, 0, 255) - 128) / 128
 
 
-def batches(views: Views, stage: Stage, seed: int) -> Any:
+def batches(views: Views, stage: Stage, seed: list[int]) -> Any:
     """A keras PyDataset of random batches: views drawn by chance, adjusted, and mixed in pairs (mixup)."""
     keras = quiet.keras()
 
     class Batches(keras.utils.PyDataset):
-        epoch = 0
-
         def __len__(self) -> int:
             return stage.steps
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            random = np.random.default_rng([seed, self.epoch, index])
+            random = np.random.default_rng([*seed, index])
             drawn = random.choice(len(views.pixels), stage.batch, p=views.chances)
             x = adjust(views.pixels[drawn], random, stage.colour)
             y = views.targets[drawn].astype(np.float32)
@@ -161,8 +207,5 @@ def batches(views: Views, stage: Stage, seed: int) -> Any:
                 x = x * share[:, None, None, None] + x[partner] * (1 - share[:, None, None, None])
                 y = y * share[:, None] + y[partner] * (1 - share[:, None])
             return x, y
-
-        def on_epoch_end(self) -> None:
-            self.epoch += 1
 
     return Batches()

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures for training, calibration and evaluation, as numpy arrays.
-
-    photos = dataset.folders("photos")          # one sub-folder per class, as Keras reads it
-    photos = dataset.listed("imagenet_val650")  # a labels.txt of lines `FILE NUMBER`
-    for index, rgb in dataset.read(photos.paths, warn=print): ...
+"""Folders of pictures and their classes, read one by one.
 
 A picture that cannot be read is named and skipped, never fatal.
 """
@@ -84,19 +80,6 @@ def read(paths: list[Path], warn: Callable[[str], None]) -> Iterator[tuple[int, 
             yield position, pictures.load(path)
         except GalagoError as error:
             warn(f"skipped: {error}")
-
-
-def split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which photos are for validation, bool [n]: `share` of each class, drawn with `seed`, rounded at random.
-
-    Small classes would never (or always) give one if rounded to nearest, so the fraction is drawn too.
-    """
-    random = np.random.default_rng(seed)
-    chosen = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = random.permutation(np.flatnonzero(labels == label))
-        chosen[members[: int(share * len(members) + random.random())]] = True
-    return chosen
 
 
 def random_crop(rgb: np.ndarray, scale: tuple[float, float], random: np.random.Generator) -> np.ndarray:

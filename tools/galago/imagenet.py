@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""MobileNets of keras.applications with ImageNet weights: from Keras's cache, or downloaded by Keras.
+
+    imagenet.network("mobilenet_v1", alpha=0.25, size=128)              # ends in 1000 probabilities
+    imagenet.network("mobilenet_v1", 0.25, 128, top=False)              # ends in feature maps
+    imagenet.weights_file("mobilenet_v1", 0.25, 128)                    # where the cache has or would have them
+
+All take (pixel - 128) / 128, which their own x / 127.5 - 1 equals to within 1/128.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from galago import quiet
+from galago.errors import GalagoError
+
+CLASSES = 1000
+SIZES = {"mobilenet_v1": (128, 160, 192, 224), "mobilenet_v2": (96, 128, 160, 192, 224)}
+ALPHAS = {"mobilenet_v1": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)}
+_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
+
+
+def application(architecture: str) -> Any:
+    """The function of keras.applications that builds an architecture; `config.invalid` for unknown ones."""
+    keras = quiet.keras()
+    makers = {"mobilenet_v1": keras.applications.MobileNet, "mobilenet_v2": keras.applications.MobileNetV2}
+    if architecture not in makers:
+        raise GalagoError("config.invalid", f"architecture {architecture!r}: wanted {' or '.join(makers)}")
+    return makers[architecture]
+
+
+def network(architecture: str, alpha: float, size: int, top: bool = True) -> Any:
+    """The network with its ImageNet weights; `train.weights` says what to download where there are none."""
+    maker = application(architecture)
+    if alpha not in ALPHAS[architecture] or size not in SIZES[architecture]:
+        alphas, sizes = (", ".join(f"{x:g}" for x in each[architecture]) for each in (ALPHAS, SIZES))
+        raise GalagoError(
+            "train.weights",
+            f"no ImageNet weights of {architecture} alpha {alpha:g} at {size}: there are alphas {alphas} "
+            f"at sizes {sizes}; or train --from-scratch",
+        )
+    file = weights_file(architecture, alpha, size, top)
+    try:
+        with quiet.silence():
+            return maker(input_shape=(size, size, 3), alpha=alpha, weights="imagenet", include_top=top)
+    except Exception as error:
+        # Keras raises plain Exception where a download fails; what else it raises is for others to explain.
+        if type(error) is not Exception and not isinstance(error, OSError | ValueError):
+            raise
+        raise GalagoError(
+            "train.weights",
+            f"no ImageNet weights of {architecture} {alpha:g} at {size} ({' '.join(str(error).split())[:80]}): "
+            f"download {_URL}/{_folder(architecture)}/{file.name} to {file.parent}, or train --from-scratch",
+        ) from error
+
+
+def weights_file(architecture: str, alpha: float, size: int, top: bool = True) -> Path:
+    """Where Keras's cache keeps the weights, there or not."""
+    ending = "" if top else "_no_top"
+    if architecture == "mobilenet_v1":
+        text = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}.get(alpha, "none")
+        name = f"mobilenet_{text}_{size}_tf{ending}.h5"
+    else:
+        name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}{ending}.h5"
+    return Path(quiet.keras().src.backend.config.keras_home()) / "models" / name
+
+
+def nearest_size(architecture: str, alpha: float, size: int) -> int:
+    """The size whose weights to start from: the nearest to `size` in the cache, else the nearest there is."""
+    application(architecture)
+    near = sorted(SIZES[architecture], key=lambda one: (abs(one - size), -one))
+    here = [one for one in near if weights_file(architecture, alpha, one, top=False).is_file()]
+    return (here or near)[0]
+
+
+def _folder(architecture: str) -> str:
+    return "mobilenet" if architecture == "mobilenet_v1" else "mobilenet_v2"

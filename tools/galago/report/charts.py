@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Small SVG charts, as text: lines over epochs, and reliability."""
+
+from collections.abc import Sequence
+
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 460, 220, 44, 30, 12
+COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
+
+Points = Sequence[tuple[float, float]]
+
+
+def lines(series: dict[str, Points], x_title: str, low: float, high: float, percent: bool = False) -> str:
+    """Lines through points; `low` and `high` bound the vertical axis."""
+    right = max((x for points in series.values() for x, _ in points), default=1.0)
+    left = min((x for points in series.values() for x, _ in points), default=0.0)
+    parts = [_axes(x_title, left, right, low, high, percent)]
+    for colour, (name, points) in zip(COLOURS, series.items(), strict=False):
+        path = " ".join(
+            f"{_x(x, left, right):.1f},{_y(min(max(y, low), high), low, high):.1f}" for x, y in points
+        )
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        if len(points) == 1:
+            x, y = points[0]
+            parts.append(_dot(_x(x, left, right), _y(y, low, high), 3, colour, name))
+    return _svg(parts) + _legend(list(series))
+
+
+def reliability(series: dict[str, Sequence[tuple[float, float, int]]]) -> str:
+    """Share of right answers over confidence; a dot's area is the number of photos, the diagonal is ideal."""
+    most = max((n for rows in series.values() for _, _, n in rows), default=1)
+    ends = [(_x(v, 0, 1), _y(v, 0, 1)) for v in (0, 1)]
+    parts = [
+        _axes("confidence", 0, 1, 0, 1, percent=True),
+        f'<line x1="{ends[0][0]}" y1="{ends[0][1]}" x2="{ends[1][0]}" y2="{ends[1][1]}" class="ideal"/>',
+    ]
+    for colour, rows in zip(COLOURS, series.values(), strict=False):
+        path = " ".join(f"{_x(c, 0, 1):.1f},{_y(a, 0, 1):.1f}" for c, a, _ in rows)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        for c, a, n in rows:
+            tip = f"{c:.0%} sure, {a:.0%} right, {n} photos"
+            parts.append(_dot(_x(c, 0, 1), _y(a, 0, 1), 2 + 6 * (n / most) ** 0.5, colour, tip))
+    return _svg(parts) + _legend(list(series))
+
+
+def _x(value: float, left: float, right: float) -> float:
+    return LEFT + (value - left) / ((right - left) or 1) * (WIDTH - LEFT - 10)
+
+
+def _y(value: float, low: float, high: float) -> float:
+    return HEIGHT - BOTTOM - (value - low) / ((high - low) or 1) * (HEIGHT - BOTTOM - TOP)
+
+
+def _dot(x: float, y: float, radius: float, colour: str, tip: str) -> str:
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" fill-opacity=".7">'
+        f"<title>{tip}</title></circle>"
+    )
+
+
+def _axes(x_title: str, left: float, right: float, low: float, high: float, percent: bool) -> str:
+    parts = []
+    for step in range(5):
+        value = low + (high - low) * step / 4
+        y = _y(value, low, high)
+        text = f"{value:.0%}" if percent else f"{value:.2f}"
+        parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - 10}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
+    whole = right > 1
+    for value in (left, (left + right) / 2, right):
+        text = f"{value:.0f}" if whole else f"{value:.0%}"
+        parts.append(
+            f'<text x="{_x(value, left, right):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{text}</text>'
+        )
+    parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 1}" text-anchor="middle">{x_title}</text>')
+    return "".join(parts)
+
+
+def _svg(parts: list[str]) -> str:
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(parts)}</svg>'
+
+
+def _legend(names: list[str]) -> str:
+    entries = [
+        f'<span><i style="background:{colour}"></i>{name}</span>'
+        for colour, name in zip(COLOURS, names, strict=False)
+    ]
+    return f'<p class="legend">{"".join(entries)}</p>'
