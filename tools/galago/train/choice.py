@@ -12,6 +12,7 @@ from pathlib import Path
 from galago import boards, dataset, fit, imagenet, models
 from galago.errors import GalagoError
 from galago.fit.variants import Variant
+from galago.train.network import ENOUGH
 from galago.train.recipe import Fitting, PhotoRecipe
 
 SIZES = (224, 192, 160, 128, 96, 64)
@@ -84,7 +85,9 @@ def recipe_for(
         raise GalagoError("config.invalid", f"--alpha {alpha:g}: wanted a width from 0.25 to 1")
     steps = math.ceil(len(dataset.folders(photos)) * _PHOTOS / PhotoRecipe.batch)
     whole = epochs or max(_EPOCHS, math.ceil(_STEPS / steps))
-    fine = Fitting("all", whole, 2e-3, patience=max(10, whole // 3))
+    # With ImageNet's statistics, which few photos keep (network.train_only), large steps lead astray.
+    rate = 2e-3 if steps >= ENOUGH else 3e-4
+    fine = Fitting("all", whole, rate, patience=max(10, whole // 3))
     stages = (Fitting("head", 30, 3e-3), fine)
     if scratch:
         stages = (replace(fine, epochs=epochs or 3 * whole, patience=0, rate=3e-3),)

@@ -70,6 +70,9 @@ class Loop:
     def _fit(self, course: Course, state: State) -> None:
         keras = quiet.keras()
         course.prepare()
+        if course.patience and not state.best:  # no epoch may be better than none
+            state.best, state.best_epoch = self._values(), 0
+            state.best_loss = self._judge()["loss"]
         steps = course.epochs * course.steps
         warm = max(1, min(course.steps, steps // 10))
         rate = keras.optimizers.schedules.CosineDecay(
@@ -98,7 +101,7 @@ class Loop:
         """Takes down an epoch: its figures, and its weights if none before were better."""
         found = self._judge()
         state.epoch += 1
-        state.variables = [np.array(variable) for variable in self._network.variables]
+        state.variables = self._values()
         if found["loss"] < state.best_loss or not course.patience:
             state.best, state.best_loss, state.best_epoch = state.variables, found["loss"], state.epoch
         row = {"stage": course.name, "epoch": state.epoch, "loss": loss}
@@ -110,6 +113,9 @@ class Loop:
         self._progress.say(
             f"{course.name}, epoch {state.epoch} of {course.epochs}: loss {loss:.3f}; validation {shown}"
         )
+
+    def _values(self) -> list[np.ndarray]:
+        return [np.array(variable) for variable in self._network.variables]
 
     def _assign(self, values: list[np.ndarray]) -> None:
         for variable, value in zip(self._network.variables, values, strict=True):

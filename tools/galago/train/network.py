@@ -10,8 +10,10 @@ from typing import Any
 from galago import imagenet, quiet
 from galago.errors import GalagoError
 
+ENOUGH = 8
+"""Batches of training photos from which on BatchNormalization follows them."""
 _MOMENTUM = 0.97
-"""Of batch statistics. ImageNet's 0.99 and 0.999 need thousands of steps to follow; small trainings have fewer."""
+"""Of batch statistics. ImageNet's 0.99 and 0.999 need thousands of steps to follow."""
 
 
 def body(architecture: str, alpha: float, size: int, trained: int) -> Any:

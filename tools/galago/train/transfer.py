@@ -26,7 +26,6 @@ from galago.train.recipe import Fitting, PhotoRecipe, written
 from galago.train.result import Kept, Trained, calibrated, log_loss, softmax
 from galago.train.views import to_float
 
-_BATCHES = 8  # of training photos, from which on BatchNormalization follows them
 _MOST = 4.0  # times as often as others a photo of a rare class is drawn
 _HEAD_VIEWS = 4  # augmented views of each photo for the head
 
@@ -121,7 +120,7 @@ def _course(
         seeds.state.assign(np.array([recipe.seed * 1000 + number, epoch * 1_000_000], np.uint32))
         return Batches(epoch)
 
-    enough = len(training) >= _BATCHES * recipe.batch
+    enough = len(training) >= networks.ENOUGH * recipe.batch
     return Course(
         stage.layers,
         learner,
