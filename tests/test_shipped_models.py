@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Each shipped model is whole, answers as its golden outputs say, and is as good as its card says."""
 
+import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -23,14 +25,16 @@ def test_golden_outputs_are_tflm_s(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.shipped_names())
 def test_the_card_states_what_is_measured(name: str, data: Path) -> None:
-    """The int8 figure of CARD.md, measured again on all held-out pictures."""
+    """The int8 figure of CARD.md and of report.json, measured again on all held-out pictures."""
     model = models.find(name)
-    photos = evaluate.labelled(model, data / "images" / "imagenet_val650")
+    recipe = tomllib.loads((model.path / "recipe.toml").read_text())
+    photos = evaluate.labelled(model, data / recipe["test"])
     inside = photos.where(photos.labels >= 0)
-    outputs, positions = evaluate.answers(model, inside.paths)
-    right = int((outputs.argmax(axis=1) == inside.labels[positions]).sum())
-    stated = re.search(
-        r"^\| int8 .*?\| (\d+) of (\d+) \|", (model.path / "CARD.md").read_text(), re.MULTILINE
-    )
+    inputs, positions = evaluate.read_inputs(model, inside.paths)
+    scores = evaluate.Scores.of(evaluate.int8(model, inputs), inside.labels[positions])
+    card = (model.path / "CARD.md").read_text()
+    stated = re.search(r"^\| int8 .*?\| (\d+) of (\d+) \|", card, re.MULTILINE)
     assert stated is not None
-    assert (right, len(positions)) == (int(stated[1]), int(stated[2]))
+    assert (scores.right, scores.count) == (int(stated[1]), int(stated[2]))
+    report = json.loads((model.path / "report.json").read_text())["int8"]
+    assert (scores.right, scores.count) == (report["right"], report["photos"])

@@ -7,7 +7,9 @@ similar rows of it gives `dog` in a fraction of the size, where a new head would
 heart.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,15 @@ def groups(classes: dict[str, list[int | str]]) -> np.ndarray:
                 )
             group[numbers] = index
     return group
+
+
+def recipe_groups(recipe: Path, labels: list[str]) -> np.ndarray | None:
+    """The groups of a recipe.toml whose classes are `labels`; None if it is missing or of another kind."""
+    try:
+        classes = tomllib.loads(recipe.read_text()).get("classes", {})
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return None
+    return groups(classes) if list(classes) == labels else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 
     imagenet.network("mobilenet_v1", alpha=0.25, size=128)              # ends in 1000 probabilities
     imagenet.network("mobilenet_v1", 0.25, 128, top=False)              # ends in feature maps
-    imagenet.weights_file("mobilenet_v1", 0.25, 128)                    # where the cache has or would have them
+    imagenet.weights_file("mobilenet_v1", 0.25, 128)                    # where the cache has them, or would
 
 All take (pixel - 128) / 128, which their own x / 127.5 - 1 equals to within 1/128.
 """
@@ -47,9 +47,10 @@ def network(architecture: str, alpha: float, size: int, top: bool = True) -> Any
         # Keras raises plain Exception where a download fails; what else it raises is for others to explain.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError):
             raise
+        reason = " ".join(str(error).split())[:80]
         raise GalagoError(
             "train.weights",
-            f"no ImageNet weights of {architecture} {alpha:g} at {size} ({' '.join(str(error).split())[:80]}): "
+            f"no ImageNet weights of {architecture} {alpha:g} at {size} ({reason}): "
             f"download {_URL}/{_folder(architecture)}/{file.name} to {file.parent}, or train --from-scratch",
         ) from error
 

@@ -169,7 +169,7 @@ def spread(items: Any, limit: int) -> Any:
 
 
 def with_ends(pixels: Any) -> np.ndarray:
-    """Pictures uint8 [n, height, width, channels] after a black and a white one, which fix the input's scale."""
+    """Pictures, uint8 [n, height, width, channels], after a black and a white one: these fix the scale."""
     ends = np.zeros((2, *pixels[0].shape), np.uint8)
     ends[1] = 255
     return np.concatenate([ends, np.asarray(pixels)])

@@ -12,6 +12,7 @@ from galago.cli.classify import classify
 from galago.cli.compile import compile as compile_kmodel
 from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
+from galago.cli.evaluate import evaluate
 from galago.cli.fit import fit
 from galago.cli.flash import flash
 from galago.cli.monitor import monitor
@@ -26,7 +27,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for verb in (classify, flash, monitor, doctor, boards, fit, emulate, train, quantize, compile_kmodel, bench):
+for verb in (
+    classify,
+    flash,
+    monitor,
+    doctor,
+    boards,
+    fit,
+    emulate,
+    train,
+    evaluate,
+    quantize,
+    compile_kmodel,
+    bench,
+):
     app.command()(verb)
 
 

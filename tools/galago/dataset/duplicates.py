@@ -8,6 +8,8 @@ The hash is the difference hash of N. Krawetz (2013), in both directions: whethe
 darker than its right, and than its lower neighbour. 128 bits, of which near-duplicates differ in a few.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from PIL import Image
 
@@ -41,7 +43,7 @@ def near_duplicates(prints: np.ndarray) -> np.ndarray:
     for band in range(_BANDS):
         order = np.argsort(words[:, band], kind="stable")
         starts = np.flatnonzero(np.diff(words[order, band], prepend=-1, append=-1))
-        for start, end in zip(starts[:-1], starts[1:], strict=True):
+        for start, end in pairwise(starts):
             members = order[start:end]
             for place, one in enumerate(members[:-1]):
                 others = members[place + 1 :]

@@ -52,8 +52,14 @@ def folders(folder: str | Path) -> Photos:
     names = sorted({p.relative_to(folder).parts[0] for p in paths})
     if not names:
         raise GalagoError("dataset.layout", f"{folder}: pictures but no sub-folders: make one per class")
+    names = sorted({*names, *_bare(Path(folder), names)})
     number = {name: i for i, name in enumerate(names)}
     return Photos(paths, np.array([number[p.relative_to(folder).parts[0]] for p in paths]), names)
+
+
+def _bare(folder: Path, names: list[str]) -> list[str]:
+    """Sub-folders without any picture: classes all the same, which whoever needs photos of them will name."""
+    return [p.name for p in folder.iterdir() if p.is_dir() and p.name not in names and p.name[0] != "."]
 
 
 def listed(folder: str | Path) -> Photos:

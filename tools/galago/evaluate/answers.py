@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a model answers: in Keras, before it was quantized, and in int8, as TensorFlow Lite Micro and boards do."""
+"""What a model answers: in Keras, before it was quantized, and in int8, as TensorFlow Lite Micro does."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, imagenet, pictures, quiet
+from galago import dataset, distill, imagenet, pictures, quiet
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.tflm import Tflm
@@ -36,22 +36,20 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
     photos = dataset.listed(folder)
     if len(model.labels) == imagenet.CLASSES:
         return dataset.Photos(photos.paths, photos.labels, model.labels)
-    from galago import distill, train
-
-    recipe = train.read_recipe(model.path / "recipe.toml")
-    if not isinstance(recipe, train.GroupRecipe) or list(recipe.classes) != model.labels:
+    groups = distill.recipe_groups(model.path / "recipe.toml", model.labels)
+    if groups is None:
         raise GalagoError(
             "model.labels",
             f"{folder} has ImageNet's numbers, and {model.name} no recipe that makes classes of them: "
             "give a folder with one sub-folder per class",
         )
-    return dataset.Photos(photos.paths, distill.groups(recipe.classes)[photos.labels], model.labels)
+    return dataset.Photos(photos.paths, groups[photos.labels], model.labels)
 
 
 def read_inputs(
     model: ModelDirectory, paths: list[Path], warn: Callable[[str], None] = print
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The readable pictures as the model takes them, int8 [n, h, w, c], and their positions in `paths` [n]."""
+    """The readable pictures as the model takes them, int8 [n, h, w, c], and their positions in `paths`."""
     height, width, channels = model.input_shape
     given, positions = [], []
     for position, rgb in dataset.read(paths, warn):

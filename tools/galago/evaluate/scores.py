@@ -107,7 +107,7 @@ class Scores:
         return sum(abs(c - a) * n for c, a, n in self.reliability()) / max(1, self.count)
 
     def answered(self, threshold: float) -> tuple[float, float | None, float | None]:
-        """With `unknown_below` at a threshold: share answered, of these right, and answered of those outside."""
+        """At a threshold of `unknown_below`: share answered, of these right, answered of those outside."""
         known = self.confidence >= threshold
         kept = self.inside & known
         right = float((self.said == self.labels)[kept].mean()) if kept.any() else None

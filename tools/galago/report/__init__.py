@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a training leaves beside its model: `report.json`, and `report.html` to look at, one file without links.
+"""What a training leaves beside its model: `report.json`, and `report.html`, one file without links.
 
 report.write(model, findings)       # model: the directory; findings: what galago.train found out
 """

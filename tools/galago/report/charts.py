@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Small SVG charts, as text: lines over epochs, and reliability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 460, 220, 44, 30, 12
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
@@ -9,7 +9,7 @@ COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
 Points = Sequence[tuple[float, float]]
 
 
-def lines(series: dict[str, Points], x_title: str, low: float, high: float, percent: bool = False) -> str:
+def lines(series: Mapping[str, Points], x_title: str, low: float, high: float, percent: bool = False) -> str:
     """Lines through points; `low` and `high` bound the vertical axis."""
     right = max((x for points in series.values() for x, _ in points), default=1.0)
     left = min((x for points in series.values() for x, _ in points), default=0.0)
@@ -25,7 +25,7 @@ def lines(series: dict[str, Points], x_title: str, low: float, high: float, perc
     return _svg(parts) + _legend(list(series))
 
 
-def reliability(series: dict[str, Sequence[tuple[float, float, int]]]) -> str:
+def reliability(series: Mapping[str, Sequence[tuple[float, float, int]]]) -> str:
     """Share of right answers over confidence; a dot's area is the number of photos, the diagonal is ideal."""
     most = max((n for rows in series.values() for _, _, n in rows), default=1)
     ends = [(_x(v, 0, 1), _y(v, 0, 1)) for v in (0, 1)]

@@ -27,7 +27,7 @@ table { border-collapse: collapse; margin: .8rem 0 } th, td { padding: .2rem .6r
 th { font-weight: 600 } td:first-child, th:first-child { text-align: left }
 tbody tr { border-top: 1px solid var(--line) }
 .confusion td, .confusion th { text-align: center; padding: .25rem .4rem; font-size: 12px }
-.confusion .turned { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; font-weight: 400 }
+.confusion .turned { writing-mode: vertical-rl; transform: rotate(180deg); font-weight: 400 }
 .confusion th:first-child { text-align: right; font-weight: 400 }
 .scroll { overflow-x: auto }
 .mistakes { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0; width: 8.5rem; font-size: 12px }
@@ -42,7 +42,7 @@ def page(table: dict[str, Any], exam: Exam) -> str:
     kind = " ".join(str(table[key]) for key in ("architecture", "alpha") if table[key])
     sections = [
         f"<h1>{escape(table['model'])}</h1>",
-        f"<p class=note>{escape(kind)}, {width}×{height} pixels, {len(table['labels'])} classes</p>",
+        f"<p class=note>{escape(kind)}, {width} x {height} pixels, {len(table['labels'])} classes</p>",
         _tiles(table),
         _curves(table["history"]),
         _calibration(table),
@@ -84,8 +84,9 @@ def _tiles(table: dict[str, Any]) -> str:
     boxes = "".join(f"<div class=tile><b>{b}</b>{t}<br><small>{s}</small></div>" for b, t, s in tiles)
     tuned = " The weights were fine-tuned for int8." if table["fine_tuned_for_int8"] else ""
     return (
-        f"<div class=tiles>{boxes}</div><p class=note>Measured on {escape(table['exam'])}; intervals are of 95 %. "
-        f"float and int8 give the same answer to {table['same_answer']:.1%} of these photos.{tuned}</p>"
+        f"<div class=tiles>{boxes}</div><p class=note>Measured on {escape(table['exam'])}; "
+        f"intervals are of 95 %. float and int8 give the same answer to {table['same_answer']:.1%} of these "
+        f"photos.{tuned}</p>"
     )
 
 
@@ -104,8 +105,8 @@ def _curves(history: list[dict[str, Any]]) -> str:
         "<h2>Training</h2><div class=pair>"
         f"<div>{charts.lines(loss, 'epoch', 0, top)}</div>"
         f"<div>{charts.lines(right, 'epoch', max(0.0, floor - 0.1), 1, percent=True)}</div></div>"
-        "<p class=note>Training sees varied photos and softened labels: its loss is not to be compared with the "
-        "other.</p>"
+        "<p class=note>Training sees varied photos and softened labels: its loss cannot be compared "
+        "with the other.</p>"
     )
 
 
@@ -119,11 +120,12 @@ def _calibration(table: dict[str, Any]) -> str:
     )
     return (
         "<h2>Confidence</h2><div class=pair><div>"
-        f"{chart}<p class=note>On the validation photos. Temperature {calibration['temperature']:.2f}. On the "
-        "diagonal, of the answers given with 80 % confidence 80 % are right.</p></div>"
-        f"<div><p>Below <b>{table['unknown_below']:.2f}</b> the board says <i>unknown</i>: 95 % of the validation "
-        "photos lie above it. Other thresholds:</p><div class=scroll><table><thead><tr><th>unknown below"
-        f"<th>answered<th>of these right<th>outsiders answered<tbody>{rows}</table></div></div></div>"
+        f"{chart}<p class=note>On the validation photos. Temperature {calibration['temperature']:.2f}. "
+        "On the diagonal, of the answers given with 80 % confidence 80 % are right.</p></div>"
+        f"<div><p>Below <b>{table['unknown_below']:.2f}</b> the board says <i>unknown</i>: 95 % of the "
+        "validation photos lie above it. Other thresholds:</p><div class=scroll><table><thead><tr>"
+        "<th>unknown below<th>answered<th>of these right<th>outsiders answered<tbody>"
+        f"{rows}</table></div></div></div>"
     )
 
 
@@ -133,8 +135,8 @@ def _classes(table: dict[str, Any]) -> str:
         for row in table["classes"]
     )
     return (
-        "<h2>Classes</h2><p class=note>int8. Recall: share of a class's photos that were found. Precision: share "
-        "of a class's answers that were right.</p>"
+        "<h2>Classes</h2><p class=note>int8. Recall: share of a class's photos that were found. Precision: "
+        "share of a class's answers that were right.</p>"
         f"<table><thead><tr><th>class<th>photos<th>recall<th>precision<tbody>{rows}</table>"
     )
 
@@ -161,9 +163,9 @@ def _mistakes(table: dict[str, Any], exam: Exam) -> str:
     if not table["mistakes"]:
         return "<h2>Mistakes</h2><p>None.</p>"
     figures = "".join(
-        f'<figure><img alt="" src="{_picture(exam.pixels[row["position"]])}"><figcaption>{escape(row["is"])}, '
-        f"taken for <b>{escape(row['said'])}</b> ({row['confidence']:.0%})<br>"
-        f"<span class=note>{escape(row['photo'])}</span></figcaption></figure>"
+        f'<figure><img alt="" src="{_picture(exam.pixels[row["position"]])}">'
+        f"<figcaption>{escape(row['is'])}, taken for <b>{escape(row['said'])}</b> "
+        f"({row['confidence']:.0%})<br><span class=note>{escape(row['photo'])}</span></figcaption></figure>"
         for row in table["mistakes"]
     )
     return (
@@ -201,4 +203,4 @@ def _picture(pixels: Any) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+    return "-" if value is None else f"{value:.1%}"

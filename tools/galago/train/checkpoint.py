@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -49,10 +50,11 @@ class Checkpoint:
                 if meta.pop("key") != self._key:
                     return None
                 counts = meta.pop("counts")
-                arrays = {name: [kept[f"{name}{i}"] for i in range(counts[name])] for name in _LISTS}
-        except (OSError, ValueError, KeyError):
+                for name in _LISTS:
+                    meta[name] = [kept[f"{name}{i}"] for i in range(counts[name])]
+        except (OSError, ValueError, KeyError, BadZipFile):
             return None
-        return State(**meta, **arrays)
+        return State(**meta)
 
     def save(self, state: State) -> None:
         """Writes the state; where that fails, the one before stays and training goes on."""

@@ -34,9 +34,9 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
     tensorflow.config.experimental.enable_op_determinism()
     groups = distill.groups(recipe.classes)
     student = imagenet_student(recipe)
-    views, owners, kept = make_views(recipe, data, groups, progress)
+    views, owners, kept, known = make_views(recipe, data, groups, progress)
     members = np.eye(len(recipe.classes) + 1, dtype=np.float32)[groups][:, :-1]
-    inside = kept.labels >= 0
+    inside = known & (kept.labels >= 0)
 
     def judge() -> dict[str, float]:
         said = student.predict(to_float(kept.pixels[inside]), batch_size=200, verbose=0)
@@ -60,11 +60,11 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
 def imagenet_student(recipe: GroupRecipe) -> Any:
     """The small network at the recipe's size, ending in 1000 logits: ImageNet's weights, or none of them."""
     keras = quiet.keras()
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained)
+    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained, recipe.wide)
     head = keras.layers.Dense(distill.IMAGENET, name="imagenet")
     student = keras.Model(body.input, head(body.output), name=recipe.architecture)
     if recipe.trained:
-        trained = imagenet.network(recipe.architecture, recipe.alpha, recipe.trained)
+        trained = imagenet.network(recipe.architecture, recipe.wide or recipe.alpha, recipe.trained)
         top = next(layer for layer in reversed(trained.layers) if layer.weights)
         kernel, bias = top.get_weights()
         head.set_weights([kernel.reshape(-1, distill.IMAGENET), bias])

@@ -23,8 +23,8 @@ from galago.train.progress import Progress
 class Course:
     """One stage. `batches(epoch)` gives a keras PyDataset, `prepare()` says which layers learn.
 
-    With `patience` it ends after that many epochs without a lower validation loss, and the best epoch's weights
-    are kept; without, the last one's.
+    With `patience` it ends after that many epochs without a lower validation loss, and the weights of the
+    best epoch are kept; without, those of the last.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Loop:
             batches = course.batches(state.epoch)
             fitted = learner.fit(batches, epochs=1, verbose=0, callbacks=[step], shuffle=False)
             self._note(course, state, float(fitted.history["loss"][0]))
-            state.optimizer = [np.array(variable) for variable in optimizer.variables]
+            state.optimizer = [variable.numpy() for variable in optimizer.variables]
             self._checkpoint.save(state)
 
     def _note(self, course: Course, state: State, loss: float) -> None:
@@ -115,7 +115,7 @@ class Loop:
         )
 
     def _values(self) -> list[np.ndarray]:
-        return [np.array(variable) for variable in self._network.variables]
+        return [variable.numpy() for variable in self._network.variables]
 
     def _assign(self, values: list[np.ndarray]) -> None:
         for variable, value in zip(self._network.variables, values, strict=True):

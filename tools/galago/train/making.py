@@ -3,8 +3,8 @@
 
     model = make(recipe, data="DATA", out=Path("models/mine"), progress=progress)
 
-The directory gets model.tflite and model.json, the recipe, the float network (float.keras) and the report. Until
-it is done, what is needed to go on after an interruption lies in its folder `.training`.
+The directory gets model.tflite and model.json, the recipe, the float network (float.keras) and the report.
+Until it is done, what is needed to go on after an interruption lies in its folder `.training`.
 """
 
 import shutil
@@ -40,7 +40,7 @@ def make(recipe: Recipe, data: str | Path, out: Path, progress: Progress) -> Mod
     except OSError as error:
         raise GalagoError(
             "disk.full",
-            f"{out}: {error.strerror or error}: the training is kept: free some space and give the same command",
+            f"{out}: {error.strerror or error}: the training is kept: free some space, repeat the command",
         ) from error
     shutil.rmtree(work, ignore_errors=True)
     return model
@@ -82,8 +82,8 @@ def _report(recipe: Recipe, trained: Trained, model: ModelDirectory, data: Path,
         scores = evaluate.Scores.of(answers, exam.labels)
         low, high = scores.interval
         progress.say(
-            f"{title}: {scores.right} of {scores.count} right, {scores.accuracy:.1%} ({low:.1%} to {high:.1%}), "
-            f"on {exam.name}"
+            f"{title}: {scores.right} of {scores.count} right, {scores.accuracy:.1%} "
+            f"({low:.1%} to {high:.1%}), on {exam.name}"
         )
     progress.say(f"{page}: look at it in a browser")
 

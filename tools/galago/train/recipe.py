@@ -143,6 +143,7 @@ class GroupRecipe:
     head: Head
     calibrate: str
     test: str = ""
+    wide: float = 0  # alpha of those weights, if there are none of the student's own
 
 
 Recipe = PhotoRecipe | GroupRecipe

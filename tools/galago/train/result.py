@@ -20,7 +20,7 @@ TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 161))
 
 @dataclass(frozen=True)
 class Kept:
-    """Photos kept for validation: `pixels` uint8 [n, size, size, 3], `labels` int64 [n], -1 outside of all."""
+    """Photos for validation: `pixels` uint8 [n, size, size, 3], `labels` int64 [n], -1 outside of all."""
 
     paths: list[Path]
     pixels: np.ndarray
@@ -31,8 +31,8 @@ class Kept:
 class Trained:
     """A float Keras network, softmax over the classes, and below which confidence it is unknown.
 
-    `kept` are the validation photos, and `uncalibrated` is what the network said of them before its temperature
-    was set, float [n, classes]. `training` are photos to calibrate on, uint8 [n, size, size, 3].
+    `kept` are the validation photos, and `uncalibrated` is what the network said of them before its
+    temperature was set, float [n, classes]. `training` are photos to calibrate on, uint8 [n, size, size, 3].
     """
 
     network: Any
@@ -77,4 +77,4 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def threshold_of(confidence: np.ndarray, inside: np.ndarray) -> float:
     """The highest confidence, in 1/100, below which at most a twentieth of what is inside a class lies."""
-    return float(np.floor(np.quantile(confidence[inside], 0.05) * 100) / 100)
+    return int(np.quantile(confidence[inside], 0.05) * 100) / 100

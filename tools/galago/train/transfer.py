@@ -24,6 +24,7 @@ from galago.train.loop import Course, Loop
 from galago.train.progress import Progress
 from galago.train.recipe import Fitting, PhotoRecipe, written
 from galago.train.result import Kept, Trained, calibrated, log_loss, softmax
+from galago.train.tutors import soften
 from galago.train.views import to_float
 
 _MOST = 4.0  # times as often as others a photo of a rare class is drawn
@@ -43,7 +44,7 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
     )
     body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained)
     network = networks.classifier(body, len(album.names))
-    targets = _targets(recipe, album, progress)
+    targets = soften(_targets(recipe, album), recipe.tutors, album, training, progress)
     seeds = keras.random.SeedGenerator(recipe.seed)
     picture = keras.Input((*album.squares.shape[2:4], 3))
     augment = augmenter(recipe.augment, recipe.size, seeds)
@@ -175,8 +176,8 @@ def _fit_head(
     head.set_weights(logits.get_weights())
 
 
-def _targets(recipe: PhotoRecipe, album: Album, progress: Progress) -> np.ndarray:
-    """What the network shall say of each photo, float32 [n, classes]: smoothed labels, and tutors' answers."""
+def _targets(recipe: PhotoRecipe, album: Album) -> np.ndarray:
+    """What the network shall say of each photo, float32 [n, classes]: smoothed labels."""
     classes = len(album.names)
     smooth = np.full((len(album.labels), classes), recipe.smoothing / classes, np.float32)
     smooth[np.arange(len(smooth)), album.labels] += 1 - recipe.smoothing

@@ -40,10 +40,11 @@ class Views:
 
 def make_views(
     recipe: GroupRecipe, data: Path, group: np.ndarray, progress: Progress
-) -> tuple[Views, np.ndarray, Kept]:
+) -> tuple[Views, np.ndarray, Kept, np.ndarray]:
     """Views of all photos with what the teachers say of them, and the class of each kind, int64 [kinds].
 
-    The photos kept for validation are not among them: their views follow, with their classes.
+    The photos kept for validation are not among them: their views follow, with their classes, and
+    whether ImageNet knows what they show, bool [m].
     """
     teaching = Teaching(recipe, data)
     student: list[np.ndarray] = []
@@ -53,6 +54,7 @@ def make_views(
     check: list[np.ndarray] = []
     check_labels: list[int] = []
     check_paths: list[Path] = []
+    check_known: list[bool] = []
     names = list(recipe.classes)
     for number, source in enumerate(recipe.photos):
         photos, labels, kind = _photos(source, data, group, names)
@@ -77,6 +79,7 @@ def make_views(
                 check += fitted
                 check_labels += [int(labels[position])] * len(fitted)
                 check_paths += [photos[position]] * len(fitted)
+                check_known += [kind[position] < 0] * len(fitted)
                 continue
             student += fitted
             chances += [source.share * float(often[position])] * len(fitted)
@@ -84,7 +87,12 @@ def make_views(
             teaching.ask(seen)
     weights = np.array(chances) / sum(chances)
     views = Views(np.stack(student), teaching.answers(), weights, np.array(kinds))
-    return views, np.array(owners, int), Kept(check_paths, np.stack(check), np.array(check_labels))
+    return (
+        views,
+        np.array(owners, int),
+        Kept(check_paths, np.stack(check), np.array(check_labels)),
+        np.array(check_known),
+    )
 
 
 class Teaching:

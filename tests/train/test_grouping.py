@@ -1,80 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""Training: recipes are checked, heads merged as arithmetic says, and the whole gives the same twice."""
+"""Training of ImageNet's groups: students learn what teachers say, heads are merged as arithmetic says."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from galago import distill, models, train
 from galago.errors import GalagoError
-from galago.evaluate import wilson
 from galago.resources import models_dir
+from galago.train.checkpoint import Checkpoint
+from galago.train.grouping import course, widened, with_classes
+from galago.train.loop import Loop
 from galago.train.recipe import Stage
-from galago.train.student import adapt, threshold_of, widened, with_classes
+from galago.train.result import Kept
 from galago.train.views import Views, adjust, batches
 
 keras = pytest.importorskip("keras", reason="needs the extra `train`")
 
 STAGE = Stage("all", epochs=3, steps=20, batch=16, rate=3e-3, mixup=0.2, colour=0.1, classes=1.0)
-
-RECIPE = """
-name = "tiny"
-architecture = "mobilenet_v1"
-alpha = 0.25
-size = 32
-trained = 128
-seed = 3
-validation = 0.3
-crop = [0.5, 1.0]
-calibrate = "pictures"
-
-[classes]
-fish = ["0-6"]
-bird = ["7-24"]
-flower = [985]
-
-[[photos]]
-folder = "pictures"
-labels = "imagenet"
-crops = 1
-share = 0.8
-inside = 2.0
-
-[[photos]]
-folder = "flowers"
-labels = "flower"
-crops = 0
-share = 0.2
-inside = 1.0
-
-[[teachers]]
-architecture = "mobilenet_v1"
-alpha = 0.25
-trained = 128
-asked = 64
-weight = 1.0
-
-[[stages]]
-layers = "spatial"
-epochs = 1
-steps = 3
-batch = 8
-rate = 1e-3
-mixup = 0.1
-colour = 0.1
-classes = 1.0
-
-[head]
-outside = 4
-rows = { bird = 5 }
-"""
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -103,6 +55,18 @@ def student() -> Any:
     return keras.Model(picture, keras.layers.Dense(distill.IMAGENET, name="imagenet")(features))
 
 
+def silent() -> train.Progress:
+    return train.Progress(Console(quiet=True))
+
+
+def adapt(student: Any, views: Views, stage: Stage) -> list[dict[str, Any]]:
+    """Fits the student by one stage, as `galago.train.grouping` does, without a checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Checkpoint(Path(folder), "test", print)
+        judge = lambda: {"loss": 1.0}  # noqa: E731
+        return Loop(student, judge, checkpoint, silent()).run([course(student, views, stage, GROUP, 1)])
+
+
 GROUP = np.full(distill.IMAGENET, -1)
 GROUP[1], GROUP[2] = 0, 1
 
@@ -124,33 +88,6 @@ def test_impossible_groups_are_refused(classes: dict) -> None:
     assert caught.value.code == "config.invalid"
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('name = "tiny"', ""),
-        ("seed = 3", "seed = 3\nspeed = 4"),
-        ("alpha = 0.25\nsize", 'alpha = "small"\nsize'),
-        ("epochs = 1", "epochs = 1.5"),
-        ("outside = 4", "outside = true"),
-        ('fish = ["0-6"]', 'fish = ["0-8"]'),
-        ("[head]", "[head"),
-    ],
-)
-def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -> None:
-    path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE)
-    assert train.read_recipe(path).head.rows == {"bird": 5}
-    assert old in RECIPE
-    path.write_text(RECIPE.replace(old, new, 1))
-    with pytest.raises(GalagoError) as caught:
-        train.read_recipe(path)
-    assert caught.value.code == "config.invalid"
-    assert str(path) in caught.value.message or "class" in caught.value.message
-    with pytest.raises(GalagoError) as caught:
-        train.read_recipe(tmp_path / "none.toml")
-    assert caught.value.code == "config.missing"
-
-
 def test_merged_rows_answer_as_the_sums_do() -> None:
     """The classes' probabilities are ImageNet's, summed, also where rows that are the same were merged."""
     random = np.random.default_rng(0)
@@ -166,9 +103,8 @@ def test_merged_rows_answer_as_the_sums_do() -> None:
 
 
 def test_fitting_learns_what_the_teachers_say(student: Any, views: Views) -> None:
-    said: list[str] = []
-    adapt(student, views, STAGE, GROUP, seed=1, say=said.append)
-    assert len(said) == STAGE.epochs
+    history = adapt(student, views, STAGE)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
     answer = student.predict((views.pixels.astype(np.float32) - 128) / 128, verbose=0).argmax(axis=1)
     assert (answer == views.targets.argmax(axis=1)).mean() > 0.9
 
@@ -176,13 +112,13 @@ def test_fitting_learns_what_the_teachers_say(student: Any, views: Views) -> Non
 def test_spatial_fitting_leaves_the_rest(student: Any, views: Views) -> None:
     before = [w.copy() for w in student.get_weights()]
     spatial = Stage("spatial", 1, 2, 8, 1e-2, 0.0, 0.1, 1.0)
-    adapt(student, views, spatial, GROUP, seed=1, say=lambda _: None)
+    adapt(student, views, spatial)
     for old, new in zip(before, student.get_weights(), strict=True):  # it has no depthwise layer
         np.testing.assert_array_equal(old, new)
 
 
 def test_kinds_get_rows_of_their_own(student: Any, views: Views) -> None:
-    adapt(student, views, STAGE, GROUP, seed=1, say=lambda _: None)
+    adapt(student, views, STAGE)
     head = student.get_layer("imagenet").get_weights()
     kernel, bias = widened(student, views)
     assert kernel.shape == (12, distill.IMAGENET + 1)
@@ -194,32 +130,33 @@ def test_kinds_get_rows_of_their_own(student: Any, views: Views) -> None:
 
 
 def test_classes_keep_the_order_of_their_sums(student: Any, views: Views) -> None:
-    adapt(student, views, replace(STAGE, epochs=12), GROUP, seed=1, say=lambda _: None)
+    adapt(student, views, replace(STAGE, epochs=12))
     recipe = train.read_recipe(models_dir() / "everyday-v1-025-96" / "recipe.toml")
     kernel, bias = student.get_layer("imagenet").get_weights()
     head = distill.subclasses(kernel, bias, np.where(GROUP < 0, -1, GROUP), {}, seed=1)
     labels = np.array([0, 1, -1])[np.arange(120) % 3]
-    trained = with_classes(student, recipe, head, views.pixels, labels, say=lambda _: None)
+    assert isinstance(recipe, train.GroupRecipe)
+    kept = Kept([Path("photo")] * 120, views.pixels, labels)
+    trained = with_classes(student, recipe, head, kept, views.pixels, [], silent())
     given = (views.pixels.astype(np.float32) - 128) / 128
     answer = trained.network.predict(given, verbose=0)
     sums = softmax(student.predict(given, verbose=0).astype(np.float64))
     wanted = np.zeros((120, 20))
     wanted[:, 0], wanted[:, 1] = sums[:, 1], sums[:, 2]
-    np.testing.assert_allclose(answer, softmax(wanted * trained.sharpness), atol=1e-5)
+    np.testing.assert_allclose(answer, softmax(wanted / trained.temperature), atol=1e-5)
     confident = answer.max(axis=1) >= trained.unknown_below
     assert confident[labels >= 0].mean() > 0.9
     assert confident[labels < 0].mean() < 0.1
 
 
 def test_batches_are_mixed_reproducibly(views: Views) -> None:
-    first, second = batches(views, STAGE, seed=9), batches(views, STAGE, seed=9)
+    first, second = batches(views, STAGE, [9, 0]), batches(views, STAGE, [9, 0])
     x, y = first[3]
     np.testing.assert_array_equal(x, second[3][0])
     np.testing.assert_allclose(y.sum(axis=1), 1, atol=0.02)
     assert x.shape == (16, 8, 8, 3)
     assert np.abs(x).max() <= 1
-    first.on_epoch_end()
-    assert (first[3][0] != x).any()
+    assert (batches(views, STAGE, [9, 1])[3][0] != x).any()
 
 
 def test_adjusting_by_nothing_only_mirrors() -> None:
@@ -235,23 +172,8 @@ def test_adjusting_by_nothing_only_mirrors() -> None:
     assert min(same, mirrored) > 16
 
 
-def test_the_threshold_keeps_nineteen_of_twenty() -> None:
-    confidence = np.concatenate([np.linspace(0.005, 0.995, 100), np.zeros(50)])
-    inside = np.arange(150) < 100
-    threshold = threshold_of(confidence, inside)
-    assert (confidence[inside] >= threshold).sum() == 95
-    assert threshold == round(threshold, 2)
-
-
-def test_the_interval_is_wilsons() -> None:
-    """Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662."""
-    low, high = wilson(81, 263)
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-
-
-def test_a_recipe_gives_the_same_model_twice(data: Path, tmp_path: Path) -> None:
+def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path) -> None:
     """From photos to the model directory by the command, with Keras's cache from the test data."""
-    shutil.copytree(data / "keras" / "models", tmp_path / "keras" / "models", copy_function=shutil.copyfile)
     pictures, flowers = tmp_path / "photos" / "pictures", tmp_path / "photos" / "flowers"
     pictures.mkdir(parents=True)
     lines = (data / "images" / "imagenet_samples" / "labels.txt").read_text().splitlines()
@@ -263,19 +185,18 @@ def test_a_recipe_gives_the_same_model_twice(data: Path, tmp_path: Path) -> None
         (flowers / kind).mkdir(parents=True)
         for path in sorted((data / "images" / "flowers" / "train" / kind).iterdir())[:8]:
             (flowers / kind / path.name).symlink_to(path)
-    (tmp_path / "recipe.toml").write_text(RECIPE)
-    made = []
-    for turn in ("one", "two"):
-        command = ["train", tmp_path / "recipe.toml", "--data", tmp_path / "photos", "-o", tmp_path / turn]
-        done = subprocess.run(
-            [sys.executable, "-m", "galago", *map(str, command)],
-            env={**os.environ, "KERAS_HOME": str(tmp_path / "keras")},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        made.append(models.ModelDirectory.open(tmp_path / turn))
-    assert made[0].labels == ["fish", "bird", "flower"]
-    assert made[0].contract == made[1].contract
+    shutil.copyfile(Path(__file__).with_name("groups.toml"), tmp_path / "recipe.toml")
+    command = ["train", tmp_path / "recipe.toml", "--data", tmp_path / "photos", "-o", tmp_path / "tiny"]
+    done = subprocess.run(
+        [sys.executable, "-m", "galago", *map(str, command)],
+        env={**os.environ, "GALAGO_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    made = models.ModelDirectory.open(tmp_path / "tiny")
+    assert made.labels == ["fish", "bird", "flower"]
+    assert len(list((tmp_path / "cache" / "teachers").iterdir())) == 1
+    assert (tmp_path / "tiny" / "report.html").stat().st_size > 10_000

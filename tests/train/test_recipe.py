@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""Recipes: what is wrong is named, what was written is read, a board's recipe fits it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from galago import boards, train
+from galago.errors import GalagoError
+from galago.resources import models_dir
+from galago.train.recipe import Augment, Fitting, PhotoRecipe, Tutor
+
+GROUPS = Path(__file__).with_name("groups.toml").read_text()
+PHOTOS = PhotoRecipe("mine", "photos/of mine", "mobilenet_v2", 0.35, 96, 224)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "tiny"', ""),
+        ("seed = 3", "seed = 3\nspeed = 4"),
+        ("alpha = 0.25\nsize", 'alpha = "small"\nsize'),
+        ("epochs = 1", "epochs = 1.5"),
+        ("outside = 4", "outside = true"),
+        ('fish = ["0-6"]', 'fish = ["0-8"]'),
+        ("[head]", "[head"),
+    ],
+)
+def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(GROUPS)
+    recipe = train.read_recipe(path)
+    assert isinstance(recipe, train.GroupRecipe)
+    assert recipe.head.rows == {"bird": 5}
+    assert old in GROUPS
+    path.write_text(GROUPS.replace(old, new, 1))
+    with pytest.raises(GalagoError) as caught:
+        train.read_recipe(path)
+    assert caught.value.code == "config.invalid"
+    assert str(path) in caught.value.message or "class" in caught.value.message
+    with pytest.raises(GalagoError) as caught:
+        train.read_recipe(tmp_path / "none.toml")
+    assert caught.value.code == "config.missing"
+
+
+def test_a_written_recipe_is_read_as_the_same(tmp_path: Path) -> None:
+    stages = (Fitting("head", 3, 1e-3), Fitting("all", 5, 2e-4, patience=2))
+    tutors = (Tutor("mobilenet_v1", 0.5, 160, 160, 0.25),)
+    recipe = replace(PHOTOS, stages=stages, tutors=tutors, augment=Augment(mirror=False, noise=0.1))
+    path = tmp_path / "recipe.toml"
+    path.write_text(train.written(recipe))
+    assert train.written(train.read_recipe(path)) == train.written(recipe)  # type: ignore[arg-type]
+    read = train.read_recipe(path)
+    assert isinstance(read, PhotoRecipe)
+    assert (read.stages, read.tutors, read.photos) == (stages, tutors, "photos/of mine")
+    assert read.augment.mirror is False
+
+
+@pytest.mark.parametrize("path", sorted(models_dir().glob("*/recipe.toml")), ids=lambda p: p.parent.name)
+def test_shipped_recipes_are_read(path: Path) -> None:
+    assert train.read_recipe(path).name == path.parent.name
+
+
+@pytest.mark.parametrize("board", ["RPI_PICO", "RPI_PICO2", "ESP32_GENERIC_S3"])
+def test_a_board_gets_the_largest_that_fits_with_room(board: str) -> None:
+    """Judged by galago.fit, on another path: the variant itself, not one of a list."""
+    from galago import fit, models
+    from galago.fit.variants import Variant
+    from galago.train import choice
+
+    try:
+        variant, why = choice.largest(board, "mobilenet_v1", classes=5)
+    except GalagoError as error:
+        assert error.code == "memory.heap"  # noqa: PT017
+        return
+    assert board in why
+    needs = replace(fit.Needs.of(models.find("everyday-v1-025-96")), classes=5)
+    same = Variant("mobilenet_v1", variant.alpha, variant.size, (5,))
+    judged = fit.judge(needs.but(same), boards.load(board))
+    assert judged.fits
+    assert sum(judged.heap.values()) <= 0.85 * boards.load(board).heap
+
+
+@pytest.mark.parametrize(("size", "alpha"), [(31, 0.25), (97, 0.25), (256, 0.25), (96, 0.0), (96, 2.0)])
+def test_impossible_variants_are_refused(size: int, alpha: float, tmp_path: Path) -> None:
+    from galago.train import choice
+
+    with pytest.raises(GalagoError) as caught:
+        choice.recipe_for(tmp_path, "x", "mobilenet_v1", alpha, size)
+    assert caught.value.code == "config.invalid"
