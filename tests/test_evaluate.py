@@ -31,8 +31,8 @@ def test_figures_are_scikit_learns() -> None:
     np.testing.assert_array_equal(scores.confusion, metrics.confusion_matrix(labels[inside], said[inside]))
     precision, recall, _, support = metrics.precision_recall_fscore_support(labels[inside], said[inside])
     rows = scores.by_class()
-    np.testing.assert_allclose([row.precision for row in rows], precision)
-    np.testing.assert_allclose([row.recall for row in rows], recall)
+    np.testing.assert_allclose([row.precision or 0.0 for row in rows], precision)
+    np.testing.assert_allclose([row.recall or 0.0 for row in rows], recall)
     assert [row.photos for row in rows] == support.tolist()  # type: ignore[union-attr]
     assert sum(n for _, _, n in scores.reliability()) == inside.sum()
 
@@ -87,7 +87,7 @@ def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
     graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)  # type: ignore[union-attr]
     bias = graph.Tensors(graph.Operators(9).Inputs(2))  # type: ignore[union-attr]
     buffer = schema.Model.GetRootAs(data, 0).Buffers(bias.Buffer()).DataAsNumpy()  # type: ignore[union-attr]
-    at = bytes(data).index(buffer.tobytes())
+    at = bytes(data).index(np.asarray(buffer).tobytes())
     data[at : at + 4] = (int.from_bytes(data[at : at + 4], "little", signed=True) + 3000).to_bytes(
         4, "little", signed=True
     )

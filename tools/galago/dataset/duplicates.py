@@ -47,7 +47,7 @@ def near_duplicates(prints: np.ndarray) -> np.ndarray:
             members = order[start:end]
             for place, one in enumerate(members[:-1]):
                 others = members[place + 1 :]
-                different = np.unpackbits(prints[others] ^ prints[one], axis=1).sum(axis=1)
+                different = np.unpackbits(np.bitwise_xor(prints[others], prints[one]), axis=1).sum(axis=1)
                 for other in others[different <= NEAR]:
                     a, b = sorted((root(int(one)), root(int(other))))
                     first[b] = a
