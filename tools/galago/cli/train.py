@@ -65,7 +65,8 @@ def train(
                 seed=seed,
             )
         try:
-            model = make(recipe, data or Path(), out, progress)
+            file = photos if photos.suffix == ".toml" else None
+            model = make(recipe, data or Path(), out, progress, file)
         except KeyboardInterrupt:
             progress.stop()
             if (out / WORK / "state.npz").is_file():

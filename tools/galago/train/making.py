@@ -24,8 +24,13 @@ from galago.train.result import Trained
 WORK = ".training"
 
 
-def make(recipe: Recipe, data: str | Path, out: Path, progress: Progress) -> ModelDirectory:
-    """Trains, and writes the model directory. Raises dataset.*, train.weights, model.*, disk.full."""
+def make(
+    recipe: Recipe, data: str | Path, out: Path, progress: Progress, file: Path | None = None
+) -> ModelDirectory:
+    """Trains, and writes the model directory; `file` is the recipe's, which is kept as it is written.
+
+    Raises dataset.*, train.weights, model.*, disk.full.
+    """
     from galago.train import run
 
     data, work = Path(data), out / WORK
@@ -34,8 +39,8 @@ def make(recipe: Recipe, data: str | Path, out: Path, progress: Progress) -> Mod
     try:
         model = _quantized(recipe, trained, data, out, progress)
         trained.network.save(out / FLOAT)
-        if isinstance(recipe, PhotoRecipe):
-            (out / "recipe.toml").write_text(written(recipe))
+        text = file.read_text() if file else written(recipe) if isinstance(recipe, PhotoRecipe) else ""
+        (out / "recipe.toml").write_text(text)
         _report(recipe, trained, model, data, progress)
     except OSError as error:
         raise GalagoError(
