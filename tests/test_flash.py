@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,16 @@ def test_a_model_never_overwrites_the_one_of_its_name_that_runs(
     places = [install.install(port, Order(model=model)).place for model in (small[0], small[2], small[0])]
     assert places == ["/models/first", "/models/first~", "/models/first"]
     assert classifies(port, "/models/first~")
+
+
+def test_a_heap_that_is_too_small_is_told_when_flashing(small: list[ModelDirectory]) -> None:
+    tiny = replace(boards.load("RPI_PICO"), heap=40_000)
+    with EmulatedBoard(tiny, firmware=[]) as running:
+        done = install.install(running.port, Order(model=small[0]))
+        assert "the heap has" in done.warning
+        assert "the heap has" in run(small[0].path, "--port", running.port).stderr
+    with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as running:
+        assert install.install(running.port, Order(model=small[0])).warning == ""
 
 
 def test_a_board_without_an_earlier_model_cannot_be_rolled_back(

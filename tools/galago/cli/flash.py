@@ -126,6 +126,10 @@ def _install(ports: list[str], order: "Order") -> None:
                         f"{port}: [bold]{done.machine}[/bold], "
                         f"{done.uploaded / 1000:.0f} kB in {done.seconds:.1f} s"
                     )
+                    if done.warning:
+                        console.print(
+                            f"{port}: [yellow]{done.warning}[/yellow]: galago fit says what would fit"
+                        )
                     print(_next_step(port, done, order), flush=True)
     sys.stdout.flush()
     if failures:

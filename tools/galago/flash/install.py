@@ -8,11 +8,11 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from galago import boards, runtimes, transport
+from galago import boards, fit, runtimes, transport
 from galago.errors import GalagoError
 from galago.flash import firmware, romfs
 from galago.flash.boot import CONFIG, boot_plan, check_main, config, settings_of
@@ -70,6 +70,8 @@ class Done:
     uploaded: int
     """Bytes, to file system and ROMFS."""
     seconds: float
+    warning: str
+    """Why the model will hardly run there, by arithmetic (galago.fit); empty if it should."""
 
 
 def install(port: str, order: Order, on_progress: Progress = lambda what, done, total: None) -> Done:
@@ -100,8 +102,19 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
             board.makedirs(settings["folder"])
         path = str((config(board) or {}).get("model"))
         machine = board.implementation["machine"]
-    folder = settings.get("folder", "")
-    return Done(machine, path, folder, uploaded + plan.total, time.monotonic() - start)
+        warning = _warning(board, order.model, known)
+    folder, seconds = settings.get("folder", ""), time.monotonic() - start
+    return Done(machine, path, folder, uploaded + plan.total, seconds, warning)
+
+
+def _warning(board: Board, model: ModelDirectory, known: boards.Board | None) -> str:
+    """What galago.fit says of the heap that the board has now."""
+    if not known or "builtin" not in known.backends:
+        return ""
+    heap = int(board.exec("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())"))
+    smaller = min(known.heap, heap)
+    block = min(known.largest_block, smaller)
+    return fit.judge(fit.Needs.of(model), replace(known, heap=smaller, largest_block=block)).problem
 
 
 def _rom_files(board: Board, order: Order, known: boards.Board | None) -> dict[str, bytes]:
