@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The engine interrupted, beside other engines, run again and again, and where memory ends at any point."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ def right(net, folder):
     net.invoke()
     return bytes(net.output) == read(folder, "wanted")
 """
+
+
+@pytest.fixture
+def micropython(micropython, compiled):
+    """As boards have the package: every construction imports the loading half anew."""
+    return partial(micropython, package=compiled)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Keeps a model's memory and runs its layers; `loading` makes it ready and is dropped then."""
 
-import gc
-
 from micropython import const
 
 from ..errors import GalagoError
@@ -40,7 +38,8 @@ class Interpreter:
     """
 
     def __init__(self, model, weights=None, memory=None, kernels=None):
-        # All that `close` writes is there beforehand: it must not take memory where there is none.
+        # What `close` writes, and the error, are there beforehand: there may be no memory for them later.
+        full = GalagoError("memory.heap", "the heap is too small to load the model: take a smaller one")
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
         self.runs = self.ends = ()
         self.native = {}
@@ -53,11 +52,7 @@ class Interpreter:
                 forget()
         except MemoryError:
             self.close()
-            gc.collect()
-            raise GalagoError(
-                "memory.heap",
-                "%d bytes of heap are too few to load the model: take a smaller one" % gc.mem_free(),
-            )
+            raise full
         except GalagoError:
             self.close()
             raise

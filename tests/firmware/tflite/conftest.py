@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galago.fit import package
-from galago.resources import firmware_dir
 from galago.tflm import Tflm
 
 Case = tuple[bytes, np.ndarray]
@@ -51,7 +49,7 @@ print("exact", len(argv) // 2)
 
 
 @pytest.fixture
-def exact(micropython: Callable[..., str], tmp_path: Path) -> Callable[..., None]:
+def exact(micropython: Callable[..., str], compiled: Path, tmp_path: Path) -> Callable[..., None]:
     """Asserts that the engine computes every tensor as TFLM does, for models with int8 inputs (n, …)."""
 
     def check(cases: Sequence[Case], heap: str = "64M", timeout: float = 600) -> None:
@@ -68,17 +66,7 @@ def exact(micropython: Callable[..., str], tmp_path: Path) -> Callable[..., None
                     wanted.write(b"".join(tensors))
             (folder / "layers").write_text(repr([len(t) for t in tensors]))
             arguments += [folder, len(inputs)]
-        assert f"exact {len(cases)}" in micropython(SCRIPT, *arguments, heap=heap, timeout=timeout)
+        said = micropython(SCRIPT, *arguments, heap=heap, timeout=timeout, package=compiled)
+        assert f"exact {len(cases)}" in said
 
     return check
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The device package as .mpy files for this interpreter."""
-    folder = tmp_path_factory.mktemp("compiled")
-    for source, data in package.compiled("x64").items():
-        target = folder / source.relative_to(firmware_dir()).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-    return folder

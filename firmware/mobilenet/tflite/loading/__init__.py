@@ -42,6 +42,7 @@ def load(net, model, weights, memory, kernels):
 
 def forget():
     """Drops what only loading imports: its code is half of the engine."""
+    gc.collect()  # where there was not enough memory to load, there may be none for this
     package = __name__.rsplit(".", 1)[0]
     for part in ("loading", "operators"):
         prefix = package + "." + part
