@@ -6,9 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
+from builder import Builder
 from PIL import Image
 
 from galago import boards
@@ -205,6 +208,27 @@ def test_a_model_with_a_missing_label_is_refused(classify: Run, copy: Path, phot
     done = classify("--model", copy, photos["rocket"])
     assert done.returncode == 2
     assert "label" in done.stderr
+
+
+def test_a_model_with_an_operator_that_the_engine_lacks_is_refused_by_name(
+    classify: Run, copy: Path, photos: dict[str, Path]
+) -> None:
+    """What the host does not know, the board says: which layer, which operator; nothing is classified."""
+    graph = Builder((1, 96, 96, 3))
+    y = graph.mean(graph.operator(19, 1, [graph.input], graph.tensor((1, 96, 96, 3), (1 / 128, 0))))
+    weights = np.zeros((20, 3), np.int8)
+    tflite = graph.finish(graph.softmax(graph.dense(y, weights, None, [0.1])))
+    contract = json.loads((copy / "model.json").read_text())
+    contract["files"] = {
+        "tflite": {"name": "model.tflite", "bytes": len(tflite), "sha256": sha256(tflite).hexdigest()}
+    }
+    (copy / "model.tflite").write_bytes(tflite)
+    (copy / "model.json").write_text(json.dumps(contract))
+    done = classify("--model", copy, photos["rocket"])
+    assert done.returncode == 2
+    *_, line = done.stderr.splitlines()  # after what was flashed
+    assert line.startswith("galago: layer 0: operator RELU is not supported: take")
+    assert done.stdout == ""
 
 
 def test_an_unknown_model_is_named_with_what_there_is(classify: Run, photos: dict[str, Path]) -> None:

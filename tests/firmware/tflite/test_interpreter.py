@@ -73,10 +73,13 @@ gc.collect()
 print(net.weights, right(net), gc.mem_alloc() - before < net.arena_bytes + 64000)
 net = Interpreter(open(model, "rb").read())
 print(net.weights, right(net))
+for forced in "place", "ram", "stream":
+    net = Interpreter("/rom/model.tflite", weights=forced)
+    print(net.weights, right(net))
 """
     )
     out = micropython(script, *case, tmp_path / "image")
-    assert out.split() == ["place", "True", "True", "place", "True"]
+    assert out.split() == ["place", "True", "True", *"place True place True ram True stream True".split()]
 
 
 def test_streams_in_the_heap_of_a_small_board(micropython, case) -> None:
@@ -123,6 +126,52 @@ print(error("model.malformed", b"not a model at all, but long enough"))
 """
     )
     assert len(micropython(script, *case).splitlines()) == 5
+
+
+def refused() -> dict[str, bytes]:
+    """What the error must say → a model."""
+    weights = np.ones((3, 3, 3, 3), np.int8)
+    models = {}
+
+    def model(said: str, shape: tuple[int, ...] = (1, 8, 8, 3)):
+        graph = Builder(shape)
+        return graph, lambda output: models.update({said: graph.finish(output)})
+
+    graph, end = model("layer 0 CONV_2D: dilation is not supported")
+    end(graph.conv(graph.input, weights, None, [0.1] * 3, dilation=2))
+    graph, end = model("layer 0 DEPTHWISE_CONV_2D: dilation is not supported")
+    end(graph.depthwise(graph.input, weights[:1], None, [0.1] * 3, dilation=2))
+    graph, end = model("layer 0: operator MAX_POOL_2D is not supported")
+    end(graph.operator(17, 1, [graph.input], graph.tensor((1, 4, 4, 3), (0.1, 0))))
+    graph, end = model("layer 0 MEAN: mean over axes [1] is not supported")
+    end(graph.mean(graph.input, axes=(1,)))
+    graph, end = model("layer 0 AVERAGE_POOL_2D: batch 2 is not supported", (2, 8, 8, 3))
+    end(graph.average(graph.input, (2, 2)))
+    graph, end = model("input: tensor 0 has type uint8, wanted int8")
+    graph.graph.tensors[0].type = 3
+    end(graph.average(graph.input, (2, 2)))
+    graph, end = model("layer 0 AVERAGE_POOL_2D: tensor 1 has type float32, wanted int8")
+    y = graph.average(graph.input, (2, 2))
+    graph.graph.tensors[y].type = 0
+    end(y)
+    return models
+
+
+def test_what_the_engine_lacks_is_refused_by_name(micropython) -> None:
+    script = """
+from mobilenet import GalagoError
+from mobilenet.tflite import Interpreter
+for said, model in eval(argv[0]).items():
+    try:
+        Interpreter(model)
+        print("not refused:", said)
+    except GalagoError as error:
+        wanted = "model.operator" if "supported" in said else "model.quantization"
+        if error.code != wanted or not error.message.startswith(said) or error.message.count(": ") < 2:
+            print(said, "wanted, got", error.code, error.message)
+print("done")
+"""
+    assert micropython(script, repr(refused())) == "done\n"
 
 
 def test_interrupted_between_layers(micropython, case) -> None:

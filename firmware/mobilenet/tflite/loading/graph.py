@@ -29,6 +29,7 @@ RECORD = const(32)
 _OPERATOR = const(31)
 _INT32 = const(2)
 _INT8 = const(9)
+_TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 7: "int16", 9: "int8"}
 _MOST = const(1 << 24)  # elements of one tensor, far beyond any board's memory
 _WIDEST = const(32767)  # of a window and a stride: TFLM keeps paddings in 16 bits
 
@@ -131,15 +132,17 @@ class Graph:
 
     def malformed(self, text):
         """Refuses a model that does not hold together."""
-        raise GalagoError("model.malformed", "%s: %s" % (getattr(self, "layer", "model"), text))
+        where = getattr(self, "layer", "model")
+        raise GalagoError("model.malformed", "%s: %s: copy or convert the model again" % (where, text))
 
     def unsupported(self, text):
         """Refuses what the engine cannot run."""
-        raise GalagoError("model.operator", "%s: %s is not supported" % (self.layer, text))
+        advice = "take a MobileNet or a network like it"
+        raise GalagoError("model.operator", "%s: %s is not supported: %s" % (self.layer, text, advice))
 
     def unquantized(self, text):
         """Refuses what is not full int8."""
-        raise GalagoError("model.quantization", "%s: %s; convert with full int8" % (self.layer, text))
+        raise GalagoError("model.quantization", "%s: %s: convert it with full int8" % (self.layer, text))
 
     def option(self, options, number, size, default=0):
         """A field of the operator's options, which may be absent."""
@@ -192,7 +195,7 @@ class Graph:
         """Checks that a tensor is int8 and computed, not stored."""
         kind = self.data.scalar(self._tensor(tensor), 1, 1)
         if kind != _INT8:
-            self.unquantized("tensor %d has type %d, wanted int8" % (tensor, kind))
+            self.unquantized("tensor %d has type %s, wanted int8" % (tensor, _TYPES.get(kind, kind)))
         if self._buffer(tensor)[1]:
             self.unsupported("constant input tensor %d" % tensor)
         self.shape(tensor)
@@ -253,9 +256,9 @@ class Graph:
     def constant(self, tensor, kind=_INT8):
         """The position of a stored tensor of int8 or int32, whole."""
         if self.data.scalar(self._tensor(tensor), 1, 1) != kind:
+            found = self.data.scalar(self._tensor(tensor), 1, 1)
             self.unquantized(
-                "tensor %d has type %d, wanted %d"
-                % (tensor, self.data.scalar(self._tensor(tensor), 1, 1), kind)
+                "tensor %d has type %s, wanted %s" % (tensor, _TYPES.get(found, found), _TYPES[kind])
             )
         start, size = self._buffer(tensor)
         wanted = self.elements(tensor) * (1 if kind == _INT8 else 4)
