@@ -79,7 +79,7 @@ for forced in "place", "ram", "stream":
 """
     )
     out = micropython(script, *case, tmp_path / "image")
-    assert out.split() == ["place", "True", "True", *"place True place True ram True stream True".split()]
+    assert out == "place True True\nplace True\nplace True\nram True\nstream True\n"
 
 
 def test_streams_in_the_heap_of_a_small_board(micropython, case) -> None:
