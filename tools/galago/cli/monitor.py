@@ -192,6 +192,8 @@ class _Table:
         from galago.monitor import Notice, Picture, Start
 
         if isinstance(event, Picture):
+            if error := event.line.get("error"):
+                self._console.print(f"[red]{event.line['seq']}: {escape(str(error.get('message')))}[/red]")
             self._rows.append(event.line)
             self._times.append(time.monotonic())
         elif isinstance(event, Notice):
@@ -211,11 +213,12 @@ class _Table:
         table = Table(box=None, pad_edge=False, title=self._title(), title_justify="left", title_style="")
         for name in ("number", "picture", "class", "confidence", "ms"):
             right = name in ("number", "ms")
-            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+            wide = 28 if name in ("picture", "class") else None
+            table.add_column(name, justify="right" if right else "left", no_wrap=True, max_width=wide)
         for line in self._rows:
             name = escape(str(line.get("image")))
             if "error" in line:
-                said = f"[red]{escape(str(line['error'].get('message')))}[/red]"
+                said = f"[red]{escape(str(line['error'].get('code')))}[/red]"
                 table.add_row(str(line["seq"]), name, said, "", "")
                 continue
             best, total = line["top"][0], sum(line.get("us", {}).values())

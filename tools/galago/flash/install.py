@@ -111,7 +111,7 @@ def _warning(board: Board, model: ModelDirectory, known: boards.Board | None) ->
     """What galago.fit says of the heap that the board has now."""
     if not known or "builtin" not in known.backends:
         return ""
-    heap = int(board.exec("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())"))
+    heap = board.number("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())")
     smaller = min(known.heap, heap)
     block = min(known.largest_block, smaller)
     return fit.judge(fit.Needs.of(model), replace(known, heap=smaller, largest_block=block)).problem
@@ -149,7 +149,7 @@ def _rescue(board: Board) -> None:
         return
     new = board.root + old.removeprefix(romfs.FOLDER)
     entries = board.listdir(old)
-    free = int(board.exec(f"import os; s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])"))
+    free = board.number(f"import os; s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
     needed = sum(entry.size + 4096 for entry in entries) + 8192
     if needed > free:
         raise GalagoError(

@@ -182,12 +182,21 @@ def _survey(board: Board, paths: list[str]) -> tuple[dict[str, _File], list[str]
     present = {}
     for start in range(0, len(paths), _AT_ONCE):
         some = paths[start : start + _AT_ONCE]
-        lines = board.exec(f"_survey({some!r})", timeout=60).splitlines()
-        for path, line in zip(some, lines, strict=True):
-            _, sha256, new_size, new_sha256 = line.split()
-            present[path] = _File(sha256, int(new_size), new_sha256)
+        present |= _answers(some, board.exec(f"_survey({some!r})", timeout=60), board.port)
     folders = () if board.flat else (board.root + LIBRARY, board.root + MODELS)
     found = board.exec("\n".join(f"_walk({folder!r})" for folder in folders)).splitlines()
-    free = int(board.exec(f"s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])"))
+    free = board.number(f"s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
     board.exec("del _hash, _survey, _walk")
     return present, found, free
+
+
+def _answers(paths: list[str], said: str, port: str) -> dict[str, _File]:
+    """What _survey printed, a line for each path."""
+    present = {}
+    try:
+        for path, line in zip(paths, said.splitlines(), strict=True):
+            _, sha256, new_size, new_sha256 = line.split()
+            present[path] = _File(sha256, int(new_size), new_sha256)
+    except ValueError:
+        raise GalagoError("port.corrupt", f"{port}: the board's answer is garbled: try again") from None
+    return present

@@ -37,11 +37,11 @@ def _rom():
         return rom.ioctl(4, 0) * rom.ioctl(5, 0) if hasattr(rom, "ioctl") else len(rom)
     except (ImportError, AttributeError, OSError, TypeError):
         return 0
-print(_rom())
-try:
-    print("\\n".join(os.listdir("/rom")))
-except OSError:
-    pass
+def _names():
+    try:
+        return os.listdir("/rom")
+    except OSError:
+        return []
 """
 
 
@@ -59,8 +59,8 @@ class Rom(NamedTuple):
 
 def look(board: Board) -> Rom:
     """What ROMFS a board has."""
-    size, *names = board.exec(_LOOK).splitlines()
-    return Rom(int(size), tuple(name for name in names if name))
+    size = board.number(f"{_LOOK}\nprint(_rom())")
+    return Rom(size, tuple(board.exec("for name in _names(): print(name)").splitlines()))
 
 
 def image(files: dict[str, bytes]) -> bytes:

@@ -88,6 +88,16 @@ class Board:
             self._run(code, timeout, output.extend)
         return output.decode(errors="replace").replace("\r\n", "\n")
 
+    def number(self, code: str, timeout: float = 10.0) -> int:
+        """Run `code`; the whole number that it printed. Raises GalagoError port.corrupt for anything else."""
+        said = self.exec(code, timeout)
+        try:
+            return int(said)
+        except ValueError:
+            raise GalagoError(
+                "port.corrupt", f"{self.port}: wanted a number, got {said[:40]!r}: try again"
+            ) from None
+
     def stream(self, code: str, on_line: Callable[[str], None], timeout: float = 60.0) -> None:
         """Run `code` and call `on_line` with each line as soon as it is whole; otherwise as exec."""
         line = bytearray()
@@ -191,9 +201,12 @@ class Board:
             raise
 
     def get(self, path: str) -> bytes:
-        """The content of a file."""
+        """The content of a file, compared by its hash. Raises GalagoError board.file or port.corrupt."""
         with self._errors(path):
-            return bytes(self._link.fs_readfile(path, chunk_size=_CHUNK))
+            data = bytes(self._link.fs_readfile(path, chunk_size=_CHUNK))
+        if self.sha256(path) != hashlib.sha256(data).hexdigest():
+            raise GalagoError("port.corrupt", f"{path} changed on its way from the board: try again")
+        return data
 
     def sha256(self, path: str) -> str | None:
         """Hash of a file, computed on the board, in hexadecimal; None if there is no such file."""

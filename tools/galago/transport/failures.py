@@ -15,7 +15,7 @@ def as_galago_errors(port: str, path: str = "") -> Iterator[None]:
     """Around calls of mpremote's transport; `path` is the file on the board that they are about, if any.
 
     Raises board.full and board.file for that file, board.exec for a traceback, board.firmware for an answer
-    that is not MicroPython's.
+    that is not MicroPython's, port.corrupt for one that cannot be read.
     """
     try:
         yield
@@ -29,6 +29,8 @@ def as_galago_errors(port: str, path: str = "") -> Iterator[None]:
             "board.firmware",
             f"{port}: {error}: not what MicroPython answers, reset the board and try again",
         ) from error
+    except (ValueError, SyntaxError) as error:  # mpremote's reading of an answer that is spoilt
+        raise GalagoError("port.corrupt", f"{port}: the board's answer is garbled: try again") from error
     except OSError as error:  # mpremote's reading of a traceback about a file
         raise _file_error(path, str(error.strerror or error), full=error.errno == errno.ENOSPC) from error
 
