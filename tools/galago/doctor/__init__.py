@@ -10,10 +10,22 @@
 Nothing on the board is changed.
 """
 
+import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Problem", "Report"]
+from galago.errors import GalagoError
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """An answer of a board. Raises GalagoError port.corrupt if it is garbled."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise GalagoError("port.corrupt", f"the board's answer is garbled, {text[:40]!r}: try again")
+    return value
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What a connected board says of itself, compared with what is known of its kind."""
 
-import json
 from typing import Any
 
 from galago import boards, flash
 from galago.boards import Board as Known
-from galago.doctor import Report
+from galago.doctor import Report, parsed
 from galago.doctor import models as models_on_board
 from galago.errors import GalagoError
 from galago.runtimes import MODULES
@@ -55,7 +54,7 @@ def examine(report: Report, board: Board) -> Known | None:
     known = boards.identify(board.implementation)
     _identity(report, board, known)
     names = [name for group in (*MODULES.values(), _CAMERAS) for name in group]
-    found = json.loads(board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30))
+    found = parsed(board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30))
     _memory(report, found, known)
     _modules(report, found["modules"], known)
     _software(report, board, known)

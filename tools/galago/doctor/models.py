@@ -6,7 +6,7 @@ from typing import Any
 
 from galago import flash
 from galago.boards import Board as Known
-from galago.doctor import Report
+from galago.doctor import Report, parsed
 from galago.models import CONTRACT
 from galago.transport import Board
 
@@ -66,7 +66,7 @@ def examine(report: Report, board: Board, known: Known | None) -> None:
     for line in said:
         if line.startswith("kernels:") and "wrong" in line:  # tflite/kernels/proof.py
             report.problem(line, "it is right, and slower; please report it with the board and the model")
-    lines = [json.loads(line) for line in said if line.startswith("{")]
+    lines = [parsed(line) for line in said if line.startswith("{")]
     _judge(report, lines, contract)
 
 
