@@ -8,7 +8,8 @@ ties away from zero. With zero = 2 * out_zero + 1 that is
 
 clamped to lowest … highest. Where the activation cuts at the zero point (ReLU, ReLU6), `- (h < 0)` changes
 only what is cut, and is left out. Where right is 0, h is doubled instead of shifted by right - 1. A
-multiplier that is too small for any shift has become 0, and then h is 0.
+multiplier that is too small for any shift has become 0, and then h is 0. A negative sum is cut at once after
+a ReLU.
 
 Kernels prepare the table once in a run: an entry (multiplier, shift, bias) becomes (2 * multiplier, right -
 1, bias - zero point * sum of weights); where channels of the model shift by 0, byte 5 says whether to double.

@@ -223,6 +223,14 @@ class Requantize:
         """Stores a sum as a byte. `out` may be any register; all others are low, and lost."""
         code = self.code
         upper, lower = v, total
+        stored = code.fresh("stored")
+        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+            positive = code.fresh("positive")
+            code.cmp(total, 0)
+            code.b_if(GE, positive)
+            code.load(v, "lowest")
+            code.b(stored)
+            code.label(positive)
         code.asrs(upper, total, 16)
         code.uxth(lower, total)
         code.mov(t, LOW)
@@ -256,11 +264,14 @@ class Requantize:
         code.adds_reg(v, v, t)
         code.asrs(v, v, 1)
         for name, condition in (("lowest", GE), ("highest", LT)):
+            if name == "lowest" and self.rounding.relu:
+                continue
             kept = code.fresh("kept")
             code.load(t, name)
             code.cmp_reg(v, t)
             code.b_if(condition, kept)
             code.mov(v, t)
             code.label(kept)
+        code.label(stored)
         code.mov(t, out)
         code.strb(v, t)

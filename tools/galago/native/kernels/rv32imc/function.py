@@ -163,6 +163,13 @@ class Requantize:
     def byte(self, total: int, offset: int, out: int) -> None:
         """Stores a sum, which is lost, as a byte."""
         code, t = self.code, self._t
+        stored = code.fresh("stored")
+        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+            positive = code.fresh("positive")
+            code.bge(total, ZERO, positive)
+            code.mv(total, self._lowest)
+            code.j(stored)
+            code.label(positive)
         code.mul(t, total, self._multiplier)
         code.mulhsu(total, total, self._multiplier)
         code.srli(t, t, 31)
@@ -175,11 +182,12 @@ class Requantize:
         code.sra(total, total, self._right)
         code.add(total, total, self._zero)
         code.srai(total, total, 1)
-        above, below = code.fresh("above"), code.fresh("below")
-        code.bge(total, self._lowest, above)
-        code.mv(total, self._lowest)
-        code.label(above)
-        code.bge(self._highest, total, below)
+        if not self.rounding.relu:
+            above = code.fresh("above")
+            code.bge(total, self._lowest, above)
+            code.mv(total, self._lowest)
+            code.label(above)
+        code.bge(self._highest, total, stored)
         code.mv(total, self._highest)
-        code.label(below)
+        code.label(stored)
         code.sb(total, offset, out)

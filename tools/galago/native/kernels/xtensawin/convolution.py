@@ -6,7 +6,7 @@ from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch
 from galago.native.kernels.xtensawin.function import REGISTERS, Function, Requantize
 
-_UNROLLED = 4  # taps in one turn of the inner loop of the largest block
+_UNROLLED = 8  # taps in one turn of the inner loop of the largest block
 _SUMS = tuple(f"sum{i}" for i in range(8))
 
 
@@ -57,7 +57,7 @@ def _sums(code: Function, channels: int, pixels: int) -> None:
 
     code.load(t, "taps")
     if channels * pixels == 8:
-        code.extui(x, t, 0, 2)  # taps beyond the last turn of four
+        code.extui(x, t, 0, 3)  # taps beyond the last turn of eight
         code.sub(t, t, x)
         code.add(x, weight, t)
         code.store(x, "end")
@@ -65,7 +65,7 @@ def _sums(code: Function, channels: int, pixels: int) -> None:
         turn(_UNROLLED, "taps")
         code.label("few")
         code.load(t, "taps")
-        code.extui(t, t, 0, 2)
+        code.extui(t, t, 0, 3)
     code.add(x, weight, t)
     code.store(x, "end")
     code.beqz(t, f"summed{name}")

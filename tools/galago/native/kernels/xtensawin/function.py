@@ -183,6 +183,13 @@ class Requantize:
     def byte(self, total: int, offset: int, out: int) -> None:
         """Stores a sum, which is lost, as a byte."""
         code, t, u, v = self.code, self._t, self._u, self._v
+        stored = code.fresh("stored")
+        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+            positive = code.fresh("positive")
+            code.bgez(total, positive)
+            code.mov(total, self._lowest)
+            code.j(stored)
+            code.label(positive)
         code.mul16u(t, total, self._low)
         code.extui(t, t, 16, 16)
         code.mul16u(u, total, self._high)
@@ -206,6 +213,8 @@ class Requantize:
         code.sra(total, total)
         code.add(total, total, self._zero)
         code.srai(total, total, 1)
-        code.max_(total, total, self._lowest)
+        if not self.rounding.relu:
+            code.max_(total, total, self._lowest)
         code.min_(total, total, self._highest)
+        code.label(stored)
         code.s8i(total, out, offset)
