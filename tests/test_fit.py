@@ -188,10 +188,29 @@ def test_a_board_without_machine_code_is_told_apart(needs: Needs) -> None:
 
 
 def test_time_is_counted_instructions_by_cycles_and_clock(needs: Needs) -> None:
-    least, seconds, most = fit.judge(needs, boards.load("PYBV11")).seconds
+    figures = {"clock_hz": 168_000_000, "cycles_per_instruction": 1.4}
+    viper = replace(boards.load("RPI_PICO2"), kernels=("viper",), **figures)
+    least, seconds, most = fit.judge(needs, viper).seconds
     # python -m galago.native.count: 109,350,185 instructions on armv7emsp for this model; 14.6 per MAC.
     assert seconds == pytest.approx(109_350_185 * 1.4 / 168e6, rel=0.03)
     assert least < seconds < most
+    native = fit.judge(needs, replace(viper, kernels=("native", "viper")))
+    # The same with --kernels native: 8,995,103 instructions.
+    assert native.kernels == "native"
+    assert native.seconds[1] == pytest.approx(8_995_103 * 1.4 / 168e6, rel=0.03)
+    assert 8_000 < native.heap["machine code"] < 16_384
+
+
+def test_machine_code_that_finds_no_room_is_left_out(needs: Needs) -> None:
+    """The board falls back to viper likewise (backends/builtin.py)."""
+    ample = fit.judge(needs, boards.load("RPI_PICO2"))
+    assert ample.kernels == "native"
+    least = fit.judge(needs, replace(ample.board, kernels=("viper",))).loading
+    tight = fit.judge(needs, replace(ample.board, heap=least + 100))
+    assert (tight.fits, tight.kernels) == (True, "viper")
+
+
+def test_time_scales_with_the_clock(needs: Needs) -> None:
     twice = fit.judge(needs, board(clock_hz=300_000_000)).seconds[1]
     assert fit.judge(needs, board()).seconds[1] == pytest.approx(2 * twice)
 

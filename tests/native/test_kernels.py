@@ -154,6 +154,23 @@ def test_the_shipped_model_is_exact_and_within_its_count(arch):
     assert counted.instructions < LIMITS[arch] * counted.macs
 
 
+@pytest.mark.parametrize("name", ["person_detect", "vww_96_int8", "v2_035_96"])
+def test_whole_models_on_a_cortex_m4(data, pytestconfig, name):
+    """V2 is there once tests/firmware/tflite/test_networks.py has made it."""
+    path = data / "weights" / f"{name}.tflite"
+    if name.startswith("v2"):
+        path = pytestconfig.cache.mkdir("zoo") / f"{name}.tflite"
+        if not path.exists():
+            pytest.skip("needs V2 from tests/firmware/tflite/test_networks.py")
+    model = path.read_bytes()
+    oracle = Tflm(model)
+    picture = np.random.default_rng(4).integers(-128, 128, oracle.input_shape).astype(np.int8)
+    counted = count.run(model, Device("armv7emsp"), picture, kernels.build(model, "armv7emsp"))
+    count.check(counted, oracle.tensors(picture))
+    if name == "vww_96_int8":
+        assert counted.instructions <= 1.3 * counted.macs
+
+
 @pytest.mark.parametrize("arch", ARCHS)
 def test_the_code_of_a_model_is_small(arch):
     data = models.find("everyday-v1-025-96").tflite.read_bytes()

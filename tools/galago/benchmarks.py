@@ -265,7 +265,8 @@ def _estimated(counts: dict[str, dict[str, count.Count]]) -> list[str]:
     names = {arch: engines["viper"].device.core.name for arch, engines in counts.items()}
     cycles = {
         arch: {
-            engine: sum(_CYCLES[arch][kind] * times for kind, times in counted.mix().items())
+            engine: counted.extra_words()
+            + sum(_CYCLES[arch][kind] * times for kind, times in counted.mix().items())
             for engine, counted in engines.items()
         }
         for arch, engines in counts.items()
@@ -288,7 +289,8 @@ def _estimated(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "## Estimated",
         "",
         "What one inference of vww_96_int8 would take: the counted instructions by class, times assumed "
-        "cycles by class, at the board's stock clock. Wait states, caches, dual issue, the runtime that "
+        "cycles by class, and one more for each further word of an instruction that moves several, at the "
+        "board's stock clock. Wait states, caches, dual issue, the runtime that "
         "kernels call and the Python between them are left out. These are estimates, not measurements.",
         "",
         *_table(["board", "counted as", "clock", "native", "viper"], rows),

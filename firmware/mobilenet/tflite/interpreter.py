@@ -34,6 +34,7 @@ class Interpreter:
     weights         where they are: "place", "ram" or "stream"
     arena_bytes     what the engine takes, weights aside
     macs            multiplications of one inference
+    kernels         what computes, in words
     native          layer that machine code computes → (its function, the viper kernel it stands for)
     """
 
@@ -56,6 +57,13 @@ class Interpreter:
         except GalagoError:
             self.close()
             raise
+
+    @property
+    def kernels(self):
+        """What computes, in words."""
+        if not self.native:
+            return "viper"
+        return "machine code in %d of %d layers, viper in the others" % (len(self.native), len(self.runs))
 
     def invoke(self, hook=None):
         """Runs the model: input to output.

@@ -20,6 +20,10 @@ _WHERE = {
     "RAM": "copied to RAM",
     "streamed": "streamed: read from the file system at each use",
 }
+_KERNELS = {
+    "native": "native: machine code that galago flash makes for this model",
+    "viper": "viper",
+}
 _JPEG = {
     True: "decoded on the board, up to 640 x 480",
     False: "no room to decode: send BMP, or use galago classify, which converts",
@@ -66,6 +70,7 @@ def _as_dict(result: "Fit", instead: "Needs | None") -> dict[str, Any]:
         "model": result.needs.name,
         "fits": result.fits,
         "problem": result.problem or None,
+        "kernels": result.kernels if result.fits else None,
         "weights": result.weights if result.fits else None,
         "filesystem": result.filesystem._asdict(),
         "romfs": result.romfs._asdict(),
@@ -119,6 +124,7 @@ def _show_page(result: "Fit", instead: "Needs | None") -> None:
         least, seconds, most = map(_milliseconds, result.seconds)
         reading = ", and reading the weights on top" if result.weights == "streamed" else ""
         console.print(f"weights  {_WHERE[str(result.weights)]}")
+        console.print(f"kernels  {_KERNELS[result.kernels]}")
         console.print(f"time     {seconds} per picture, {least} to {most}{reading}")
         console.print(f"JPEG     {_JPEG[result.jpeg]}")
     else:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from galago import network
-from galago.boards import Board
-from galago.fit import package
+from galago.boards import Board, Kernels
+from galago.fit import machine_code, package
+from galago.fit.machine_code import MachineCode
 from galago.fit.planner import Plan, plan
 from galago.fit.variants import ALPHAS, SIZES, Variant
 from galago.models import ModelDirectory
@@ -63,6 +64,7 @@ class Needs:
     """What a model needs, whatever the board. Sizes in bytes."""
 
     name: str
+    model: bytes = field(repr=False)
     tflite: int
     contract: int
     """Of model.json."""
@@ -86,6 +88,7 @@ class Needs:
         dense = tuple(layer.output[-1] for layer in layers if layer.kind == "fully connected")
         return cls(
             name=model.name,
+            model=data,
             tflite=len(data),
             contract=(model.path / "model.json").stat().st_size,
             width=model.input_shape[1],
@@ -99,11 +102,12 @@ class Needs:
 
     def but(self, variant: Variant) -> "Needs":
         """The same classes in another MobileNet."""
-        layers, size, planned = _made(variant)
+        layers, data, planned = _made(variant)
         return replace(
             self,
             name=variant.name,
-            tflite=size,
+            model=data,
+            tflite=len(data),
             width=variant.size,
             operators=len(layers),
             macs=_macs(list(layers)),
@@ -122,6 +126,8 @@ class Fit:
     board: Board
     needs: Needs
     problem: str
+    kernels: Kernels = "viper"
+    """What would compute."""
     weights: Weights | None = None
     filesystem: Use = _NOTHING
     romfs: Use = _NOTHING
@@ -141,14 +147,25 @@ class Fit:
 
 
 def judge(needs: Needs, board: Board) -> Fit:
-    """Whether and how a model runs on a board in the built-in engine."""
+    """Whether and how a model runs on a board in the built-in engine: by machine code if there is room."""
     if not board.kernels:
         runtimes = " or ".join(board.backends)
         return Fit(board, needs, f"it runs models made for {runtimes}, no .tflite")
-    own, model = files_of(needs, board.arch)
+    in_viper = _judge(needs, board)
+    if in_viper.fits and "native" in board.kernels and (made := machine_code.of(needs.model, board.arch)):
+        native = _judge(replace(needs, plan=made.plan), board, made)
+        if native.fits:
+            return replace(native, needs=needs)
+    return in_viper
+
+
+def _judge(needs: Needs, board: Board, made: MachineCode | None = None) -> Fit:
+    own, model = files_of(needs, board.arch, made.file if made else 0)
     in_rom = model <= board.romfs
     files = Use(own if in_rom else own + model, board.filesystem)
     heap = _heap(needs, board)
+    if made and _code_in_heap(board):
+        heap["machine code"] = made.size
     loading = sum(heap.values()) + loading_of(needs, board.arch, machine_code=_code_in_heap(board))
     room = board.heap - sum(heap.values())
     weights: Weights = "in place" if in_rom else "RAM"
@@ -162,24 +179,28 @@ def judge(needs: Needs, board: Board) -> Fit:
         board,
         needs,
         "",
+        "native" if made else "viper",
         weights,
         files,
         Use(model if in_rom else 0, board.romfs),
         heap,
         max(loading, sum(heap.values())),
         board.heap - sum(heap.values()) >= _jpeg(board),
-        _seconds(needs, board),
+        _seconds(needs, board, machine_code.INSTRUCTIONS if made else INSTRUCTIONS),
     )
     return replace(result, problem=_problem(result))
 
 
-def files_of(needs: Needs, arch: str) -> tuple[int, int]:
-    """Bytes of file system that the device package takes, and the model, each with its folders."""
+def files_of(needs: Needs, arch: str, kernels: int = 0) -> tuple[int, int]:
+    """Bytes of file system that the device package takes, and the model, each with its folders.
+
+    `kernels` are bytes of machine code beside the model.
+    """
     sizes = package.file_sizes(arch)
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
         package.file_system_bytes(sizes.values(), len(folders) + 1),
-        package.file_system_bytes((needs.tflite, needs.contract), 2),
+        package.file_system_bytes((needs.tflite, needs.contract, kernels), 2),
     )
 
 
@@ -218,7 +239,7 @@ def suggest(needs: Needs, board: Board) -> Needs | None:
     for variant in sorted(smaller, key=lambda variant: variant.macs, reverse=True):
         if variant.weights <= max(board.filesystem, board.romfs):  # else there is no need to look closer
             candidate = needs.but(variant)
-            if judge(candidate, board).fits:
+            if _judge(candidate, board).fits:
                 return candidate
     return None
 
@@ -244,8 +265,8 @@ def _problem(result: Fit) -> str:
     return ""
 
 
-def _seconds(needs: Needs, board: Board) -> tuple[float, float, float]:
-    each = INSTRUCTIONS[board.arch]
+def _seconds(needs: Needs, board: Board, spent: dict[str, dict[str, float]]) -> tuple[float, float, float]:
+    each = spent[board.arch]
     instructions = sum(macs * each[kind] for kind, macs in needs.macs.items())
     seconds = instructions * board.cycles_per_instruction / board.clock_hz
     return seconds * FASTER, seconds, seconds * SLOWER
@@ -275,6 +296,6 @@ def _variant(model: ModelDirectory, dense: tuple[int, ...]) -> Variant | None:
 
 
 @functools.cache
-def _made(variant: Variant) -> tuple[tuple[network.Layer, ...], int, Plan]:
+def _made(variant: Variant) -> tuple[tuple[network.Layer, ...], bytes, Plan]:
     data = variant.tflite()
-    return tuple(network.layers(data)), len(data), plan(data)
+    return tuple(network.layers(data)), data, plan(data)

@@ -40,7 +40,13 @@ import mobilenet.sources, mobilenet.watchdog
 from mobilenet.tflite import Interpreter
 
 try:
-    net = Interpreter(path, weights="stream")
+    kernels = None
+    if layers:  # machine code, of which planning needs no more than names
+        class kernels:
+            LAYERS = layers
+        for name in names:
+            setattr(kernels, name, None)
+    net = Interpreter(path, weights="stream", kernels=kernels)
     stay = set(sys.modules)
     arena = len(net.arena) + 4 * len(net.plan)
     print(json.dumps([arena, net.arena_bytes - arena, net.macs, sorted(stay), sorted(seen - stay)]))
@@ -59,16 +65,22 @@ class Plan(NamedTuple):
     loading: tuple[Path, ...]  # those that only loading needs
 
 
-def plan(model: bytes) -> Plan:
-    """What the engine would allocate for a .tflite.
+def plan(model: bytes, layers: tuple = (), names: tuple[str, ...] = ()) -> Plan:
+    """What the engine would allocate for a .tflite, with machine code of these LAYERS and functions.
 
     Raises GalagoError model.malformed, model.operator or model.quantization, as a board would.
     """
     with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
         file.write(model)
         file.flush()
+        given = f"path, layers, names = {file.name!r}, {layers!r}, {names!r}"
         done = subprocess.run(
-            interpreter.command("-X", "heapsize=64m", "-c", f"path = {file.name!r}\n{_SCRIPT}"),
+            interpreter.command(
+                "-X",
+                "heapsize=64m",
+                "-c",
+                f"{given}\n{_SCRIPT}",
+            ),
             capture_output=True,
             timeout=_PATIENCE,
             env={**os.environ, "MICROPYPATH": str(firmware_dir())},

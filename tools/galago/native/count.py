@@ -79,6 +79,19 @@ class Count:
                 found[_class(line.split()[0])] += times
         return found
 
+    def extra_words(self) -> int:
+        """Words that loads and stores of several registers move beyond one for each instruction, on Arm."""
+        machine = self.device.runtime.machine
+        found = 0
+        for block, times in machine.blocks.items():
+            for line in machine.listing(block):
+                name, _, operands = line.partition(" ")
+                if name.split(".")[0] in ("ldm", "stm", "push", "pop"):
+                    found += times * operands.partition("{")[2].count(",")
+                elif name in ("ldrd", "strd"):
+                    found += times
+        return found
+
     def functions(self) -> Counter[str]:
         """Instructions by the viper function they belong to."""
         machine, functions = self.device.runtime.machine, self.device.runtime.functions

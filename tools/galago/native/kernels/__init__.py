@@ -116,10 +116,16 @@ def build(model: bytes, arch: str) -> bytes | None:
 
 def pack(records: list[Record], kernels: list[Kernel], arch: str) -> bytes:
     """The .mpy with these kernels, as `build` describes it."""
-    layers = [
-        (layer, kernel.name, records[layer].signature, *sizes)
-        for kernel in kernels
-        for layer, sizes in kernel.scratch.items()
-    ]
     functions = {kernel.name: kernel.code for kernel in kernels}
-    return mpy.machine_code(functions, arch, {"LAYERS": tuple(sorted(layers))})
+    return mpy.machine_code(functions, arch, {"LAYERS": layers(records, kernels)})
+
+
+def layers(records: list[Record], kernels: list[Kernel]) -> tuple[tuple[int, str, int, int, int], ...]:
+    """What the file says in LAYERS."""
+    return tuple(
+        sorted(
+            (layer, kernel.name, records[layer].signature, *sizes)
+            for kernel in kernels
+            for layer, sizes in kernel.scratch.items()
+        )
+    )
