@@ -53,7 +53,7 @@ def load(board: Board, model: ModelDirectory) -> list[str]:
         ).split()
 
 
-@pytest.mark.parametrize(("name", "weights"), [("RPI_PICO2", "ram"), ("ESP32_GENERIC_C3", "stream")])
+@pytest.mark.parametrize(("name", "weights"), [("TEENSY41", "ram"), ("ESP32_GENERIC_C3", "stream")])
 def test_heap_is_predicted_within_5_percent_of_the_emulated_board(
     name: str, weights: str, model: ModelDirectory, needs: Needs
 ) -> None:
