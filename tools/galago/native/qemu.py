@@ -23,6 +23,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -170,20 +171,12 @@ class XtensaMachine:
                 pass_fds=(self._file, self._log.end),
             )
             self._log.start()
+            self._end = weakref.finalize(self, _end, self._process, self._log, self._shared, self._file)
             self._report()
 
     def close(self) -> None:
-        """Ends QEMU."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._log.close()
-        self._shared.close()
-        os.close(self._file)
+        """Ends QEMU, as happens too when the machine is no longer used."""
+        self._end()
 
     def __enter__(self) -> "XtensaMachine":
         return self
@@ -341,6 +334,18 @@ class XtensaMachine:
         if data:
             at = self._offsets[address & -_PAGE] + address % _PAGE
             self._shared[at : at + len(data)] = data
+
+
+def _end(process: subprocess.Popen, log: Log, shared: mmap.mmap, file: int) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    log.close()
+    shared.close()
+    os.close(file)
 
 
 def _elf(code: bytes, start: int) -> bytes:
