@@ -29,14 +29,14 @@ from galago.emulator import EmulatedBoard  # noqa: E402
 
 KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "power fails while a model is replaced, at every write": lambda b: scenarios.power_cuts(b, b.old),
-    "power fails while an empty board is set up, at every 12th write": lambda b: scenarios.power_cuts(
-        b, b.empty, 12
+    "power fails while an empty board is set up, at every 20th write": lambda b: scenarios.power_cuts(
+        b, b.empty, 20
     ),
     "power fails during a rollback, at every write": scenarios.power_cuts_in_rollback,
-    "power fails while a ROMFS is replaced, at every 6th write": lambda b: scenarios.power_cuts_in_romfs(
-        b, 6
+    "power fails while a ROMFS is replaced, at every 12th write": lambda b: scenarios.power_cuts_in_romfs(
+        b, 12
     ),
-    "unplugged, or restarts by itself": lambda b: scenarios.lost_boards(b, 12),
+    "unplugged, or restarts by itself": lambda b: scenarios.lost_boards(b, 10),
     "says nothing for a while, what it says is lost": lambda b: scenarios.stalls(b, 8),
     "bytes flipped, dropped, made up": lambda b: scenarios.noise(b, 36),
     "file system read-only or full": scenarios.bad_disks,
