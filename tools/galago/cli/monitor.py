@@ -17,7 +17,7 @@ from galago.errors import GalagoError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from galago.monitor import Counts, Event
+    from galago.monitor import Counts, Event, Monitor
     from galago.transport import Listener
 
 _ROWS = 15  # pictures shown at a time
@@ -53,7 +53,7 @@ def monitor(
 
     watched = Monitor()
     events = _events(port, watched, restart, send or [])
-    show: Any = _Lines() if as_json else _Table(watched.counts)
+    show = _Lines() if as_json else _Table(watched.counts)
     try:
         with show, _Csv(as_csv) as table:
             for event in events:
@@ -69,7 +69,7 @@ def monitor(
         raise typer.Exit(1)
 
 
-def _events(port: str, watched: Any, restart: bool, pictures: list[Path]) -> Iterator["Event | None"]:
+def _events(port: str, watched: "Monitor", restart: bool, pictures: list[Path]) -> Iterator["Event | None"]:
     from galago.monitor import listen
 
     if not pictures:
@@ -78,7 +78,7 @@ def _events(port: str, watched: Any, restart: bool, pictures: list[Path]) -> Ite
     yield from _sent(port, watched, pictures)
 
 
-def _sent(port: str, watched: Any, pictures: list[Path]) -> Iterator["Event | None"]:
+def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Event | None"]:
     from galago.monitor import Notice, Start
     from galago.send import Sender
     from galago.transport import Listener
