@@ -154,6 +154,7 @@ def test_a_wrong_golden_output_keeps_a_model_from_running(board: EmulatedBoard, 
         contract = json.loads(device.get(good["model"] + "/model.json"))
         for entry in contract["golden"]:
             entry["output_int8"][3] ^= 1
+        contract["files"] = {"tflite": contract["files"]["tflite"]}
         device.makedirs("/models/wrong")
         device.put(device.get(good["model"] + "/model.tflite"), "/models/wrong/model.tflite")
         device.put(json.dumps(contract).encode(), "/models/wrong/model.json")
