@@ -76,6 +76,8 @@ def _open(board: Board, model: ModelDirectory, on_log: Callable[[str], None]) ->
         "from mobilenet import Classifier, GalagoError, report\n"
         "try:\n"
         f"    net = Classifier({board.root + flash.remote_path(model)!r})\n"
+        "    if net.backend != 'builtin':\n"
+        "        print('runs on', net.backend)\n"
         "    for _, error in net.skipped:\n"
         "        print(error.message)\n"
         "except GalagoError as error:\n"

@@ -89,8 +89,9 @@ def column(device: transport.Board, model: ModelDirectory, name: str, inputs: li
     golden = len(model.contract["golden"])
     opened = device.exec(
         "import json\nfrom binascii import a2b_base64\nfrom mobilenet import backends, GalagoError\n"
-        f"from mobilenet.model import Model\nmodel = Model({flash.remote_path(model)!r})\n"
-        f"try:\n backend = backends.load({name!r}, model)\n print('ready')\n"
+        "from mobilenet.model import Model\n"
+        f"try:\n model = Model({flash.remote_path(model)!r})\n"
+        f" backend = backends.load({name!r}, model)\n print('ready')\n"
         "except GalagoError as error:\n print(json.dumps(error.message))\n",
         timeout=_LONGEST,
     ).splitlines()[-1]

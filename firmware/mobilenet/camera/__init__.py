@@ -13,7 +13,7 @@ next call tries again.
     driver   one of DRIVERS; by default the first whose module the firmware has
     pins     GPIO numbers by signal, where the module must be told (esp32): as in the board's TOML
     skip     frames to discard before each one that counts (default: as many as may be waiting)
-    mirror, flip   true turns the picture (default false)
+    mirror, flip   true or false: turn the picture, or not, against what the firmware does by itself
     swap     true where red and blue are mixed up (default false)
 """
 

@@ -46,8 +46,11 @@ class _Camera:
                 grab_mode=camera.GrabMode.WHEN_EMPTY,
                 **arguments,
             )
-            eye.set_hmirror(settings.get("mirror", False))
-            eye.set_vflip(settings.get("flip", False))
+            # Only where it is asked for: firmware turns some sensors by itself, and some cannot be turned.
+            if "mirror" in settings:
+                eye.set_hmirror(settings["mirror"])
+            if "flip" in settings:
+                eye.set_vflip(settings["flip"])
             self._width, self._height = eye.get_pixel_width(), eye.get_pixel_height()
         except (OSError, RuntimeError, ValueError, TypeError) as error:
             raise GalagoError(

@@ -31,6 +31,14 @@ def open(settings):  # noqa: A001
     return _Camera(settings)
 
 
+def _turn(settings, mirror, flip):
+    # Only where it is asked for: the firmware turns sensors that are mounted upside down by itself.
+    if "mirror" in settings:
+        mirror(settings["mirror"])
+    if "flip" in settings:
+        flip(settings["flip"])
+
+
 class _Camera:
     def __init__(self, settings):
         module = csi or sensor
@@ -51,8 +59,7 @@ class _Camera:
                 eye.pixformat(pixels)
                 eye.framesize(size)
                 eye.framebuffers(1)
-                eye.hmirror(settings.get("mirror", False))
-                eye.vflip(settings.get("flip", False))
+                _turn(settings, eye.hmirror, eye.vflip)
                 eye.snapshot(time=_SETTLE)
             else:
                 self._eye = sensor
@@ -60,8 +67,7 @@ class _Camera:
                 sensor.set_pixformat(pixels)
                 sensor.set_framesize(size)
                 sensor.set_framebuffers(1)
-                sensor.set_hmirror(settings.get("mirror", False))
-                sensor.set_vflip(settings.get("flip", False))
+                _turn(settings, sensor.set_hmirror, sensor.set_vflip)
                 sensor.skip_frames(time=_SETTLE)
         except (OSError, RuntimeError, ValueError) as error:
             raise GalagoError(

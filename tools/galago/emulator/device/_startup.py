@@ -85,11 +85,11 @@ def _boot(mode):
 
 def _import(paths, descriptor, beside):
     """Import stand-in modules, and take out of use what they leave of the `beside` bytes that are theirs."""
+    gc.collect()
+    before = gc.mem_alloc()
     import _link
 
     _link._socket = open(descriptor, "r+b")  # noqa: SIM115
-    gc.collect()
-    before = gc.mem_alloc()
     for path in paths:
         folder, name = path.rsplit("/", 1)
         sys.path.insert(0, folder)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The link between stand-in modules and the emulator: large data, errors, and calls that are interrupted."""
+
+import ast
+import time
+from collections.abc import Iterator
+
+import pytest
+import serial
+from instruments import LONGEST
+
+from galago import boards, transport
+from galago.emulator import EmulatedBoard
+from galago.emulator.hardware import Hardware, usual
+from galago.emulator.link import StandInError
+from galago.errors import GalagoError
+
+SLOW = 0.3  # seconds of a call that tests interrupt
+
+
+class Answers(Hardware):
+    """A board whose modules may ask for what these tests want to know."""
+
+    def services(self):
+        def echo(*arguments: object, data: bytes = b"") -> object:
+            return (list(arguments), bytes(reversed(data))) if data else list(arguments)
+
+        def slow(number: int, size: int, data: bytes = b"") -> object:
+            time.sleep(SLOW)
+            return (number, bytes([number]) * size)
+
+        def fail(kind: str, text: str) -> object:
+            raise GalagoError("memory.main", text) if kind == "GalagoError" else StandInError(kind, text)
+
+        return {"echo": echo, "slow": slow, "fail": fail}
+
+
+@pytest.fixture(scope="module")
+def board(monkeypatch_module: pytest.MonkeyPatch) -> Iterator[EmulatedBoard]:
+    monkeypatch_module.setattr("galago.emulator.board.Hardware", Answers)
+    with EmulatedBoard(boards.load("RPI_PICO2"), firmware=("microlite",)) as emulated:
+        yield emulated
+
+
+@pytest.fixture(scope="module")
+def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+def run(board: EmulatedBoard, script: str) -> str:
+    with transport.connect(board.port) as device:
+        return device.exec(f"import _link\n{script}", timeout=LONGEST).strip()
+
+
+def test_arguments_and_data_of_any_size_come_back(board: EmulatedBoard) -> None:
+    script = """
+print(_link.call("echo", 1, -2.5, "dög", None, [True]))
+for size in (1, 7, 16383, 16384, 16385, 150000):
+    data = bytes(i % 251 for i in range(size))
+    into = bytearray(size)
+    _link.call("echo", data=data, into=into)
+    print(size, all(into[i] == data[size - 1 - i] for i in range(size)))
+value, data = _link.call("echo", 3, data=b"abc")
+print(value, bytes(data))
+"""
+    lines = run(board, script).splitlines()
+    assert ast.literal_eval(lines[0]) == [1, -2.5, "dög", None, [True]]
+    assert lines[1:7] == [f"{size} True" for size in (1, 7, 16383, 16384, 16385, 150000)]
+    assert lines[7] == "[3] b'cba'"
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"),
+    [("ValueError", "ValueError"), ("RuntimeError", "RuntimeError"), ("GalagoError", "OSError")],
+)
+def test_errors_arrive_as_the_exceptions_that_they_name(board: EmulatedBoard, kind: str, seen: str) -> None:
+    script = f"""
+try:
+    _link.call("fail", {kind!r}, "it does not work")
+except Exception as error:
+    print(type(error).__name__, error)
+try:
+    _link.call("nonsense")
+except OSError as error:
+    print(error)
+print(_link.call("echo", "on"))
+"""
+    assert run(board, script).splitlines() == [
+        f"{seen} it does not work",
+        "this board has no nonsense",
+        "['on']",
+    ]
+
+
+def test_an_interrupted_call_leaves_nothing_behind_for_the_next(board: EmulatedBoard) -> None:
+    """Ctrl-C while the answer is on its way: what comes of it then must not be taken for the next one's."""
+    with serial.Serial(board.port, timeout=LONGEST) as port:
+        port.write(b"\r\x03\x02")
+        port.read_until(b">>> ")
+        port.write(b"import _link; into = bytearray(400000)\r")
+        port.read_until(b">>> ")
+        for attempt in range(4):
+            port.write(b"_link.call('slow', 1, 400000, into=into)\r")
+            port.read_until(b"into=into)\r\n")
+            time.sleep(SLOW / 4 * attempt)
+            port.write(b"\x03")
+            assert b"KeyboardInterrupt" in port.read_until(b">>> ")
+            port.write(b"print('got', _link.call('slow', 2, 1000))\r")
+            port.read_until(b"1000))\r\n")
+            assert port.read_until(b">>> ").startswith(b"got (2, bytearray(b'\\x02\\x02")
+
+
+def test_stand_ins_take_nothing_of_the_board_s_heap() -> None:
+    """What lies in the firmware's flash or in the camera's memory is not the heap's."""
+    free = []
+    for firmware in ((), ("openmv",), ("esp32", "microlite", "emlearn")):
+        with EmulatedBoard(boards.load("RPI_PICO2"), firmware=firmware) as board:
+            free.append(int(run_plain(board, "import gc; gc.collect(); print(gc.mem_free())")))
+    assert abs(free[1] - free[0]) < 4096
+    assert abs(free[2] - free[0]) < 4096
+
+
+def run_plain(board: EmulatedBoard, script: str) -> str:
+    with transport.connect(board.port) as device:
+        return device.exec(script, timeout=LONGEST).strip()
+
+
+def test_a_board_has_the_modules_of_its_usual_firmware() -> None:
+    assert usual(boards.load("OPENMV4")) == ("openmv",)
+    assert usual(boards.load("RPI_PICO2")) == ()
+    # It has a camera, and its stock firmware no module for that.
+    assert usual(boards.load("SEEED_XIAO_ESP32S3")) == ()
+
+
+def test_a_firmware_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(GalagoError, match=r"no stand-in for nonsense: there are .*openmv") as caught:
+        EmulatedBoard(boards.load("RPI_PICO2"), firmware=("nonsense",))
+    assert caught.value.code == "board.emulator"
