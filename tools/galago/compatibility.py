@@ -11,6 +11,7 @@ with TinyMaix's arithmetic, and with the K210's simulator.
 import argparse
 import base64
 import dataclasses
+import functools
 import json
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ import numpy as np
 from galago import boards, flash, models, pictures, quantize, runtimes, transport
 from galago.emulator import EmulatedBoard, hardware
 from galago.errors import GalagoError
+from galago.k210.compiler import compile_model
+from galago.k210.simulator import Simulator
 from galago.models import ModelDirectory
+from galago.runtimes import k210
 from galago.tflm import Tflm
 
 _MIB = 1 << 20
@@ -37,8 +41,9 @@ int8 scores of TensorFlow Lite Micro, each one; **within N** that no probability
 The emulated board computes with TensorFlow Lite Micro itself for OpenMV and microlite, so that this shows
 that models and pictures get there and back unharmed; real firmware brings kernels of its own (CMSIS-NN,
 ESP-NN). For emlearn it has TinyMaix's arithmetic, which gave the same bits as emlearn's x64 module (0.10.1)
-in the real interpreter; for the K210 a simulator of its KPU ([k210.md](k210.md)). Nothing here was run on
-silicon, and CanMV on a K230 could not be tried at all: nncase makes its models, and nothing here runs them.
+in the real interpreter. For the K210 a simulator of its KPU ran the kmodel, with pixels in RGB565 as its
+firmwares have them ([k210.md](k210.md)). Nothing here was run on silicon, and CanMV on a K230 could not be
+tried at all: nncase makes its models, and nothing here runs them.
 
 A board takes the first of its list (`backends` in `boards/*.toml`) that its firmware has, that can run the
 model, and that answers a golden picture within its tolerance; `galago doctor` says which one that is, and
@@ -84,9 +89,6 @@ def bench_board(model: ModelDirectory, name: str) -> Iterator[transport.Board]:
 
 def column(device: transport.Board, model: ModelDirectory, name: str, inputs: list[np.ndarray]) -> Cell:
     """Runs int8 inputs, the golden ones first, through a backend on the board and compares with TFLM."""
-    oracle = Tflm(model.tflite.read_bytes())
-    output = model.contract["output"]
-    golden = len(model.contract["golden"])
     opened = device.exec(
         "import json\nfrom binascii import a2b_base64\nfrom mobilenet import backends, GalagoError\n"
         "from mobilenet.model import Model\n"
@@ -97,21 +99,47 @@ def column(device: transport.Board, model: ModelDirectory, name: str, inputs: li
     ).splitlines()[-1]
     if opened != "ready":
         return Cell(refused=_short(json.loads(opened), model))
-    cell = Cell(photos=len(inputs) - golden)
+    cell = Cell()
     for number, given in enumerate(inputs):
         reply = device.exec(
-            f"memoryview(backend.input)[:] = a2b_base64({base64.b64encode(given.tobytes())!r})\n"
+            f"given, tensor = a2b_base64({base64.b64encode(given.tobytes())!r}), backend.input\n"
+            "for i in range(len(given)): tensor[i] = given[i]\n"
             "scores = backend.invoke()\n"
             "print(json.dumps([backend.confidence(scores[i]) for i in range(backend.outputs)]))\n",
             timeout=_LONGEST,
         )
-        answer = np.array(json.loads(reply.splitlines()[-1]))
-        scores = oracle.run(given).ravel().astype(int)
-        wanted = (scores - output["zero_point"]) * output["scale"]
-        cell.worst = max(cell.worst, float(256 * abs(answer - wanted).max()))
-        cell.same += int(number >= golden and answer.argmax() == wanted.argmax())
+        _compare(cell, model, number, given, np.array(json.loads(reply.splitlines()[-1])))
     device.exec("backend.close()\ndel backend")
     return cell
+
+
+def kpu(model: ModelDirectory, inputs: list[np.ndarray]) -> Cell:
+    """As `column`, by the simulator of the K210's KPU."""
+    k210.files(model, boards.load("SIPEED_MAIX_BIT"))  # what flashing would refuse
+    compiled = compile_model(model.tflite.read_bytes())
+    simulator, cell = Simulator(compiled.model), Cell()
+    for number, given in enumerate(inputs):
+        planes = k210.through_565(given.view(np.uint8) ^ 128).transpose(2, 0, 1)
+        planes = planes[:, ::-1, ::-1] if compiled.rotated else planes
+        answer = np.asarray(simulator.run(np.ascontiguousarray(planes))[0])
+        _compare(cell, model, number, given, answer)
+    return cell
+
+
+def _compare(cell: Cell, model: ModelDirectory, number: int, given: np.ndarray, answer: np.ndarray) -> None:
+    """Adds the answer to input `number` to a cell; the first are the golden pictures, the others photos."""
+    output = model.contract["output"]
+    scores = _oracle(model.tflite).run(given).ravel().astype(int)
+    wanted = (scores - output["zero_point"]) * output["scale"]
+    cell.worst = max(cell.worst, float(256 * abs(answer - wanted).max()))
+    if number >= len(model.contract["golden"]):
+        cell.photos += 1
+        cell.same += int(answer.argmax() == wanted.argmax())
+
+
+@functools.lru_cache(maxsize=1)
+def _oracle(path: Path) -> Tflm:
+    return Tflm(path.read_bytes())
 
 
 def row(model: ModelDirectory, photos: list[Path]) -> dict[str, Cell]:
@@ -125,6 +153,9 @@ def row(model: ModelDirectory, photos: list[Path]) -> dict[str, Cell]:
     for name in ("builtin", *runtimes.MODULES):
         if name not in cells:
             try:
+                if name in ("maixpy", "canmv_k210"):
+                    cells[name] = kpu(model, inputs) if "maixpy" not in cells else cells["maixpy"]
+                    continue
                 with bench_board(model, name) as device:
                     cells[name] = column(device, model, name, inputs)
             except GalagoError as error:

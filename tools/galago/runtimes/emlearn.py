@@ -77,7 +77,7 @@ class _Converter:
                 self._convolution(operator)
             case "MEAN" | "AVERAGE_POOL_2D":
                 if operator.kind == "AVERAGE_POOL_2D" and tensors[output].size != tensors[output].shape[-1]:
-                    raise _refused(f"{operator} does not average whole maps")
+                    raise _refused(f"{_named(operator)} does not average whole maps")
                 self._keep(tinymaix.POOL, operator, [source])
             case "ADD" if operator.options.fusedActivationFunction == 0:
                 second = self._name(operator.inputs[1])
@@ -90,7 +90,7 @@ class _Converter:
                 # From 0 upwards cutting off makes the many small shares 0; below 0 it would make each a step.
                 self._rescale(layer, operator, 1 / 127, 0)
             case _:
-                raise _refused(f"TinyMaix has no {operator}")
+                raise _refused(f"TinyMaix has no {_named(operator)}")
 
     def _keep(self, kind: int, operator: Operator, inputs: list[int]) -> Layer:
         given, made = self._graph.tensors[operator.inputs[0]], self._graph.tensors[operator.output]
@@ -106,10 +106,10 @@ class _Converter:
     def _padding(self, operator: Operator) -> tuple[int, int, int, int]:
         users = self._graph.users(operator.output)
         if [user.kind for user in users] not in (["CONV_2D"], ["DEPTHWISE_CONV_2D"]):
-            raise _refused(f"{operator} is not before a convolution")
+            raise _refused(f"{_named(operator)} is not before a convolution")
         pads = self._graph.tensors[operator.inputs[1]].data
         if pads is None or pads.shape != (4, 2) or pads[[0, 3]].any():
-            raise _refused(f"{operator} pads more than rows and columns")
+            raise _refused(f"{_named(operator)} pads more than rows and columns")
         return int(pads[1][0]), int(pads[1][1]), int(pads[2][0]), int(pads[2][1])
 
     def _convolution(self, operator: Operator) -> None:
@@ -123,7 +123,7 @@ class _Converter:
         layer = self._keep(kind, operator, [source])
         layer.input_shape = _map_shape(graph.tensors[source])
         if weights.data is None or options.fusedActivationFunction not in _ACTIVATIONS:
-            raise _refused(f"TinyMaix has no such {operator}")
+            raise _refused(f"TinyMaix has no such {_named(operator)}")
         layer.activation = _ACTIVATIONS[options.fusedActivationFunction]
         data = weights.data
         if operator.kind == "FULLY_CONNECTED":
@@ -131,7 +131,7 @@ class _Converter:
             data = data.reshape(data.shape[0], 1, 1, data.shape[1])
         else:
             if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
-                raise _refused(f"{operator} is dilated")
+                raise _refused(f"{_named(operator)} is dilated")
             layer.stride = options.strideH, options.strideW
         layer.kernel = data.shape[1], data.shape[2]
         layer.weights = np.ascontiguousarray(data.transpose((3, 0, 1, 2) if depthwise else (0, 3, 1, 2)))
@@ -157,17 +157,19 @@ class _Converter:
         outputs, inputs = layer.output_shape[2], layer.input_shape[2]
         window = high * wide * (outputs if depthwise else inputs)
         if outputs > tinymaix.MOST_CHANNELS:
-            raise _refused(f"{operator} has {outputs:,} channels, its build takes {tinymaix.MOST_CHANNELS:,}")
+            raise _refused(
+                f"{_named(operator)} has {outputs:,} channels, its build takes {tinymaix.MOST_CHANNELS:,}"
+            )
         if high * wide > tinymaix.LARGEST_KERNEL:
-            raise _refused(f"{operator} has a kernel of {high} x {wide}")
+            raise _refused(f"{_named(operator)} has a kernel of {high} x {wide}")
         if high * wide > 1 and window > tinymaix.LARGEST_WINDOW:
             raise _refused(
-                f"{operator} takes {window:,} bytes at once, its build has {tinymaix.LARGEST_WINDOW:,}"
+                f"{_named(operator)} takes {window:,} bytes at once, its build {tinymaix.LARGEST_WINDOW:,}"
             )
         if high * wide == 1 and (depthwise or any(layer.pad)):
-            raise _refused(f"TinyMaix has no such {operator}")
+            raise _refused(f"TinyMaix has no such {_named(operator)}")
         if depthwise and outputs != inputs:
-            raise _refused(f"{operator} has a multiplier")
+            raise _refused(f"{_named(operator)} has a multiplier")
 
     def _place(self) -> int:
         """Gives each map its place in the buffer, the input at 0; gives the size of the buffer."""
@@ -213,3 +215,8 @@ def _same(layer: Layer) -> tuple[int, int, int, int]:
 def _widened(scale: float, zero_point: int) -> tuple[float, int]:
     """Scale and zero point for more range around the same middle."""
     return scale * _ROOM, round(-0.5 + (0.5 + zero_point) / _ROOM)
+
+
+def _named(operator: Operator) -> str:
+    """Without its name, which TensorFlow puts together of all that it has fused."""
+    return f"layer {operator.number} ({operator.kind})"
