@@ -121,6 +121,27 @@ def test_a_byte_too_far_is_an_error(writable: bool, name: str, offset: int, code
         assert error.value.code == code, error.value.message
 
 
+def test_a_byte_before_is_an_error() -> None:
+    with XtensaMachine() as machine:
+        machine.ends = False
+        buffer = machine.place(b"galago!", True, "the buffer")
+        address = machine.load(function(("l8ui", A5, A2, 0)))
+        machine.call(address, buffer.address)
+        with pytest.raises(GalagoError, match="offset -1 of the buffer"):
+            machine.call(address, buffer.address - 1)
+
+
+def test_an_endless_loop_ends(monkeypatch) -> None:
+    monkeypatch.setattr(qemu, "_PATIENCE", 0.2)
+    code = Xtensa()
+    code.entry(32)
+    code.label("forever")
+    code.j("forever")
+    with XtensaMachine() as machine, pytest.raises(GalagoError) as error:
+        machine.call(machine.load(code.finish()))
+    assert error.value.code == "native.fault"
+
+
 def test_an_instruction_that_there_is_not() -> None:
     with XtensaMachine() as machine, pytest.raises(GalagoError) as error:
         machine.call(machine.load(b"\0\0\0\0"))

@@ -11,9 +11,9 @@ It offers what machine.Machine offers for the cores that Unicorn knows. In QEMU 
 instructions that does as it is told over a pipe: maps memory, which both sides share, and calls functions.
 QEMU's log says which basic blocks were executed (`-d exec`) and what is in them (`-d in_asm`).
 
-A buffer lies alone between unmapped pages, and ends, but for less than a word, where a page does. A load or
-store that leaves it, or a store to a read-only one, ends the machine: GalagoError native.bounds. Registers
-that a function must keep are out of its reach: that is what register windows are.
+A buffer lies alone between unmapped pages. A load or store that leaves it, or a store to a read-only one, ends
+the machine: GalagoError native.bounds. Registers that a function must keep are out of its reach: that is what
+register windows are.
 """
 
 import contextlib
@@ -23,10 +23,12 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO, cast
 
 from galago.errors import GalagoError
 from galago.native.machine import Region
@@ -49,6 +51,7 @@ _FRAME = 96  # bytes of the monitor's functions
 _FREE = _PAGE  # bytes of stack whose use can be told, just below the monitor's frame
 _UNTOUCHED = b"\xa5" * _FREE
 _TRAPS, _TRAP_SIZE = 96, 8
+_PATIENCE = 600  # seconds for one call: more is an endless loop
 _SHARED = 256 << 20  # bytes of all buffers together: reserved, not used
 _RETURN, _CALL, _SYSCALL = range(3)  # what the monitor is told
 _BORN, _DONE = _TRAPS, _TRAPS + 1  # what it reports, beside the numbers of traps
@@ -138,7 +141,9 @@ def monitor() -> tuple[bytes, int, int]:
 class XtensaMachine:
     """The core and its memory. `blocks` counts executed basic blocks, by address and bytes.
 
-    With `strict`, `stack` can be asked; the alignment of accesses is checked anyway.
+    With `strict`, `stack` can be asked; the alignment of accesses is checked anyway. What is placed ends
+    where a page does, or begins there while `ends` is False: only so is a step too far ahead, or back, sure
+    to be seen.
     """
 
     def __init__(self, strict: bool = False) -> None:
@@ -146,6 +151,7 @@ class XtensaMachine:
         if reason:
             raise GalagoError("native.emulator", f"wanted QEMU for Xtensa, got {reason}: install it")
         self.core = XTENSA
+        self.ends = True
         self._strict = strict
         self.blocks: Counter[tuple[int, int]] = Counter()
         self._traps: list[Callable[[], None]] = []
@@ -170,6 +176,8 @@ class XtensaMachine:
                 stderr=subprocess.DEVNULL,
                 pass_fds=(self._file, self._log.end),
             )
+            self._orders = cast(IO[bytes], self._process.stdin)
+            self._reports = cast(IO[bytes], self._process.stdout)
             self._log.start()
             self._end = weakref.finalize(self, _end, self._process, self._log, self._shared, self._file)
             self._report()
@@ -199,8 +207,9 @@ class XtensaMachine:
         """Puts a copy of `data` between guards: a writable buffer aligned to words, any other to bytes."""
         size = len(data)
         start = self._map(writable, size, mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0))
-        first = self._next[writable] - _PAGE - size
-        region = Region(name, first & -4 if writable else first, size, writable)
+        last = self._next[writable] - _PAGE - size
+        first = (last & -4 if writable else last) if self.ends else start
+        region = Region(name, first, size, writable)
         self._placed[region] = start, self._next[writable] - _PAGE - start
         self._poke(region.address, data)
         return region
@@ -229,7 +238,12 @@ class XtensaMachine:
             self._tell(_SYSCALL, _READ, 0, _TOP - _FRAME - _FREE, _FREE)
             self._send(_UNTOUCHED)
             self._report()
-        result = self._ask(_CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
+        patience = threading.Timer(_PATIENCE, self._process.kill)
+        patience.start()
+        try:
+            result = self._ask(_CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
+        finally:
+            patience.cancel()
         self.blocks.update(self._log.executed())
         return result
 
@@ -284,13 +298,11 @@ class XtensaMachine:
         return _BLOCK.unpack(block)
 
     def _send(self, data: bytes) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(data)
-        self._process.stdin.flush()
+        self._orders.write(data)
+        self._orders.flush()
 
     def _receive(self, size: int) -> bytes:
-        assert self._process.stdout
-        data = self._process.stdout.read(size)
+        data = self._reports.read(size)
         if len(data) != size:
             self._process.wait()
             raise self._fault()

@@ -12,7 +12,7 @@ REGISTERS = tuple(range(A2, A15 + 1))
 
 _WINDOWS = 32  # bytes at the top of a frame where registers of earlier windows may be spilled
 _ARGUMENTS = A5  # of fun(self, n_args, n_kw, args)
-_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<"}
+_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", "<u": ">=u"}
 
 
 class Function(Xtensa, Scalar):
@@ -117,27 +117,22 @@ class Function(Xtensa, Scalar):
 
     def branch_if(self, a: int, condition: str, b: int | None, label: str, near: bool = False) -> None:
         """Goes to a label if a condition holds: by a jump, which reaches further, if that is not near."""
-        if not near:
-            passed = self.fresh("passed")
-            if condition == "<u":
-                self._branch(b, "<=u", a, passed)
-            else:
-                self._branch(a, _OPPOSITE[condition], b, passed)
-            self.j(label)
-            self.label(passed)
-        else:
+        if near:
             self._branch(a, condition, b, label)
+            return
+        passed = self.fresh("passed")
+        self._branch(a, _OPPOSITE[condition], b, passed)
+        self.j(label)
+        self.label(passed)
 
-    def _branch(self, a: int | None, condition: str, b: int | None, label: str) -> None:
-        assert a is not None
-        zero = {"==": self.beqz, "!=": self.bnez, "<": self.bltz, ">=": self.bgez}
-        others = {"==": self.beq, "!=": self.bne, "<": self.blt, ">=": self.bge, "<u": self.bltu}
+    def _branch(self, a: int, condition: str, b: int | None, label: str) -> None:
         if b is None:
-            zero[condition](a, label)
-        elif condition == "<=u":
-            self.bgeu(b, a, label)
-        else:
-            others[condition](a, b, label)
+            branches = {"==": self.beqz, "!=": self.bnez, "<": self.bltz, ">=": self.bgez}
+            branches[condition](a, label)
+            return
+        branches = {"==": self.beq, "!=": self.bne, "<": self.blt, ">=": self.bge}
+        branches |= {"<u": self.bltu, ">=u": self.bgeu}
+        branches[condition](a, b, label)
 
     def jump(self, label: str) -> None:
         """Goes to a label."""
