@@ -11,9 +11,9 @@ It offers what machine.Machine offers for the cores that Unicorn knows. In QEMU 
 instructions that does as it is told over a pipe: maps memory, which both sides share, and calls functions.
 QEMU's log says which basic blocks were executed (`-d exec`) and what is in them (`-d in_asm`).
 
-A buffer lies alone between unmapped pages. A load or store that leaves it, or a store to a read-only one, ends
-the machine: GalagoError native.bounds. Registers that a function must keep are out of its reach: that is what
-register windows are.
+A buffer lies alone between unmapped pages. A load or store that leaves it, or a store to a read-only one,
+ends the machine: GalagoError native.bounds. Registers that a function must keep are out of its reach: that is
+what register windows are.
 """
 
 import contextlib
