@@ -72,3 +72,19 @@ def test_galago_emulate_refuses_an_unknown_board() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("galago: no board RPI_PICO3: did you mean RPI_PICO")
     assert done.stderr.count("\n") == 1
+
+
+def test_interrupting_galago_classify_leaves_nothing(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.ppm"
+    picture.write_bytes(b"P6 96 96 255\n" + bytes(96 * 96 * 3))
+    command = [sys.executable, "-m", "galago", "classify", "--json", *[str(picture)] * 2000]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert '"seq": 0' in process.stdout.readline()
+        (interpreter,) = interpreters(process.pid)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in errors
+    assert len(rest.splitlines()) < 2000 - 1
+    wait_for(lambda: not Path(f"/proc/{interpreter}").exists(), "the end of the interpreter")
