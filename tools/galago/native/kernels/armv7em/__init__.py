@@ -3,17 +3,18 @@
 
 from galago.native.kernels import Kernel
 from galago.native.kernels.armv7em import table
+from galago.native.kernels.armv7em.add import Add
 from galago.native.kernels.armv7em.convolution import Convolution
 from galago.native.kernels.armv7em.depthwise import Depthwise
 from galago.native.kernels.armv7em.frame import requantizable
-from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+from galago.native.records import ADD, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
-_GENERATORS = {CONV_2D: Convolution, FULLY_CONNECTED: Convolution, DEPTHWISE_CONV_2D: Depthwise}
+_GENERATORS = {CONV_2D: Convolution, FULLY_CONNECTED: Convolution, DEPTHWISE_CONV_2D: Depthwise, ADD: Add}
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:
     """One function for all layers that can share it."""
-    layers: dict[Convolution | Depthwise, dict[int, tuple[int, int]]] = {}
+    layers: dict[Convolution | Depthwise | Add, dict[int, tuple[int, int]]] = {}
     for number, record in enumerate(records):
         kind = _GENERATORS.get(record.operator)
         function = kind.of(record) if kind and requantizable(record) else None
