@@ -102,7 +102,7 @@ class Add:
 
 
 def _factors(code: Thumb2, record: int, word: int, multiplier: int, factor: int) -> None:
-    """Registers: M and half of F (frame.py) from a multiplier of the record and its shift. Uses the factor's."""
+    """Registers: M and half of F (frame.py), from a multiplier of the record and its shift."""
     code.ldr(factor, record, 4 * word + 4)
     code.adds(factor, factor, 31)
     code.load(multiplier, -1)
