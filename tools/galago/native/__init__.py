@@ -8,7 +8,7 @@
     machines.py   which machine runs an architecture's code here
     cores.py      the instruction sets of 32-bit boards, as Unicorn and capstone know them
     machine.py    a core with guarded memory, which counts instructions: Unicorn
-    qemu.py       the same of Xtensa: QEMU, and its log (qemu_log.py)
+    qemu.py       the same of Xtensa: QEMU, its log (qemu_log.py) and a program in it (qemu_monitor.py)
     runtime.py    just enough of MicroPython's runtime to call a viper function
     device.py     the device package on such a core
     trial.py      the kernels of one layer on such a core, each buffer alone between guard pages

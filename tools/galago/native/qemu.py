@@ -20,7 +20,6 @@ import contextlib
 import mmap
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 import threading
@@ -31,32 +30,33 @@ from dataclasses import dataclass
 from typing import IO, cast
 
 from galago.errors import GalagoError
+from galago.native import qemu_monitor
 from galago.native.machine import Region
 from galago.native.qemu_log import Log
-from galago.native.xtensa import A2, A3, A4, A5, A6, A8, A9, A10, A11, A12, A13, SP, Xtensa
+from galago.native.qemu_monitor import (
+    BLOCK,
+    CALL,
+    DONE,
+    FRAME,
+    MONITOR,
+    READ,
+    RETURN,
+    STACK,
+    SYSCALL,
+    TOP,
+    TRAP_SIZE,
+    WRITE,
+)
 
 _PROGRAM, _PACKAGE = "qemu-xtensa", "qemu-user"  # the package is Debian's
 _CPU = "dc233c"  # has what the kernels use: windows, density, mull, mul16, min, max, sext, remu
 _PAGE = 0x1000
-_MONITOR, _CODE, _TOP, _WRITABLE, _READ_ONLY = (
-    1 << 20,
-    1 << 24,
-    1 << 27,
-    1 << 28,
-    3 << 28,
-)  # TOP: of the stack
-_STACK_SIZE = 2 * _PAGE
-_STACK = _TOP - _STACK_SIZE
-_FRAME = 96  # bytes of the monitor's functions
+_CODE, _WRITABLE, _READ_ONLY = 1 << 24, 1 << 28, 3 << 28
 _FREE = _PAGE  # bytes of stack whose use can be told, just below the monitor's frame
 _UNTOUCHED = b"\xa5" * _FREE
-_TRAPS, _TRAP_SIZE = 96, 8
 _PATIENCE = 600  # seconds for one call: more is an endless loop
 _SHARED = 256 << 20  # bytes of all buffers together: reserved, not used
-_RETURN, _CALL, _SYSCALL = range(3)  # what the monitor is told
-_BORN, _DONE = _TRAPS, _TRAPS + 1  # what it reports, beside the numbers of traps
-_BLOCK = struct.Struct("<8I")  # an order or a report, and its words
-_EXIT, _READ, _WRITE, _MMAP, _MUNMAP = 118, 12, 13, 80, 81  # Linux's system calls on Xtensa
+_MMAP, _MUNMAP = 80, 81  # Linux's system calls on Xtensa
 _SHARED_FIXED = 0x11  # MAP_SHARED | MAP_FIXED
 
 
@@ -76,66 +76,6 @@ XTENSA = XtensaCore()
 def missing() -> str | None:
     """Why Xtensa code cannot be run here, or None."""
     return None if shutil.which(_PROGRAM) else f"no {_PROGRAM} here (Debian: {_PACKAGE})"
-
-
-def monitor() -> tuple[bytes, int, int]:
-    """The program in QEMU, which begins with the traps; offsets of its entry, and of where it reports."""
-    code = Xtensa()
-    for number in range(_TRAPS):
-        code.entry(_FRAME)
-        code.movi(A8, number)
-        code.j("trapped")
-    code.label("trapped")
-    for i, argument in enumerate((A2, A3, A4, A5)):
-        code.s32i(argument, SP, 4 + 4 * i)
-    code.j("finished")
-    code.label("serve")
-    code.entry(_FRAME)
-    code.movi(A8, _BORN)
-    code.label("finished")
-    code.s32i(A8, SP, 0)
-    code.j("report")
-    report = code.here
-    code.label("report")
-    for call, file in ((_WRITE, 1), (_READ, 0)):
-        code.movi(A2, call)
-        code.movi(A6, file)
-        code.mov(A3, SP)
-        code.movi(A4, _BLOCK.size)
-        code.syscall()
-    code.bnei(A2, _BLOCK.size, "exit")
-    code.l32i(A8, SP, 0)
-    code.beqz(A8, "return")
-    code.bnei(A8, _CALL, "syscall")
-    for i, register in enumerate((A8, A10, A11, A12, A13)):
-        code.l32i(register, SP, 4 + 4 * i)
-    code.callx8(A8)
-    code.s32i(A10, SP, 4)
-    code.movi(A8, _DONE)
-    code.j("finished")
-    code.label("syscall")
-    for i, register in enumerate((A2, A6, A3, A4, A5, A8, A9)):
-        code.l32i(register, SP, 4 + 4 * i)
-    code.syscall()
-    code.s32i(A2, SP, 4)
-    code.movi(A8, _DONE)
-    code.j("finished")
-    code.label("return")
-    code.l32i(A2, SP, 4)
-    code.retw()
-    code.label("exit")
-    code.movi(A2, _EXIT)
-    code.movi(A6, 0)
-    code.syscall()
-    start = code.here
-    for register, power in ((SP, _TOP), (A8, _MONITOR)):
-        code.movi(register, 1)
-        code.slli(register, register, power.bit_length() - 1)
-    pages = code.offset("serve") + 0x80 & ~0xFF
-    code.addmi(A8, A8, pages)
-    code.addi(A8, A8, code.offset("serve") - pages)
-    code.callx8(A8)
-    return code.finish(), start, report
 
 
 class XtensaMachine:
@@ -162,12 +102,12 @@ class XtensaMachine:
         self._file = os.memfd_create("galago")
         os.ftruncate(self._file, _SHARED)
         self._shared = mmap.mmap(self._file, _SHARED)
-        code, start, report = monitor()
-        self._log = Log(_MONITOR + report, range(_CODE, _STACK))
+        program_file, report = qemu_monitor.program()
+        self._log = Log(report, range(_CODE, STACK))
         with tempfile.TemporaryDirectory(prefix="galago-") as folder:
             program = os.path.join(folder, "monitor")
             with open(program, "wb") as file:
-                file.write(_elf(code, start))
+                file.write(program_file)
             os.chmod(program, 0o700)
             self._process = subprocess.Popen(
                 [_PROGRAM, "-cpu", _CPU, "-d", "in_asm,exec,nochain,strace", "-D", self._log.path, program],
@@ -201,7 +141,7 @@ class XtensaMachine:
     def trap(self, action: Callable[[], None]) -> int:
         """An address that, when called, runs `action` on this side instead; see argument, answer and jump."""
         self._traps.append(action)
-        return _MONITOR + _TRAP_SIZE * (len(self._traps) - 1)
+        return MONITOR + TRAP_SIZE * (len(self._traps) - 1)
 
     def place(self, data: bytes, writable: bool, name: str = "a buffer") -> Region:
         """Puts a copy of `data` between guards: a writable buffer aligned to words, any other to bytes."""
@@ -217,7 +157,7 @@ class XtensaMachine:
     def remove(self, region: Region) -> None:
         """Unmaps a buffer."""
         start, size = self._placed.pop(region)
-        self._ask(_SYSCALL, _MUNMAP, start, size)
+        self._ask(SYSCALL, _MUNMAP, start, size)
 
     def read(self, region: Region) -> bytes:
         """What the buffer holds now."""
@@ -235,13 +175,13 @@ class XtensaMachine:
         """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
         if self._strict:
             # The monitor reads what follows the order.
-            self._tell(_SYSCALL, _READ, 0, _TOP - _FRAME - _FREE, _FREE)
+            self._tell(SYSCALL, READ, 0, TOP - FRAME - _FREE, _FREE)
             self._send(_UNTOUCHED)
             self._report()
         patience = threading.Timer(_PATIENCE, self._process.kill)
         patience.start()
         try:
-            result = self._ask(_CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
+            result = self._ask(CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
         finally:
             patience.cancel()
         self.blocks.update(self._log.executed())
@@ -249,7 +189,7 @@ class XtensaMachine:
 
     def stack(self) -> int:
         """Bytes of stack that the last call wrote to, if the machine is strict."""
-        self._tell(_SYSCALL, _WRITE, 1, _TOP - _FRAME - _FREE, _FREE)
+        self._tell(SYSCALL, WRITE, 1, TOP - FRAME - _FREE, _FREE)
         left = self._receive(_FREE)
         self._report()
         return len(left.lstrip(_UNTOUCHED[:1]))
@@ -264,7 +204,7 @@ class XtensaMachine:
 
     def jump(self, address: int, *arguments: int) -> None:
         """Inside a trap: calls an address instead, with these arguments, and answers with its result."""
-        self._answer = self._ask(_CALL, address, *arguments)
+        self._answer = self._ask(CALL, address, *arguments)
 
     def instructions(self) -> int:
         """How many were executed since `blocks` was last cleared; the monitor does not count."""
@@ -283,19 +223,19 @@ class XtensaMachine:
         self._tell(*order)
         while True:
             number, *words = self._report()
-            if number == _DONE:
+            if number == DONE:
                 return words[0]
             self._arguments, self._answer = words[:4], 0
             self._traps[number]()
-            self._tell(_RETURN, self._answer)
+            self._tell(RETURN, self._answer)
 
     def _tell(self, *order: int) -> None:
-        self._send(_BLOCK.pack(*order, *[0] * (8 - len(order))))
+        self._send(BLOCK.pack(*order, *[0] * (8 - len(order))))
 
     def _report(self) -> tuple[int, ...]:
-        block = self._receive(_BLOCK.size)
+        block = self._receive(BLOCK.size)
         self._log.expect()
-        return _BLOCK.unpack(block)
+        return BLOCK.unpack(block)
 
     def _send(self, data: bytes) -> None:
         self._orders.write(data)
@@ -330,7 +270,7 @@ class XtensaMachine:
         if self._used + pages > _SHARED:
             raise GalagoError("native.fault", f"more than {_SHARED:,} bytes of buffers in one machine")
         order = address, pages, protection, _SHARED_FIXED, self._file, self._used // _PAGE
-        if self._ask(_SYSCALL, _MMAP, *order) != address:
+        if self._ask(SYSCALL, _MMAP, *order) != address:
             raise GalagoError("native.fault", f"QEMU cannot map {pages} bytes at {address:#x}")
         for page in range(0, pages, _PAGE):
             self._offsets[address + page] = self._used + page
@@ -358,12 +298,3 @@ def _end(process: subprocess.Popen, log: Log, shared: mmap.mmap, file: int) -> N
     log.close()
     shared.close()
     os.close(file)
-
-
-def _elf(code: bytes, start: int) -> bytes:
-    """A program file of two segments: code at _MONITOR, and an empty stack."""
-    header = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
-    header += struct.pack("<HHIIIIIHHHHHH", 2, 94, 1, _MONITOR + start, 52, 0, 0, 52, 32, 2, 0, 0, 0)
-    header += struct.pack("<8I", 1, _PAGE, _MONITOR, _MONITOR, len(code), len(code), 5, _PAGE)
-    header += struct.pack("<8I", 1, 0, _STACK, _STACK, 0, _STACK_SIZE, 6, _PAGE)
-    return header.ljust(_PAGE, b"\0") + code

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Blocks of up to four pixels of one channel on ARMv6-M: 3.6 instructions for a multiplication."""
 
-from galago.native.kernels.armv6m.function import Function, Requantize
+from galago.native.kernels.armv6m.function import Function
+from galago.native.kernels.armv6m.requantize import Requantize
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch

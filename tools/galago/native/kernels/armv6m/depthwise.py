@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A row on ARMv6-M: first the sums of one channel, three outputs side by side, then their bytes."""
 
-from galago.native.kernels.armv6m.function import Function, Requantize
+from galago.native.kernels.armv6m.function import Function
+from galago.native.kernels.armv6m.requantize import Requantize
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import depthwise
 from galago.native.records import Record
