@@ -91,3 +91,48 @@ def test_random_crops_keep_their_bounds() -> None:
         top, left = divmod(int(crop[0, 0, 0]) // 3, 100) if crop[0, 0, 0] % 3 == 0 else (-1, -1)
         np.testing.assert_array_equal(crop, rgb[top : top + height, left : left + width])
     assert dataset.random_crop(rgb[:1, :1], (0.3, 0.6), random).shape == (1, 1, 3)
+
+
+def test_copies_of_another_size_and_quality_are_near_duplicates(tmp_path: Path) -> None:
+    from galago.dataset.check import examine
+
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        for number in range(6):
+            coarse = random.integers(0, 256, (6, 8, 3), np.uint8)
+            image = Image.fromarray(coarse).resize((160, 120), Image.Resampling.BICUBIC)
+            image.save(tmp_path / "train" / name / f"{number}.png")
+    cat = Image.open(tmp_path / "train" / "cat" / "0.png")
+    cat.resize((90, 70)).save(tmp_path / "train" / "cat" / "copy.jpg", quality=60)
+    cat.save(tmp_path / "train" / "dog" / "wrong.png")
+    (tmp_path / "test" / "cat").mkdir(parents=True)
+    Image.open(tmp_path / "train" / "cat" / "3.png").resize((200, 150)).save(
+        tmp_path / "test" / "cat" / "3.jpg"
+    )
+    (tmp_path / "train" / "dog" / "bad.jpg").write_text("no picture")
+    (tmp_path / "train" / "fox").mkdir()
+    found = examine(tmp_path / "train", tmp_path / "test")
+    assert found.counts == {"cat": 7, "dog": 7, "fox": 0}
+    assert [(a.name, b.name) for a, b in found.duplicates] == [("0.png", "copy.jpg")]
+    assert [(a.name, b.name) for a, b in found.contradictions] == [("0.png", "wrong.png")]
+    assert [(a.name, b.name) for a, b in found.leaks] == [("3.png", "3.jpg")]
+    assert len(found.broken) == 1
+    assert found.problems == 1 + 1 + 1 + 1
+
+
+def test_groups_stay_on_one_side_and_every_class_on_both() -> None:
+    random = np.random.default_rng(1)
+    for seed in range(20):
+        labels = np.repeat([0, 1, 2, 3], [60, 20, 3, 1])
+        groups = np.arange(84)
+        groups[random.permutation(60)[:20]] = 0  # a burst of twenty
+        kept = dataset.split_groups(labels, groups, 0.2, seed)
+        for group in np.unique(groups):
+            assert len(set(kept[groups == group])) == 1
+        counts = [int(kept[labels == label].sum()) for label in range(4)]
+        assert counts[0] == 12
+        assert counts[1] == 4
+        assert counts[2] == 1
+        assert counts[3] == 0
+        np.testing.assert_array_equal(kept, dataset.split_groups(labels, groups, 0.2, seed))

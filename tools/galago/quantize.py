@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, models, pictures, quiet
+from galago import dataset, models, pictures, quiet, refine
 from galago import network as operators
 from galago.emulator import interpreter
 from galago.errors import GalagoError
@@ -45,14 +45,15 @@ def build(
     limit: int = CALIBRATE,
     warn: Callable[[str], None] = print,
     keep_float: bool = False,
+    refined: bool = False,
 ) -> ModelDirectory:
     """Quantizes a Keras model (an object, or a .keras or .h5 file) and writes its model directory.
 
     `photos` is a folder of calibration pictures, of which `limit` are used, evenly spread; one that cannot
     be read is named to `warn` and skipped. Or it is their pixels, uint8 [n, height, width, channels].
     `labels` default to the sub-folders of `photos`. `extra` goes into the contract as it is (architecture,
-    alpha). `keep_float` also leaves the float model and the calibration pictures in the directory. Raises
-    model.malformed, .quantization or .labels, dataset.*.
+    alpha). `refined` corrects biases (galago.refine). `keep_float` also leaves the float model and the
+    calibration pictures in the directory. Raises model.malformed, .quantization or .labels, dataset.*.
     """
     if isinstance(network, str | Path):
         network = load(Path(network))
@@ -71,6 +72,8 @@ def build(
     else:
         pixels = with_ends(spread(photos, limit))
     tflite = convert(network, pixels)
+    if refined:
+        tflite = refine.refine(tflite, convert_float(network), pixels[2:])
     contract = {
         "name": name,
         **(extra or {}),

@@ -10,6 +10,7 @@ from galago.cli.bench import bench
 from galago.cli.boards import boards
 from galago.cli.classify import classify
 from galago.cli.compile import compile as compile_kmodel
+from galago.cli.dataset import app as dataset
 from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
 from galago.cli.evaluate import evaluate
@@ -18,6 +19,7 @@ from galago.cli.flash import flash
 from galago.cli.monitor import monitor
 from galago.cli.quantize import quantize
 from galago.cli.train import train
+from galago.cli.zoo import zoo
 from galago.errors import GalagoError
 
 app = typer.Typer(
@@ -37,11 +39,13 @@ for verb in (
     emulate,
     train,
     evaluate,
+    zoo,
     quantize,
     compile_kmodel,
     bench,
 ):
     app.command()(verb)
+app.add_typer(dataset, name="dataset")
 
 
 def _show_version(wanted: bool) -> None:

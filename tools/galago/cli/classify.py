@@ -4,11 +4,14 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galago.cli.connection import BoardOption, KernelsOption, PortOption, connected, install
+
+if TYPE_CHECKING:
+    from galago.models import ModelDirectory
 
 DEFAULT_MODEL = "everyday-v1-025-96"
 _BAR = 20  # characters that stand for a confidence of 1
@@ -37,7 +40,7 @@ def classify(
     from galago.flash import device_package, model_files, native_arch
     from galago.models import find
 
-    directory = find(model)
+    directory = _zoo(model) if model.startswith("imagenet-") and not Path(model).is_dir() else find(model)
     show = _show_json if as_json else _show_line
     lines = []
     with connected(port, board) as (device, place):
@@ -52,6 +55,17 @@ def classify(
         _summarize(lines, emulated=port is None)
     if any("error" in line for line in lines):
         raise typer.Exit(1)
+
+
+def _zoo(name: str) -> "ModelDirectory":
+    """A pretrained model, which is built at its first use."""
+    from rich.console import Console
+
+    from galago import zoo
+
+    console = Console(stderr=True)
+    with console.status(f"{name}: building, once") as status:
+        return zoo.find(name, lambda text: status.update(text))
 
 
 def _log(text: str) -> None:

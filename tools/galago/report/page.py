@@ -31,7 +31,8 @@ tbody tr { border-top: 1px solid var(--line) }
 .confusion th:first-child { text-align: right; font-weight: 400 }
 .scroll { overflow-x: auto }
 .mistakes { display: flex; flex-wrap: wrap; gap: .8rem } figure { margin: 0; width: 8.5rem; font-size: 12px }
-figure img { width: 100%; image-rendering: pixelated; border-radius: .3rem } figcaption { line-height: 1.3 }
+figure img { width: 100%; image-rendering: pixelated; border-radius: .3rem }
+figcaption { line-height: 1.3; overflow-wrap: anywhere }
 .note { opacity: .75 }
 """
 

@@ -138,10 +138,10 @@ class GroupRecipe:
     crop: tuple[float, float]
     classes: dict[str, list[int | str]]
     photos: tuple[Source, ...]
-    teachers: tuple[distill.Teacher, ...]
-    stages: tuple[Stage, ...]
     head: Head
     calibrate: str
+    teachers: tuple[distill.Teacher, ...] = ()
+    stages: tuple[Stage, ...] = ()
     test: str = ""
     wide: float = 0  # alpha of those weights, if there are none of the student's own
 

@@ -86,7 +86,9 @@ def make_views(
             kinds += [int(kind[position]) + owners_before if kind[position] >= 0 else -1] * len(fitted)
             teaching.ask(seen)
     weights = np.array(chances) / sum(chances)
-    views = Views(np.stack(student), teaching.answers(), weights, np.array(kinds))
+    # Without teachers there is nothing to learn from views: the head alone is made of them.
+    targets = teaching.answers() if recipe.teachers else np.zeros((len(student), 0), np.float16)
+    views = Views(np.stack(student), targets, weights, np.array(kinds))
     return (
         views,
         np.array(owners, int),
@@ -119,7 +121,7 @@ class Teaching:
 
     def ask(self, seen: list[tuple[np.ndarray, pictures.Fit]]) -> None:
         """Shows the teachers parts of a photo, uint8 [h, w, 3], each with how it is fitted to their size."""
-        if self._networks is None:
+        if not self._networks:
             return
         sizes = {teacher.asked for teacher in self._teachers}
         self._waiting += [{n: pictures.fit(part, n, n, 3, how) for n in sizes} for part, how in seen]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""galago dataset: what a folder of photos holds."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from galago.dataset.check import Found
+
+app = typer.Typer(help="Folders of photos.", no_args_is_help=True)
+_MOST = 10  # lines of a kind
+
+
+@app.callback()
+def _dataset() -> None:
+    """Look at folders of photos."""
+
+
+@app.command()
+def check(
+    photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class.")],
+    test: Annotated[
+        Path | None, typer.Option(metavar="PHOTOS", help="Photos to measure on: is any of them in PHOTOS?")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Count photos, and name broken files, duplicates, and test photos that are trained on.
+
+    Near-duplicates are found by a perceptual hash; within one class they are no problem: galago train keeps
+    them together. Exit status: 0 nothing to mend, 1 something is.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from galago import dataset
+    from galago.dataset.check import examine
+
+    count = len(dataset.folders(photos)) + (len(dataset.folders(test)) if test else 0)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("reading", total=count)
+        found = examine(photos, test, lambda: progress.advance(task))
+    if as_json:
+        print(json.dumps(_as_dict(found), ensure_ascii=False))
+    else:
+        _show(Console(highlight=False), found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+def _as_dict(found: "Found") -> dict:
+    pairs = {
+        kind: [[str(a), str(b)] for a, b in getattr(found, kind)]
+        for kind in ("duplicates", "contradictions", "leaks")
+    }
+    return {"counts": found.counts, "broken": found.broken, **pairs}
+
+
+def _show(console: "Console", found: "Found") -> None:
+    import numpy as np
+    from rich.table import Table
+
+    table = Table("class", "photos", box=None, header_style="bold", pad_edge=False)
+    for name, count in found.counts.items():
+        hint = "no readable photo" if not count else "few" if count < 10 else ""
+        table.add_row(name, f"{count}", f"[yellow]{hint}[/yellow]")
+    console.print(table)
+    if len(found.sides):
+        least, middle, most = np.quantile(found.sides, [0, 0.5, 1]).astype(int)
+        console.print(f"\nshorter side: {least} to {most} pixels, half of them {middle} or more")
+    if len(found.counts) < 2:
+        console.print("[red]one class only: training needs two[/red]")
+    _list(console, "red", "cannot be read", found.broken)
+    _list(console, "red", "in both, training and test", [f"{a} = {b}" for a, b in found.leaks])
+    _list(
+        console, "red", "look alike, but are of two classes", [f"{a} = {b}" for a, b in found.contradictions]
+    )
+    _list(console, "yellow", "near-duplicates in a class", [f"{a} = {b}" for a, b in found.duplicates])
+    if not found.problems:
+        console.print("[green]nothing to mend[/green]")
+
+
+def _list(console: "Console", colour: str, what: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    console.print(f"\n[{colour}]{len(lines)} {what}[/{colour}]")
+    for line in lines[:_MOST]:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    if len(lines) > _MOST:
+        console.print(f"  and {len(lines) - _MOST} more")
