@@ -1,6 +1,7 @@
 # make demo    classify standard photos on an emulated board
 # make test    run the tests
 # make check   lint, types, tests, demo: what CI runs
+# make models  train the shipped models anew (DATA=folder of photos); writes docs/models.md
 # make bench   measure and count; writes docs/benchmarks.md
 # make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
 # make runtimes   try every runtime with the shipped models; writes docs/runtimes.md
@@ -12,13 +13,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+DATA ?= ../shared/data
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
 # Photos for `make runtimes`, and MODELS for other models than the shipped ones.
 PHOTOS ?= ../shared/data/images/imagenet_val650
 
-.PHONY: setup demo test lint types check bench runtimes k210 fuzz clean
+.PHONY: models models-table setup demo test lint types check bench runtimes k210 fuzz clean
 
 setup: $(VENV)/.base
 
@@ -51,6 +53,15 @@ types: $(VENV)/.test
 	$(BIN)/pyright
 
 check: lint types test demo
+
+# Trains every shipped model anew from its recipe; DATA is the folder that holds the recipes' photos.
+models: $(VENV)/.test
+	@for recipe in models/*/recipe.toml; do \
+		$(BIN)/galago train $$recipe --data $(DATA) -o $$(dirname $$recipe) || exit; done
+	$(MAKE) models-table
+
+models-table: $(VENV)/.test
+	$(BIN)/python -m galago.catalogue docs/models.md
 
 bench: $(VENV)/.test
 	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
