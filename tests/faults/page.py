@@ -4,7 +4,7 @@
 
 from collections import Counter
 
-from scenarios import BOARD, Case, upload
+from scenarios import BOARD, ROM_BOARD, Case, upload
 
 RUNS = 3  # of each way to upload
 
@@ -18,8 +18,8 @@ def text(results: dict[str, list[Case]], speeds: tuple[int, float, float]) -> st
     codes = "\n".join(f"| {code} | {count} |" for code, count in said.most_common())
     return f"""# Reliability
 
-Written by `make faults`: what happens to a board while `galago flash` works on it, on an emulated {BOARD} (the real MicroPython interpreter and its LittleFS; no
-board of silicon took part). Of a write during which the power fails, half is done. After each fault the board is switched on, and has to run the old model or the
+Written by `make faults`: what happens to a board while `galago flash` works on it, on an emulated {BOARD}, and {ROM_BOARD} for its ROMFS (the real
+MicroPython interpreter and its LittleFS; no board of silicon took part). Of a write during which the power fails, half is done. After each fault the board is switched on, and has to run the old model or the
 new one, never a mix: its start line, its self-test against TensorFlow Lite Micro's golden output and the class of a picture all have to be the same model's. Then the flash is
 repeated, and has to finish by uploading only what had not arrived; of a file that was interrupted up to {upload.FLUSHED // 1024} KiB, which were not flushed yet, come again.
 
