@@ -5,11 +5,10 @@ from micropython import const
 
 # Words of a layer's record (loading/graph.py).
 _INPUT = const(0)
-_INPUT_ROWS = const(1)
 _OUTPUT = const(2)
-_OUTPUT_ROWS = const(3)
 _SCRATCH = const(4)
 _SECOND = const(5)
+_IN_H = const(6)
 _IN_W = const(7)
 _IN_C = const(8)
 _IN_ZERO = const(18)
@@ -23,53 +22,48 @@ _ZERO_2 = const(30)
 
 
 def run(net, at, first, last):
-    """Computes output rows first … last of the layer whose record starts at word `at`."""
-    _sum(0, 0, net.plan, at, net.arena, first, last)
+    """Computes the output of the layer whose record starts at word `at`; it is never run row by row."""
+    _sum(0, 0, net.plan, at, net.arena)
 
 
 @micropython.viper
-def _sum(x: ptr8, y: ptr8, plan, at: int, arena, first: int, last: int):
+def _sum(x: ptr8, y: ptr8, plan, at: int, arena):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     wide = 1
     wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
     t = ptr32(base + p[_SCRATCH])
-    if first == 0:
-        _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_MULTIPLIER_1 + 1])
-        _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_MULTIPLIER_2 + 1])
-    row = p[_IN_W] * p[_IN_C]
+    _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_MULTIPLIER_1 + 1])
+    _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_MULTIPLIER_2 + 1])
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
     below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
     above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
     high = p[_MULTIPLIER] >> 16
     low = p[_MULTIPLIER] & 0xFFFF
     right = (0 - p[_MULTIPLIER + 1]) & 0x3F  # at most 31
-    while first < last:
-        slot = (first % p[_INPUT_ROWS]) * row
-        x = ptr8(base + p[_INPUT] + slot)
-        y = ptr8(base + p[_SECOND] + slot)
-        out = ptr8(base + p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * row)
-        end = int(x) + row
-        while int(x) != end:
-            # As in conv_2d.py, exactly.
-            a = t[x[0]] + t[256 + y[0]]
-            a = (a << wide) >> wide
-            v = a & 0xFFFF
-            a >>= 16
-            middle = v * high + int(uint(v * low) >> 16)
-            v = a * low + (middle & 0xFFFF)
-            a = ((a * high + (middle >> 16) + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
-            if right:
-                a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
-            if a < below:
-                a = below
-            if a > above:
-                a = above
-            out[0] = a + zero
-            x = ptr8(int(x) + 1)
-            y = ptr8(int(y) + 1)
-            out = ptr8(int(out) + 1)
-        first += 1
+    x = ptr8(base + p[_INPUT])
+    y = ptr8(base + p[_SECOND])
+    out = ptr8(base + p[_OUTPUT])
+    end = int(x) + p[_IN_H] * p[_IN_W] * p[_IN_C]
+    while int(x) != end:
+        # As in conv_2d.py, exactly.
+        a = t[x[0]] + t[256 + y[0]]
+        a = (a << wide) >> wide
+        v = a & 0xFFFF
+        a >>= 16
+        middle = v * high + int(uint(v * low) >> 16)
+        v = a * low + (middle & 0xFFFF)
+        a = ((a * high + (middle >> 16) + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
+        if right:
+            a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+        if a < below:
+            a = below
+        if a > above:
+            a = above
+        out[0] = a + zero
+        x = ptr8(int(x) + 1)
+        y = ptr8(int(y) + 1)
+        out = ptr8(int(out) + 1)
 
 
 @micropython.viper
