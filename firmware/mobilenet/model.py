@@ -119,7 +119,7 @@ class Model:
         self.golden = self._golden(contract, where)
         self._runtimes = _need(contract, "runtimes", dict, where) if "runtimes" in contract else {}
         self._files = files = _need(contract, "files", dict, where)
-        if not files:
+        if not files and not self._runtimes:  # (a kmodel may lie elsewhere in the flash)
             _refuse(where, "no files")
         for kind in files:
             entry = _need(files, kind, dict, where)

@@ -4,6 +4,8 @@
 import ast
 import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera
 from galago.emulator.k210 import from_565, to_565
 from galago.errors import GalagoError
-from galago.flash import boot_plan, device_package, flat, model_files, remote_path
+from galago.flash import boot_plan, device_package, flat, kmodel, model_files, remote_path
 from galago.flash.files import main_program
 from galago.resources import firmware_dir
 from galago.tflm import Tflm
@@ -174,6 +176,35 @@ def test_a_flashed_board_shows_pictures_at_boot(maix, data: Path) -> None:
         assert emulated.k210.written[0].endswith("cat")
     device.interrupt()
     device.remove("/flash/main.py")
+
+
+def test_a_large_kmodel_goes_to_flash_by_kflash(
+    maix, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A program called kflash that keeps what it gets; then the chip has it where it was to go."""
+    emulated, device = maix
+    monkeypatch.setattr("galago.runtimes.k210._SHARE", 0.01)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(GalagoError, match="pip install kflash") as caught:
+        kmodel.write(BOARD, "/dev/ttyUSB9", 1, b"")
+    assert caught.value.code == "firmware.tool"
+    tool = tmp_path / "kflash"
+    tool.write_text(f"#!/bin/sh\necho $* > {tmp_path}/said\nfor last; do :; done\ncp $last {tmp_path}/got\n")
+    tool.chmod(0o755)
+    large = kmodel.beside(MODEL, BOARD)
+    assert large
+    assert large[0] == BOARD.kmodel_address
+    kmodel.write(BOARD, "/dev/ttyUSB9", *large)
+    assert (tmp_path / "said").read_text().startswith("-p /dev/ttyUSB9 -b 1500000 -B bit ")
+    with zipfile.ZipFile(tmp_path / "got") as archive:
+        # kflash 1.1.6 makes strings of the numbers in this way.
+        listed = re.sub(r'"address": (.*),', r'"address": "\1",', archive.read("flash-list.json").decode())
+        (entry,) = json.loads(listed)["files"]
+        emulated.k210.flash[int(entry["address"], 0)] = archive.read(entry["bin"])
+    install(device, model_files(MODEL, BOARD) | device_package(device), "test")
+    assert run(device, "print(net.model.file('kmodel'), net.backend)").split() == ["None", "maixpy"]
+    monkeypatch.undo()
+    install(device, model_files(MODEL, BOARD) | device_package(device), "test")
 
 
 def test_kmodels_that_cannot_be_loaded_are_refused(maix, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from galago import boards, fit, runtimes, transport
 from galago.errors import GalagoError
-from galago.flash import firmware, romfs
+from galago.flash import firmware, kmodel, romfs
 from galago.flash.boot import CONFIG, boot_plan, check_main, config, settings_of
 from galago.flash.files import MODELS, model_files, native_arch
 from galago.models import ModelDirectory
@@ -82,12 +82,16 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
     with transport.connect(port) as board:
         known = runtimes.carried(board, boards.identify(board.implementation) or order.board)
         check_main(board)
+        large = kmodel.beside(order.model, known) if known else None
         place, image = _prepare_rom(board, order, known)
         device = board.port
     uploaded = 0
     if image:
         romfs.deploy(device, image, lambda done: on_progress("ROMFS", done, len(image)))
         uploaded = len(image)
+    if large and known:
+        uploaded = len(large[1])
+        kmodel.write(known, device, *large, lambda line: on_progress(line, 0, uploaded))
     with transport.connect(port) as board:
         if place:
             board.soft_reset()  # a new ROMFS is mounted at a reset

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What MaixPy and CanMV need on a K210: the kmodel, and how to feed and prove it.
 
+    beside(model, board)        # address and kmodel, if the file system has no room for it
+
 The proof is a golden picture's best class and score by the simulator, of pixels in RGB565: the board's
 backends/k210.py compares.
 """
@@ -18,6 +20,7 @@ from galago.models import ModelDirectory
 
 NAME = "model.kmodel"
 _PATTERN = 3  # noise, in which a mistake shows best
+_SHARE = 0.85  # of a file system for a kmodel
 
 
 def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
@@ -30,7 +33,19 @@ def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
             f"{model.name}: wanted an input of 3 channels, cropped or stretched, as pixel - 128, got "
             f"{height}x{width}x{channels}, {given['fit']}: train it so",
         )
-    return {"kmodel": (NAME, _compiled(model.tflite.read_bytes()).model.write())}
+    if beside(model, board):
+        return {}
+    return {"kmodel": (NAME, _kmodel(model.tflite.read_bytes()))}
+
+
+def beside(model: ModelDirectory, board: Board) -> tuple[int, bytes] | None:
+    """Where in the chip's flash a kmodel goes that is too large for the file system, and the kmodel."""
+    if not {"maixpy", "canmv_k210"} & set(board.backends):
+        return None
+    kmodel = _kmodel(model.tflite.read_bytes())
+    if len(kmodel) <= board.filesystem * _SHARE or not board.kmodel_address:
+        return None
+    return board.kmodel_address, kmodel
 
 
 def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
@@ -38,8 +53,8 @@ def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
     data = model.tflite.read_bytes()
     compiled = _compiled(data)
     scores = _golden(data, model.input_shape)
-    best = int(scores.argmax())
-    return {
+    best, large = int(scores.argmax()), beside(model, board)
+    return ({"address": large[0], "bytes": len(large[1])} if large else {}) | {
         "turned": int(compiled.rotated),
         "classes": len(scores),
         "pattern": _PATTERN,
@@ -51,6 +66,10 @@ def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
 @functools.lru_cache(maxsize=2)
 def _compiled(data: bytes) -> Compiled:
     return compile_model(data)
+
+
+def _kmodel(data: bytes) -> bytes:
+    return _compiled(data).model.write()
 
 
 @functools.lru_cache(maxsize=2)
