@@ -81,8 +81,8 @@ def tables(
     text = document.read_text()
     for name, part in parts.items():
         text, found = re.subn(
-            rf"(<!-- {name} -->\n).*?(\n<!-- end -->)",
-            lambda match, part=part: match[1] + part + match[2],
+            rf"(<!-- {name} -->\n).*?(<!-- end -->)",
+            lambda match, part=part: f"{match[1]}{part}\n{match[2]}",
             text,
             flags=re.DOTALL,
         )

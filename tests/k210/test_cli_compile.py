@@ -35,6 +35,7 @@ def test_a_real_kmodel_is_shown(data: Path) -> None:
     [
         (["everyday-v1-025-96"], "config.invalid"),
         (["everyday-v1-025-96", "--inspect", "--head", "gpu"], "config.invalid"),
+        (["everyday-v1-025-96", "--inspect", "--target", "k230"], "config.invalid"),
         (["missing.tflite", "--inspect"], "model.missing"),
         (["missing.kmodel", "--inspect"], "model.missing"),
         (["no-such-model", "--inspect"], "model.missing"),

@@ -23,6 +23,7 @@ def compile(  # noqa: A001 - the verb's name
     head: Annotated[
         str, typer.Option(help="Where dense layers run: kpu (8 bits), or cpu (float, four times the bytes).")
     ] = "kpu",
+    target: Annotated[str, typer.Option(help="The chip: k210 is the only one.")] = "k210",
     inspect: Annotated[
         bool, typer.Option("--inspect", help="Show the layers; MODEL may be a kmodel, too.")
     ] = False,
@@ -34,6 +35,8 @@ def compile(  # noqa: A001 - the verb's name
     from galago.k210.compiler import compile_model
     from galago.k210.kmodel import Kmodel
 
+    if target != "k210":
+        raise GalagoError("config.invalid", f"--target {target}: wanted k210")
     if head not in ("kpu", "cpu"):
         raise GalagoError("config.invalid", f"--head {head}: wanted kpu or cpu")
     if model.suffix == ".kmodel":
