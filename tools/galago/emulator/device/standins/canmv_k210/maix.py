@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportArgumentType=false, reportAssignmentType=false
 """`maix` of CanMV on the K210: its KPU, which the emulator's K210 simulates bit by bit."""
 
 import _link

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportArgumentType=false, reportAssignmentType=false
 """`image` of MaixPy and CanMV on the K210: RGB565 in memory outside of the heap, and bytes for the KPU.
 
 Only what a classifier needs. A file is decoded by the emulator: BMP and baseline JPEG, as MaixPy can.

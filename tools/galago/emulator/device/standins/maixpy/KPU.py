@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportArgumentType=false, reportAssignmentType=false
 """`KPU` of MaixPy v1: kmodels of version 3, which the emulator's K210 simulates bit by bit."""
 
 import _link
