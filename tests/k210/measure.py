@@ -39,7 +39,7 @@ app = typer.Typer(add_completion=False, help="Measure the K210 compiler and simu
 _Pictures = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder with labels.txt: FILE NUMBER.")]
 _Count = Annotated[int, typer.Option("--pictures", help="So many, from the front of the list.")]
 _ALL = 1 << 30
-_SLOW = {"v1_100_224": 400}  # pictures: TFLM's reference kernels take some seconds for each
+_SLOW = {"v1_100_224": 100}  # pictures: TFLM's reference kernels take some seconds for each
 _DENSE = ("FULLY_CONNECTED", "CONV_2D")
 _console = Console(stderr=True)
 

@@ -27,7 +27,7 @@ def write(
     Raises GalagoError firmware.tool where kflash is missing, firmware.failed with its last words.
     """
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
-        image = Path(folder) / "model.kfpkg"
+        image = Path(folder) / "kmodel.kfpkg"
         image.write_bytes(package(address, data))
         firmware.run(firmware.choose(known, image), known, port, image, on_line)
 
