@@ -37,8 +37,7 @@ with FIRST and LAST, as their viper kernels are.
 **Functions of all layers.** A kernel named "scales" replaces the engine's `fill`: WEIGHTS is the address of
 the float32 scales, record[SCALE_STEP] bytes apart, and it writes the first two words of each entry of the
 table, in whatever form the other kernels want. One named "biases" writes the third: WEIGHTS is the address
-of the int32 biases, or 0 where there are none. Their `scratch` is empty. `check` compares them through the
-layers.
+of the int32 biases, or 0 where there are none. Their `scratch` is empty.
 """
 
 import functools
