@@ -17,7 +17,7 @@ DATA ?= ../shared/data
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-# Photos for `make runtimes`, and MODELS for other models than the shipped ones.
+# Photos for `make runtimes`, and MODELS (directories or .tflite files) for other models than the shipped ones.
 PHOTOS ?= ../shared/data/images/imagenet_val650
 
 .PHONY: models models-table setup demo test lint types check bench runtimes k210 fuzz clean
@@ -67,7 +67,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
 
 runtimes: $(VENV)/.test
-	$(BIN)/python -m galago.compatibility docs/runtimes.md $(MODELS) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS))
+	$(BIN)/python -m galago.compatibility docs/runtimes.md $(MODELS) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS) --count 10)
 
 k210: $(VENV)/.test
 	$(BIN)/python tests/k210/measure.py tables docs/k210.md

@@ -45,6 +45,9 @@ in the real interpreter. For the K210 a simulator of its KPU ran the kmodel, wit
 firmwares have them ([k210.md](k210.md)). Nothing here was run on silicon, and CanMV on a K230 could not be
 tried at all: nncase makes its models, and nothing here runs them.
 
+Rows that begin with v1_ or v2_ are networks of `tests/firmware/tflite/zoo.py`: V1 with Google's ImageNet
+weights and 1000 classes, V2 hardly trained, so that its best class is a close call each time.
+
 A board takes the first of its list (`backends` in `boards/*.toml`) that its firmware has, that can run the
 model, and that answers a golden picture within its tolerance; `galago doctor` says which one that is, and
 why others were passed over.
