@@ -64,6 +64,7 @@ def tables(
     data: Annotated[Path, typer.Option(help="The test data.")] = networks.DATA,
     nets: Annotated[Path, typer.Option(help="Where the networks are, or are built.")] = Path("build/k210"),
     count: _Count = _ALL,
+    kept: Annotated[bool, typer.Option("--kept", help="Leave out what has not been measured yet.")] = False,
 ) -> None:
     """Everything, into the document: between each <!-- NAME --> and the next <!-- end -->."""
     photos = data / "images" / "imagenet_val650"
@@ -74,12 +75,18 @@ def tables(
         "sizes": _table(_SIZES, [_size_row(network) for network in compiled.values()]),
         "agreement": _table(
             _AGREEMENT,
-            [_agreement_row(compiled[name], photos, min(count, _SLOW.get(name, count))) for name in trained],
+            [
+                row
+                for name in trained
+                if (row := _agreement_row(compiled[name], photos, min(count, _SLOW.get(name, count)), kept))
+            ],
         ),
-        "mbnet75": _accuracy(data / "kmodels" / "mbnet75.kmodel", photos, count, "up", nets),
+        "mbnet75": "" if kept else _accuracy(data / "kmodels" / "mbnet75.kmodel", photos, count, "up", nets),
     }
     text = document.read_text()
     for name, part in parts.items():
+        if not part:
+            continue
         text, found = re.subn(
             rf"(<!-- {name} -->\n).*?(<!-- end -->)",
             lambda match, part=part: f"{match[1]}{part}\n{match[2]}",
@@ -154,9 +161,13 @@ _AGREEMENT = (
 )
 
 
-def _agreement_row(network: Network, photos: Path, count: int) -> list[str]:
+def _agreement_row(network: Network, photos: Path, count: int, kept: bool = False) -> list[str]:
+    """A row; empty if only what is `kept` counts, and something is not."""
     labels = np.array([int(label) for label in dataset.listed(photos).labels[:count]])
-    said, got = (of(network, photos, count).astype(int) for of in (_tflm, _simulated))
+    answers = [of(network, photos, count, kept) for of in (_tflm, _simulated)]
+    if not all(answer.size for answer in answers):
+        return []
+    said, got = (answer.astype(int) for answer in answers)
     there, here = said.argmax(1), got.argmax(1)
     best = said[np.arange(len(said)), here] == said.max(1)
     shares = (there == here, best, (got == said).all(1), there == labels, here == labels)
@@ -165,7 +176,7 @@ def _agreement_row(network: Network, photos: Path, count: int) -> list[str]:
     return [network.name, str(len(labels)), same, best, equal, largest, right, right_here]
 
 
-def _tflm(network: Network, photos: Path, count: int) -> np.ndarray:
+def _tflm(network: Network, photos: Path, count: int, kept: bool) -> np.ndarray:
     """The logits of TensorFlow Lite Micro, int8 [pictures, classes]."""
     from galago.tflm import Tflm
 
@@ -174,10 +185,10 @@ def _tflm(network: Network, photos: Path, count: int) -> np.ndarray:
     def answer(planes: np.ndarray) -> np.ndarray:
         return oracle.tensors((planes.transpose(1, 2, 0) ^ 128).view(np.int8))[tensor].ravel()
 
-    return _kept(network, photos, count, network.data, "TFLM", answer)
+    return _kept(network, photos, count, network.data, "TFLM", None if kept else answer)
 
 
-def _simulated(network: Network, photos: Path, count: int) -> np.ndarray:
+def _simulated(network: Network, photos: Path, count: int, kept: bool) -> np.ndarray:
     """The logits of the simulated kmodel in TFLite's steps, int16 [pictures, classes]."""
     simulator, (_, scale, zero) = Simulator(network.compiled.model), network.logits()
 
@@ -187,16 +198,19 @@ def _simulated(network: Network, photos: Path, count: int) -> np.ndarray:
         simulator.run(np.ascontiguousarray(turned), lambda _, __, result: results.append(result))
         return (np.rint(results[-2].ravel() / scale) + zero).astype(np.int16)
 
-    return _kept(network, photos, count, network.compiled.model.write() + _source(), "kmodel", answer)
+    key = network.compiled.model.write() + _source()
+    return _kept(network, photos, count, key, "kmodel", None if kept else answer)
 
 
 def _kept(
-    network: Network, photos: Path, count: int, key: bytes, who: str, answer: Callable[..., np.ndarray]
+    network: Network, photos: Path, count: int, key: bytes, who: str, answer: Callable[..., np.ndarray] | None
 ) -> np.ndarray:
     """Answers to all pictures, from a file beside the .tflite if it is there."""
     paths = dataset.listed(photos).paths[:count]
     name = hashlib.sha256(key + "".join(path.name for path in paths).encode()).hexdigest()[:12]
     file = network.path.with_suffix(f".{name}.npy")
+    if not file.exists() and answer is None:
+        return np.empty(0)
     if not file.exists():
         height, width, channels = network.graph.tensors[network.graph.input].shape[1:]
         planes = _planes(photos, (channels, height, width), count)
