@@ -9,7 +9,7 @@ from galago import models
 from galago.resources import models_dir
 from galago.tflm import Tflm
 
-MODEL = sorted(models_dir().glob("*/model.tflite"))[0]
+MODEL = models_dir() / "everyday-v1-025-96" / "model.tflite"
 
 HEAD = """
 import gc

@@ -6,7 +6,7 @@ import re
 from galago.resources import firmware_dir, models_dir
 
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
-MODEL = sorted(models_dir().glob("*/model.tflite"))[0]
+MODEL = models_dir() / "everyday-v1-025-96" / "model.tflite"
 
 SCRIPT = """
 import sys
