@@ -95,7 +95,7 @@ def column(device: transport.Board, model: ModelDirectory, name: str, inputs: li
     opened = device.exec(
         "import json\nfrom binascii import a2b_base64\nfrom mobilenet import backends, GalagoError\n"
         "from mobilenet.model import Model\n"
-        f"try:\n model = Model({flash.remote_path(model)!r})\n"
+        f"try:\n model = Model({device.root + flash.remote_path(model)!r})\n"
         f" backend = backends.load({name!r}, model)\n print('ready')\n"
         "except GalagoError as error:\n print(json.dumps(error.message))\n",
         timeout=_LONGEST,

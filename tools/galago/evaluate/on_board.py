@@ -81,7 +81,7 @@ def first_difference(board: Board, model: ModelDirectory, given: np.ndarray) -> 
     wanted = [t.tobytes() for t in Tflm(data).tensors(given).values()]
     with tempfile.TemporaryDirectory(prefix="galago-") as folder, board.mount(Path(folder)):
         (Path(folder) / "input").write_bytes(given.tobytes())
-        remote = f"{flash.remote_path(model)}/{model.contract['files']['tflite']['name']}"
+        remote = f"{board.root}{flash.remote_path(model)}/{model.contract['files']['tflite']['name']}"
         reply = json.loads(
             board.exec(_CODE.format(model=remote, layers=len(layers)), timeout=_SILENCE).splitlines()[-1]
         )
