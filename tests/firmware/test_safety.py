@@ -11,7 +11,7 @@ import seeds
 from galago.resources import models_dir
 from galago.tflm import Tflm
 
-LARGE = sorted(models_dir().glob("*/model.tflite"))
+LARGE = models_dir() / "everyday-v1-025-96" / "model.tflite"
 # Of each folder in argv: a model, an input, the output that TFLM computes.
 LOAD = """
 import gc
@@ -322,9 +322,8 @@ def test_memory_that_ends_while_kernels_are_imported(micropython, folders) -> No
     assert len(outcomes) > 1
 
 
-@pytest.mark.parametrize("path", LARGE, ids=lambda path: path.parent.name)
-def test_shipped_models_leak_nothing(micropython, folders, path) -> None:
-    said = micropython(LOAD + LEAK.replace("range(1000)", "range(50)"), *folders(model=path.read_bytes()))
+def test_a_shipped_model_leaks_nothing(micropython, folders) -> None:
+    said = micropython(LOAD + LEAK.replace("range(1000)", "range(50)"), *folders(model=LARGE.read_bytes()))
     invocations, _, correct, constructions = said.splitlines()
     assert int(invocations.split()[-1]) < 1024
     assert int(constructions.split()[-1]) < 1024
