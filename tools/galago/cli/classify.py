@@ -65,7 +65,11 @@ def _zoo(name: str) -> "ModelDirectory":
 
     console = Console(stderr=True)
     with console.status(f"{name}: building, once") as status:
-        return zoo.find(name, lambda text: status.update(text))
+        new = not zoo.place(name).is_dir()
+        model = zoo.find(name, lambda text: status.update(text))
+    if new:
+        typer.echo(f"{name}: {zoo.DRAWN}", err=True)
+    return model
 
 
 def _log(text: str) -> None:

@@ -37,6 +37,8 @@ def zoo(
         return
     with Console(stderr=True).status(name) as status:
         model = animals.build(name, lambda text: status.update(text), calibrate, out, labels)
+    if calibrate is None:
+        typer.echo(f"{name}: {animals.DRAWN}", err=True)
     contract = model.contract
     print(
         f"{model.path}: {len(model.labels)} classes, {contract['files']['tflite']['bytes']:,} bytes, "
