@@ -32,7 +32,8 @@ def refine(tflite: bytes, plain: bytes, pixels: np.ndarray) -> bytes:
     chosen = pixels[:: max(1, len(pixels) // PICTURES)]
     floats = (chosen.astype(np.float32) - 128) / 128
     wanted, active, logits = _float_means(plain, floats, [layer.outputs[0] for layer in twins])
-    _set_logits(model, softmax[0].inputs[0], logits)
+    low, high = _set_logits(model, softmax[0].inputs[0], logits)
+    wanted[-1] = np.clip(logits, low, high).mean(axis=0)  # what lies outside of the range is no bias
     given = (chosen ^ 128).view(np.int8)
     for layer, want, share in zip(layers, wanted, active, strict=True):
         for _ in range(_ROUNDS):
@@ -86,17 +87,19 @@ class _Graph:
         return bytes(builder.Output())
 
 
-def _set_logits(model: _Graph, tensor: int, logits: np.ndarray) -> None:
-    """Sets scale and zero point of the softmax's input, where only its convolution and a reshape feed it."""
+def _set_logits(model: _Graph, tensor: int, logits: np.ndarray) -> tuple[float, float]:
+    """Sets scale and zero point of the softmax's input, where its layer alone feeds it; gives its range."""
     producer = next(o for o in model.graph.operators if o.outputs[0] == tensor)
     if producer not in model.layers(("FULLY_CONNECTED", "CONV_2D")):
-        return
+        return -np.inf, np.inf
     low, high = logits_range(logits)
     scale = float(np.float32((high - low) / 255))
     zero = round(-128 - low / scale)
     if -128 <= zero <= 127:
         quantization = model.graph.tensors[tensor].quantization
         quantization.scale, quantization.zeroPoint = [scale], [zero]
+        return low, high
+    return -np.inf, np.inf
 
 
 def _float_means(
