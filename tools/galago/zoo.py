@@ -26,7 +26,7 @@ from galago.resources import cache_dir
 from galago.train import network as networks
 
 DRAWN = (
-    "calibrated on drawn pictures, which costs accuracy (7 points of top-1 for imagenet-v1-025-128): "
+    "calibrated on drawn pictures, which costs several points of accuracy: "
     "galago zoo NAME --calibrate PHOTOS builds a better one"
 )
 _PICTURES = 200
