@@ -22,7 +22,7 @@ def line(seq, result):
         return start + _error(result.error) + "}"
     # Four digits print the same with single and double floats.
     top = ", ".join(
-        '{"label": %s, "index": %d, "confidence": %s}' % (json.dumps(label), index, round(confidence, 4))
+        '{"label": %s, "index": %d, "confidence": %.4f}' % (json.dumps(label), index, confidence)
         for label, index, confidence in result.top
     )
     unknown = '"unknown": true, ' if result.unknown else ""

@@ -186,9 +186,11 @@ def noise(bench: Bench, seeds: int) -> Iterator[Case]:
     for seed in range(seeds):
         share = (1e-3, 1e-4, 2e-5)[seed % 3]
         kind = ("flipped", "dropped", "added")[seed // 3 % 3]
-        way = "to_board" if seed // 9 % 2 == 0 else "to_client"
-        faults = Faults(**{way: Noise(seed, **{kind: share})})
-        yield bench.case(f"{share:g} of the bytes {kind} {way.replace('_', ' ')}", bench.old, faults)
+        spoiler = Noise(seed, **{kind: share})
+        to_board = seed // 9 % 2 == 0
+        faults = Faults(to_board=spoiler) if to_board else Faults(to_client=spoiler)
+        way = "board" if to_board else "client"
+        yield bench.case(f"{share:g} of the bytes {kind} to {way}", bench.old, faults)
 
 
 def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterator[Case]:

@@ -209,9 +209,9 @@ def _kept(
     paths = dataset.listed(photos).paths[:count]
     name = hashlib.sha256(key + "".join(path.name for path in paths).encode()).hexdigest()[:12]
     file = network.path.with_suffix(f".{name}.npy")
-    if not file.exists() and answer is None:
-        return np.empty(0)
     if not file.exists():
+        if answer is None:
+            return np.empty(0)
         height, width, channels = network.graph.tensors[network.graph.input].shape[1:]
         planes = _planes(photos, (channels, height, width), count)
         title = f"{network.name}, {who}"
