@@ -65,6 +65,10 @@ class lcd:
     @staticmethod
     def init(): pass
     @staticmethod
+    def width(): return 320
+    @staticmethod
+    def height(): return 240
+    @staticmethod
     def clear(): lcd.drawn.clear()
     @staticmethod
     def draw_string(x, y, text, color, background): lcd.drawn.append((x, y, text))
@@ -104,6 +108,6 @@ def test_a_watchdog_is_fed_at_the_prompt_where_there_is_a_timer(micropython, tim
 
 def test_a_display_shows_classes_and_errors(micropython):
     classes, error, closed = micropython(DISPLAY).splitlines()
-    assert eval(classes) == [(0, 0, " 91 % cat"), (0, 20, "  5 % dog")]
-    assert error == "1 38"
+    assert eval(classes) == [(0, 200, " 91 % cat"), (0, 220, "  5 % dog")]  # the last lines of 240
+    assert error == "1 40"  # letters of 8 pixels in 320
     assert closed == "[]"

@@ -215,7 +215,7 @@ def test_kmodels_that_cannot_be_loaded_are_refused(maix, monkeypatch: pytest.Mon
     for change, code in (
         ({"turned": 0}, "backend.wrong"),
         ({"best": 0}, "backend.wrong"),
-        ({"address": 0x300000}, "backend.refused"),
+        ({"address": 0xC00000}, "backend.refused"),  # where nothing was ever written
     ):
         facts = {"maixpy": contract["runtimes"]["maixpy"] | change}
         device.put(json.dumps(contract | {"runtimes": facts}).encode(), f"{path}/model.json")
