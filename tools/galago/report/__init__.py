@@ -19,5 +19,5 @@ def write(model: ModelDirectory, findings: Findings) -> Path:
     table = as_dict(model, findings)
     (model.path / "report.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
     out = model.path / "report.html"
-    out.write_text(page(table, findings.exam))
+    out.write_text(page(table, findings.exam if findings.thumbnails else None))
     return out

@@ -39,9 +39,9 @@ class Findings:
     """What the float network said of the validation photos before its temperature was set."""
     temperature: float
     history: list[dict[str, Any]]
-    fine_tuned: bool = False
-    """Whether the weights were fitted to int8 afterwards (galago.quantize.fake)."""
     skipped: list[str] = field(default_factory=list)
+    thumbnails: bool = True
+    """Whether the page shows the photos that were mistaken; not where they are nobody's to publish."""
 
 
 def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
@@ -61,7 +61,6 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
             "macs": contract["macs"],
             "arena_bytes": contract["arena_bytes"],
         },
-        "fine_tuned_for_int8": findings.fine_tuned,
         "exam": exam.name,
         "float": Scores.of(exam.floats, exam.labels).as_dict(),
         "int8": scores.as_dict(),

@@ -37,8 +37,8 @@ figcaption { line-height: 1.3; overflow-wrap: anywhere }
 """
 
 
-def page(table: dict[str, Any], exam: Exam) -> str:
-    """The page of what `findings.as_dict` gives; the thumbnails come from the exam's pixels."""
+def page(table: dict[str, Any], exam: Exam | None) -> str:
+    """The page of what `findings.as_dict` gives; the thumbnails come from the exam's pixels, if given."""
     height, width, _ = table["input"]
     kind = " ".join(str(table[key]) for key in ("architecture", "alpha") if table[key])
     sections = [
@@ -83,11 +83,10 @@ def _tiles(table: dict[str, Any]) -> str:
         (f"{size['arena_bytes'] / 1000:,.0f} kB", "memory while it runs", "the engine's arena"),
     ]
     boxes = "".join(f"<div class=tile><b>{b}</b>{t}<br><small>{s}</small></div>" for b, t, s in tiles)
-    tuned = " The weights were fine-tuned for int8." if table["fine_tuned_for_int8"] else ""
     return (
         f"<div class=tiles>{boxes}</div><p class=note>Measured on {escape(table['exam'])}; "
         f"intervals are of 95 %. float and int8 give the same answer to {table['same_answer']:.1%} of these "
-        f"photos.{tuned}</p>"
+        f"photos.</p>"
     )
 
 
@@ -160,19 +159,17 @@ def _confusion(table: dict[str, Any]) -> str:
     )
 
 
-def _mistakes(table: dict[str, Any], exam: Exam) -> str:
+def _mistakes(table: dict[str, Any], exam: Exam | None) -> str:
     if not table["mistakes"]:
         return "<h2>Mistakes</h2><p>None.</p>"
     figures = "".join(
-        f'<figure><img alt="" src="{_picture(exam.pixels[row["position"]])}">'
+        f"<figure>{_thumbnail(exam.pixels[row['position']]) if exam else ''}"
         f"<figcaption>{escape(row['is'])}, taken for <b>{escape(row['said'])}</b> "
         f"({row['confidence']:.0%})<br><span class=note>{escape(row['photo'])}</span></figcaption></figure>"
         for row in table["mistakes"]
     )
-    return (
-        f"<h2>The most confident mistakes</h2><p class=note>As the model sees them.</p>"
-        f"<div class=mistakes>{figures}</div>"
-    )
+    seen = "<p class=note>As the model sees them.</p>" if exam else ""
+    return f"<h2>The most confident mistakes</h2>{seen}<div class=mistakes>{figures}</div>"
 
 
 def _boards(table: dict[str, Any]) -> str:
@@ -197,10 +194,10 @@ def _skipped(lines: list[str]) -> str:
     return f"<h2>Pictures that could not be read</h2><ul>{items}</ul>"
 
 
-def _picture(pixels: Any) -> str:
+def _thumbnail(pixels: Any) -> str:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}">'
 
 
 def _share(value: float | None) -> str:

@@ -100,7 +100,13 @@ def _report(recipe: Recipe, trained: Trained, model: ModelDirectory, data: Path,
             f"{recipe.test}, not trained on", model, paths, pixels, photos.labels[positions], progress
         )
     findings = Findings(
-        exam, validation, trained.uncalibrated, trained.temperature, trained.history, skipped=trained.skipped
+        exam,
+        validation,
+        trained.uncalibrated,
+        trained.temperature,
+        trained.history,
+        trained.skipped,
+        recipe.thumbnails,
     )
     page = report.write(model, findings)
     for title, answers in (("float", exam.floats), ("int8", exam.int8)):

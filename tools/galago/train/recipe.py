@@ -81,6 +81,7 @@ class PhotoRecipe:
     augment: Augment = field(default_factory=Augment)
     stages: tuple[Fitting, ...] = ()
     tutors: tuple[Tutor, ...] = ()
+    thumbnails: bool = True  # of mistakes, in the report
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class GroupRecipe:
     stages: tuple[Stage, ...] = ()
     test: str = ""
     wide: float = 0  # alpha of those weights, if there are none of the student's own
+    thumbnails: bool = True  # of mistakes, in the report
 
 
 Recipe = PhotoRecipe | GroupRecipe
