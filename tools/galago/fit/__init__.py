@@ -44,7 +44,7 @@ _SPARE = 16_384  # bytes that the engine leaves free beside weights in RAM (tfli
 # While a model is loaded, found by shrinking the emulated board's heap: words for each operator, and how many
 # times the arena must be free, to find it in one piece among what is in use then.
 _LOADING_WORDS = 64
-_SCATTER = 2.5
+_SCATTER = 2.0
 _OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Fitter with their dicts and views
 _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found likewise
 
