@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Generated kernels against TensorFlow Lite Micro, byte for byte, each buffer between guard pages."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builder import NONE, RELU, RELU6, SAME, VALID, Builder
 from networks import network
 from test_engine32 import graphs
+from unicorn import arm_const
 
 from galago import models
 from galago.native import count, kernels, machines, records
+from galago.native.cores import CORES
 from galago.native.device import Device
 from galago.native.trial import Trial
 from galago.tflm import Tflm
@@ -171,6 +175,20 @@ def test_whole_models_on_a_cortex_m4(data, pytestconfig, name):
     count.check(counted, oracle.tensors(picture))
     if name == "vww_96_int8":
         assert counted.instructions <= 1.3 * counted.macs
+
+
+def test_a_cortex_m33_computes_the_same(monkeypatch):
+    """The RP2350's core; its firmware loads the machine code of a Cortex-M4."""
+    core = replace(CORES["armv7emsp"], name="Cortex-M33", model=arm_const.UC_CPU_ARM_CORTEX_M33)
+    monkeypatch.setitem(CORES, "armv7emsp", core)
+    model = models.find("everyday-v1-025-96")
+    picture, expected = next(model.golden())
+    data = model.tflite.read_bytes()
+    device = Device("armv7emsp")
+    assert device.core.name == "Cortex-M33"
+    counted = count.run(data, device, picture, kernels.build(data, "armv7emsp"))
+    count.check(counted, Tflm(data).tensors(picture))
+    assert counted.tensors[-1] == expected.tobytes()
 
 
 @pytest.mark.parametrize("arch", ARCHS)
