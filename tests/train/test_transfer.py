@@ -50,7 +50,7 @@ def photos(tmp_path: Path) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body of two layers in place of MobileNet: the method is the same, and quick."""
 
-    def body(architecture: str, alpha: float, size: int, trained: int, wide: float = 0) -> Any:
+    def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
         picture = keras.Input((size, size, 3))
         x = keras.layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(picture)
         x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=0.8)(x))

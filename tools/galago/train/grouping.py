@@ -60,11 +60,11 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
 def imagenet_student(recipe: GroupRecipe) -> Any:
     """The small network at the recipe's size, ending in 1000 logits: ImageNet's weights, or none of them."""
     keras = quiet.keras()
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained, recipe.wide)
+    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained)
     head = keras.layers.Dense(distill.IMAGENET, name="imagenet")
     student = keras.Model(body.input, head(body.output), name=recipe.architecture)
     if recipe.trained:
-        trained = imagenet.network(recipe.architecture, recipe.wide or recipe.alpha, recipe.trained)
+        trained = imagenet.network(recipe.architecture, recipe.alpha, recipe.trained)
         top = next(layer for layer in reversed(trained.layers) if layer.weights)
         kernel, bias = top.get_weights()
         head.set_weights([kernel.reshape(-1, distill.IMAGENET), bias])

@@ -9,7 +9,6 @@ from typing import Any
 
 from galago import imagenet, quiet
 from galago.errors import GalagoError
-from galago.train import narrow
 
 ENOUGH = 8
 """Batches of training photos from which on BatchNormalization follows them."""
@@ -17,11 +16,10 @@ _MOMENTUM = 0.97
 """Of batch statistics. ImageNet's 0.99 and 0.999 need thousands of steps to follow."""
 
 
-def body(architecture: str, alpha: float, size: int, trained: int, wide: float = 0) -> Any:
+def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
     """A MobileNet from (pixel - 128) / 128 [n, size, size, 3] to `features` [n, c], its mean activations.
 
-    `trained` is the size of the ImageNet weights to start from, 0 for none; `wide` is the alpha of these
-    weights, where another one's best channels are taken (train.narrow). keras.applications pads before
+    `trained` is the size of the ImageNet weights to start from, 0 for none. keras.applications pads before
     each strided depthwise layer by hand; at even sizes that is what padding="same" does, and one operator
     less to run on the board.
     """
@@ -29,9 +27,7 @@ def body(architecture: str, alpha: float, size: int, trained: int, wide: float =
     made = imagenet.application(architecture)(
         input_shape=(size, size, 3), alpha=alpha, weights=None, include_top=False
     )
-    if trained and wide:
-        narrow.fill(made, imagenet.network(architecture, wide, trained, top=False))
-    elif trained:
+    if trained:
         made.set_weights(imagenet.network(architecture, alpha, trained, top=False).get_weights())
 
     def adapted(layer: Any) -> Any:

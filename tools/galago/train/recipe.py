@@ -144,7 +144,6 @@ class GroupRecipe:
     teachers: tuple[distill.Teacher, ...] = ()
     stages: tuple[Stage, ...] = ()
     test: str = ""
-    wide: float = 0  # alpha of those weights, if there are none of the student's own
     thumbnails: bool = True  # of mistakes, in the report
 
 
