@@ -50,9 +50,12 @@ def esp32(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path)
         yield bench
 
 
-@pytest.fixture(scope="module")
-def openmv(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
-    with new_bench("openmv", camera=Camera(folder)) as bench:
+@pytest.fixture(scope="module", params=["openmv", "openmv4"])
+def openmv(
+    new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, request: pytest.FixtureRequest
+) -> Iterator[Bench]:
+    """Firmware with `csi`, and with `sensor`."""
+    with new_bench(request.param, camera=Camera(folder)) as bench:
         yield bench
 
 
@@ -134,6 +137,70 @@ def test_wrong_settings_are_told_apart(bench: Bench, settings: dict, code: str) 
     assert "\n" not in message
 
 
+@pytest.fixture(scope="module")
+def openmv4(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
+    with new_bench("openmv4", camera=Camera(folder)) as bench:
+        yield bench
+
+
+FORGET = "\nimport sys\nsys.modules.pop('mobilenet.camera.openmv', None)\n"
+
+
+def test_sensor_under_the_name_of_csi(openmv4: Bench) -> None:
+    """As firmware 4.6 and 4.7 have it: `csi`, and no class CSI in it."""
+    alias = f"{FORGET}import sensor\nsys.modules['csi'] = sensor\n"
+    script = alias + OPEN.format(settings={}, channels=3) + CAPTURE + "del sys.modules['csi']" + FORGET
+    (values,) = openmv4.run(script)
+    capture = openmv4.camera.captures[-1]
+    wanted = pictures.fit(pictures.load(capture.picture), 24, 32, 3).astype(int)
+    got = (np.array(values, np.uint8) ^ 128).reshape(24, 32, 3).astype(int)
+    assert abs(got - wanted).max() <= 8
+
+
+def test_a_sensor_that_is_not_there_when_its_module_is_imported(openmv4: Bench) -> None:
+    """`sensor` looks for the camera in its import, and raises what is no ImportError."""
+    script = """
+import builtins, sys
+right = builtins.__import__
+def absent(name, *rest):
+    if name == "sensor":
+        raise RuntimeError("Failed to detect the image sensor or image sensor is detached.")
+    return right(name, *rest)
+builtins.__import__ = absent
+"""
+    opened = OPEN.format(settings={}, channels=3)
+    ((code, message),) = openmv4.run(script + FORGET + opened + "\nbuiltins.__import__ = right" + FORGET)
+    assert code == "camera.failed"
+    assert "detached" in message
+
+
+def test_frames_of_sensor_wait_where_there_are_several_buffers(openmv4: Bench) -> None:
+    """What set_framebuffers(1) is for; and a new frame size takes it back."""
+    settings = "sensor.set_pixformat(sensor.RGB565)\nsensor.set_framesize(sensor.QVGA)\n"
+    one = "sensor.set_framebuffers(1)\n"
+    for order, late in ((settings, True), (settings + one, False), (one + settings, True)):
+        openmv4.run(f"import sensor\nsensor.reset()\n{order}for _ in range(5): sensor.snapshot()")
+        last = openmv4.camera.captures[-1]
+        assert (last.exposed < last.number) == late
+
+
+def test_the_window_of_sensor_is_the_middle_of_the_frame(openmv4: Bench) -> None:
+    script = """
+import sensor
+sensor.reset()
+sensor.set_pixformat(sensor.GRAYSCALE)
+sensor.set_framesize(sensor.QVGA)
+sensor.set_windowing((32, 24))
+image = sensor.snapshot()
+print(json.dumps([image.width(), image.height(), list(image.bytearray())]))
+"""
+    ((width, height, values),) = openmv4.run(script)
+    with Image.open(openmv4.camera.captures[-1].picture) as picture:
+        wanted = np.asarray(picture.convert("L"))[108:132, 144:176]
+    assert (width, height) == (32, 24)
+    assert (np.array(values).reshape(24, 32) == wanted).all()
+
+
 HOURS = """
 import gc, time
 from mobilenet import Classifier, GalagoError, backends, camera, classifier, report
@@ -171,7 +238,7 @@ net.close()
 """
 
 
-@pytest.mark.parametrize("firmware", ["esp32", "openmv"])
+@pytest.mark.parametrize("firmware", ["esp32", "openmv", "openmv4"])
 def test_eight_hours_with_failures(
     new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, firmware: str
 ) -> None:

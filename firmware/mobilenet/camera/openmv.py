@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cameras of OpenMV's firmware: `csi` from 4.8 on, `sensor` before that.
+"""Cameras of OpenMV's firmware: `csi.CSI` from 4.8 on, `sensor` before that.
 
 {"driver": "openmv", "format": "rgb565", "frame": "QVGA"}
 
@@ -15,11 +15,15 @@ from .frame import Frame
 try:
     import csi
 except ImportError:
-    import sensor
-
     csi = None
+if not hasattr(csi, "CSI"):  # in 4.6 and 4.7 `csi` is another name of `sensor`
+    csi = None
+    try:
+        import sensor
+    except RuntimeError as error:  # it looks for the camera when it is imported
+        raise GalagoError("camera.failed", "%s: check the camera's cable" % error) from None
     if not hasattr(sensor, "set_framebuffers"):  # MaixPy's module of that name
-        raise ImportError("sensor is not OpenMV's") from None
+        raise ImportError("sensor is not OpenMV's")
 
 _FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE"}
 _KINDS = {"rgb565": "rgb565le", "grey": "grey"}

@@ -13,6 +13,7 @@ from galago.transport import Board
 
 _OLDEST = (1, 23)
 _CAMERAS = ("camera", "csi", "sensor", "media.sensor")
+_BEFORE = {"csi": "sensor"}  # what OpenMV's firmware had until 4.5
 _SMALLEST_SHARE = 0.75  # of the known heap, below which this is other firmware than the one that is known
 
 _PROGRAM = """
@@ -111,7 +112,7 @@ def _modules(report: Report, found: list[str], known: Known | None) -> None:
     report.fact("firmware", "runtimes", ", ".join([*runtimes, "builtin (Galago's own)"]))
     cameras = [name for name in _CAMERAS if name in found]
     report.fact("firmware", "camera modules", ", ".join(cameras) or "none")
-    if known and known.camera and known.camera.module not in found:
+    if known and known.camera and not {known.camera.module, _BEFORE.get(known.camera.module)} & set(found):
         needed = known.camera.firmware or "the board's usual firmware"
         report.problem(
             f"the board has a camera ({known.camera.sensor}), its firmware lacks the module "

@@ -26,7 +26,11 @@ _USUAL = {
     "sensor": ("k210", "maixpy"),
     "media.sensor": ("canmv_k230",),
 }
-_ULAB = {"openmv", "canmv_k230"}  # firmware that has it, built in
+_SHARED = {  # modules that several firmwares have, the first to import first
+    "openmv": ("ulab.py",),
+    "openmv4": ("ulab.py", "openmv/image.py", "openmv/ml.py"),
+    "canmv_k230": ("ulab.py",),
+}
 
 
 def known() -> list[str]:
@@ -56,10 +60,9 @@ class Hardware:
 
     def modules(self) -> list[str]:
         """The paths of the stand-in modules, in the order to import them."""
-        paths = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
-        if _ULAB & set(self.firmware):
-            paths.insert(0, STANDINS / "ulab.py")
-        return [str(path) for path in paths]
+        shared = [STANDINS / path for name in self.firmware for path in _SHARED.get(name, ())]
+        own = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
+        return list(dict.fromkeys(str(path) for path in [*shared, *own]))
 
     def services(self) -> dict[str, Service]:
         """What the modules may ask; the models that they load are forgotten at the next reset."""
