@@ -36,7 +36,7 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing what the tests need into $(VENV), TensorFlow among it: some minutes …"
-	$(BIN)/python -m pip install --quiet --editable '.[demo,train,test,check]'
+	$(BIN)/python -m pip install --quiet --editable '.[demo,train,test,check,k230]'
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base

@@ -2,15 +2,18 @@
 """An emulated board with every stand-in runtime, the device package and the shipped model on it."""
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from runtime_bench import RUNTIMES, Bench
 
-from galago import boards, flash, models, transport
+from galago import boards, flash, k230, models, quantize, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera
+from galago.runtimes import canmv_k230
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +26,19 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
     """Starts a board with the given firmware modules; an ESP32-S3 with PSRAM, where everything fits."""
 
     @contextlib.contextmanager
-    def start(*firmware: str, camera: Camera | None = None) -> Iterator[Bench]:
-        board = boards.load("SEEED_XIAO_ESP32S3")
+    def start(
+        *firmware: str,
+        camera: Camera | None = None,
+        model: models.ModelDirectory = model,
+        kind: str = "SEEED_XIAO_ESP32S3",
+    ) -> Iterator[Bench]:
+        board = boards.load(kind)
         with (
             EmulatedBoard(board, firmware=firmware, camera=camera) as emulated,
             transport.connect(emulated.port) as device,
         ):
             flash.Plan(device, flash.device_package(device) | flash.model_files(model, board)).run()
-            yield Bench(device, emulated.camera, flash.remote_path(model))
+            yield Bench(device, emulated.camera, device.root + flash.remote_path(model))
 
     return start
 
@@ -38,6 +46,31 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
 @pytest.fixture(scope="session")
 def bench(new_bench: Callable[..., contextlib.AbstractContextManager[Bench]]) -> Iterator[Bench]:
     with new_bench(*RUNTIMES, "esp32") as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def k230_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> models.ModelDirectory:
+    """The flowers with what nncase wants: `galago quantize --float` would leave it so."""
+    pytest.importorskip("keras", reason="needs the extra `train`")
+    if not k230.available():
+        pytest.skip("needs nncase, the extra `k230`")
+    shipped = models.find("flowers-v1-025-96")
+    folder = tmp_path_factory.mktemp("k230") / shipped.name
+    shutil.copytree(shipped.path, folder)
+    float_model = quantize.convert_float(quantize.load(folder / "float.keras"))
+    (folder / canmv_k230.FLOAT).write_bytes(float_model)
+    paths = sorted((data / "images" / "flowers" / "train").glob("*/*.jpg"))
+    pixels = quantize.calibration(paths, shipped.input_shape, "crop", 40, print)
+    np.save(folder / canmv_k230.CALIBRATION, pixels)
+    return models.ModelDirectory.open(folder)
+
+
+@pytest.fixture(scope="session")
+def k230_bench(
+    new_bench: Callable[..., contextlib.AbstractContextManager[Bench]], k230_model: models.ModelDirectory
+) -> Iterator[Bench]:
+    with new_bench("canmv_k230", model=k230_model, kind="K230_CANMV") as one:
         yield one
 
 

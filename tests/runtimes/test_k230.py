@@ -1,130 +1,134 @@
 # SPDX-License-Identifier: MIT
-"""CanMV on a K230: the user's nncase makes the .kmodel. A module that answers in its name shows what it is
-asked.
+"""CanMV on a K230: Canaan's own nncase compiles, its simulator of the chip computes, the backend asks.
 
-nncase itself wants .NET, and nothing here runs what it makes; the stand-in runtime takes a .tflite in its
-place.
+What runs on the emulated board is in test_contract.py and test_evaluate_runtimes.py.
 """
 
 import hashlib
 import json
-import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from runtime_bench import Bench
 
-from galago import boards, models, runtimes
+from galago import boards, k230, models
 from galago.errors import GalagoError
 from galago.runtimes import canmv_k230
 
-NNCASE = """
-import json, os, sys
-class Options:
-    pass
-CompileOptions = ImportOptions = Options
-class PTQTensorOptions(Options):
-    def set_tensor_data(self, data):
-        self.data = data
-class Compiler:
-    def __init__(self, options):
-        if os.environ.get("NNCASE_FAILS"):
-            raise RuntimeError(os.environ["NNCASE_FAILS"])
-        self.said = dict(vars(options))
-    def import_tflite(self, content, options):
-        self.said["model"] = content.decode()
-    def use_ptq(self, options):
-        (samples,) = options.data
-        self.said["count"] = options.samples_count
-        self.said["samples"] = [[sample.dtype.name, list(sample.shape), int(sample.max())] for sample in
-        samples]
-    def compile(self):
-        self.said["compiled"] = True
-    def gencode_tobytes(self):
-        return json.dumps(self.said).encode()
-"""
+BOARD = boards.load("K230_CANMV")
 
 
 @pytest.fixture
 def directory(model: models.ModelDirectory, tmp_path: Path) -> models.ModelDirectory:
-    """The shipped model with what nncase needs, and something that takes nncase's name."""
+    """The shipped model with something in the place of what nncase needs."""
     folder = tmp_path / "model"
     folder.mkdir()
     for name in ("model.json", "model.tflite"):
-        (folder / name).write_bytes((model.path / name).read_bytes())
-    (folder / "float.tflite").write_text("float model")
-    pixels = np.zeros((3, 96, 96, 3), np.uint8)
-    pixels[1] = 255
-    np.save(folder / "calibration.npy", pixels)
+        shutil.copyfile(model.path / name, folder / name)
+    (folder / canmv_k230.FLOAT).write_text("no float model")
+    np.save(folder / canmv_k230.CALIBRATION, np.zeros((3, 96, 96, 3), np.uint8))
     return models.ModelDirectory.open(folder)
 
 
-@pytest.fixture
-def nncase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "nncase.py").write_text(NNCASE)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-
-
-def test_nncase_gets_the_float_model_pixels_and_calibration(directory, nncase) -> None:
-    prepared = runtimes.prepare(directory, boards.load("K230_CANMV"))
-    name, content = prepared.files["kmodel"]
-    said = json.loads(content)
-    assert name == "model.kmodel"
-    assert (said["target"], said["preprocess"], said["input_type"]) == ("k230", True, "uint8")
-    assert (said["input_shape"], said["input_layout"]) == ([1, 96, 96, 3], "NHWC")
-    # (pixel - 128) / 128, as the model was trained.
-    assert (said["mean"], said["std"], said["input_range"]) == ([128] * 3, [128] * 3, [0, 255])
-    assert said["model"] == "float model"
-    assert said["count"] == 3
-    assert said["samples"] == [["uint8", [1, 96, 96, 3], largest] for largest in (0, 255, 0)]
-
-
 @pytest.mark.parametrize("name", ["float.tflite", "calibration.npy"])
-def test_what_is_missing_is_named(directory: models.ModelDirectory, nncase, name: str) -> None:
+def test_what_is_missing_is_named(directory: models.ModelDirectory, name: str) -> None:
     (directory.path / name).unlink()
     with pytest.raises(GalagoError, match=f"has no {name}.*galago quantize --float"):
-        canmv_k230.files(directory, boards.load("K230_CANMV"))
+        canmv_k230.files(directory, BOARD)
 
 
-def test_without_nncase_its_installation_is_told(directory: models.ModelDirectory) -> None:
-    with pytest.raises(GalagoError, match=r"pip install nncase nncase-kpu, and \.NET 7") as caught:
-        canmv_k230.files(directory, boards.load("K230_CANMV"))
+def test_without_nncase_its_installation_is_told(
+    directory: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(k230, "available", lambda: False)
+    with pytest.raises(GalagoError, match=r"nncase is not installed: pip install 'galago\[k230\]'") as caught:
+        canmv_k230.files(directory, BOARD)
     assert caught.value.code == "backend.refused"
 
 
-@pytest.mark.parametrize(
-    ("says", "hint"),
-    [("cannot find hostfxr: dotnet is missing", "install .NET 7"), ("no such op", "such")],
-)
-def test_what_nncase_says_is_passed_on(directory, nncase, monkeypatch, says: str, hint: str) -> None:
-    monkeypatch.setenv("NNCASE_FAILS", says)
-    with pytest.raises(GalagoError, match=hint) as caught:
-        canmv_k230.files(directory, boards.load("K230_CANMV"))
+def test_without_dotnet_its_installation_is_told(
+    directory: models.ModelDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nncase: None
+) -> None:
+    monkeypatch.setenv("DOTNET_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(GalagoError, match=r"\.NET 7 or newer is missing: pip install") as caught:
+        canmv_k230.files(directory, BOARD)
     assert "\n" not in caught.value.message
 
 
-def test_the_backend_feeds_pixels_and_reads_scores(new_bench, model: models.ModelDirectory) -> None:
-    """A .tflite takes the .kmodel's place."""
-    content = model.tflite.read_bytes()
-    entry = {"name": "model.kmodel", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    contract = json.loads((model.path / "model.json").read_text())
-    contract["files"]["kmodel"] = entry
-    with new_bench("canmv_k230") as bench:
-        assert isinstance(bench, Bench)
-        bench.board.put(content, f"{bench.path}/model.kmodel")
-        bench.board.put(json.dumps(contract).encode(), f"{bench.path}/model.json")
-        script = """
-from mobilenet import Classifier
-from mobilenet.backends.golden import fill
-net = Classifier(PATH, ("canmv_k230",))
-backend = net._backend
-for pattern in range(6):
-    fill(pattern, backend.input)
-    print(json.dumps([backend.confidence(score) for score in backend.invoke()]))
-net.close()
+def test_what_nncase_cannot_use_is_refused_in_its_words(
+    directory: models.ModelDirectory, nncase: None
+) -> None:
+    with pytest.raises(GalagoError, match="nncase failed") as caught:
+        canmv_k230.files(directory, BOARD)
+    assert caught.value.code == "backend.refused"
+    assert "\n" not in caught.value.message
+    with pytest.raises(GalagoError, match="nncase failed"):
+        k230.ends(b"no kmodel")
+
+
+@pytest.fixture
+def nncase() -> None:
+    if not k230.available():
+        pytest.skip("needs nncase, the extra `k230`")
+
+
+def test_its_quantization_is_as_near_to_float_as_int8_is(
+    k230_model: models.ModelDirectory, data: Path
+) -> None:
+    """Both lose something: nncase's best class is that of TensorFlow Lite Micro on most flowers."""
+    from galago import evaluate
+
+    chosen = evaluate.labelled(k230_model, data / "images" / "flowers" / "test")
+    chosen = chosen.where(np.arange(40) * len(chosen) // 40)
+    inputs, _ = evaluate.read_inputs(k230_model, chosen.paths, print)
+    scores = k230.simulate(canmv_k230.kmodel(k230_model), inputs.view(np.uint8) ^ 128)
+    floats = evaluate.floats(k230_model, inputs)
+    ints = evaluate.int8(k230_model, inputs, lambda: None)
+    same = (scores.argmax(1) == floats.argmax(1)).sum(), (ints.argmax(1) == floats.argmax(1)).sum()
+    print(f"best class as float's: nncase {same[0]} of 40, TensorFlow Lite Micro's int8 {same[1]} of 40")
+    assert same[0] >= 36
+
+
+LOAD = """
+from mobilenet import backends, GalagoError
+from mobilenet.model import Model
+try:
+    backends.load("canmv_k230", Model({path!r}))
+    print(json.dumps("loaded"))
+except GalagoError as error:
+    print(json.dumps([error.code, error.message]))
 """
-        answers = bench.run(script)
-    expected = [((scores.astype(int) + 128) / 256).tolist() for _, scores in model.golden()]
-    assert answers == expected
+
+
+def installed(bench: Bench, change: dict, kmodel: bytes | None = None) -> str:
+    """A second directory on the board, of the same model with something changed; its path."""
+    path = f"{bench.path}-changed"
+    contract = json.loads(bench.board.get(f"{bench.path}/model.json"))
+    content = kmodel or bench.board.get(f"{bench.path}/model.kmodel")
+    entry = {"name": "model.kmodel", "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    contract["files"]["kmodel"] = entry
+    contract["runtimes"]["canmv_k230"] |= change
+    bench.board.makedirs(path)
+    bench.board.put(content, f"{path}/model.kmodel")
+    bench.board.put(json.dumps(contract).encode(), f"{path}/model.json")
+    return path
+
+
+def test_a_kmodel_that_the_firmware_does_not_know_is_refused(k230_bench: Bench) -> None:
+    """The real module raises EOFError, which is no OSError."""
+    path = installed(k230_bench, {}, b"LDMK of another version")
+    ((code, message),) = k230_bench.run(LOAD.format(path=path))
+    assert code == "backend.refused"
+    assert "KPU load model failed" in message
+
+
+def test_a_kmodel_that_answers_otherwise_than_the_simulator_is_wrong(k230_bench: Bench) -> None:
+    score = json.loads(k230_bench.board.get(f"{k230_bench.path}/model.json"))["runtimes"]["canmv_k230"][
+        "score"
+    ]
+    path = installed(k230_bench, {"score": score - 300})
+    ((code, message),) = k230_bench.run(LOAD.format(path=path))
+    assert code == "backend.wrong"
+    assert f"wanted {score - 300}" in message

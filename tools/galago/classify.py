@@ -30,30 +30,37 @@ def classify(
     paths: Sequence[Path],
     top: int = 1,
     on_log: Callable[[str], None] = lambda text: None,
+    order: Sequence[str] | None = None,
 ) -> Iterator[dict]:
     """Gives the serial line of each picture, in order, as a dict; `seq` counts from 0.
 
-    A picture that cannot be used gives a line with an `error`. `on_log` gets what else the board prints.
+    A picture that cannot be used gives a line with an `error`. `on_log` gets what else the board prints,
+    "runs on openmv" among it. `order` names the runtimes to try, by default all that the firmware has.
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     flash.forget(board)
     if board.flat:
-        yield from _classify_by_upload(board, model, paths, top, on_log)
+        yield from _classify_by_upload(board, model, paths, top, on_log, order)
         return
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         folder = Path(name)
         with board.mount(folder):
-            _open(board, model, on_log)
+            _open(board, model, on_log, order)
             for seq, path in enumerate(paths):
                 yield _classify_one(board, model, folder, seq, path, top, on_log)
 
 
 def _classify_by_upload(
-    board: Board, model: ModelDirectory, paths: Sequence[Path], top: int, on_log: Callable[[str], None]
+    board: Board,
+    model: ModelDirectory,
+    paths: Sequence[Path],
+    top: int,
+    on_log: Callable[[str], None],
+    order: Sequence[str] | None,
 ) -> Iterator[dict]:
     """For a firmware that cannot mount a folder of the host: each picture is fitted here, and uploaded."""
-    _open(board, model, on_log)
+    _open(board, model, on_log, order)
     remote = board.root + _PICTURE
     try:
         for seq, path in enumerate(paths):
@@ -71,11 +78,13 @@ def _classify_by_upload(
             board.remove(remote)
 
 
-def _open(board: Board, model: ModelDirectory, on_log: Callable[[str], None]) -> None:
+def _open(
+    board: Board, model: ModelDirectory, on_log: Callable[[str], None], order: Sequence[str] | None
+) -> None:
     reply = board.exec(
         "from mobilenet import Classifier, GalagoError, report\n"
         "try:\n"
-        f"    net = Classifier({board.root + flash.remote_path(model)!r})\n"
+        f"    net = Classifier({board.root + flash.remote_path(model)!r}, {list(order or ())!r} or None)\n"
         "    if net.backend != 'builtin':\n"
         "        print('runs on', net.backend)\n"
         "    for _, error in net.skipped:\n"

@@ -48,7 +48,7 @@ def classify(
         native = native_arch(device, known, kernels)
         files = device_package(device) | model_files(directory, known, native=native)
         install(device, files, f"{directory.name} on {place}")
-        for line in run(device, directory, images, top, on_log=_log):
+        for line in run(device, directory, images, top, _log, known.backends if known else None):
             show(line)
             lines.append(line)
     if not as_json:

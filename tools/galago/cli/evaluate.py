@@ -29,6 +29,9 @@ def evaluate(
     ] = "int8",
     port: PortOption = None,
     board: BoardOption = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="The board's runtime to use.  [default: the one that it would choose]")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many photos, evenly spread.  [default: all]")
     ] = None,
@@ -37,7 +40,8 @@ def evaluate(
     """Measure how often a model is right, and whether float, int8 and board agree.
 
     float is the Keras network before it was quantized, int8 TensorFlow Lite Micro on this computer, board an
-    emulated board, or a real one with --port. Exit status: 0 done, 1 the board and int8 differ on a photo.
+    emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0 done, 1 the
+    board and int8 differ on a photo, although its runtime computes as int8 does.
     """
     from galago import evaluate as evaluating
     from galago.models import find
@@ -66,12 +70,12 @@ def evaluate(
         table["float_and_int8_agree"] = float(same)
     if "board" in engines:
         names = [chosen.paths[i].name for i in positions]
-        table["board"] = _on_board(directory, inputs, answers["int8"], names, port, board)
+        table["board"] = _on_board(directory, inputs, answers["int8"], names, port, board, runtime)
     if as_json:
         print(json.dumps(table, ensure_ascii=False))
     else:
         _show(table, scores["int8" if "int8" in scores else "float"], directory)
-    if "board" in table and table["board"]["differ"]:
+    if "board" in table and table["board"]["first"]:
         raise typer.Exit(1)
 
 
@@ -82,27 +86,53 @@ def _on_board(
     names: list[str],
     port: str | None,
     board: str | None,
+    runtime: str | None,
 ) -> dict[str, Any]:
     """Runs all inputs on the board and compares the ranked answers with int8's."""
-    from galago.evaluate import on_board
-    from galago.flash import device_package, model_files
+    from dataclasses import replace
 
-    differ: list[int] = []
+    from galago import boards, runtimes
+    from galago.evaluate import on_board
+    from galago.flash import device_package, model_files, native_arch
+
+    said: list[list[tuple[int, int]]] = []
+    logs: list[str] = []
     with connected(port, board) as (device, place):
-        install(device, device_package(device) | model_files(model), f"{model.name} on {place}")
+        known = runtimes.carried(device, boards.identify(device.implementation))
+        if runtime and known:
+            known = replace(known, backends=(runtime,))
+        files = model_files(model, known, native=native_arch(device, known))
+        install(device, device_package(device) | files, f"{model.name} on {place}")
 
         def run(tick: Any) -> None:
-            for index, said in on_board.board_answers(device, model, inputs):
-                if said != on_board.ranked(wanted[index], len(said)):
-                    differ.append(index)
+            order = (runtime,) if runtime else known.backends if known else None
+            for _, answer in on_board.board_answers(device, model, inputs, order, logs.append):
+                said.append(answer)
                 tick()
 
         _counted("board", len(inputs), run)
+        ran = "builtin"
+        for text in logs:
+            if text.startswith("runs on "):
+                ran = text.removeprefix("runs on ")
+            else:  # why others were passed over
+                _warn(text)
+        agreement = on_board.Agreement.of(said, wanted)
         first = None
-        if differ:
-            where = on_board.first_difference(device, model, inputs[differ[0]])
-            first = {"photo": names[differ[0]], "tensor": where or "none: the runtime's own answer differs"}
-    return {"place": place, "photos": len(inputs), "differ": len(differ), "first": first}
+        if agreement.differ and ran in runtimes.EXACT:
+            where = f"none: the difference is {ran}'s own"
+            if ran == "builtin":
+                where = on_board.first_difference(device, model, inputs[agreement.differ[0]]) or where
+            first = {"photo": names[agreement.differ[0]], "tensor": where}
+    return {
+        "place": place,
+        "runtime": ran,
+        "photos": len(inputs),
+        "differ": len(agreement.differ),
+        "same_best_class": agreement.same,
+        "worst_of_256": agreement.worst,
+        "first": first,
+    }
 
 
 def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
@@ -140,9 +170,17 @@ def _show_board(console: Any, board: dict[str, Any] | None) -> None:
     if board is None:
         return
     if not board["differ"]:
-        console.print(f"[green]{board['place']} answers exactly as int8 on all {board['photos']}[/green]")
+        text = f"{board['place']} ({board['runtime']}) answers exactly as int8 on all {board['photos']}"
+        console.print(f"[green]{text}[/green]")
         return
     first = board["first"]
+    if first is None:
+        console.print(
+            f"{board['place']} runs {board['runtime']}, which has an arithmetic of its own: the best class "
+            f"is int8's on {board['same_best_class']} of {board['photos']}, and no value further off than "
+            f"{board['worst_of_256']} of 256"
+        )
+        return
     console.print(f"[red]{board['place']} differs from int8 on {board['differ']} photos[/red]")
     console.print(f"first: {first['photo']}; first tensor: {first['tensor']}", markup=False)
 

@@ -14,7 +14,7 @@ from galago.boards import Board
 from galago.emulator.camera import Camera
 from galago.emulator.k210 import K210
 from galago.emulator.link import Service
-from galago.emulator.runtimes import Emlearn, Tflm
+from galago.emulator.runtimes import Emlearn, Kpu230, Tflm
 from galago.errors import GalagoError
 
 STANDINS = Path(__file__).parent / "device" / "standins"
@@ -66,13 +66,15 @@ class Hardware:
 
     def services(self) -> dict[str, Service]:
         """What the modules may ask; the models that they load are forgotten at the next reset."""
-        tflm, emlearn = Tflm(), Emlearn()
+        tflm, emlearn, k230 = Tflm(), Emlearn(), Kpu230()
         self.k210.reset()
         return self.k210.services() | {
             "tflm_load": tflm.load,
             "tflm_invoke": tflm.invoke,
             "emlearn_load": emlearn.load,
             "emlearn_run": emlearn.run,
+            "k230_load": k230.load,
+            "k230_run": k230.run,
             "camera_start": self.camera.start,
             "camera_turn": self.camera.turn,
             "camera_capture": self.camera.capture,

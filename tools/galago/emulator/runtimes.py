@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The inference of stand-in runtimes: the real TensorFlow Lite Micro, and TinyMaix's arithmetic."""
+"""The inference of stand-in runtimes: the real TensorFlow Lite Micro, TinyMaix's arithmetic, and nncase's
+simulator of a K230.
+"""
 
 import numpy as np
 
-from galago import network, tflm, tinymaix
+from galago import k230, network, tflm, tinymaix
 from galago.emulator.link import StandInError
 from galago.errors import GalagoError
 
@@ -59,3 +61,29 @@ class Emlearn:
     def run(self, model: int, data: bytes) -> tuple[None, bytes]:
         """The float32 scores of uint8 pixels."""
         return None, tinymaix.run(self._models[model], np.frombuffer(data, np.uint8)).tobytes()
+
+
+class Kpu230:
+    """The .kmodel files that one run of a K230 has loaded; nncase has to be installed here."""
+
+    def __init__(self) -> None:
+        self._models: list[bytes] = []
+
+    def load(self, data: bytes) -> dict | None:
+        """Takes a .kmodel; gives its number and the sizes of its ends, None if it does not load."""
+        if not k230.available():
+            raise StandInError("OSError", f"nncase, which simulates a K230, is not here: {k230.INSTALL}")
+        try:
+            found = k230.ends(data)
+        except GalagoError:
+            return None
+        self._models.append(data)
+        return {"model": len(self._models) - 1, "inputs": found.inputs, "outputs": found.outputs}
+
+    def run(self, model: int, shape: list[int], data: bytes) -> tuple[None, bytes]:
+        """The float32 scores of uint8 pixels [height, width, channels]."""
+        pixels = np.frombuffer(data, np.uint8).reshape(1, *shape)
+        try:
+            return None, k230.simulate(self._models[model], pixels).tobytes()
+        except GalagoError as error:
+            raise StandInError("RuntimeError", "KPU run failed.") from error

@@ -2,6 +2,7 @@
 """The same inputs on a board, real or emulated, and the first tensor in which it differs.
 
     for index, ranked in board_answers(board, model, inputs): ...     # [(class, int8), …], best first
+    agreement = Agreement.of(all_of_these, wanted)                    # wanted: int8 [n, classes]
     first_difference(board, model, inputs[3])                         # "operator 5, depthwise …", or None
 
 The device package and the model are on the board already. Inputs travel as PPM pictures of the model's own
@@ -11,7 +12,8 @@ size, over `mpremote mount`: the board reads the very bytes that the host comput
 import binascii
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +62,43 @@ def ranked(answer: np.ndarray, top: int) -> list[tuple[int, int]]:
     return [(int(i), int(answer[i])) for i in order]
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """Of a board's answers with int8's: which photos differ in anything, how many have the same best class,
+    and how far a value is off at most (1/256).
+    """
+
+    differ: list[int]
+    same: int
+    worst: int
+
+    @classmethod
+    def of(cls, answers: list[list[tuple[int, int]]], wanted: np.ndarray) -> "Agreement":
+        """`answers` as board_answers gives them, `wanted` int8 [n, classes]."""
+        pairs = list(zip(answers, wanted, strict=True))
+        expected = [ranked(row, len(said)) for said, row in pairs]
+        return cls(
+            [index for index, (said, _) in enumerate(pairs) if said != expected[index]],
+            sum(said[0][0] == best[0][0] for said, best in zip(answers, expected, strict=True)),
+            max((abs(value - int(row[index])) for said, row in pairs for index, value in said), default=0),
+        )
+
+
 def board_answers(
-    board: Board, model: ModelDirectory, inputs: np.ndarray
+    board: Board,
+    model: ModelDirectory,
+    inputs: np.ndarray,
+    order: Sequence[str] | None = None,
+    on_log: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Position and ranked answer of each of int8 [n, h, w, c]. Raises what the board reports."""
+    """Position and ranked answer of each of int8 [n, h, w, c]; `order` and `on_log` as for galago.classify.
+
+    Raises what the board reports.
+    """
     top = min(MOST, len(model.labels))
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         paths = [_picture(Path(folder) / f"{i}.ppm", given) for i, given in enumerate(inputs)]
-        for line in classify(board, model, paths, top):
+        for line in classify(board, model, paths, top, on_log, order):
             if "error" in line:
                 raise GalagoError(line["error"]["code"], line["error"]["message"])
             said = [(entry["index"], round(entry["confidence"] * 256) - 128) for entry in line["top"]]

@@ -37,6 +37,9 @@ MODULES = {
 READ_TFLITE = {"builtin", "openmv", "microlite"}
 """Backends that run the .tflite itself; a board with none of them gets no .tflite."""
 
+EXACT = READ_TFLITE
+"""Those that compute as TensorFlow Lite Micro does; the others have an arithmetic of their own."""
+
 
 @dataclass
 class Prepared:
@@ -79,9 +82,10 @@ def prepare(model: ModelDirectory, board: Board | None) -> Prepared:
             continue
         try:
             module = importlib.import_module(path)
-            prepared.files |= module.files(model, board)
+            files = module.files(model, board)
             if hasattr(module, "facts"):
                 prepared.facts[name] = module.facts(model, board)
+            prepared.files |= files
         except GalagoError as error:
             prepared.refused[name] = error
     if backends and len(prepared.refused) == len(backends):

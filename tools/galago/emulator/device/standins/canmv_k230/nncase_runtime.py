@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 # pyright: reportOptionalSubscript=false, reportOptionalIterable=false
-"""`nncase_runtime` of CanMV on a K230, as far as a classifier goes.
+"""`nncase_runtime` of CanMV on a K230, as far as a classifier goes: nncase's own simulator computes.
 
-Nothing here runs nncase's .kmodel: this stand-in takes a .tflite in its place, and pixels as a .kmodel of
-galago.runtimes.canmv_k230 does. It shows that the program around it is right, no more.
+Its errors are the real module's, EOFError for a .kmodel that does not load among them, which is no OSError.
 """
+
+import os
+from array import array
 
 import _link
 from ulab import ndarray
@@ -21,8 +23,8 @@ class _Tensor:
 
 
 def from_numpy(array):
-    """A tensor of an array."""
-    return _Tensor(array)
+    """A tensor of a copy of an array."""
+    return _Tensor(ndarray(array._values[:], array.shape))
 
 
 def shrink_memory_pool():
@@ -33,33 +35,47 @@ class kpu:  # noqa: N801 (its name)
     """One model."""
 
     def __init__(self):
-        self._reply = self._given = self._made = None
+        self._model = self._given = self._made = None
 
     def load_kmodel(self, model):
-        """A path, or the bytes. Raises RuntimeError."""
+        """A path, or the bytes. Raises OSError or EOFError."""
+        kind = "buffer"
         if isinstance(model, str):
+            kind = "path"
+            try:
+                os.stat(model)
+            except OSError:
+                raise OSError("Kmodel file not exist.") from None
             with open(model, "rb") as file:
                 model = file.read()
-        self._reply = _link.call("tflm_load", data=model)
+        self._model = _link.call("k230_load", data=model)
+        if self._model is None:
+            raise EOFError(f"KPU load model failed from {kind}.")
+
+    def inputs_size(self):
+        """How many inputs there are."""
+        return 1
+
+    def outputs_size(self):
+        """How many outputs there are."""
+        return 1
 
     def set_input_tensor(self, index, tensor):
-        """The pixels: uint8 of the shape of the input."""
-        array = tensor.to_numpy()
-        if array.shape != tuple(self._reply["input"]["shape"]):
-            raise RuntimeError("the input has another shape")
-        self._given = bytes(array._values)
+        """The pixels: uint8, as many as the model takes."""
+        given = tensor.to_numpy()
+        if index or len(given.shape) != 4 or given.size != self._model["inputs"]:
+            raise ValueError("KPU set input tensor failed.")
+        self._given = given
 
     def run(self):
         """Computes."""
-        pixels = bytes(value ^ 128 for value in self._given)
-        scores = bytearray(self._reply["output"]["shape"][-1])
-        _link.call("tflm_invoke", self._reply["model"], data=pixels, into=scores)
-        scale, zero_point = self._reply["output"]["scale"], self._reply["output"]["zero_point"]
-        signed = [value - ((value & 128) << 1) for value in scores]
-        self._made = ndarray(
-            [(value - zero_point) * scale for value in signed], tuple(self._reply["output"]["shape"])
-        )
+        if self._given is None:
+            raise RuntimeError("KPU run failed.")
+        floats = bytearray(4 * self._model["outputs"])
+        shape = self._given.shape[1:]
+        _link.call("k230_run", self._model["model"], shape, data=bytes(self._given._values), into=floats)
+        self._made = floats
 
     def get_output_tensor(self, index):
-        """The scores."""
-        return _Tensor(self._made)
+        """The scores, float [1, classes]."""
+        return _Tensor(ndarray(array("f", bytes(self._made)), (1, self._model["outputs"])))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""`galago evaluate --on board` and `galago doctor` with every runtime, as a user calls them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from galago import boards, flash, models, runtimes, transport
+from galago.cli import app
+from galago.doctor import Report, device
+from galago.emulator import EmulatedBoard
+
+COUNT = 4
+BOARDS = {
+    "builtin": ("RPI_PICO2", ()),
+    "openmv": ("ARDUINO_NICLA_VISION", ("openmv",)),
+    "microlite": ("SEEED_XIAO_ESP32S3", ("microlite",)),
+    "emlearn": ("SEEED_XIAO_ESP32S3", ("emlearn",)),
+    "maixpy": ("SIPEED_MAIX_BIT", ("k210", "maixpy")),
+    "canmv_k210": ("SIPEED_MAIX_BIT", ("k210", "canmv_k210")),
+    "canmv_k230": ("K230_CANMV", ("canmv_k230",)),
+}
+
+
+def evaluated(port: str, model: models.ModelDirectory, photos: Path, name: str) -> dict[str, Any]:
+    asked = ["evaluate", str(model.path), str(photos), "--on", "board", "--port", port]
+    done = CliRunner().invoke(app, [*asked, "--runtime", name, "--limit", str(COUNT), "--json"])
+    assert done.exit_code == 0, done.output + done.stderr
+    return json.loads(done.stdout)["board"]
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_photos_and_golden_pictures(name: str, data: Path, request: pytest.FixtureRequest) -> None:
+    """The answers of TensorFlow Lite Micro, or of a runtime with its own arithmetic the best class."""
+    kind, firmware = BOARDS[name]
+    own = name == "canmv_k230"  # nncase wants a float model
+    model = request.getfixturevalue("k230_model" if own else "model")
+    photos = data / "images" / ("flowers/test" if own else "imagenet_val650")
+    with EmulatedBoard(boards.load(kind), firmware=firmware) as emulated:
+        told = evaluated(emulated.port, model, photos, name)
+        assert (told["runtime"], told["photos"]) == (name, COUNT)
+        if name in runtimes.EXACT:
+            assert (told["differ"], told["worst_of_256"], told["first"]) == (0, 0, None)
+        assert told["same_best_class"] >= COUNT - 1
+
+        with transport.connect(emulated.port) as board:
+            settings = flash.settings_of(emulated.board, "files") | {"backends": [name]}
+            known = runtimes.carried(board, emulated.board)
+            flash.boot_plan(board, model, settings, known).run()
+            report = Report()
+            device.examine(report, board)
+    assert report.facts["model"]["runtime"] == name
+    assert "of 6 as TensorFlow Lite Micro" in report.facts["model"]["golden pictures"]
+    if name in runtimes.EXACT:
+        assert report.facts["model"]["golden pictures"].startswith("6 of 6")
+    assert not [problem for problem in report.problems if "golden" in problem.what or "model" in problem.what]
+
+
+def test_the_doctor_says_why_each_runtime_is_passed_over(model: models.ModelDirectory) -> None:
+    """The firmware has them all, but the model came as a bare .tflite."""
+    firmware = ("microlite", "emlearn", "canmv_k230")
+    with (
+        EmulatedBoard(boards.load("SEEED_XIAO_ESP32S3"), firmware=firmware) as emulated,
+        transport.connect(emulated.port) as board,
+    ):
+        order = ["canmv_k230", "emlearn", "microlite", "openmv", "builtin"]
+        settings = flash.settings_of(emulated.board, "files") | {"backends": order}
+        flash.boot_plan(board, model, settings, None).run()
+        report = Report()
+        device.examine(report, board)
+    assert report.facts["model"]["runtime"] == "builtin"
+    over = {p.what.split()[1]: p.fix for p in report.problems if "is passed over" in p.what}
+    assert list(over) == ["canmv_k230", "emlearn", "microlite"]  # openmv is not in the firmware
+    for name, reason in (
+        ("canmv_k230", "no .kmodel"),
+        ("emlearn", "no .tmdl"),
+        ("microlite", "how large an"),
+    ):
+        assert reason in over[name]
