@@ -69,8 +69,9 @@ def train(
             model = make(recipe, data or Path(), out, progress, file)
         except KeyboardInterrupt:
             progress.stop()
-            if (out / WORK / "state.npz").is_file():
-                print("galago: interrupted; the same command goes on from the last epoch", file=sys.stderr)
+            kept = (out / WORK / "state.npz").is_file()
+            goes_on = "goes on from the last epoch" if kept else "starts again: no epoch was finished"
+            print(f"galago: interrupted; the same command {goes_on}", file=sys.stderr)
             raise
     contract = model.contract
     print(

@@ -93,12 +93,13 @@ class Loop:
                 break
             batches = course.batches(state.epoch)
             fitted = learner.fit(batches, epochs=1, verbose=0, callbacks=[step], shuffle=False)
-            self._note(course, state, float(fitted.history["loss"][0]))
             state.optimizer = [variable.numpy() for variable in optimizer.variables]
-            self._checkpoint.save(state)
+            told = self._note(course, state, float(fitted.history["loss"][0]))
+            self._checkpoint.save(state)  # before it is said: what is said is kept
+            self._progress.say(told)
 
-    def _note(self, course: Course, state: State, loss: float) -> None:
-        """Takes down an epoch: its figures, and its weights if none before were better."""
+    def _note(self, course: Course, state: State, loss: float) -> str:
+        """Takes down an epoch: its figures, and its weights if none before were better. Says so in a line."""
         found = self._judge()
         state.epoch += 1
         state.variables = self._values()
@@ -110,9 +111,7 @@ class Loop:
             f"{key} {value:.1%}" if key == "accuracy" else f"{key} {value:.3f}"
             for key, value in found.items()
         )
-        self._progress.say(
-            f"{course.name}, epoch {state.epoch} of {course.epochs}: loss {loss:.3f}; validation {shown}"
-        )
+        return f"{course.name}, epoch {state.epoch} of {course.epochs}: loss {loss:.3f}; validation {shown}"
 
     def _values(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self._network.variables]
