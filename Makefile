@@ -4,7 +4,7 @@
 # make models  train the shipped models anew (DATA=folder of photos); writes docs/models.md
 # make bench   measure and count; writes docs/benchmarks.md
 # make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
-# make runtimes   try every runtime with the shipped models; writes docs/runtimes.md
+# make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make faults  let things go wrong while flashing; writes docs/reliability.md
 # make fuzz    20,000 damaged models against the engine
 # Everything lives in .venv; nothing needs root or a compiler.
@@ -16,9 +16,6 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
-
-# Photos for `make runtimes`, and MODELS (directories or .tflite files) for other models than the shipped ones.
-PHOTOS ?= ../shared/data/images/imagenet_val650
 
 .PHONY: models models-table setup demo test lint types check bench runtimes k210 fuzz clean
 
@@ -67,7 +64,7 @@ bench: $(VENV)/.test
 	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
 
 runtimes: $(VENV)/.test
-	$(BIN)/python -m galago.compatibility docs/runtimes.md $(MODELS) $(if $(wildcard $(PHOTOS)),--photos $(PHOTOS) --count 10)
+	$(BIN)/python -m galago.compatibility docs/runtimes.md --data $(DATA)
 
 k210: $(VENV)/.test
 	$(BIN)/python tests/k210/measure.py tables docs/k210.md

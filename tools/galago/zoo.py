@@ -75,8 +75,11 @@ def build(
     photos: Path | None = None,
     out: Path | None = None,
     labels: Path | None = None,
+    keep_float: bool = False,
 ) -> ModelDirectory:
-    """Builds a model directory. Raises train.weights, model.labels, dataset.*."""
+    """Builds a model directory; `keep_float` as for quantize.build. Raises train.weights, model.labels,
+    dataset.*.
+    """
     architecture, alpha, size = parts(name)
     say(f"{name}: weights")
     network = logits(architecture, alpha, size)
@@ -92,6 +95,7 @@ def build(
         extra={"architecture": architecture, "alpha": alpha},
         refined=True,
         warn=say,
+        keep_float=keep_float,
     )
 
 

@@ -47,7 +47,7 @@ def kmodel(model: ModelDirectory) -> bytes:
         if not (model.path / name).is_file():
             raise GalagoError(
                 "backend.refused",
-                f"canmv_k230: nncase wants the float model and pictures to calibrate, and {model.path} has "
+                f"canmv_k230: nncase wants the float model and pictures to calibrate, and {model.name} has "
                 f"no {name}: make the model again with galago quantize --float",
             )
     pixels = np.load(model.path / CALIBRATION, allow_pickle=False)

@@ -1,26 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Writes docs/runtimes.md: which runtime runs which model, and how near to TensorFlow Lite Micro. `make
-runtimes`.
+"""Which runtime runs which model, and how near to TensorFlow Lite Micro: docs/runtimes.md.
 
-    python -m galago.compatibility docs/runtimes.md [MODEL_DIRECTORY or FILE.tflite …] --photos FOLDER
+    rows = {model.name: row(model, photos)}
+    page(rows, len(photos))
 
 Everything is run on the emulated board, whose stand-in runtimes compute with TensorFlow Lite Micro itself,
-with TinyMaix's arithmetic, and with the K210's simulator.
+with TinyMaix's arithmetic, and with the simulators of the K210 and the K230. `make runtimes` writes the page.
 """
 
-import argparse
 import base64
 import dataclasses
 import functools
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from galago import boards, flash, models, pictures, quantize, runtimes, transport
+from galago import boards, flash, pictures, runtimes, transport
 from galago.emulator import EmulatedBoard, hardware
 from galago.errors import GalagoError
 from galago.k210.compiler import compile_model
@@ -31,7 +29,6 @@ from galago.tflm import Tflm
 
 _MIB = 1 << 20
 _LONGEST = 600.0  # seconds that a board may compute in silence
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
 _HEAD = """# Which runtime runs which model
 
@@ -42,11 +39,11 @@ The emulated board computes with TensorFlow Lite Micro itself for OpenMV and mic
 that models and pictures get there and back unharmed; real firmware brings kernels of its own (CMSIS-NN,
 ESP-NN). For emlearn it has TinyMaix's arithmetic, which gave the same bits as emlearn's x64 module (0.10.1)
 in the real interpreter. For the K210 a simulator of its KPU ran the kmodel, with pixels in RGB565 as its
-firmwares have them ([k210.md](k210.md)). Nothing here was run on silicon, and CanMV on a K230 could not be
-tried at all: nncase makes its models, and nothing here runs them.
+firmwares have them ([k210.md](k210.md)); for the K230 that of Canaan's nncase, which quantizes the float
+model in its own way. Nothing here was run on silicon.
 
-Rows that begin with v1_ or v2_ are networks of `tests/firmware/tflite/zoo.py`: V1 with Google's ImageNet
-weights and 1000 classes, V2 hardly trained, so that its best class is a close call each time.
+Rows that begin with imagenet- are models of `galago zoo`, with a thousand classes: many of their answers are
+close calls.
 
 A board takes the first of its list (`backends` in `boards/*.toml`) that its firmware has, that can run the
 model, and that answers a golden picture within its tolerance; `galago doctor` says which one that is, and
@@ -152,19 +149,18 @@ def row(model: ModelDirectory, photos: list[Path]) -> dict[str, Cell]:
     for path in photos:
         rgb = pictures.load(path)
         inputs.append(pictures.to_input(rgb, height, width, channels, model.contract["input"]["fit"]))
-    cells = {"canmv_k230": Cell(refused="not tried, for lack of nncase and .NET")}
+    cells: dict[str, Cell] = {}
     for name in ("builtin", *runtimes.MODULES):
-        if name not in cells:
-            try:
-                if name in ("maixpy", "canmv_k210"):
-                    cells[name] = kpu(model, inputs) if "maixpy" not in cells else cells["maixpy"]
-                    continue
-                with bench_board(model, name) as device:
-                    cells[name] = column(device, model, name, inputs)
-            except GalagoError as error:
-                if not error.code.startswith(("backend", "model", "memory")):
-                    raise
-                cells[name] = Cell(refused=_short(error.message, model))
+        try:
+            if name in ("maixpy", "canmv_k210"):
+                cells[name] = kpu(model, inputs) if "maixpy" not in cells else cells["maixpy"]
+                continue
+            with bench_board(model, name) as device:
+                cells[name] = column(device, model, name, inputs)
+        except GalagoError as error:
+            if not error.code.startswith(("backend", "model", "memory")):
+                raise
+            cells[name] = Cell(refused=_short(error.message, model))
     return cells
 
 
@@ -181,55 +177,6 @@ def page(rows: dict[str, dict[str, Cell]], photos: int) -> str:
 def _short(message: str, model: ModelDirectory) -> str:
     """Of "runtime cannot run model: why: what to do" the why."""
     parts = message.removeprefix(f"{model.name}: ").split(": ")
-    parts = parts[1:] if "cannot run" in parts[0] and len(parts) > 1 else parts
+    named = "cannot run" in parts[0] or parts[0] in runtimes.MODULES
+    parts = parts[1:] if named and len(parts) > 1 else parts
     return ": ".join(parts[:-1] if len(parts) > 1 else parts).replace("|", "/")
-
-
-def directory(path: str, folder: Path) -> ModelDirectory:
-    """A model directory, or one made of a .tflite, whose classes are numbers."""
-    if not path.endswith(".tflite"):
-        return models.find(path)
-    data = Path(path).read_bytes()
-    oracle = Tflm(data)
-    _, height, width, channels = oracle.input_shape
-    given, made = oracle.input_details, oracle.output_details
-    contract = {
-        "name": Path(path).stem,
-        "input": {
-            "height": height,
-            "width": width,
-            "channels": channels,
-            "color": "rgb" if channels == 3 else "grey",
-            "fit": "crop",
-            "scale": given["scale"],
-            "zero_point": given["zero_point"],
-        },
-        "output": {"scale": made["scale"], "zero_point": made["zero_point"], "activation": "softmax"},
-        "labels": [str(number) for number in range(made["shape"][-1])],
-        "unknown_below": 0.0,
-        **quantize.measured(data, (height, width, channels)),
-    }
-    return models.write(folder / Path(path).stem, data, contract)
-
-
-def main() -> None:
-    """Writes the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("page", type=Path)
-    parser.add_argument("models", nargs="*", default=models.shipped_names())
-    parser.add_argument("--photos", type=Path, help="a folder of photos")
-    parser.add_argument("--count", type=int, default=100, help="how many of them")
-    arguments = parser.parse_args()
-    found = sorted(arguments.photos.iterdir()) if arguments.photos else []
-    photos = [path for path in found if path.suffix.lower() in _SUFFIXES][: arguments.count]
-    rows = {}
-    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
-        for path in arguments.models:
-            model = directory(path, Path(folder))
-            print(f"{model.name} …", flush=True)
-            rows[model.name] = row(model, photos)
-    arguments.page.write_text(page(rows, len(photos)))
-
-
-if __name__ == "__main__":
-    main()
