@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from galago import imagenet, quantize, zoo
+from galago.drawing import drawn
 from galago.errors import GalagoError
 
 keras = pytest.importorskip("keras", reason="needs the extra `train`")
@@ -36,10 +37,10 @@ def test_labels_become_a_thousand_different_names(tmp_path: Path) -> None:
 
 
 def test_drawn_pictures_repeat_and_fill_the_range() -> None:
-    first = zoo.drawn(3, (48, 64, 3))
-    np.testing.assert_array_equal(first, zoo.drawn(3, (48, 64, 3)))
-    assert (first != zoo.drawn(4, (48, 64, 3))).any()
-    values = np.stack([zoo.drawn(i, (32, 32, 3)) for i in range(20)])
+    first = drawn(3, (48, 64, 3))
+    np.testing.assert_array_equal(first, drawn(3, (48, 64, 3)))
+    assert (first != drawn(4, (48, 64, 3))).any()
+    values = np.stack([drawn(i, (32, 32, 3)) for i in range(20)])
     assert values.min() < 10
     assert values.max() > 245
 
@@ -65,8 +66,8 @@ def test_refined_models_are_nearer_to_float(tmp_path: Path) -> None:
     network = keras.Model(picture, logits)
     random = np.random.default_rng(4)
     network.set_weights([w + random.normal(0, 0.05, w.shape) for w in network.get_weights()])
-    pixels = np.stack([zoo.drawn(i, (32, 32, 3)) for i in range(60)])
-    others = np.stack([zoo.drawn(i, (32, 32, 3)) for i in range(100, 140)])
+    pixels = np.stack([drawn(i, (32, 32, 3)) for i in range(60)])
+    others = np.stack([drawn(i, (32, 32, 3)) for i in range(100, 140)])
     wanted = quantize.with_softmax(network).predict((others.astype(np.float32) - 128) / 128, verbose=0)
     errors = []
     for refined in (False, True):

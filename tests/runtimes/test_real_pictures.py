@@ -129,5 +129,5 @@ def test_emlearn_answers_as_tflm_where_that_is_sure(esp32, oracle: Oracle) -> No
     same = np.array([line["top"][0]["index"] == e.argmax() for line, e in zip(lines, expected, strict=True)])
     sure = np.array([e.max() >= 0.6 for e in expected])
     print(f"emlearn: same top-1 in {same.sum()} of 200, {same[sure].sum()} of {sure.sum()} sure ones")
-    assert same.sum() >= 170
+    assert same.sum() >= 176
     assert same[sure].mean() >= 0.98

@@ -164,16 +164,32 @@ def _read_convolution(layer: Layer, data: bytes) -> None:
 
 def run(model: Tmdl, pixels: np.ndarray) -> np.ndarray:
     """What emlearn's run() gives for uint8 pixels: float32 [outputs]."""
-    buffer = np.zeros(model.buffer_bytes, np.int8)
-    buffer[: pixels.size] = (pixels.ravel().astype(np.int16) - 128).astype(np.int8)
+    memory = buffer(model, (pixels.astype(np.int16) - 128).astype(np.int8))
     result = np.zeros(0, np.int8)
     for layer in model.layers:
-        given = _map(buffer, layer.input, layer.input_shape).copy()
-        result = _COMPUTE[layer.kind](layer, given, buffer)
-        buffer[layer.output : layer.output + result.size] = result.ravel()
+        result = compute(layer, memory)
+        store(layer, memory, result)
     last = model.layers[-1]
     floats = result.ravel().astype(np.int32) - last.output_zero_point
     return floats.astype(np.float32) * np.float32(last.output_scale)
+
+
+def buffer(model: Tmdl, picture: np.ndarray) -> np.ndarray:
+    """A buffer of a model, int8, with a picture (int8 = pixel - 128) in its place."""
+    memory = np.zeros(model.buffer_bytes, np.int8)
+    memory[: picture.size] = picture.ravel()
+    return memory
+
+
+def compute(layer: Layer, memory: np.ndarray) -> np.ndarray:
+    """What a layer makes of the maps in a buffer, int8 of its output's shape."""
+    given = _map(memory, layer.input, layer.input_shape).copy()
+    return _COMPUTE[layer.kind](layer, given, memory)
+
+
+def store(layer: Layer, memory: np.ndarray, made: np.ndarray) -> None:
+    """Puts what a layer made into its place in the buffer."""
+    memory[layer.output : layer.output + made.size] = made.ravel()
 
 
 def _map(buffer: np.ndarray, at: int, shape: tuple[int, int, int]) -> np.ndarray:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from galago import imagenet, models, quantize, quiet
+from galago.drawing import drawn
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.resources import cache_dir
@@ -147,20 +147,3 @@ def _keras_labels(say: Callable[[str], None]) -> list[str]:
             raise
         say(f"no names of ImageNet's classes, they are numbered: download {_LABELS} to {file.parent}")
         return [f"class {i}" for i in range(imagenet.CLASSES)]
-
-
-def drawn(number: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """A picture of discs that hide each other, uint8 `shape`: the "dead leaves" model of natural pictures."""
-    random = np.random.default_rng(number)
-    height, width, _ = shape
-    image = Image.new("RGB", (width, height), tuple(random.integers(0, 256, 3).tolist()))
-    draw = ImageDraw.Draw(image)
-    largest = max(height, width) / 2
-    for _ in range(150):
-        # Radii by the inverse cube law, at which pictures look alike at every scale.
-        radius = 2 / np.sqrt(random.uniform((2 / largest) ** 2, 1))
-        x, y = random.uniform(0, width), random.uniform(0, height)
-        colour = tuple(np.clip(random.normal(random.uniform(40, 215), 40, 3), 0, 255).astype(int).tolist())
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-    noise = random.normal(0, random.uniform(1, 12), shape)
-    return np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)
