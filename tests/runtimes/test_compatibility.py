@@ -18,7 +18,7 @@ def test_each_cell_says_how_near_or_why_not(
     monkeypatch.setattr(runtimes, "MODULES", names)
     cells = compatibility.row(model, [])
     assert str(cells["builtin"]) == "**exact**"
-    assert 0.01 < cells["emlearn"].worst <= 24
+    assert 0.01 < cells["emlearn"].worst <= 64
     assert str(cells["openmv"]) == "refused: it is Tuesday"
     page = compatibility.page({model.name: cells}, 0)
     assert "Nothing here was run on silicon" in " ".join(page.split())

@@ -102,6 +102,45 @@ def test_corrected_biases_bring_it_nearer(data: Path) -> None:
     assert corrected < 0.8 * plain
 
 
+def test_where_the_differences_come_from(
+    data: Path, model: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TinyMaix's arithmetic, made TensorFlow Lite Micro's part by part: what is cut off in convolutions, then
+    the softmax within the network, which has 127 steps there.
+    """
+    tflite = model.tflite.read_bytes()
+    paths = sorted((data / "images" / "imagenet_val650").glob("*.JPEG"))[:100]
+    inputs = [pictures.to_input(pictures.load(path), *model.input_shape, "crop") for path in paths]
+    oracle = Tflm(tflite)
+    expected = [int(oracle.run(given).argmax()) for given in inputs]
+
+    def count(what: str, tmdl: tinymaix.Tmdl) -> int:
+        answers = [tinymaix.run(tmdl, given.view(np.uint8) ^ 128).argmax() for given in inputs]
+        same = int((np.array(answers) == expected).sum())
+        print(f"{what}: best class as TensorFlow Lite Micro's on {same} of {len(inputs)}")
+        return same
+
+    def rounded(layer: tinymaix.Layer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
+        with monkeypatch.context() as patch:
+            patch.setattr(tinymaix, "_cut", lambda values: np.rint(values).clip(-128, 127).astype(np.int8))
+            return tinymaix._convolve(layer, given, memory)
+
+    def exact(layer: tinymaix.Layer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
+        shares = softmax((given.ravel().astype(int) - layer.input_zero_point) * layer.input_scale)
+        return np.rint(shares / layer.output_scale + layer.output_zero_point).astype(np.int8)
+
+    ((_, flashed),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
+    plain = emlearn.convert(tflite)
+    counts = [count("as it is", plain), count("corrected biases", tinymaix.read(flashed))]
+    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.CONV, rounded)
+    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.DEPTHWISE, rounded)
+    counts.append(count("if convolutions rounded", plain))
+    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.SOFTMAX, exact)
+    counts.append(count("and the softmax within the network too", plain))
+    assert counts == sorted(counts)
+    assert counts[-1] >= 97
+
+
 def test_a_file_is_as_long_as_the_buffer_that_it_needs(tmdl: bytes) -> None:
     """emlearn makes a buffer of the size of the file and asks no further."""
     assert len(tmdl) >= tinymaix.read(tmdl).buffer_bytes

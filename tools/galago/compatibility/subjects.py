@@ -15,12 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from galago import dataset, models, quantize, zoo
+from galago import dataset, models, quantize, quiet, zoo
 from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.runtimes import canmv_k230
+from galago.train import network as networks
 
-ZOO = ("imagenet-v1-025-128", "imagenet-v1-050-160", "imagenet-v2-100-224")
+ZOO = ("imagenet-v1-025-128", "imagenet-v1-050-160")
+V2 = "untrained-v2-100-96"
+"""MobileNetV2 as ImageNet left it, with a new head of 20 classes that has learned nothing."""
 _PHOTOS = "images/imagenet_samples"  # to calibrate with, unless a recipe names others
 
 
@@ -29,13 +32,15 @@ def subjects(
 ) -> Iterator[ModelDirectory]:
     """Those named, or all; made in `folder` where something has to be made."""
     use_cache(data, folder)
-    for name in names or (*models.shipped_names(), *ZOO):
-        if name not in zoo.names():
+    for name in names or (*models.shipped_names(), *ZOO, V2):
+        if name != V2 and name not in zoo.names():
             yield with_float(models.find(name), data, folder)
-        elif zoo.here(name) and (data / _PHOTOS).is_dir():
-            yield zoo.build(name, say, data / _PHOTOS, folder / name, keep_float=True)
-        else:
+        elif not zoo.here("imagenet-v2-100-224" if name == V2 else name) or not (data / _PHOTOS).is_dir():
             say(f"{name}: skipped, its weights or the photos to calibrate it are not in {data}")
+        elif name == V2:
+            yield untrained(data / _PHOTOS, folder / name)
+        else:
+            yield zoo.build(name, say, data / _PHOTOS, folder / name, keep_float=True)
 
 
 def use_cache(data: Path, folder: Path) -> None:
@@ -61,3 +66,11 @@ def with_float(model: ModelDirectory, data: Path, folder: Path) -> ModelDirector
     pixels = quantize.calibration(dataset.found(photos), shape, fit, quantize.CALIBRATE, print)
     np.save(copy / canmv_k230.CALIBRATION, pixels)
     return ModelDirectory.open(copy)
+
+
+def untrained(photos: Path, out: Path) -> ModelDirectory:
+    """The model V2, always the same."""
+    quiet.keras().utils.set_random_seed(1)
+    network = networks.classifier(networks.body("mobilenet_v2", 1.0, 96, trained=224), 20)
+    labels = [str(number) for number in range(20)]
+    return quantize.build(network, photos, out, name=V2, labels=labels, keep_float=True)
