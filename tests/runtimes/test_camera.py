@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Camera drivers against emulated cameras: kinds of frames, wrong colours, and eight hours of failures."""
+"""Camera drivers against emulated cameras: kinds of frames, wrong colours, settings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -11,7 +11,7 @@ from PIL import Image
 from runtime_bench import Bench
 
 from galago import pictures
-from galago.emulator.camera import Camera, Fault
+from galago.emulator.camera import Camera
 
 PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
 
@@ -199,87 +199,3 @@ print(json.dumps([image.width(), image.height(), list(image.bytearray())]))
         wanted = np.asarray(picture.convert("L"))[108:132, 144:176]
     assert (width, height) == (32, 24)
     assert (np.array(values).reshape(24, 32) == wanted).all()
-
-
-HOURS = """
-import gc, time
-from mobilenet import Classifier, GalagoError, backends, camera, classifier, report
-
-class Darkness:            # a runtime that takes no time: the camera and the loop are under test
-    def __init__(self, model):
-        self.input, self.outputs = bytearray(model.height * model.width * model.channels), len(model.labels)
-    def invoke(self):
-        total = 0
-        for i in range(0, len(self.input), 997):
-            total += self.input[i] ^ 128
-        return [total & 255] + [0] * (self.outputs - 1)
-    def confidence(self, score):
-        return score / 256
-    def close(self):
-        self.input = None
-
-choose = backends.choose
-backends.choose = lambda model, order=None: backends.Chosen("darkness", Darkness(model), [])
-net = Classifier(PATH)
-backends.choose = choose
-eye = camera.open({settings!r})
-watch = net.watch(eye)
-seconds = seq = 0
-while seconds < 8 * 3600:
-    result = next(watch)
-    print(report.line(seq, result))
-    seq += 1
-    seconds += 20
-    if seq % 240 == 0:
-        gc.collect()
-        print(json.dumps(["free", gc.mem_free()]))
-eye.close()
-net.close()
-"""
-
-
-@pytest.mark.parametrize("firmware", ["esp32", "openmv", "openmv4"])
-def test_eight_hours_with_failures(
-    new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, firmware: str
-) -> None:
-    """A picture every twenty seconds, without the waiting; eight captures in a hundred fail, in every way."""
-    random = np.random.default_rng(8)
-    kinds: tuple[Fault, ...] = ("none", "error", "short")
-    faults: dict[int, Fault] = {n: kinds[n % 3] for n in range(50, 3000) if random.random() < 0.08}
-    settings = {"pins": PINS, "frame": "QQVGA"} if firmware == "esp32" else {"frame": "QQVGA"}
-    with new_bench(firmware, camera=Camera(folder, faults=faults)) as bench:
-        values = bench.run(HOURS.format(settings=settings))
-        captures = bench.camera.captures
-    free = [value[1] for value in values if isinstance(value, list)]
-    lines = [value for value in values if isinstance(value, dict)]
-    assert [line["seq"] for line in lines] == list(range(1440))
-    assert len(free) == 6
-    assert free[-1] >= free[0] - 512, f"a leak: {free}"
-    if firmware == "esp32":
-        captures = captures[1:]  # the constructor's
-    failed = {line["seq"] for line in lines if "error" in line}
-    expected, used = follow(captures, skip=1 if firmware == "esp32" else 0)
-    assert failed == expected
-    assert len(failed) > 100
-    assert {line["error"]["code"] for line in lines if "error" in line} == {"camera.failed"}
-    assert all(one.exposed == one.number for one in used.values())
-
-
-def follow(captures: list, skip: int) -> tuple[set[int], dict]:
-    """Which results must be errors, and the capture behind each of the others, by the driver's own rules.
-
-    A result takes `skip` captures to discard, unless one raises, and one that counts.
-    """
-    failed, used, at, seq = set(), {}, 0, 0
-    while at < len(captures):
-        for place in range(skip + 1):
-            capture = captures[at]
-            at += 1
-            last = place == skip
-            if capture.fault == "error" or (last and capture.fault):
-                failed.add(seq)
-                break
-            if last:
-                used[seq] = capture
-        seq += 1
-    return failed, used
