@@ -99,7 +99,8 @@ def run_for_eight_hours(port: str) -> tuple[list[dict], list[dict], Monitor]:
 @pytest.mark.parametrize("firmware", ["esp32", "openmv"])
 def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, firmware: str) -> None:
     """Eight captures in a hundred fail: each is reported, and every other result is of the frame it names."""
-    random, kinds = np.random.default_rng(8), ("none", "error", "short")
+    random = np.random.default_rng(8)
+    kinds: tuple[Fault, ...] = ("none", "error", "short")
     failing = [number for number in range(50, 3 * COUNT) if random.random() < 0.08]
     faults: dict[int, Fault] = {number: kinds[number % 3] for number in failing}
     kind = "SEEED_XIAO_ESP32S3" if firmware == "esp32" else "ARDUINO_NICLA_VISION"
@@ -107,7 +108,7 @@ def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, f
     with EmulatedBoard(boards.load(kind), firmware=[firmware], camera=camera) as emulated:
         with transport.connect(emulated.port) as board:
             settings = flash.settings_of(emulated.board, "camera") | {"interval": INTERVAL}
-            settings["camera"] = settings.get("camera", {"pins": PINS}) | {"frame": "QQVGA"}
+            settings["camera"] = {"pins": PINS, "frame": "QQVGA"}
             flash.boot_plan(board, model, settings, emulated.board).run()
             board.put(BOOT.encode(), f"{board.root}/boot.py")
         lines, notes, monitor = run_for_eight_hours(emulated.port)
