@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-# pyright: reportOptionalSubscript=false, reportOptionalIterable=false
+# pyright: reportOptionalSubscript=false, reportArgumentType=false
 """`nncase_runtime` of CanMV on a K230, as far as a classifier goes: nncase's own simulator computes.
 
 Its errors are the real module's, EOFError for a .kmodel that does not load among them, which is no OSError.
