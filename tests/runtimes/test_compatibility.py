@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The page of runtimes, of the shipped model on two of them."""
 
+from pathlib import Path
+
 import pytest
 
 from galago import compatibility, models, runtimes
+from galago.compatibility import subjects
 from galago.errors import GalagoError
 
 
@@ -23,3 +26,12 @@ def test_each_cell_says_how_near_or_why_not(
     page = compatibility.page({model.name: cells}, 0)
     assert "Nothing here was run on silicon" in " ".join(page.split())
     assert page.splitlines()[-1].startswith(f"| {model.name} | **exact** | refused: it is Tuesday | within ")
+
+
+def test_without_data_the_zoo_is_skipped_with_a_line_each(tmp_path: Path) -> None:
+    pytest.importorskip("keras", reason="needs the extra `train`")
+    said: list[str] = []
+    found = [model.name for model in subjects.subjects(tmp_path, tmp_path, said.append)]
+    assert found == list(models.shipped_names())
+    assert [line.split(":")[0] for line in said] == [*subjects.ZOO, subjects.V2]
+    assert all("skipped" in line and str(tmp_path) in line for line in said)
