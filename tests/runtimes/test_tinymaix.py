@@ -15,6 +15,7 @@ from builder import RELU6, VALID, Builder
 from galago import boards, models, pictures, tinymaix
 from galago.errors import GalagoError
 from galago.runtimes import emlearn
+from galago.runtimes.tmdl import convert
 from galago.tflm import Tflm
 
 
@@ -26,7 +27,7 @@ def softmax(values: np.ndarray) -> np.ndarray:
 def differences(tflite: bytes, inputs: list[np.ndarray], tmdl: tinymaix.Tmdl | None = None) -> list[float]:
     """The largest difference of a probability from TFLM's, in 1/256, for each input."""
     oracle = Tflm(tflite)
-    tmdl = tmdl or tinymaix.read(tinymaix.write(emlearn.convert(tflite)))
+    tmdl = tmdl or tinymaix.read(tinymaix.write(convert(tflite)))
     given = oracle.output_details
     steps = []
     for tensor in inputs:
@@ -66,7 +67,7 @@ def small(channels: int = 16, seed: int = 1) -> bytes:
 
 @pytest.fixture(scope="module")
 def tmdl(model: models.ModelDirectory) -> bytes:
-    return tinymaix.write(emlearn.convert(model.tflite.read_bytes()))
+    return tinymaix.write(convert(model.tflite.read_bytes()))
 
 
 def test_golden_pictures_come_out_within_the_backend_s_tolerance(model: models.ModelDirectory) -> None:
@@ -130,7 +131,7 @@ def test_where_the_differences_come_from(
         return np.rint(shares / layer.output_scale + layer.output_zero_point).astype(np.int8)
 
     ((_, flashed),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
-    plain = emlearn.convert(tflite)
+    plain = convert(tflite)
     counts = [count("as it is", plain), count("corrected biases", tinymaix.read(flashed))]
     monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.CONV, rounded)
     monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.DEPTHWISE, rounded)
@@ -147,7 +148,7 @@ def test_a_file_is_as_long_as_the_buffer_that_it_needs(tmdl: bytes) -> None:
 
 
 def test_what_is_written_is_what_is_read(model: models.ModelDirectory, tmdl: bytes) -> None:
-    wanted, got = emlearn.convert(model.tflite.read_bytes()), tinymaix.read(tmdl)
+    wanted, got = convert(model.tflite.read_bytes()), tinymaix.read(tmdl)
     assert (got.input_shape, got.outputs) == (wanted.input_shape, wanted.outputs)
     for one, other in zip(wanted.layers, got.layers, strict=True):
         assert (one.kind, one.input, one.output, one.stride, one.pad, one.kernel) == (
@@ -193,8 +194,8 @@ def test_a_model_that_overruns_emlearn_s_memory_is_refused() -> None:
     """256 channels of a 3x3 depthwise layer fit into its window, 257 do not; nothing there checks."""
     assert tinymaix.LARGEST_WINDOW == 9 * 256
     with pytest.raises(GalagoError, match=r"takes 2,313 bytes at once, its build 2,304"):
-        emlearn.convert(small(257))
-    emlearn.convert(small(256))
+        convert(small(257))
+    convert(small(256))
 
 
 def test_another_input_quantization_is_refused(model: models.ModelDirectory) -> None:
