@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The zoo: names, labels, drawn pictures; and what refining does, against the float network."""
+"""The zoo: names, labels, drawn pictures."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from galago import imagenet, quantize, zoo
+from galago import imagenet, zoo
 from galago.drawing import drawn
 from galago.errors import GalagoError
 
@@ -52,35 +52,3 @@ def test_missing_weights_say_what_to_download() -> None:
         imagenet.network("mobilenet_v2", 0.35, 100)
     assert caught.value.code == "train.weights"
     assert "from-scratch" in caught.value.message
-
-
-def test_refined_models_are_nearer_to_float(tmp_path: Path) -> None:
-    """Logits of random convolutions: the mean error over pictures that were not calibrated on shrinks."""
-    keras.utils.set_random_seed(2)
-    picture = keras.Input((32, 32, 3))
-    x = picture
-    for channels in (8, 16, 24):
-        x = keras.layers.Conv2D(channels, 3, strides=2, padding="same", activation="relu6")(x)
-        x = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu6")(x)
-    logits = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x) * 4)
-    network = keras.Model(picture, logits)
-    random = np.random.default_rng(4)
-    network.set_weights([w + random.normal(0, 0.05, w.shape) for w in network.get_weights()])
-    pixels = np.stack([drawn(i, (32, 32, 3)) for i in range(60)])
-    others = np.stack([drawn(i, (32, 32, 3)) for i in range(100, 140)])
-    wanted = quantize.with_softmax(network).predict((others.astype(np.float32) - 128) / 128, verbose=0)
-    errors = []
-    for refined in (False, True):
-        model = quantize.build(
-            network,
-            pixels,
-            tmp_path / str(refined),
-            name="tiny",
-            labels=[str(i) for i in range(10)],
-            refined=refined,
-        )
-        from galago import evaluate
-
-        answers = evaluate.int8(model, (others ^ 128).view(np.int8)).astype(float)
-        errors.append(np.abs(((answers + 128) / 256 - wanted).mean(axis=0)).mean())
-    assert errors[1] < errors[0]

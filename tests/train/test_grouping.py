@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Training of ImageNet's groups: students learn what teachers say, heads are merged as arithmetic says."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -200,3 +201,9 @@ def test_a_recipe_becomes_a_model(data: Path, tmp_path: Path) -> None:
     assert made.labels == ["fish", "bird", "flower"]
     assert len(list((tmp_path / "cache" / "teachers").iterdir())) == 1
     assert (tmp_path / "tiny" / "report.html").stat().st_size > 10_000
+    # Thirty-two pixels and hardly trained: int8 loses enough to be fine-tuned; the better of both is kept.
+    lost = json.loads((tmp_path / "tiny" / "report.json").read_text())["quantization"]
+    before, after = lost["int8"], lost["tuned"]
+    better = after["accuracy"] >= before["accuracy"] and after["moved"] < before["moved"]
+    assert after["kept"] == better
+    assert "fine-tuning for int8" in done.stderr

@@ -45,15 +45,16 @@ def build(
     limit: int = CALIBRATE,
     warn: Callable[[str], None] = print,
     keep_float: bool = False,
-    refined: bool = False,
+    improve: Callable[[bytes, bytes], bytes] | None = None,
 ) -> ModelDirectory:
     """Quantizes a Keras model (an object, or a .keras or .h5 file) and writes its model directory.
 
     `photos` is a folder of calibration pictures, of which `limit` are used, evenly spread; one that cannot
     be read is named to `warn` and skipped. Or it is their pixels, uint8 [n, height, width, channels].
     `labels` default to the sub-folders of `photos`. `extra` goes into the contract as it is (architecture,
-    alpha). `refined` corrects biases (galago.refine). `keep_float` also leaves the float model and the
-    calibration pictures in the directory. Raises model.malformed, .quantization or .labels, dataset.*.
+    alpha). `keep_float` also leaves the float model and the calibration pictures in the directory. `improve`
+    gets the int8 model and its float twin, both .tflite, and gives the int8 model to write. Raises
+    model.malformed, .quantization or .labels, dataset.*.
     """
     if isinstance(network, str | Path):
         network = load(Path(network))
@@ -71,9 +72,11 @@ def build(
         pixels = calibration(dataset.found(photos), (height, width, channels), fit, limit, warn)
     else:
         pixels = with_ends(spread(photos, limit))
-    tflite = convert(network, pixels)
-    if refined:
-        tflite = refine.refine(tflite, convert_float(network), pixels[2:])
+    plain = convert_float(network)
+    tflite = refine.refine(convert(network, pixels), plain, pixels[2:])
+    if improve:
+        tflite = improve(tflite, plain)
+        check(tflite)
     contract = {
         "name": name,
         **(extra or {}),
@@ -93,7 +96,7 @@ def build(
     }
     model = models.write(out, tflite, contract)
     if keep_float:  # for compilers that quantize by themselves
-        (model.path / canmv_k230.FLOAT).write_bytes(convert_float(network))
+        (model.path / canmv_k230.FLOAT).write_bytes(plain)
         np.save(model.path / canmv_k230.CALIBRATION, pixels)
     return model
 

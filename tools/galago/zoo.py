@@ -93,7 +93,6 @@ def build(
         name=name,
         labels=label_names(labels, say),
         extra={"architecture": architecture, "alpha": alpha},
-        refined=True,
         warn=say,
         keep_float=keep_float,
     )

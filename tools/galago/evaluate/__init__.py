@@ -10,7 +10,7 @@
 The board's side is in `galago.evaluate.on_board`.
 """
 
-from galago.evaluate.answers import floats, int8, labelled, read_inputs
+from galago.evaluate.answers import floats, int8, labelled, read_inputs, tflm_answers
 from galago.evaluate.scores import ClassScore, Scores, wilson
 
-__all__ = ["ClassScore", "Scores", "floats", "int8", "labelled", "read_inputs", "wilson"]
+__all__ = ["ClassScore", "Scores", "floats", "int8", "labelled", "read_inputs", "tflm_answers", "wilson"]

@@ -62,7 +62,12 @@ def read_inputs(
 
 def int8(model: ModelDirectory, inputs: np.ndarray, advance: Callable[[], None] = lambda: None) -> np.ndarray:
     """TensorFlow Lite Micro's outputs, int8 [n, classes]."""
-    oracle = Tflm(model.tflite.read_bytes())
+    return tflm_answers(model.tflite.read_bytes(), inputs, advance)
+
+
+def tflm_answers(tflite: bytes, inputs: np.ndarray, advance: Callable[[], None] = lambda: None) -> np.ndarray:
+    """The same of a .tflite's bytes."""
+    oracle = Tflm(tflite)
     outputs = []
     for given in inputs:
         outputs.append(oracle.run(given).ravel().copy())

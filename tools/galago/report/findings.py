@@ -42,6 +42,8 @@ class Findings:
     skipped: list[str] = field(default_factory=list)
     thumbnails: bool = True
     """Whether the page shows the photos that were mistaken; not where they are nobody's to publish."""
+    quantization: dict[str, Any] = field(default_factory=dict)
+    """What int8 lost on the validation photos, before and after fine-tuning (galago.train.quantizing)."""
 
 
 def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
         "unknown_below": contract["unknown_below"],
         "thresholds": [[float(t), *kept.answered(float(t))] for t in _THRESHOLDS],
         "mistakes": [_mistake(model, exam, scores, int(i)) for i in mistakes(scores)],
+        "quantization": findings.quantization,
         "history": findings.history,
         "boards": [_board(model, name) for name in BOARDS],
         "skipped": findings.skipped,

@@ -46,6 +46,7 @@ def page(table: dict[str, Any], exam: Exam | None) -> str:
         f"<p class=note>{escape(kind)}, {width} x {height} pixels, {len(table['labels'])} classes</p>",
         _tiles(table),
         _curves(table["history"]),
+        _quantization(table["quantization"]),
         _calibration(table),
         _classes(table),
         _confusion(table),
@@ -107,6 +108,25 @@ def _curves(history: list[dict[str, Any]]) -> str:
         f"<div>{charts.lines(right, 'epoch', max(0.0, floor - 0.1), 1, percent=True)}</div></div>"
         "<p class=note>Training sees varied photos and softened labels: its loss cannot be compared "
         "with the other.</p>"
+    )
+
+
+def _quantization(found: dict[str, Any]) -> str:
+    if not found:
+        return ""
+    tuned = found["tuned"]
+    rows = [f"<tr><td>float<td>{found['float']:.1%}<td>-"]
+    for title, row in (("int8", found["int8"]), ("int8, fine-tuned", tuned)):
+        if row:
+            rows.append(f"<tr><td>{title}<td>{row['accuracy']:.1%}<td>{row['moved']:.1%}")
+    said = "int8 loses too little for fine-tuning to be worth it."
+    if tuned:
+        said = "int8 lost too much, and was fine-tuned to answer as float does. "
+        said += "The result is kept." if tuned["kept"] else "That was no better, and is not kept."
+    return (
+        "<h2>Quantization</h2><table><thead><tr><th>on the validation photos<th>right<th>moved"
+        f"<tbody>{''.join(rows)}</table><p class=note>Moved: the share of its probability that int8 gives to "
+        f"other classes than float does, on average. {said}</p>"
     )
 
 

@@ -18,13 +18,16 @@ from galago import quiet
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.progress import Progress
 
+_AVERAGE = 0.98
+"""Momentum of the moving mean: over some fifty steps."""
+
 
 @dataclass(frozen=True)
 class Course:
     """One stage. `batches(epoch)` gives a keras PyDataset, `prepare()` says which layers learn.
 
     With `patience` it ends after that many epochs without a lower validation loss, and the weights of the
-    best epoch are kept; without, those of the last.
+    best epoch are kept; without, those of the last. `averaged` weights are a moving mean of the last steps.
     """
 
     name: str
@@ -36,16 +39,22 @@ class Course:
     steps: int
     rate: float
     patience: int = 0
+    averaged: bool = False
 
 
 class Loop:
     """Fits a network by courses, one after the other. `judge` gives its validation figures, with `loss`."""
 
     def __init__(
-        self, network: Any, judge: Callable[[], dict[str, float]], checkpoint: Checkpoint, progress: Progress
+        self,
+        network: Any,
+        judge: Callable[[], dict[str, float]],
+        checkpoint: Checkpoint,
+        progress: Progress,
+        title: str = "training",
     ) -> None:
         self._network, self._judge = network, judge
-        self._checkpoint, self._progress = checkpoint, progress
+        self._checkpoint, self._progress, self._title = checkpoint, progress, title
 
     def run(self, courses: list[Course]) -> list[dict[str, Any]]:
         """Fits all courses, or what is left of them, and gives a row per epoch."""
@@ -56,7 +65,7 @@ class Loop:
             self._assign(state.variables)
             self._progress.say(f"goes on after epoch {state.epoch} of stage {state.stage + 1}")
             before += state.epoch * courses[min(state.stage, len(courses) - 1)].steps
-        self._progress.begin("training", total, before)
+        self._progress.begin(self._title, total, before)
         for number in range(state.stage, len(courses)):
             if state.stage != number:
                 state = State(stage=number, history=state.history)
@@ -79,7 +88,9 @@ class Loop:
             course.rate / 20, max(1, steps - warm), warmup_target=course.rate, warmup_steps=warm
         )
         learner = course.learner
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-4)
+        optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=1e-4, use_ema=course.averaged, ema_momentum=_AVERAGE
+        )
         learner.compile(optimizer, course.loss)
         if state.optimizer:
             optimizer.build(learner.trainable_variables)
@@ -108,8 +119,7 @@ class Loop:
         row = {"stage": course.name, "epoch": state.epoch, "loss": loss}
         state.history.append(row | {f"validation_{key}": value for key, value in found.items()})
         shown = ", ".join(
-            f"{key} {value:.1%}" if key == "accuracy" else f"{key} {value:.3f}"
-            for key, value in found.items()
+            f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in found.items()
         )
         return f"{course.name}, epoch {state.epoch} of {course.epochs}: loss {loss:.3f}; validation {shown}"
 

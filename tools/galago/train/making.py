@@ -9,22 +9,21 @@ Until it is done, what is needed to go on after an interruption lies in its fold
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from galago import evaluate, quantize, report
+from galago import evaluate, report
 from galago.errors import GalagoError
 from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.report import Exam, Findings
 from galago.train.progress import Progress
-from galago.train.recipe import GroupRecipe, PhotoRecipe, Recipe, written
+from galago.train.quantizing import quantized
+from galago.train.recipe import PhotoRecipe, Recipe, written
 from galago.train.result import Trained
-from galago.train.views import to_float
 
 WORK = ".training"
-WORTH = 0.005
-"""Loss of accuracy by quantization from which on something is done about it."""
 
 
 def make(
@@ -40,11 +39,11 @@ def make(
     trained = run(recipe, data, work, progress)
     progress.begin("quantizing", 1)
     try:
-        model = _quantized(recipe, trained, data, out, progress)
+        model, lost = quantized(recipe, trained, data, out, work, progress)
         trained.network.save(out / FLOAT)
         text = file.read_text() if file else written(recipe) if isinstance(recipe, PhotoRecipe) else ""
         (out / "recipe.toml").write_text(text)
-        _report(recipe, trained, model, data, progress)
+        _report(recipe, trained, model, lost, data, progress)
     except OSError as error:
         raise GalagoError(
             "disk.full",
@@ -54,38 +53,14 @@ def make(
     return model
 
 
-def _quantized(recipe: Recipe, trained: Trained, data: Path, out: Path, progress: Progress) -> ModelDirectory:
-    """The int8 model; with corrected biases where the plain one loses too much on the validation photos."""
-    calibrate = data / recipe.calibrate if isinstance(recipe, GroupRecipe) else trained.training
-    kept, inside = trained.kept, trained.kept.labels >= 0
-
-    def built(refined: bool) -> tuple[ModelDirectory, float]:
-        model = quantize.build(
-            trained.network,
-            calibrate,
-            out,
-            name=recipe.name,
-            labels=trained.names,
-            unknown_below=trained.unknown_below,
-            extra={"architecture": recipe.architecture, "alpha": recipe.alpha},
-            refined=refined,
-            warn=progress.say,
-        )
-        answers = evaluate.int8(model, (kept.pixels[inside] ^ 128).view(np.int8))
-        return model, evaluate.Scores.of(answers, kept.labels[inside]).accuracy
-
-    floats = trained.network.predict(to_float(kept.pixels[inside]), batch_size=128, verbose=0)
-    wanted = evaluate.Scores.of(floats, kept.labels[inside]).accuracy
-    model, plain = built(refined=False)
-    if wanted - plain > WORTH:
-        model, better = built(refined=True)
-        progress.say(f"validation: float {wanted:.1%}, int8 {plain:.1%}, with corrected biases {better:.1%}")
-        if better < plain:
-            model, _ = built(refined=False)
-    return model
-
-
-def _report(recipe: Recipe, trained: Trained, model: ModelDirectory, data: Path, progress: Progress) -> None:
+def _report(
+    recipe: Recipe,
+    trained: Trained,
+    model: ModelDirectory,
+    lost: dict[str, Any],
+    data: Path,
+    progress: Progress,
+) -> None:
     kept = trained.kept
     validation = _exam(
         "the photos kept for validation", model, kept.paths, kept.pixels, kept.labels, progress
@@ -107,6 +82,7 @@ def _report(recipe: Recipe, trained: Trained, model: ModelDirectory, data: Path,
         trained.history,
         trained.skipped,
         recipe.thumbnails,
+        lost,
     )
     page = report.write(model, findings)
     for title, answers in (("float", exam.floats), ("int8", exam.int8)):

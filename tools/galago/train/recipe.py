@@ -60,6 +60,15 @@ class Tutor:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """Quantization-aware fine-tuning, where int8 loses too much (galago.train.tuning)."""
+
+    epochs: int = 8  # 0 for none
+    steps: int = 60  # of 64 photos, in an epoch
+    rate: float = 1e-3  # of int8's steps
+
+
+@dataclass(frozen=True)
 class PhotoRecipe:
     """Training on a folder with one sub-folder per class, from ImageNet weights or from scratch.
 
@@ -81,6 +90,7 @@ class PhotoRecipe:
     augment: Augment = field(default_factory=Augment)
     stages: tuple[Fitting, ...] = ()
     tutors: tuple[Tutor, ...] = ()
+    tuning: Tuning = field(default_factory=Tuning)
     thumbnails: bool = True  # of mistakes, in the report
 
 
@@ -146,6 +156,7 @@ class GroupRecipe:
     wide: float = (
         0.0  # alpha of the network whose weights are narrowed to start from, 0 for weights of its own
     )
+    tuning: Tuning = field(default_factory=Tuning)
     test: str = ""
     thumbnails: bool = True  # of mistakes, in the report
 
@@ -156,7 +167,10 @@ _PARTS: dict[str, dict[str, Any]] = {
     "PhotoRecipe": {"stages": Fitting, "tutors": Tutor},
     "GroupRecipe": {"photos": Source, "teachers": distill.Teacher, "stages": Stage},
 }
-_TABLES: dict[str, dict[str, Any]] = {"PhotoRecipe": {"augment": Augment}, "GroupRecipe": {"head": Head}}
+_TABLES: dict[str, dict[str, Any]] = {
+    "PhotoRecipe": {"augment": Augment, "tuning": Tuning},
+    "GroupRecipe": {"head": Head, "tuning": Tuning},
+}
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -206,9 +220,10 @@ def written(recipe: PhotoRecipe) -> str:
     """A recipe as TOML, which `read_recipe` reads as the same."""
     table = asdict(recipe)
     lists = {key: table.pop(key) for key in ("stages", "tutors")}
-    augment = table.pop("augment")
+    tables = {key: table.pop(key) for key in ("augment", "tuning")}
     lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
-    lines += ["", "[augment]", *(f"{key} = {_toml(value)}" for key, value in augment.items())]
+    for key, row in tables.items():
+        lines += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in row.items())]
     for key, rows in lists.items():
         for row in rows:
             lines += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in row.items())]
