@@ -2,6 +2,7 @@
 # make test    run the tests
 # make check   lint, types, tests, demo: what CI runs
 # make models  train the shipped models anew (DATA=folder of photos); writes docs/models.md
+# make zoo     measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench   measure and count; writes docs/benchmarks.md
 # make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
@@ -17,7 +18,7 @@ DATA ?= ../shared/data
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: models models-table setup demo test lint types check bench runtimes k210 fuzz clean
+.PHONY: models models-table zoo setup demo test lint types check bench runtimes k210 fuzz clean
 
 setup: $(VENV)/.base
 
@@ -55,6 +56,11 @@ check: lint types test demo
 models: $(VENV)/.test
 	@for recipe in models/*/recipe.toml; do \
 		$(BIN)/galago train $$recipe --data $(DATA) -o $$(dirname $$recipe) || exit; done
+	$(MAKE) models-table
+
+# Measures the zoo's models whose weights Keras has (KERAS_HOME): an hour or so for the five in the test data.
+zoo: $(VENV)/.test
+	$(BIN)/python -m galago.pretrained models/zoo.json --data $(DATA)
 	$(MAKE) models-table
 
 models-table: $(VENV)/.test

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galago import imagenet, zoo
+from galago import evaluate, imagenet, models, pretrained, zoo
 from galago.drawing import drawn
 from galago.errors import GalagoError
 
@@ -52,3 +52,11 @@ def test_missing_weights_say_what_to_download() -> None:
         imagenet.network("mobilenet_v2", 0.35, 100)
     assert caught.value.code == "train.weights"
     assert "from-scratch" in caught.value.message
+
+
+def test_measured_answers_are_tflm_s() -> None:
+    """Also those that the faster interpreter gave, on pictures beyond the proof."""
+    tflite = models.find("everyday-v1-025-96").tflite.read_bytes()
+    given = (np.stack([drawn(i, (96, 96, 3)) for i in range(pretrained._PROOF + 6)]) ^ 128).view(np.int8)
+    answers, _ = pretrained.int8_answers(tflite, given)
+    np.testing.assert_array_equal(answers, evaluate.tflm_answers(tflite, given))

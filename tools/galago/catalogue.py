@@ -34,7 +34,9 @@ measures again.
 ## Pretrained
 
 `galago zoo` lists MobileNets with ImageNet's thousand classes and builds them: weights of keras.applications,
-ranges from photos (`--calibrate`) or drawn pictures, biases corrected against the float network. {zoo}
+ranges from photos (`--calibrate`) or drawn pictures, biases corrected against the float network.
+
+{zoo}
 """
 
 

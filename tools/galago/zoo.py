@@ -26,8 +26,8 @@ from galago.resources import cache_dir
 from galago.train import network as networks
 
 DRAWN = (
-    "calibrated on drawn pictures, which costs several points of accuracy: "
-    "galago zoo NAME --calibrate PHOTOS builds a better one"
+    "calibrated on drawn pictures; photos may give a little more accuracy (docs/models.md): "
+    "galago zoo NAME --calibrate PHOTOS"
 )
 _PICTURES = 200
 _LABELS = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
