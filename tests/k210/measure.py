@@ -27,9 +27,9 @@ from galago import dataset, pictures
 from galago.k210 import kpu, layout
 from galago.k210.compiler import Compiled, compile_model
 from galago.k210.conv import Conv
+from galago.k210.convolution import MOST_CHANNELS
 from galago.k210.cycles import CLOCK, WEIGHT_RATE, seconds
-from galago.k210.features import MOST_CHANNELS
-from galago.k210.graph import Graph
+from galago.k210.graph import Graph, Tensor
 from galago.k210.head import TAPS
 from galago.k210.kmodel import Kmodel
 from galago.k210.kpu import Rounding
@@ -39,7 +39,6 @@ app = typer.Typer(add_completion=False, help="Measure the K210 compiler and simu
 _Pictures = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder with labels.txt: FILE NUMBER.")]
 _Count = Annotated[int, typer.Option("--pictures", help="So many, from the front of the list.")]
 _ALL = 1 << 30
-_SLOW = {"v1_100_224": 100}  # pictures: TFLM's reference kernels take some seconds for each
 _DENSE = ("FULLY_CONNECTED", "CONV_2D")
 _console = Console(stderr=True)
 
@@ -75,11 +74,7 @@ def tables(
         "sizes": _table(_SIZES, [_size_row(network) for network in compiled.values()]),
         "agreement": _table(
             _AGREEMENT,
-            [
-                row
-                for name in trained
-                if (row := _agreement_row(compiled[name], photos, min(count, _SLOW.get(name, count)), kept))
-            ],
+            [row for name in trained if (row := _agreement_row(compiled[name], photos, count, kept))],
         ),
         "mbnet75": "" if kept else _accuracy(data / "kmodels" / "mbnet75.kmodel", photos, count, "up", nets),
     }
@@ -136,24 +131,48 @@ class Network:
         )
 
 
-_SIZES = "model|layers|file|over weights|KPU RAM|main RAM|KPU|over bound|compiled in"
+_SIZES = (
+    "model|layers|file|over weights|of it batch norm|alignment|KPU RAM|main RAM|KPU|over bound|compiled in"
+)
 
 
 def _size_row(network: Network) -> list[str]:
     constants = sum(tensor.data.nbytes for tensor in network.graph.tensors if tensor.data is not None)
     model = network.compiled.model
-    took = sum(seconds(layer) for layer in model.layers if isinstance(layer, Conv))
+    convs = [layer for layer in model.layers if isinstance(layer, Conv)]
+    took = sum(seconds(layer) for layer in convs)
+    biases = sum(tensor.data.nbytes for tensor in network.graph.tensors if _is_bias(tensor))
+    norms = sum(len(layer.norms.pack()) for layer in convs)
     return [
         network.name,
         str(len(model.layers)),
         f"{network.file:,} B",
         f"{network.file / constants - 1:+.1%}",
+        f"{(norms - biases) / constants:.1%}",
+        f"{_padding(model) / constants:.1%}",
         f"{network.compiled.kpu_lines * layout.LINE:,} B",
         f"{model.main_bytes:,} B",
         f"{took * 1e3:.1f} ms",
         f"{took / bound(network.graph) - 1:+.1%}",
         f"{network.spent:.1f} s",
     ]
+
+
+def _is_bias(tensor: Tensor) -> bool:
+    return tensor.data is not None and tensor.dtype == np.int32 and len(tensor.scales) == tensor.size > 1
+
+
+def _padding(model: Kmodel) -> int:
+    """Bytes of the file that align what comes after them."""
+    packed = 0
+    for layer in model.layers:
+        packed += 8  # its type and size
+        if isinstance(layer, Conv):
+            blobs = layer.registers.pack(), layer.weights, layer.norms.pack(), layer.activation.pack()
+            packed += 24 + sum(len(bytes(blob)) for blob in blobs)
+        else:
+            packed += len(layer.write(0))
+    return len(model.write()) - 28 - 8 * len(model.outputs) - packed
 
 
 _AGREEMENT = (

@@ -8,7 +8,8 @@ kpu.py          the KPU's arithmetic; cycles.py: its time
 simulator.py    runs a kmodel
 graph.py        reads a .tflite
 padding.py features.py head.py    map its layers to the K210's, from the picture to the scores
-convolution.py arithmetic.py      weights, and rounding as TFLite does it
+convolution.py addition.py        a layer's weights
+rounding.py arithmetic.py lanes.py    TFLite's rounding, and how the KPU does the same
 memory.py       says where everything lies
 compiler.py     the way from .tflite to kmodel
 

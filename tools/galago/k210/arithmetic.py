@@ -1,119 +1,114 @@
 # SPDX-License-Identifier: MIT
 """TensorFlow Lite's rounding on the KPU: batch norm words and an activation table for a layer.
 
-    norms, table = requantize(Requantization(factors, biases, zero=0, low=0, high=255))
+    norms, table = requantize(steps)            # steps: where each step of the output begins, rounding.py
 
-TFLite computes zero + (sum + bias) * factor and rounds twice: to a multiple of 2**-e, where 2**-e <= 2 *
-factor is the power of two that its fixed-point factor is made of, and from there to a whole number, halves
-away from zero. For results above the zero point that equals one rounding with its thresholds 2**-(e + 1)
-lower, below it as much higher. The KPU has batch norm to bring a channel to a common scale, here UNITS per
-step of the output, and the activation table to divide by UNITS. So the thresholds go into `norm_add`,
-channel by channel, chosen to agree with TFLite at as many of the 255 steps as can be, the likely ones first;
-what is left is the finite precision of `norm_mul`.
+A step of a channel begins at the right sum if (sum * norm_mul >> norm_shift) + norm_add gets to that step's
+first V in the table right there, and not one sum before. `norm_add` can shift all steps of a channel
+together. How far they are apart is a matter of `norm_mul`, whose 21 bits leave some of the 255 steps one sum
+off. But that depends on the slope of the table, and there is room for several: V has 36 bits, the table 16
+segments. So the table has up to eight lanes, one above the other, each of them the whole function at another
+slope, and each channel takes the lane in which its steps are right: all of them, or all but the rarest.
 
-The table's slope divides 2**20 - 1, so that every step takes the same whole number of units. It is odd over
-a power of two, and each segment is so short that no value lies half-way between two steps: it does not matter
-how the silicon rounds halves, nor to which segment a start belongs.
+A lane begins with a segment that gives the lowest step. Lanes are as far apart as sums can get. Where
+results are on both sides of the zero point, below it TFLite's first rounding works the other way round, and
+another segment begins at the zero point, its start shifted by both.
+
+A value half-way between two steps can be met at a few V of a lane only, which depends on `norm_add`, too.
+Channels take what does not meet any: it does not matter how the silicon rounds halves.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
+from galago.k210.lanes import IMPOSSIBLE, REACH, SHIFT, Fit, Lane, candidates, fitted, most_lanes
 from galago.k210.registers import SEGMENTS, Activation, Norms
+from galago.k210.rounding import Steps
 
-SLOPE, SHIFT = 41, 20  # of a live segment; public files use shifts up to 20
-UNITS = 2**SHIFT // SLOPE  # batch norm units per step of the output
-STEP = 20  # outputs per segment: halves appear from 2**19 units on
-MUL_LIMIT = 1 << 21  # of the batch norm's multiplier: largest in public files 2,095,262
-
-# How much a step counts: results crowd around the zero point; a sum of 0, that of dead inputs, is special.
-_SPREAD = 40.0
-_DEAD = 100.0
+_SWEEPS = 4  # over the places for lanes
 
 
-@dataclass
-class Requantization:
-    """Result = zero + (sum + bias) * factor, clipped to low..high; all in uint8. Arrays are [channels]."""
-
-    factors: np.ndarray  # float64
-    biases: np.ndarray  # int64
-    zero: int
-    low: int
-    high: int
-    twice: bool = True  # rounded as TFLite's convolutions; otherwise once
-
-    def rounding_offsets(self) -> np.ndarray:
-        """By how much the first of two roundings moves a threshold, in steps of the output."""
-        exponent = -np.frexp(self.factors)[1]  # the right shift that TFLite ends with
-        return np.where(exponent > 0, np.exp2(-exponent - 1.0), 0) if self.twice else np.zeros(len(exponent))
-
-
-def requantize(wanted: Requantization) -> tuple[Norms, Activation]:
+def requantize(steps: Steps) -> tuple[Norms, Activation]:
     """The batch norm words and the table."""
-    offsets = wanted.rounding_offsets()
-    two_sided = wanted.low < wanted.zero < wanted.high
-    jump = round(min(float(np.median(offsets)), 1 / 8) * UNITS) if two_sided else 0
-    table = activation(wanted.low, wanted.high, wanted.zero, jump)
-    shift = np.floor(np.log2((MUL_LIMIT - 1) / (wanted.factors * UNITS))).clip(0, 15).astype(np.int64)
-    mul = np.rint(wanted.factors * UNITS * np.exp2(shift)).astype(np.int64)
-    return Norms(mul, _additions(wanted, offsets, table, mul, shift), shift), table
+    lanes, fits = candidates(steps), []
+    for lane in lanes:
+        fits.append(fitted(steps, lane))
+        if not fits[-1].cost.any():  # all channels are right in this one
+            fits = fits[-1:]
+            lanes = [lane]
+            break
+    chosen, lane_of = _choose(fits, most_lanes(steps))
+    at = np.array(chosen)[lane_of], np.arange(len(lane_of))
+    mul, shift, add, down, up = (
+        np.stack([getattr(fit, name) for fit in fits])[at] for name in ("mul", "shift", "add", "down", "up")
+    )
+    bottoms, starts = _places(lane_of, add, down, up)
+    table = _table(steps, [lanes[i] for i in chosen], bottoms, starts)
+    return Norms(mul, add + starts[lane_of], shift), table
 
 
-def activation(low: int, high: int, zero: int, jump: int) -> Activation:
-    """The table V / UNITS clipped to low..high; starts are `jump` units lower from `zero` on, else higher."""
-    steps = {*range(zero, high, STEP), *range(zero, low, -STEP)}
-    knots = sorted({low} | {step for step in steps if low < step < high})
-    start = [knot * UNITS + (-jump if knot >= zero else jump) for knot in knots]
-    bias, mul = list(knots), [SLOPE] * len(knots)
-    if high < 255:
-        start.append(high * UNITS - jump)
-        bias.append(high)
-        mul.append(0)
-    idle = SEGMENTS - len(start)
-    start = [-(1 << 35 - i) for i in range(idle)] + start
-    bias, mul = [low] * idle + bias, [0] * idle + mul
-    shift = [SHIFT] * SEGMENTS
-    return Activation(*(np.array(part, np.int64) for part in (start, mul, shift, bias)))
+def _choose(fits: list[Fit], most: int) -> tuple[list[int], np.ndarray]:
+    """Which lanes to have, from the first to the last, and which of these each channel takes.
+
+    For each number of lanes the room is shared evenly, and each place gets the lane that improves most, again
+    and again. V may get as far below the first lane and above the last one as it likes.
+    """
+    cost, down, up = (np.stack([getattr(fit, name) for fit in fits]) for name in ("cost", "down", "up"))
+    best: tuple[float, list[int], np.ndarray] | None = None
+    for count in range(1, most + 1):
+        share = REACH // 2 // max(count - 1, 1)
+        first, last, middle = (
+            np.where(room <= share, cost, IMPOSSIBLE) for room in (up, down, (down + up) / 2)
+        )
+        places = [cost] if count == 1 else [first, last, *[middle] * (count - 2)]
+        chosen, costs = _improved(places)
+        total = float(costs.min(0).sum())
+        if best is None or total < best[0]:
+            order = [0, *range(2, count), 1] if count > 1 else [0]
+            used, lane_of = np.unique(costs[order].argmin(0), return_inverse=True)
+            best = total, [chosen[order[i]] for i in used], lane_of
+    assert best
+    return best[1], best[2]
 
 
-def _additions(
-    wanted: Requantization, offsets: np.ndarray, table: Activation, mul: np.ndarray, shift: np.ndarray
-) -> np.ndarray:
-    """`norm_add` of each channel, such that as many steps as can be begin at the same sum as in TFLite."""
-    plain = np.rint((wanted.biases * wanted.factors + wanted.zero) * UNITS).astype(np.int64)
-    steps = np.arange(wanted.low + 1, wanted.high + 1)
-    if not len(steps):
-        return plain
-    factors, biases = wanted.factors[:, np.newaxis], wanted.biases[:, np.newaxis]
-    side = np.where(steps > wanted.zero, -1.0, 1.0)
-    edges = steps - wanted.zero - 0.5 + side * offsets[:, np.newaxis]
-    sums = np.ceil(edges / factors).clip(-(2.0**40), 2.0**40).astype(np.int64) - biases
-    weights = np.exp(-abs(steps - wanted.zero) / _SPREAD) + 1 / len(steps)
-    weights = weights + _DEAD * (abs(steps - 0.5 - wanted.zero - biases * factors) < 1)
-    # A step begins at its sum if its first V is reached there, and was not one sum before.
-    first = begins(table, steps)
-    least = first - (sums * mul[:, np.newaxis] >> shift[:, np.newaxis])
-    most = first - ((sums - 1) * mul[:, np.newaxis] >> shift[:, np.newaxis]) - 1
-    # (Weights of next to nothing, whose sums take less than a unit: nothing to align.)
-    return np.where(mul >> shift > 0, _most_covered(least, most, weights), plain)
+def _improved(places: list[np.ndarray]) -> tuple[list[int], np.ndarray]:
+    """The lane for each place, of which costs are given [lanes, channels], and costs [places, channels]."""
+    chosen = [0] * len(places)
+    costs = np.full((len(places), places[0].shape[1]), IMPOSSIBLE)
+    for _ in range(_SWEEPS):
+        before = float(costs.min(0).sum())
+        for number, place in enumerate(places):
+            others = np.delete(costs, number, 0).min(0, initial=IMPOSSIBLE)
+            chosen[number] = int(np.minimum(place, others).sum(1).argmin())
+            costs[number] = place[chosen[number]]
+        if float(costs.min(0).sum()) >= before:
+            break
+    return chosen, costs
 
 
-def _most_covered(least: np.ndarray, most: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Where intervals least..most of the largest total weight overlap: the middle, int64 [rows]."""
-    weights = np.where(least <= most, weights, 0)
-    ends = np.concatenate([least, most + 1], 1)
-    order = np.argsort(ends, 1, kind="stable")
-    ends = np.take_along_axis(ends, order, 1)
-    covered = np.cumsum(np.take_along_axis(np.concatenate([weights, -weights], 1), order, 1), 1)
-    covered[:, :-1][ends[:, :-1] == ends[:, 1:]] = -1  # no room: more intervals begin or end right there
-    best = covered[:, :-1].argmax(1)[:, np.newaxis]
-    return (np.take_along_axis(ends, best, 1) + np.take_along_axis(ends, best + 1, 1) - 1)[:, 0] // 2
+def _places(
+    lane_of: np.ndarray, add: np.ndarray, down: np.ndarray, up: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """V at the bottom of each lane and where it starts, such that `norm_add` is as small as can be."""
+    count = lane_of.max() + 1
+    deepest, highest = (np.array([side[lane_of == i].max() for i in range(count)]) for side in (down, up))
+    sizes = deepest + highest + 2
+    bottoms = np.cumsum(sizes) - sizes
+    starts = bottoms + deepest + 1
+    adds = starts[lane_of] + add
+    middle = (adds.min() + adds.max()) // 2 if count > 1 else starts[0]
+    return bottoms - middle, starts - middle
 
 
-def begins(table: Activation, steps: np.ndarray) -> np.ndarray:
-    """The least V of each step of the output."""
-    live = table.mul > 0
-    start, bias = table.start[live], table.bias[live]
-    segment = np.searchsorted(bias, steps - 0.5, "right") - 1
-    return start[segment] + (steps - bias[segment]) * UNITS - UNITS // 2
+def _table(steps: Steps, lanes: list[Lane], bottoms: np.ndarray, starts: np.ndarray) -> Activation:
+    """The lanes one above the other; what is below the first gives the lowest step, too."""
+    pieces: list[tuple[int, int, int]] = []  # start, slope, output
+    for lane, bottom, start in zip(lanes, bottoms.tolist(), starts.tolist(), strict=True):
+        pieces.append((bottom, 0, steps.low))
+        pieces += [(start + at, lane.slope, output) for at, output in lane.knots]
+        if steps.high < 255:
+            pieces.append((start + lane.end, 0, steps.high))
+    idle = SEGMENTS - len(pieces)
+    pieces = [(0, 0, steps.low)] * idle + pieces
+    start, mul, bias = (np.array(part, np.int64) for part in zip(*pieces, strict=True))
+    start[: idle + 1] = np.arange(idle + 1) - (1 << 35)
+    return Activation(start, mul, np.full(SEGMENTS, SHIFT), bias)

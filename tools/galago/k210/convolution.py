@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.k210.arithmetic import MUL_LIMIT, UNITS, Requantization, requantize
+from galago.k210.arithmetic import requantize
 from galago.k210.conv import Conv, derived
 from galago.k210.graph import Graph, Operator, Tensor
+from galago.k210.lanes import LARGEST_SLOPE, MOST_ADDED, SHIFT
 from galago.k210.registers import Registers
+from galago.k210.rounding import Requantization, Steps
 
 ALIGN = 5  # the pool type that keeps the left top pixel of 2x2
 MIDDLE = 128  # int8 0 as uint8
-SHIFT = 15  # of the terms with zero points, as in public files
+TERM_SHIFT = 15  # of the terms with zero points, as in public files
+MOST_CHANNELS = 1024  # of a KPU layer
+TOGETHER = 8  # channels that are not parted: their lines, and their bytes in main RAM, are whole words
+_MOST_PARTS, _SMALLEST_PART = 4, 16  # of a layer cut for the sake of its activation table; and its channels
 LOADS = 64  # chunks of weights that a register can count
-
-# Of additions: pairs of weights to try, operands relative to their zero points, how these spread.
-_TRIED = 40
-_AROUND = np.arange(-64, 65)
-_SPREAD = 30.0
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Kernel:
             values = values.transpose(0, 3, 1, 2)
         else:
             values = values[:, :, np.newaxis, np.newaxis]
-        requantization = _requantization(graph, operator, weights, len(values))
+        requantization = _requantization(graph, operator, weights, values)
         return cls((values.astype(np.int16) + MIDDLE).astype(np.uint8), MIDDLE, depthwise, requantization)
 
     def outputs(self, start: int, end: int) -> "Kernel":
@@ -67,6 +67,14 @@ class Kernel:
         part = self.requantization
         part = replace(part, factors=part.factors[start:end], biases=part.biases[start:end])
         return replace(self, weights=self.weights[start:end], requantization=part)
+
+    def steps(self, zero_point: int) -> Steps:
+        """Which sums begin each step of the output, for inputs of this zero point."""
+        weights = self.weights.reshape(len(self.weights), -1).astype(np.int64) - self.weights_zero
+        above, below = weights.clip(0).sum(1), weights.clip(None, 0).sum(1)
+        least = below * (255 - zero_point) - above * zero_point
+        most = above * (255 - zero_point) - below * zero_point
+        return self.requantization.steps(least, most)
 
     def rotated(self) -> "Kernel":
         """Rotated by 180 degrees."""
@@ -76,6 +84,7 @@ class Kernel:
 def build(kernel: Kernel, side: tuple[int, int], zero_point: int, pool: int = 0) -> Conv:
     """The layer for a map of `side` (height, width) whose zero point is given as uint8; addresses stay 0."""
     outputs, inputs, size, _ = kernel.weights.shape
+    shift = min(TERM_SHIFT, 23 - abs(kernel.weights_zero).bit_length())  # arg_x has 24 bits
     registers = Registers(
         depth_wise_layer=int(kernel.depthwise),
         i_ch_num=outputs if kernel.depthwise else inputs,
@@ -85,65 +94,37 @@ def build(kernel: Kernel, side: tuple[int, int], zero_point: int, pool: int = 0)
         kernel_type=int(size == 3),
         pool_type=pool,
         pad_value=zero_point,
-        arg_x=-kernel.weights_zero << SHIFT,
-        shr_x=SHIFT if kernel.weights_zero else 0,
-        arg_w=-zero_point << SHIFT,
-        shr_w=SHIFT if zero_point else 0,
+        arg_x=-kernel.weights_zero << shift,
+        shr_x=shift if kernel.weights_zero else 0,
+        arg_w=-zero_point << TERM_SHIFT,
+        shr_w=TERM_SHIFT if zero_point else 0,
         arg_add=size * size * kernel.weights_zero * zero_point,
     )
     for name, value in derived(registers).items():
         setattr(registers, name, value)
-    norms, activation = requantize(kernel.requantization)
+    norms, activation = requantize(kernel.steps(zero_point))
     weights = np.ascontiguousarray(kernel.weights)
     return Conv(registers=registers, weights=weights, norms=norms, activation=activation)
 
 
 def identity(channels: int) -> Kernel:
     """A 1x1 kernel that copies every byte."""
-    once = Requantization(np.ones(channels), np.zeros(channels, np.int64), 0, 0, 255, twice=False)
+    once = Requantization(np.ones(channels), np.zeros(channels, np.int64), 0, 0, 255)
     return Kernel(np.eye(channels, dtype=np.uint8)[..., np.newaxis, np.newaxis], 0, False, once)
 
 
-def addition(graph: Graph, operator: Operator, channels: int) -> Kernel:
-    """A 1x1 kernel that adds the two halves of its input channels, the operands of an ADD."""
-    a, b = (graph.tensors[i] for i in operator.inputs)
-    output = graph.tensors[operator.output]
-    if not 1 / 255 < a.scale / b.scale < 255:
-        raise refusal(operator, "adds scales more than 255 apart", "train it again")
-    weights, factor = _ratio(a.scale / output.scale, b.scale / output.scale)
-    pair = np.concatenate([np.eye(channels, dtype=np.int64) * weight for weight in weights], 1)
-    zeros = weights @ (a.zero_point + MIDDLE, b.zero_point + MIDDLE)
-    low, high = activation_range(operator, output)
-    once = Requantization(
-        np.full(channels, 1 / factor),
-        np.full(channels, -zeros),
-        output.zero_point + MIDDLE,
-        low,
-        high,
-        twice=False,
-    )
-    return Kernel(pair.astype(np.uint8)[..., np.newaxis, np.newaxis], 0, False, once)
+def parts(kernel: Kernel) -> int:
+    """Into how many layers of as many output channels a kernel is cut: for want of room, or to be more exact.
 
-
-def _ratio(a: float, b: float) -> tuple[np.ndarray, float]:
-    """Whole numbers up to 255 in place of the factors of a sum, int64 [2], and what to divide by.
-
-    Of the pairs whose ratio is nearest that which rounds most sums right: a near ratio of small numbers is
-    often half-way between two steps, where the least error decides.
+    Results on both sides of the zero point take more of a layer's activation table (arithmetic.py), and
+    several tables are better than one.
     """
-    factors = np.arange(1, 256) / max(a, b)
-    pairs = np.rint(np.outer(factors, (a, b))).astype(np.int64)
-    error = abs(pairs / factors[:, np.newaxis] - (a, b)).sum(1) + (pairs.min(1) < 1)
-    near = np.argsort(error, kind="stable")[:_TRIED]
-    x, y = np.meshgrid(_AROUND, _AROUND)
-    exact = np.floor(a * x + b * y + 0.5)
-    likely = np.exp(-(abs(x) + abs(y)) / _SPREAD)
-    wrong = [
-        (likely * (np.floor((p * x + q * y) / factor + 0.5) != exact)).sum()
-        for (p, q), factor in zip(pairs[near], factors[near], strict=True)
-    ]
-    best = near[int(np.argmin(wrong))]
-    return pairs[best], float(factors[best])
+    channels, wanted = len(kernel.weights), kernel.requantization
+    fewest = most = -(-channels // MOST_CHANNELS)
+    if wanted.low < wanted.zero < wanted.high:
+        most = max(fewest, min(_MOST_PARTS, channels // _SMALLEST_PART))
+    counts = [count for count in range(fewest, most + 1) if not channels % (TOGETHER * count)]
+    return counts[-1] if counts else fewest
 
 
 def activation_range(operator: Operator, output: Tensor) -> tuple[int, int]:
@@ -169,14 +150,16 @@ def check_loads(operator: Operator, conv: Conv) -> None:
         )
 
 
-def _requantization(graph: Graph, operator: Operator, weights: Tensor, channels: int) -> Requantization:
+def _requantization(graph: Graph, operator: Operator, weights: Tensor, values: np.ndarray) -> Requantization:
+    channels = len(values)
     source, output = graph.tensors[operator.inputs[0]], graph.tensors[operator.output]
     if len(weights.scales) not in (1, channels):
         raise refusal(
             operator, f"has {len(weights.scales)} scales for {channels} channels", "quantize it again"
         )
     factors = np.broadcast_to(source.scale * weights.scales / output.scale, channels)
-    if factors.max() * UNITS >= MUL_LIMIT:
+    sums = 255 * abs(values.astype(np.int64)).reshape(channels, -1).sum(1)
+    if (factors * sums).max() * 2**SHIFT / LARGEST_SLOPE > MOST_ADDED:
         raise refusal(operator, f"scales by {factors.max():.0f}", "train it again, with BatchNorm")
     biases = np.zeros(channels, np.int64)
     if len(operator.inputs) > 2 and operator.inputs[2] != -1:

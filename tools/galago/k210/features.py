@@ -14,14 +14,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from galago.k210 import layers, layout
+from galago.k210.addition import addition
 from galago.k210.conv import Conv
-from galago.k210.convolution import ALIGN, MIDDLE, Kernel, addition, build, check_loads, identity, refusal
+from galago.k210.convolution import (
+    ALIGN,
+    MIDDLE,
+    MOST_CHANNELS,
+    TOGETHER,
+    Kernel,
+    build,
+    check_loads,
+    identity,
+    parts,
+    refusal,
+)
 from galago.k210.graph import Graph, Operator
 from galago.k210.memory import Buffer, Spot, Step
 from galago.k210.padding import Padding
 
 SMALLEST = 4  # pixels: no public file has a smaller map in KPU RAM
-MOST_CHANNELS = 1024  # of a KPU layer
 SLICE = 24  # channels of a map cut for want of RAM; to halve its side costs its channels squared
 
 Side = tuple[int, int]  # height and width
@@ -187,12 +198,10 @@ class Features:
         side: Side,
         home: bool = True,
     ) -> None:
-        """One KPU layer, or several where there are too many output channels for one."""
+        """One KPU layer, or several of some output channels each."""
         channels = len(kernel.weights)
-        count = -(-channels // MOST_CHANNELS)
-        if max(kernel.weights.shape[1], channels // count) > MOST_CHANNELS or (
-            count > 1 and channels % (8 * count)
-        ):
+        count = parts(kernel)
+        if kernel.weights.shape[1] > MOST_CHANNELS or (count > 1 and channels % (TOGETHER * count)):
             raise refusal(operator, f"has {channels} channels", "take a smaller alpha")
         spot = self._home(operator.output, channels, side) if home else self._new(channels, side)
         steps = []
@@ -200,8 +209,10 @@ class Features:
             part = kernel.outputs(start, start + channels // count) if count > 1 else kernel
             conv = build(part, x.side, x.zero_point if kernel.weights_zero else 0, pool)
             check_loads(operator, conv)
+            first = layout.lines(start, *x.side) if kernel.depthwise else 0
+            given = Spot(source.buffer, source.offset + first)
             target = Spot(spot.buffer, spot.offset + layout.lines(start, *side))
-            steps.append(self._step(operator, conv, source, target))
+            steps.append(self._step(operator, conv, given, target))
         height, width = self.graph.tensors[operator.output].shape[1:3]
         zero_point = kernel.requantization.zero
         self.maps[operator.output] = Map(spot, channels, side, (height, width), zero_point, steps)

@@ -17,8 +17,8 @@ from typing import Literal
 import numpy as np
 
 from galago.k210 import layers, layout
-from galago.k210.convolution import MIDDLE, Kernel, build, check_loads, refusal
-from galago.k210.features import MOST_CHANNELS, SMALLEST, Features
+from galago.k210.convolution import MIDDLE, MOST_CHANNELS, Kernel, build, check_loads, refusal
+from galago.k210.features import SMALLEST, Features
 from galago.k210.graph import Graph, Operator, Tensor
 from galago.k210.memory import Buffer, Spot, Step
 
@@ -60,17 +60,15 @@ class Head:
         size, channels = x.shown[0] * x.shown[1], x.channels
         count = size * channels
         dense = self.features.to_main(x)
-        zero = x.zero_point
-        floats = self._step(
-            operator,
-            layers.Dequantize(count=count, scale=given.scale, bias=-zero * given.scale),
-            dense,
-            4 * count,
-        )
+        # For a dense layer on the KPU in steps, whole numbers, whose sums float32 holds.
+        scale = 1.0 if self.where == "kpu" else given.scale
+        dequantize = layers.Dequantize(count=count, scale=scale, bias=-x.zero_point * scale)
+        floats = self._step(operator, dequantize, dense, 4 * count)
         means = layers.GlobalAveragePool(size=size, channels=channels)
         self._floats = self._step(operator, means, floats, 4 * channels)
         if self.where == "kpu":
-            self._quantize(operator, self._floats, output, self._rounds_early(operator, size))
+            step = output.scale / given.scale
+            self._quantize(operator, self._floats, output, step, self._rounds_early(operator, size))
         self.tensor = operator.output
 
     def dense(self, operator: Operator) -> None:
@@ -80,7 +78,7 @@ class Head:
             self._floats = self._dense_on_cpu(operator, kernel, self._floats)
         else:
             if self._floats:  # probabilities, of which another layer makes something
-                self._quantize(operator, self._floats, source, 0)
+                self._quantize(operator, self._floats, source, source.scale, 0)
             if self._bytes:
                 self._first_dense(operator, kernel, self._bytes)
             elif self._values:
@@ -103,10 +101,10 @@ class Head:
     def _classes(self) -> int:
         return int(np.prod(self.graph.tensors[self.tensor].shape))
 
-    def _quantize(self, operator: Operator, floats: Spot, tensor: Tensor, early: float) -> None:
-        """Floats to uint8 as a tensor has it, halves up from `early` steps below them."""
-        bias = -(tensor.zero_point + MIDDLE + early) * tensor.scale
-        layer = layers.Quantize(count=tensor.shape[-1], scale=tensor.scale, bias=bias)
+    def _quantize(self, operator: Operator, floats: Spot, tensor: Tensor, step: float, early: float) -> None:
+        """Floats, `step` to a step of a tensor, to its uint8, halves up from `early` steps below them."""
+        bias = -(tensor.zero_point + MIDDLE + early) * step
+        layer = layers.Quantize(count=tensor.shape[-1], scale=step, bias=bias)
         self._bytes, self._floats = self._step(operator, layer, floats, tensor.shape[-1]), None
 
     def _as_floats(self, operator: Operator) -> Spot:

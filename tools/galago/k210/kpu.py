@@ -14,14 +14,13 @@ import numpy as np
 
 from galago.errors import GalagoError
 from galago.k210.conv import Conv
-from galago.k210.registers import STEPS, Activation, Norms
+from galago.k210.registers import SIGNED_BITS, STEPS, Activation, Norms
 
 Rounding = Literal["up", "even"]
 ROUNDINGS: tuple[Rounding, ...] = ("up", "even")
 """up: halves are rounded up, and a segment begins at its start (nncase 0.1, which made version 3);
 even: halves go to the even number, and a segment begins after its start (nncase 0.2 to 1.x)."""
-
-SIGNED_BITS = 36  # of the KPU's sums
+_BLOCK = 1 << 15  # values that are worked on at a time: what a processor's cache holds
 
 
 def run(conv: Conv, x: np.ndarray, rounding: Rounding = "up") -> np.ndarray:
@@ -29,8 +28,13 @@ def run(conv: Conv, x: np.ndarray, rounding: Rounding = "up") -> np.ndarray:
     pool = conv.registers.pool_type
     early = pool if pool in _CORNERS else 0  # pools that drop pixels do so before the work
     sums = _bounded(_convolve(conv, x, early), "convolution")
-    values = _bounded(_normalize(sums, conv.norms), "batch norm")
-    return _pool(_activate(values, conv.activation, rounding), 0 if early else pool)
+    result = np.empty(sums.shape, np.uint8)
+    channels = max(1, _BLOCK // sums[0].size)
+    for start in range(0, len(sums), channels):
+        part = slice(start, start + channels)
+        values = _bounded(_normalize(sums[part], conv.norms, part), "batch norm")
+        result[part] = _activate(values, conv.activation, rounding)
+    return _pool(result, 0 if early else pool)
 
 
 def _convolve(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
@@ -71,9 +75,9 @@ def _taps(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
     )
 
 
-def _normalize(sums: np.ndarray, norms: Norms) -> np.ndarray:
-    """V = (A * mul >> shift) + add."""
-    mul, add, shift = (part[:, np.newaxis, np.newaxis] for part in (norms.mul, norms.add, norms.shift))
+def _normalize(sums: np.ndarray, norms: Norms, part: slice) -> np.ndarray:
+    """V = (A * mul >> shift) + add, of some channels."""
+    mul, add, shift = (one[part, np.newaxis, np.newaxis] for one in (norms.mul, norms.add, norms.shift))
     return (sums * mul >> shift) + add
 
 
@@ -82,12 +86,11 @@ def _activate(values: np.ndarray, table: Activation, rounding: Rounding) -> np.n
     flat = values.ravel()
     side = "right" if rounding == "up" else "left"
     low, high = np.searchsorted(table.start, (flat.min(), flat.max()), side).clip(1) - 1
-    if low == high:
-        segment = low
-    else:  # few segments are in use: count those that begin before each value
-        starts = table.start[low + 1 : high + 1]
-        begun = np.greater_equal if rounding == "up" else np.greater
-        segment = low + sum(begun(flat, start).astype(np.intp) for start in starts)
+    begun = np.greater_equal if rounding == "up" else np.greater
+    count = np.full(flat.shape, low, np.int8)  # one byte: this is most of the work
+    for start in table.start[low + 1 : high + 1]:
+        count += begun(flat, start)
+    segment = count.astype(np.intp)
     shift = table.shift[segment]
     scaled = (flat - table.start[segment]) * table.mul[segment]
     rounded = round_up(scaled, shift) if rounding == "up" else round_even(scaled, shift)
@@ -96,6 +99,8 @@ def _activate(values: np.ndarray, table: Activation, rounding: Rounding) -> np.n
 
 def round_up(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """value / 2**shift, halves up; below 0 as nncase 0.1: all but one bit, halved, and odd ones less 1."""
+    if value.min(initial=0) >= 0:
+        return value + (1 << shift >> 1) >> shift
     kept = value >> np.maximum(shift - 1, 0)
     rounded = np.where(value < 0, (kept >> 1) - (kept & 1), (kept + 1) >> 1)
     return np.where(shift == 0, value, rounded)

@@ -18,6 +18,7 @@ from galago.errors import GalagoError
 
 WORDS = 12
 SEGMENTS = 16  # of an activation table
+SIGNED_BITS = 36  # of sums and of what the activation takes
 TABLE_BYTES = 9 * SEGMENTS  # one word and one bias each
 STEPS = {
     0: 1,
