@@ -4,7 +4,7 @@
 # make models  train the shipped models anew (DATA=folder of photos); writes docs/models.md
 # make zoo     measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench   measure and count; writes docs/benchmarks.md
-# make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (an hour or two)
+# make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make faults  let things go wrong while flashing; writes docs/reliability.md
 # make fuzz    20,000 damaged models against the engine

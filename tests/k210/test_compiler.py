@@ -19,6 +19,7 @@ from galago.k210.graph import Graph
 from galago.k210.kmodel import Kmodel
 from galago.k210.layers import QuantizedMaxPool, Softmax
 from galago.k210.memory import Buffer, Spot, Step
+from galago.k210.registers import Norms
 from galago.k210.rounding import Requantization
 from galago.k210.simulator import Simulator
 from galago.tflm import Tflm
@@ -370,6 +371,8 @@ def test_requantization_is_tflites(low: int, zero: int, high: int) -> None:
     biases = rng.integers(-2000, 2000, 24)
     least, most = (((edge - zero) / factors).astype(int) - biases for edge in (low - 300, high + 300))
     norms, table = requantize(Requantization(factors, biases, zero, low, high).steps(least, most))
+    assert norms.mul.max() < 2**21  # as in public files
+    assert np.array_equal(Norms.unpack(norms.pack()).add, norms.add)
     compared = wrong = likely = 0
     for channel, factor in enumerate(factors):
         sums = np.arange(least[channel], most[channel] + 1)
