@@ -18,7 +18,6 @@ from galago import distill, imagenet, quiet
 from galago.train import network as networks
 from galago.train.checkpoint import Checkpoint
 from galago.train.loop import Course, Loop
-from galago.train.narrow import narrow
 from galago.train.progress import Progress
 from galago.train.recipe import GroupRecipe, Stage
 from galago.train.result import Kept, Trained, log_loss, softmax, threshold_of
@@ -26,7 +25,6 @@ from galago.train.views import Views, batches, make_views, to_float
 
 SHARPNESS = np.arange(1, 41) / 2
 """What is tried: a power of two would do, halves are fine enough."""
-_LOOKED_AT = 640  # views by which a wide network is narrowed
 
 
 def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Trained:
@@ -51,13 +49,7 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
         course(student, views, stage, groups, recipe.seed + number)
         for number, stage in enumerate(recipe.stages)
     ]
-    checkpoint = Checkpoint(work, digest, progress.say)
-    if recipe.wide and checkpoint.load() is None:
-        drawn = np.random.default_rng(recipe.seed).permutation(len(views.pixels))[:_LOOKED_AT]
-        wide = networks.body(recipe.architecture, recipe.wide, recipe.size, recipe.trained)
-        narrow(student, wide, views.pixels[drawn], progress)
-        progress.say(f"narrowed from alpha {recipe.wide:g}: validation accuracy {judge()['accuracy']:.1%}")
-    history = Loop(student, judge, checkpoint, progress).run(courses)
+    history = Loop(student, judge, Checkpoint(work, digest, progress.say), progress).run(courses)
     kernel, bias = widened(student, views)
     names = list(recipe.classes)
     rows = {names.index(name): count for name, count in recipe.head.rows.items()} | {-1: recipe.head.outside}
@@ -66,16 +58,13 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
 
 
 def imagenet_student(recipe: GroupRecipe) -> Any:
-    """The small network at the recipe's size, ending in 1000 logits: ImageNet's weights, or none of them.
-
-    With `wide` the head is the wide network's, and the layers below are still to be narrowed.
-    """
+    """The small network at the recipe's size, ending in 1000 logits: ImageNet's weights, or none of them."""
     keras = quiet.keras()
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, 0 if recipe.wide else recipe.trained)
+    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained)
     head = keras.layers.Dense(distill.IMAGENET, name="imagenet")
     student = keras.Model(body.input, head(body.output), name=recipe.architecture)
     if recipe.trained:
-        trained = imagenet.network(recipe.architecture, recipe.wide or recipe.alpha, recipe.trained)
+        trained = imagenet.network(recipe.architecture, recipe.alpha, recipe.trained)
         top = next(layer for layer in reversed(trained.layers) if layer.weights)
         kernel, bias = top.get_weights()
         head.set_weights([kernel.reshape(-1, distill.IMAGENET), bias])

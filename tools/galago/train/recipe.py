@@ -153,9 +153,6 @@ class GroupRecipe:
     calibrate: str
     teachers: tuple[distill.Teacher, ...] = ()
     stages: tuple[Stage, ...] = ()
-    wide: float = (
-        0.0  # alpha of the network whose weights are narrowed to start from, 0 for weights of its own
-    )
     tuning: Tuning = field(default_factory=Tuning)
     test: str = ""
     thumbnails: bool = True  # of mistakes, in the report
