@@ -47,16 +47,17 @@ close calls. So are all of untrained-v2-100-96, MobileNetV2 as ImageNet left it 
 that has learned nothing.
 
 TinyMaix cuts off where TensorFlow Lite Micro rounds. Of 100 photos, everyday-v1-025-96 in its arithmetic has
-the same best class on 87 as it is converted, on 90 with the biases that flashing corrects for that, on 93 if
+the same best class on 87 as it is converted, on 92 with the biases that flashing corrects for that, on 93 if
 its convolutions rounded, and on 97 if the softmax within this network were exact, too
-(`pytest -s tests/runtimes/test_tinymaix.py -k come_from`; emulated). The other 3 are not explained; logits
-get a fifth more range than calibration saw, since TinyMaix wraps around. Of 200 photos before an emulated
-camera 182 come out the same, among them all 120 of which TensorFlow Lite Micro is sure (0.6 or more;
-`pytest -s tests/runtimes/test_real_pictures.py -k emlearn`).
+(`pytest -s tests/runtimes/test_tinymaix.py -k come_from`; emulated). The other 3 are not explained. Of 200
+photos before an emulated camera 180 come out the same, among them 118 of the 120 of which TensorFlow Lite
+Micro is sure (0.6 or more; `pytest -s tests/runtimes/test_real_pictures.py -k emlearn`).
 
 The column of the K230 shows model and backend, not a whole board: its firmware is built without MicroPython's
 native emitters, in which the device package crops, resizes and decodes, so that `galago flash` refuses a real
-one so far.
+one so far. Of 200 flower photos its best class is that of TensorFlow Lite Micro's int8 on 194 (simulated;
+flowers-v1-025-96's float network through `galago quantize --float`, then `galago evaluate --on int8,board
+--board K230_CANMV --limit 200`).
 
 microlite takes its input an element a call: its tensors have getValue and setValue, and no buffer
 (tensorflow-micropython-examples, `tensorflow-microlite.c`).

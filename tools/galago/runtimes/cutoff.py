@@ -5,9 +5,10 @@
 
 Cutting off moves each map's mean, by up to half a step a layer, and layers add that up. Layer by layer, each
 channel's bias is set so that its mean over some pictures is TensorFlow Lite Micro's: what remains is noise,
-as rounding has. Behind a softmax within the network nothing is changed: its shares are few and far apart, and
-the mean of a few pictures says nothing of others. (The idea is Nagel et al. 2019, "Data-Free Quantization
-Through Weight Equalization and Bias Correction", section 4.2.)
+as rounding has. Layers without an activation stay as they are, since TinyMaix wraps around what leaves their
+range, and means of that are worth nothing; so does what comes behind a softmax within the network: its shares
+are few and far apart, and the mean of a few pictures says nothing of others. (The idea is Nagel et al. 2019,
+"Data-Free Quantization Through Weight Equalization and Bias Correction", section 4.2.)
 """
 
 import numpy as np
@@ -29,7 +30,7 @@ def correct(model: Tmdl, tensors: list[int], tflite: bytes, pictures: np.ndarray
     for number, (layer, tensor) in enumerate(zip(model.layers, tensors, strict=True)):
         if layer.kind == tinymaix.SOFTMAX:
             return
-        if layer.kind in (tinymaix.CONV, tinymaix.DEPTHWISE):
+        if layer.kind in (tinymaix.CONV, tinymaix.DEPTHWISE) and layer.activation != tinymaix.NONE:
             made = graph.tensors[tensor]
             mean = np.mean([means[number] for means in wanted], axis=0)
             _correct_layer(layer, buffers, (mean - made.zero_point) * made.scale)
