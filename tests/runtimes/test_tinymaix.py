@@ -214,3 +214,14 @@ def test_the_head_is_as_tinymaix_lays_it_out(tmdl: bytes) -> None:
     assert struct.unpack_from("<4H4H", tmdl, 20) == (3, 96, 96, 3, 1, 1, 1, 20)
     kind, last, size = struct.unpack_from("<HHI", tmdl, 64)
     assert (kind, last, size % 8) == (tinymaix.CONV, 0, 0)
+
+
+def test_a_model_that_this_arithmetic_gets_wrong_is_refused(
+    model: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here: without room for the logits, as much as wrapping around spoils a large model."""
+    monkeypatch.setattr("galago.runtimes.tmdl._widened", lambda scale, zero, below=0.0: (scale / 8, zero))
+    emlearn._tmdl.cache_clear()
+    with pytest.raises(GalagoError, match="of 256 off on average") as caught:
+        emlearn.files(model, boards.load("RPI_PICO2"))
+    assert caught.value.code == "backend.refused"
