@@ -10,8 +10,6 @@ from drawn import RELU, VALID, Drawn
 from galago import dataset, models, pictures
 from galago.errors import GalagoError
 from galago.k210 import kpu, memory
-from galago.k210.addition import addition
-from galago.k210.arithmetic import requantize
 from galago.k210.compiler import Compiled, compile_model
 from galago.k210.conv import Conv
 from galago.k210.convolution import Kernel, build
@@ -19,8 +17,6 @@ from galago.k210.graph import Graph
 from galago.k210.kmodel import Kmodel
 from galago.k210.layers import QuantizedMaxPool, Softmax
 from galago.k210.memory import Buffer, Spot, Step
-from galago.k210.registers import Norms
-from galago.k210.rounding import Requantization
 from galago.k210.simulator import Simulator
 from galago.tflm import Tflm
 
@@ -210,6 +206,27 @@ def test_more_features_than_a_layer_has_channels(features: int) -> None:
             assert abs(got - wanted).mean() < 0.7
 
 
+@pytest.mark.parametrize("size", [16, 32, 80])
+def test_projections_are_cut_into_layers(size: int) -> None:
+    """64 channels without activation, four layers with four tables; a sum shows that all is in place."""
+    net = Drawn(np.random.default_rng(size), size=size)
+    net.conv(16, stride=2)
+    x = net.conv(64, kernel=1, activation=0)
+    net.conv(32, kernel=1)
+    y = net.conv(64, kernel=1, activation=0)
+    net.add(x, y)
+    net.conv(24, kernel=1)
+    net.head(6)
+    data = net.finish()
+    compiled = compile_model(data)
+    assert [name.split()[1] for name in compiled.names[:11]] == [
+        str(n) for n in (0, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4)
+    ]
+    got, wanted = logits(data, compiled, noise(size, size))
+    assert wanted.std() > 10
+    assert np.array_equal(got, wanted)
+
+
 @pytest.mark.parametrize("size", [16, 20, 40, 72])
 def test_sums_may_be_pooled(size: int) -> None:
     """An addition treats lines of KPU RAM as wide maps; main RAM gets the pixels in their order."""
@@ -345,76 +362,6 @@ def test_graphs_that_do_not_fit_together_are_refused() -> None:
             codes.append(error.code)
     assert len(codes) > 75
     assert set(codes) <= {"model.malformed", "model.operator"}
-
-
-def twice_rounded(totals: np.ndarray, factor: float) -> np.ndarray:
-    """MultiplyByQuantizedMultiplier of TFLite's reference, with double rounding; int64."""
-    mantissa, exponent = np.frexp(factor)
-    product = totals * round(float(mantissa) * 2**31)
-    nudged = product + np.where(product >= 0, 2**30, 1 - 2**30)
-    high = abs(nudged) // 2**31 * np.sign(nudged)
-    shift = -int(exponent)
-    if shift <= 0:
-        return high << -shift
-    rest, threshold = high & (1 << shift) - 1, ((1 << shift) - 1 >> 1) + (high < 0)
-    return (high >> shift) + (rest > threshold)
-
-
-@pytest.mark.parametrize(("low", "zero", "high"), [(0, 0, 255), (0, 131, 255), (40, 40, 255), (0, 0, 200)])
-def test_requantization_is_tflites(low: int, zero: int, high: int) -> None:
-    """All sums of 24 channels: of a million a few are off, by one, and far from the zero point.
-
-    Both rounding rules agree on all of them.
-    """
-    rng = np.random.default_rng([low, zero, high])
-    factors = np.exp(rng.uniform(np.log(0.001), np.log(0.008), 24))
-    biases = rng.integers(-2000, 2000, 24)
-    least, most = (((edge - zero) / factors).astype(int) - biases for edge in (low - 300, high + 300))
-    norms, table = requantize(Requantization(factors, biases, zero, low, high).steps(least, most))
-    assert norms.mul.max() < 2**21  # as in public files
-    assert np.array_equal(Norms.unpack(norms.pack()).add, norms.add)
-    compared = wrong = likely = 0
-    for channel, factor in enumerate(factors):
-        sums = np.arange(least[channel], most[channel] + 1)
-        values = (sums * norms.mul[channel] >> norms.shift[channel]) + norms.add[channel]
-        up, even = (kpu._activate(values, table, rule).astype(int) for rule in kpu.ROUNDINGS)
-        assert np.array_equal(up, even)
-        exact = (twice_rounded(sums + biases[channel], factor) + zero).clip(low, high)
-        assert abs(up - exact).max() <= 1
-        compared += np.count_nonzero((exact > low) & (exact < high))
-        wrong += np.count_nonzero(up != exact)
-        likely += np.count_nonzero((up != exact) & (abs(exact - zero) < 60))
-    assert compared > 100_000
-    assert wrong <= compared / 50_000
-    assert likely <= compared / 500_000
-
-
-@pytest.mark.parametrize(
-    "scales", [(0.067, 0.1, 0.1), (0.1054, 0.1022, 0.1), (0.0613, 0.0917, 0.0917), (0.08, 0.05, 0.09)]
-)
-def test_additions_are_exact(scales: tuple[float, float, float]) -> None:
-    """Of all pairs of bytes but three at most; the output's scale is often that of an operand."""
-    net = Drawn(np.random.default_rng(0), size=256, channels=2)
-    build_net, inputs = net.builder, net.builder.input
-    maps = []
-    for channel in (0, 1):  # copies: factors of 1
-        weights = np.zeros((1, 1, 1, 2), np.int8)
-        weights[..., channel] = 1
-        out = scales[channel], (3, -5)[channel]
-        factor = np.array([out[0] / net.builder.out(inputs)[0]])
-        maps.append(build_net.conv(inputs, weights, np.zeros(1, np.int32), factor, out=out))
-    net.last = build_net.add(*maps, out=(scales[2], 7))
-    net.head(2)
-    data = net.finish()
-    graph = Graph.read(data)
-    wanted = Tflm(data).tensors(np.stack(np.meshgrid(*[np.arange(-128, 128)] * 2), -1).astype(np.int8))
-    (operator,) = [one for one in graph.operators if one.kind == "ADD"]
-    operands = [wanted[i].view(np.uint8).reshape(256, 256) ^ 128 for i in operator.inputs]
-    got = kpu.run(build(addition(graph, operator, 1), (256, 256), 0), np.stack(operands))
-    assert len(np.unique(np.stack(operands).reshape(2, -1), axis=1).T) > 60_000
-    off = abs(got[0].astype(int) - (wanted[operator.output].view(np.uint8).reshape(256, 256) ^ 128))
-    assert off.max() <= 1
-    assert np.count_nonzero(off) <= 3
 
 
 def test_stride_two_by_rotation_is_exact() -> None:
