@@ -18,7 +18,7 @@ DATA ?= ../shared/data
 # The network that the published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: models models-table zoo setup demo test lint types check bench runtimes k210 fuzz clean
+.PHONY: models models-table zoo setup demo test lint types check bench runtimes k210 faults fuzz clean
 
 setup: $(VENV)/.base
 
