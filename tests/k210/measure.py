@@ -141,7 +141,7 @@ def _size_row(network: Network) -> list[str]:
     model = network.compiled.model
     convs = [layer for layer in model.layers if isinstance(layer, Conv)]
     took = sum(seconds(layer) for layer in convs)
-    biases = sum(tensor.data.nbytes for tensor in network.graph.tensors if _is_bias(tensor))
+    biases = sum(t.data.nbytes for t in network.graph.tensors if t.data is not None and _is_bias(t))
     norms = sum(len(layer.norms.pack()) for layer in convs)
     return [
         network.name,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The KPU's batch norm and activation table against TFLite's rounding, sum by sum."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from drawn import Drawn
@@ -20,7 +22,7 @@ def twice_rounded(totals: np.ndarray, factor: float) -> np.ndarray:
     mantissa, exponent = np.frexp(factor)
     product = totals * round(float(mantissa) * 2**31)
     nudged = product + np.where(product >= 0, 2**30, 1 - 2**30)
-    high = abs(nudged) // 2**31 * np.sign(nudged)
+    high: Any = abs(nudged) // 2**31 * np.sign(nudged)
     shift = -int(exponent)
     if shift <= 0:
         return high << -shift

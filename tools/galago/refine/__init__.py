@@ -50,7 +50,7 @@ def refine(tflite: bytes, plain: bytes, pixels: np.ndarray) -> bytes:
         said = floats[layer.output] = apply(graph, layer, exact, kernel, bias)
         if layer.output in softmaxes and kernel is not None:
             graph.set_limits(layer.output, *logits_range(np.asarray(said)))
-        if kernel is not None:
+        if kernel is not None and bias is not None:
             bias = _corrected(graph, layer, near, kernel, bias, np.asarray(said))
             span = graph.span(layer, kernel, bias)
             graph.set_weights(layer, kernel, bias, span)

@@ -87,7 +87,7 @@ def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
         def __init__(self, rounded: bool) -> None:
             super().__init__(trainable=rounded, dtype="float32")
             self._rounded = rounded
-            self._steps: list[np.ndarray] = []
+            self._steps: list[Any] = []
             self.spans: list[np.ndarray] = []
 
         def build(self, shape: Any) -> None:
