@@ -18,9 +18,9 @@ from galago.tinymaix import Layer, Tmdl
 
 _ACTIVATIONS = {0: tinymaix.NONE, 1: tinymaix.RELU, 3: tinymaix.RELU6}  # of the schema
 # TinyMaix wraps around what leaves a range: maps without activation get so much more of it than calibration
-# saw, on each side, and logits below: of photos they were found 0.24 of it there. Where calibration saw none
-# below 0, nothing is to be expected there.
-_ROOM, _BELOW = 0.1, 0.3
+# saw, on each side, and logits as much again below, where their range leaves out on purpose what no softmax
+# would tell from 0. Where calibration saw none below 0, nothing is to be expected there.
+_ROOM, _BELOW = 0.1, 1.0
 
 
 def convert(tflite: bytes, pictures: np.ndarray | None = None) -> Tmdl:
@@ -59,9 +59,7 @@ class _Converter:
         last.last = True
         if last.activation == tinymaix.NONE and last.kind == tinymaix.CONV:
             logits = graph.tensors[output]
-            below = _BELOW if logits.zero_point > -128 else _ROOM
-            scales = _widened(logits.scale, logits.zero_point, below)
-            last.output_scale, last.output_zero_point = scales
+            last.output_scale, last.output_zero_point = _of_logits(logits.scale, logits.zero_point)
         if output != self._name(operators[-1].output) or last.output_shape[:2] != (1, 1):
             raise refused("its scores are not in one line")
         size = self._place()
@@ -160,7 +158,9 @@ class _Converter:
         biases -= layer.input_zero_point * layer.weights.reshape(outputs, -1).sum(1, dtype=np.int64)
         layer.biases = biases.clip(-(1 << 31), (1 << 31) - 1).astype(np.int32)
         if layer.activation == tinymaix.NONE:
-            self._rescale(layer, operator, *_widened(layer.output_scale, layer.output_zero_point))
+            inner = any(user.kind == "SOFTMAX" for user in graph.users(operator.output))
+            scales = layer.output_scale, layer.output_zero_point
+            self._rescale(layer, operator, *(_of_logits(*scales) if inner else _widened(*scales)))
 
     def _check(self, operator: Operator, layer: Layer) -> None:
         high, wide = layer.kernel
@@ -221,6 +221,10 @@ def _same(layer: Layer) -> tuple[int, int, int, int]:
         )
     ]
     return total[0] // 2, total[0] - total[0] // 2, total[1] // 2, total[1] - total[1] // 2
+
+
+def _of_logits(scale: float, zero_point: int) -> tuple[float, int]:
+    return _widened(scale, zero_point, _BELOW if zero_point > -128 else _ROOM)
 
 
 def _widened(scale: float, zero_point: int, below: float = _ROOM) -> tuple[float, int]:
