@@ -47,10 +47,10 @@ close calls. So are all of untrained-v2-100-96, MobileNetV2 as ImageNet left it 
 that has learned nothing.
 
 TinyMaix cuts off where TensorFlow Lite Micro rounds. Of 100 photos, everyday-v1-025-96 in its arithmetic has
-the same best class on 87 as it is converted, on 92 with the biases that flashing corrects for that, on 93 if
-its convolutions rounded, and on 97 if the softmax within this network were exact, too
-(`pytest -s tests/runtimes/test_tinymaix.py -k come_from`; emulated). The other 3 are not explained. Of 200
-photos before an emulated camera 180 come out the same, among them 118 of the 120 of which TensorFlow Lite
+the same best class on 85 as it is converted, on 91 with the biases that flashing corrects for that, on 91 if
+its convolutions rounded, and on 96 if the softmax within this network were exact, too
+(`pytest -s tests/runtimes/test_tinymaix.py -k come_from`; emulated). The other 4 are not explained. Of 200
+photos before an emulated camera 182 come out the same, among them 120 of the 122 of which TensorFlow Lite
 Micro is sure (0.6 or more; `pytest -s tests/runtimes/test_real_pictures.py -k emlearn`).
 
 The column of the K230 shows model and backend, not a whole board: its firmware is built without MicroPython's

@@ -18,9 +18,9 @@ from galago.tinymaix import Layer, Tmdl
 
 _ACTIVATIONS = {0: tinymaix.NONE, 1: tinymaix.RELU, 3: tinymaix.RELU6}  # of the schema
 # TinyMaix wraps around what leaves a range: maps without activation get so much more of it than calibration
-# saw, on each side, and logits as much again below, where their range leaves out on purpose what no softmax
-# would tell from 0. Where calibration saw none below 0, nothing is to be expected there.
-_ROOM, _BELOW = 0.1, 1.0
+# saw, on each side, and logits far more below: their range leaves out on purpose what no softmax would tell
+# from 0. Where calibration saw none below 0, nothing is to be expected there.
+_ROOM, _BELOW = 0.1, 1.5
 
 
 def convert(tflite: bytes, pictures: np.ndarray | None = None) -> Tmdl:
