@@ -115,7 +115,8 @@ def write(path: str | Path, tflite: bytes, contract: dict[str, Any]) -> ModelDir
 
 
 def pattern(number: int, shape: tuple[int, ...]) -> np.ndarray:
-    """The golden input of a number, int8 of the given shape: 0 black, 1 white, 2 a ramp, from 3 on noise.
+    """The golden input of a number, int8 of the given shape: 0 black, 1 white, 2 a ramp, from 3 on noise,
+    from -3 down the noise of that number without its sign below a white half, for what depends on direction.
 
     A board makes the same bytes without a file. With i the byte's place in the tensor, black is -128, white
     127 and the ramp (i mod 256) - 128. Noise starts at x = number; before each byte, a step of the generator
@@ -129,10 +130,12 @@ def pattern(number: int, shape: tuple[int, ...]) -> np.ndarray:
     elif number == 2:
         values = np.arange(count) % 256 - 128
     else:
-        values, x = np.empty(count, np.int64), number
+        values, x = np.empty(count, np.int64), abs(number)
         for i in range(count):
             x = (1664525 * x + 1013904223) & 0xFFFFFFFF
             values[i] = (x >> 24) - 128
+        if number < 0:
+            values[: count // 2] = 127
     return values.astype(np.int8).reshape(shape)
 
 

@@ -7,15 +7,17 @@ _WRONG = 100  # thousandths that a score may be off: other decimals, never anoth
 
 
 def fill(pattern, tensor):
-    """Fills an int8 buffer: 0 black, 1 white, 2 a ramp, from 3 on noise with that number as its seed."""
-    if pattern < 3:
+    """Fills an int8 buffer: 0 black, 1 white, 2 a ramp, from 3 on noise with that number as its seed, below 0
+    the same under a white half."""
+    if 0 <= pattern < 3:
         for i in range(len(tensor)):
             tensor[i] = (0x80, 0x7F, i & 0xFF ^ 0x80)[pattern]
         return
-    x = pattern
+    x = abs(pattern)
+    white = len(tensor) // 2 if pattern < 0 else 0
     for i in range(len(tensor)):
         x = 1664525 * x + 1013904223 & 0xFFFFFFFF
-        tensor[i] = x >> 24 ^ 0x80
+        tensor[i] = 0x7F if i < white else x >> 24 ^ 0x80
 
 
 def prove(name, backend, model):

@@ -19,7 +19,8 @@ from galago.k210.simulator import Simulator
 from galago.models import ModelDirectory
 
 NAME = "model.kmodel"
-_PATTERN = 3  # noise, in which a mistake shows best
+_PATTERNS = range(-3, -19, -1)  # noise below white, in which a mistake shows, also a picture upside down
+_APART = 0.25  # of a score, by which a picture must be told from itself upside down
 _SHARE = 0.85  # of a file system for a kmodel
 
 
@@ -52,12 +53,12 @@ def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
     """How the backend is to feed the kmodel, and what it answers to a golden picture."""
     data = model.tflite.read_bytes()
     compiled = _compiled(data)
-    scores = _golden(data, model.input_shape)
+    pattern, scores = _golden(data, model.input_shape)
     best, large = int(scores.argmax()), beside(model, board)
     return ({"address": large[0], "bytes": len(large[1])} if large else {}) | {
         "turned": int(compiled.rotated),
         "classes": len(scores),
-        "pattern": _PATTERN,
+        "pattern": pattern,
         "best": best,
         "score": round(1000 * float(scores[best])),
     }
@@ -73,12 +74,23 @@ def _kmodel(data: bytes) -> bytes:
 
 
 @functools.lru_cache(maxsize=2)
-def _golden(data: bytes, shape: tuple[int, int, int]) -> np.ndarray:
-    """Scores of the golden picture, float32 [classes]."""
+def _golden(data: bytes, shape: tuple[int, int, int]) -> tuple[int, np.ndarray]:
+    """A golden picture's number and scores, float32 [classes]: one that shows whether it was turned."""
     compiled = _compiled(data)
-    planes = through_565(models.pattern(_PATTERN, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
-    turned = planes[:, ::-1, ::-1] if compiled.rotated else planes
-    return Simulator(compiled.model).run(np.ascontiguousarray(turned))[0]
+    simulator = Simulator(compiled.model)
+    found: dict[float, tuple[int, np.ndarray]] = {}
+    for number in _PATTERNS:
+        planes = through_565(models.pattern(number, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
+        right, wrong = planes[:, ::-1, ::-1] if compiled.rotated else planes, planes
+        scores = simulator.run(np.ascontiguousarray(right))[0]
+        if not compiled.rotated:
+            return number, scores
+        best = int(scores.argmax())
+        apart = abs(float(scores[best] - simulator.run(np.ascontiguousarray(wrong))[0][best]))
+        found[apart] = number, scores
+        if apart > _APART:
+            break
+    return found[max(found)]
 
 
 def through_565(pixels: np.ndarray) -> np.ndarray:
