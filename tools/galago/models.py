@@ -139,6 +139,15 @@ def pattern(number: int, shape: tuple[int, ...]) -> np.ndarray:
     return values.astype(np.int8).reshape(shape)
 
 
+def proof(number: int, scores: np.ndarray) -> dict[str, int]:
+    """What a runtime with an arithmetic of its own must answer to `pattern(number)`: the best of its scores,
+    float [classes], in thousandths. mobilenet.backends.golden.prove compares on the board.
+    """
+    best = int(scores.argmax())
+    score = round(1000 * float(scores[best]))
+    return {"classes": len(scores), "pattern": number, "best": best, "score": score}
+
+
 def _read_contract(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise GalagoError("model.missing", f"no model directory {path}: make one with galago quantize")

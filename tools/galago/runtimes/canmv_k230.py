@@ -32,13 +32,7 @@ def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
     """What the simulator answers to a golden picture: best class, and its score in thousandths."""
     picture = models.pattern(_PATTERN, model.input_shape).view(np.uint8) ^ 128
     (scores,) = k230.simulate(kmodel(model), picture[np.newaxis])
-    best = int(scores.argmax())
-    return {
-        "classes": len(scores),
-        "pattern": _PATTERN,
-        "best": best,
-        "score": round(1000 * float(scores[best])),
-    }
+    return models.proof(_PATTERN, scores)
 
 
 def kmodel(model: ModelDirectory) -> bytes:

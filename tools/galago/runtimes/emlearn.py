@@ -34,14 +34,7 @@ def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
 def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
     """What TinyMaix's arithmetic answers to a golden picture: best class, and its score in thousandths."""
     tmdl = tinymaix.read(_tmdl(model.tflite.read_bytes()))
-    shares = _shares(tmdl, models.pattern(_PATTERN, model.input_shape))
-    best = int(shares.argmax())
-    return {
-        "classes": len(shares),
-        "pattern": _PATTERN,
-        "best": best,
-        "score": round(1000 * float(shares[best])),
-    }
+    return models.proof(_PATTERN, _shares(tmdl, models.pattern(_PATTERN, model.input_shape)))
 
 
 @functools.lru_cache(maxsize=2)

@@ -54,14 +54,9 @@ def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
     data = model.tflite.read_bytes()
     compiled = _compiled(data)
     pattern, scores = _golden(data, model.input_shape)
-    best, large = int(scores.argmax()), beside(model, board)
-    return ({"address": large[0], "bytes": len(large[1])} if large else {}) | {
-        "turned": int(compiled.rotated),
-        "classes": len(scores),
-        "pattern": pattern,
-        "best": best,
-        "score": round(1000 * float(scores[best])),
-    }
+    large = beside(model, board)
+    place = {"address": large[0], "bytes": len(large[1])} if large else {}
+    return place | {"turned": int(compiled.rotated)} | models.proof(pattern, scores)
 
 
 @functools.lru_cache(maxsize=2)
@@ -81,12 +76,10 @@ def _golden(data: bytes, shape: tuple[int, int, int]) -> tuple[int, np.ndarray]:
     found: dict[float, tuple[int, np.ndarray]] = {}
     for number in _PATTERNS:
         planes = through_565(models.pattern(number, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
-        right, wrong = planes[:, ::-1, ::-1] if compiled.rotated else planes, planes
-        scores = simulator.run(np.ascontiguousarray(right))[0]
-        if not compiled.rotated:
-            return number, scores
-        best = int(scores.argmax())
-        apart = abs(float(scores[best] - simulator.run(np.ascontiguousarray(wrong))[0][best]))
+        turned = np.ascontiguousarray(planes[:, ::-1, ::-1])
+        right, wrong = (turned, planes) if compiled.rotated else (planes, turned)
+        scores, others = (simulator.run(np.ascontiguousarray(each))[0] for each in (right, wrong))
+        apart = abs(float((scores - others)[scores.argmax()]))
         found[apart] = number, scores
         if apart > _APART:
             break
