@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from galago import boards, train
+from galago import boards, catalogue, imagenet, train
 from galago.errors import GalagoError
 from galago.resources import models_dir
-from galago.train.recipe import Augment, Fitting, PhotoRecipe, Tutor
+from galago.train import grouping
+from galago.train.recipe import Augment, Fitting, GroupRecipe, PhotoRecipe, Tutor
 
 GROUPS = Path(__file__).with_name("groups.toml").read_text()
 PHOTOS = PhotoRecipe("mine", "photos/of mine", "mobilenet_v2", 0.35, 96, 224)
@@ -60,6 +61,29 @@ def test_a_written_recipe_is_read_as_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(models_dir().glob("*/recipe.toml")), ids=lambda p: p.parent.name)
 def test_shipped_recipes_are_read(path: Path) -> None:
     assert train.read_recipe(path).name == path.parent.name
+
+
+def test_the_table_of_models_names_every_recipe(tmp_path: Path) -> None:
+    """Also those without a model, and then what they wait for; the page in docs is this one."""
+    catalogue.main(str(tmp_path / "models.md"))
+    page = (tmp_path / "models.md").read_text()
+    for path in models_dir().glob("*/recipe.toml"):
+        made = (path.parent / "model.json").is_file()
+        assert (f"**{path.parent.name}** is a recipe without a model" in page) != made
+        assert f"[{path.parent.name}](" in page or not made
+    assert page == (models_dir().parent / "docs" / "models.md").read_text()
+
+
+def test_a_recipe_whose_weights_are_absent_says_what_to_download(tmp_path: Path) -> None:
+    recipe = train.read_recipe(models_dir() / "everyday-v2-035-96" / "recipe.toml")
+    assert isinstance(recipe, GroupRecipe)
+    file = imagenet.weights_file(recipe.architecture, recipe.alpha, recipe.trained, top=False)
+    if file.is_file():
+        pytest.skip("the weights are here")
+    with pytest.raises(GalagoError) as caught:
+        grouping.imagenet_student(recipe)
+    assert caught.value.code == "train.weights"
+    assert file.name in caught.value.message
 
 
 @pytest.mark.parametrize("board", ["RPI_PICO", "RPI_PICO2", "ESP32_GENERIC_S3"])

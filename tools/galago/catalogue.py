@@ -13,6 +13,8 @@ from pathlib import Path
 from galago import models
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
+from galago.resources import models_dir
+from galago.train.recipe import read_recipe
 
 _HEAD = """# Models
 
@@ -29,7 +31,7 @@ and says what it is bad at.
 """
 _TAIL = """
 `galago fit MODEL` estimates the time on each board, and `galago evaluate MODEL PHOTOS --on float,int8,board`
-measures again.
+measures again.{unmade}
 
 ## Pretrained
 
@@ -43,8 +45,20 @@ ranges from photos (`--calibrate`) or drawn pictures, biases corrected against t
 def main(out: str) -> None:
     """Writes the page."""
     rows = [_row(models.find(name)) for name in models.shipped_names()]
-    table = _zoo()
-    Path(out).write_text(_HEAD + "\n".join(rows) + "\n" + _TAIL.format(zoo=table))
+    tail = _TAIL.format(unmade=_unmade(), zoo=_zoo())
+    Path(out).write_text(_HEAD + "\n".join(rows) + "\n" + tail)
+
+
+def _unmade() -> str:
+    """A line for each recipe that no model has been made of yet, and the weights that it waits for."""
+    recipes = map(read_recipe, sorted(models_dir().glob("*/recipe.toml")))
+    waiting = [recipe for recipe in recipes if recipe.name not in models.shipped_names()]
+    return "".join(
+        f"\n\n**{one.name}** is a recipe without a model so far, and without figures: it starts from "
+        f"ImageNet's weights of {one.architecture} {one.alpha:g} at {one.trained}, which Keras downloads; "
+        f"`galago train models/{one.name}/recipe.toml --data DATA -o models/{one.name}` makes it."
+        for one in waiting
+    )
 
 
 def _row(model: ModelDirectory) -> str:
@@ -71,8 +85,6 @@ def _accuracy(model: ModelDirectory) -> str:
 
 def _zoo() -> str:
     """What was measured of zoo models, as models/zoo.json has it."""
-    from galago.resources import models_dir
-
     file = models_dir() / "zoo.json"
     if not file.is_file():
         return "No accuracy of theirs has been measured with this release."
