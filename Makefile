@@ -57,7 +57,7 @@ check: lint types test demo
 models: $(VENV)/.test
 	@failed=0; for recipe in models/*/recipe.toml; do \
 		$(BIN)/galago train $$recipe --data $(DATA) -o $$(dirname $$recipe) || failed=1; done; \
-	$(MAKE) models-table && exit $$failed
+	$(BIN)/python -m galago.catalogue docs/models.md && exit $$failed
 
 # Measures the zoo's models whose weights Keras has (KERAS_HOME): an hour or so for the five in the test data.
 zoo: $(VENV)/.test
