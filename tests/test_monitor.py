@@ -132,6 +132,14 @@ def listened(events: Iterator[monitor.Event | None], count: int) -> list[monitor
     raise AssertionError("it ended")
 
 
+WAITS_FOR_THE_PORT = b"""\
+import machine, sys
+if machine.reset_cause() == machine.PWRON_RESET:
+    sys.stdin.read(1)
+"""
+"""A boot.py: what a board prints before its port is open is lost, and rightly counted as that."""
+
+
 def test_a_board_is_followed_through_unplugging(
     model: ModelDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +149,8 @@ def test_a_board_is_followed_through_unplugging(
     settings = {"source": "files", "loop": True, "interval": 0.02}
     with EmulatedBoard(boards.load("RPI_PICO"), image) as emulated:
         install(emulated.port, model, settings)
+        with transport.connect(emulated.port) as device:
+            device.put(WAITS_FOR_THE_PORT, "/boot.py")
         port.symlink_to(emulated.port)
         events = monitor.listen(str(port), watched, lambda listener: listener.write(b"\r\x03\x02\x04"))
         listened(events, 5)
