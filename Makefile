@@ -38,7 +38,7 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base
-	@$(BIN)/galago classify $$($(BIN)/python examples/standard_photos.py)
+	@$(BIN)/galago classify $$($(BIN)/python -m galago.standard_photos)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest

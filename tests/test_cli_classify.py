@@ -46,7 +46,7 @@ def classify(board: EmulatedBoard) -> Run:
 def photos() -> dict[str, Path]:
     """The standard photos of the demo by name."""
     listed = subprocess.run(
-        [sys.executable, ROOT / "examples" / "standard_photos.py"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "galago.standard_photos"], capture_output=True, text=True, check=True
     )
     return {Path(path).stem: Path(path) for path in listed.stdout.split()}
 

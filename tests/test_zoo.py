@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The zoo: names, labels, drawn pictures."""
+"""The zoo: names, labels, the photos and pictures at hand."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from galago import evaluate, imagenet, models, pretrained, zoo
+from galago import dataset, evaluate, imagenet, models, pictures, pretrained, standard_photos, zoo
 from galago.drawing import drawn
 from galago.errors import GalagoError
 
@@ -43,6 +43,23 @@ def test_drawn_pictures_repeat_and_fill_the_range() -> None:
     values = np.stack([drawn(i, (32, 32, 3)) for i in range(20)])
     assert values.min() < 10
     assert values.max() > 245
+
+
+def test_standard_photos_are_seen_whole_and_in_parts() -> None:
+    views = standard_photos.views(32)
+    assert views.shape == (400, 32, 32, 3)
+    np.testing.assert_array_equal(views, standard_photos.views(32))
+    assert len({view.tobytes() for view in views}) == 400
+    for number, rgb in dataset.read(standard_photos.paths(), print):
+        np.testing.assert_array_equal(views[number * 50], pictures.fit(rgb, 32, 32, 3, "crop"))
+
+
+def test_standard_photos_name_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(standard_photos.PHOTOS, "galago_absent", ["photo.png"])
+    with pytest.raises(GalagoError) as caught:
+        standard_photos.paths()
+    assert caught.value.code == "config.missing"
+    assert "pip install" in caught.value.message
 
 
 def test_a_size_without_weights_says_which_there_are() -> None:

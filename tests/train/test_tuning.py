@@ -64,12 +64,10 @@ class Subject:
         wanted = self.network.predict(floats(others), verbose=0)
         return float(np.abs((answers + 128.0) / 256 - wanted).sum(axis=1).mean() / 2)
 
-    def tuned(self, work: Path) -> bytes:
+    def tuned(self, work: Path, tflite: bytes, how: Tuning = HOW) -> bytes:
         checkpoint = Checkpoint(work, "key", print)
         progress = train.Progress(Console(quiet=True))
-        return tune(
-            self.tflite, self.plain, pictures(0, 200), pictures(300, 50), HOW, 1, checkpoint, progress
-        )
+        return tune(tflite, self.plain, pictures(0, 200), pictures(300, 50), how, 1, checkpoint, progress)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +90,7 @@ def test_each_layer_computes_what_tflm_computes(subject: Subject) -> None:
         kernel = bias = None
         if layer in graph.weighted():
             kernel, bias = twin.kernel(next(others)), graph.bias(layer)
-            kernel = round_kernel(kernel, graph.span(layer, kernel, bias))
+            kernel = round_kernel(kernel, graph.span_for(layer, kernel, bias))
         said = apply(graph, layer, [real(t) for t in layer.inputs if t in tensors], kernel, bias)
         said = round_to(said, graph.limits(layer.output))
         scale, _ = graph.steps(layer.output)
@@ -107,10 +105,18 @@ def test_int8_gains_by_refining(subject: Subject) -> None:
     assert subject.moved(refined) < subject.moved(subject.tflite) / 2
 
 
+def test_fine_tuning_begins_with_the_model_that_it_got(subject: Subject, tmp_path: Path) -> None:
+    """Rounded as refining rounded it, and not anew."""
+    refined = refine.refine(subject.tflite, subject.plain, pictures(0, 100))
+    tuned = subject.tuned(tmp_path, refined, Tuning(epochs=1, steps=1, rate=0))
+    given = (pictures(1000, 20) ^ 128).view(np.int8)
+    np.testing.assert_array_equal(evaluate.tflm_answers(tuned, given), evaluate.tflm_answers(refined, given))
+
+
 def test_int8_gains_by_fine_tuning_also_when_interrupted(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned = subject.tuned(tmp_path / "whole")
+    tuned = subject.tuned(tmp_path / "whole", subject.tflite)
     before, after = subject.moved(subject.tflite), subject.moved(tuned)
     assert before > 0.1
     assert after < before / 2
@@ -127,6 +133,6 @@ def test_int8_gains_by_fine_tuning_also_when_interrupted(
 
     monkeypatch.setattr(Checkpoint, "save", save)
     with pytest.raises(StoppedError):
-        subject.tuned(tmp_path / "parts")
+        subject.tuned(tmp_path / "parts", subject.tflite)
     monkeypatch.setattr(Checkpoint, "save", saved)
-    assert subject.tuned(tmp_path / "parts") == tuned
+    assert subject.tuned(tmp_path / "parts", subject.tflite) == tuned

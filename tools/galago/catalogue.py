@@ -36,7 +36,7 @@ measures again.{unmade}
 ## Pretrained
 
 `galago zoo` lists MobileNets with ImageNet's thousand classes and builds them: weights of keras.applications,
-ranges from photos (`--calibrate`) or drawn pictures, biases corrected against the float network.
+quantized with photos (`--calibrate`) or eight standard ones, and brought near to the float network.
 
 {zoo}
 """

@@ -4,9 +4,9 @@
     python -m galago.pretrained models/zoo.json --data DATA
 
 Measures every model whose weights are in Keras's cache on DATA/images/imagenet_val650, calibrated on
-photos (DATA/images/imagenet_samples, none of which is among those) and on drawn pictures, as `galago zoo`
-does by default. Each row is written as soon as it is known. A model whose weights are absent is left out, and
-keeps the rows that the file has of it.
+photos (DATA/images/imagenet_samples, none of which is among those) and on the standard photos, as
+`galago zoo` does by default. Each row is written as soon as it is known. A model whose weights are absent is
+left out, and keeps the rows that the file has of it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from galago.errors import GalagoError
 _PROOF = 10  # pictures that TensorFlow Lite Micro answers too
 _NOTE = (
     "Top-1 on the 650 pictures of `imagenet_val650`, which are easier than ImageNet's whole validation set; "
-    "measured by `make zoo`. `photos` are 200 of `imagenet_samples`, `drawn` is what `galago zoo` does "
+    "measured by `make zoo`. `photos` are 400 of `imagenet_samples`, `standard` is what `galago zoo` does "
     "without `--calibrate`. int8 is TensorFlow Lite's where it gives the bytes of "
     "TensorFlow Lite Micro on ten pictures, else the latter's."
 )
@@ -39,7 +39,7 @@ def main(out: Path, data: Path, names: list[str]) -> None:
             continue
         rows = [row for row in rows if row["name"] != name]
         wanted = None
-        for calibration, photos in (("photos", data / "images" / "imagenet_samples"), ("drawn", None)):
+        for calibration, photos in (("photos", data / "images" / "imagenet_samples"), ("standard", None)):
             row, wanted = measured(name, calibration, photos, data / "images" / "imagenet_val650", wanted)
             print(json.dumps(row), flush=True)
             rows.append(row)

@@ -5,9 +5,8 @@
     model = zoo.find("imagenet-v1-025-128", say)    # from the cache, or built
     model = zoo.build("imagenet-v1-025-128", say, photos=Path("photos"))
 
-Weights come from keras.applications (its cache, or a download). Ranges are calibrated on photos where a
-folder is given, else on drawn pictures with the statistics of natural ones; biases are corrected
-(galago.refine).
+Weights come from keras.applications (its cache, or a download). Quantization looks at photos of a folder,
+or at eight standard ones in parts (galago.standard_photos), which serve nearly as well.
 """
 
 import json
@@ -16,20 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from galago import imagenet, models, quantize, quiet
-from galago.drawing import drawn
+from galago import imagenet, models, quantize, quiet, standard_photos
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.resources import cache_dir
 from galago.train import network as networks
 
-DRAWN = (
-    "calibrated on drawn pictures; photos may give a little more accuracy (docs/models.md): "
+STANDARD = (
+    "calibrated on eight standard photos; four hundred like yours may give a little more accuracy: "
     "galago zoo NAME --calibrate PHOTOS"
 )
-_PICTURES = 200
 _LABELS = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 
 
@@ -84,11 +79,9 @@ def build(
     say(f"{name}: weights")
     network = logits(architecture, alpha, size)
     say(f"{name}: quantizing")
-    shape = (size, size, 3)
-    pixels: Any = photos if photos else np.stack([drawn(i, shape) for i in range(_PICTURES)])
     return quantize.build(
         network,
-        pixels,
+        photos or standard_photos.views(size),
         out or place(name),
         name=name,
         labels=label_names(labels, say),

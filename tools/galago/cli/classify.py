@@ -68,7 +68,7 @@ def _zoo(name: str) -> "ModelDirectory":
         new = not zoo.place(name).is_dir()
         model = zoo.find(name, lambda text: status.update(text))
     if new:
-        typer.echo(f"{name}: {zoo.DRAWN}", err=True)
+        typer.echo(f"{name}: {zoo.STANDARD}", err=True)
     return model
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def zoo(
     name: Annotated[str | None, typer.Argument(help="The model to build; without it, a list.")] = None,
     calibrate: Annotated[
-        Path | None, typer.Option(metavar="PHOTOS", help="Typical photos.  [default: drawn pictures]")
+        Path | None, typer.Option(metavar="PHOTOS", help="Typical photos.  [default: standard photos]")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="ImageNet's 1000 names.  [default: Keras's]")
@@ -38,7 +38,7 @@ def zoo(
     with Console(stderr=True).status(name) as status:
         model = animals.build(name, lambda text: status.update(text), calibrate, out, labels)
     if calibrate is None:
-        typer.echo(f"{name}: {animals.DRAWN}", err=True)
+        typer.echo(f"{name}: {animals.STANDARD}", err=True)
     contract = model.contract
     print(
         f"{model.path}: {len(model.labels)} classes, {contract['files']['tflite']['bytes']:,} bytes, "

@@ -97,11 +97,18 @@ class Graph:
                 self.set_limits(layer.output, *self.limits(tensor))
 
     def kernel(self, layer: Layer) -> np.ndarray:
-        """A layer's kernel of float32, output channels last."""
+        """A layer's kernel in real numbers, whether stored as float32 or int8; output channels last."""
         values = self.constant(layer.inputs[1])
         if layer.kind == "CONV_2D":
-            return values.transpose(1, 2, 3, 0)
-        return values[0] if layer.kind == "DEPTHWISE_CONV_2D" else values.T
+            values = values.transpose(1, 2, 3, 0)
+        else:
+            values = values[0] if layer.kind == "DEPTHWISE_CONV_2D" else values.T
+        return values if values.dtype == np.float32 else values * (self.span(layer) / 127)
+
+    def span(self, layer: Layer) -> np.ndarray:
+        """The |weight| [out] that 127 of an int8 kernel stands for."""
+        scale = np.array(self._tensors[layer.inputs[1]].quantization.scale, np.float32)
+        return np.broadcast_to(scale * 127, self.shape(layer.output)[-1:])
 
     def bias(self, layer: Layer) -> np.ndarray:
         """A layer's bias in real numbers, whether stored as float32 or int32."""
@@ -121,8 +128,8 @@ class Graph:
         """Whether each output channel of an int8 kernel has its own scale."""
         return len(self._tensors[layer.inputs[1]].quantization.scale) > 1
 
-    def span(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """The |weight| [out] that 127 stands for: the largest, of its channel where the file has it so.
+    def span_for(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """The |weight| [out] that 127 has to stand for: the largest, of its channel where the file has it so.
 
         It is larger for the bias of a dead channel, which would not fit into int32 otherwise.
         """

@@ -13,8 +13,8 @@ from typing import Any
 from galago import quiet
 from galago.refine.graph import WEIGHTED, Graph, Layer
 
-_PADDING = ("SAME", "VALID")
-_NONE, _RELU, _RELU6 = 0, 1, 3
+PADDING = ("SAME", "VALID")
+LINEAR, _RELU, _RELU6 = 0, 1, 3  # fused activation functions
 KINDS = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
@@ -33,18 +33,18 @@ def apply(graph: Graph, layer: Layer, inputs: list[Any], kernel: Any = None, bia
     tf = quiet.tensorflow()
     options, x = layer.options, inputs[0]
     if layer.kind == "CONV_2D":
-        x = tf.nn.conv2d(x, kernel, (options.strideH, options.strideW), _PADDING[options.padding]) + bias
+        x = tf.nn.conv2d(x, kernel, (options.strideH, options.strideW), PADDING[options.padding]) + bias
     elif layer.kind == "DEPTHWISE_CONV_2D":
         kernel = tf.reshape(kernel, (*kernel.shape[:2], x.shape[-1], -1))
         strides = (1, options.strideH, options.strideW, 1)
-        x = tf.nn.depthwise_conv2d(x, kernel, strides, _PADDING[options.padding]) + bias
+        x = tf.nn.depthwise_conv2d(x, kernel, strides, PADDING[options.padding]) + bias
     elif layer.kind == "FULLY_CONNECTED":
         x = tf.matmul(tf.reshape(x, (-1, kernel.shape[0])), kernel) + bias
     elif layer.kind == "ADD":
         x = x + inputs[1]
     elif layer.kind == "AVERAGE_POOL_2D":
         window = (options.filterHeight, options.filterWidth)
-        x = tf.nn.avg_pool2d(x, window, (options.strideH, options.strideW), _PADDING[options.padding])
+        x = tf.nn.avg_pool2d(x, window, (options.strideH, options.strideW), PADDING[options.padding])
     elif layer.kind == "MEAN":
         axes = graph.constant(layer.inputs[1]).ravel().tolist()
         x = tf.reduce_mean(x, axes, keepdims=bool(options.keepDims))
@@ -54,8 +54,13 @@ def apply(graph: Graph, layer: Layer, inputs: list[Any], kernel: Any = None, bia
         x = tf.reshape(x, (-1, *graph.shape(layer.output)[1:]))
     elif layer.kind == "SOFTMAX":
         x = tf.nn.softmax(x * options.beta)
-    activation = getattr(options, "fusedActivationFunction", _NONE)
-    return tf.nn.relu6(x) if activation == _RELU6 else tf.nn.relu(x) if activation == _RELU else x
+    fused = activation(layer)
+    return tf.nn.relu6(x) if fused == _RELU6 else tf.nn.relu(x) if fused == _RELU else x
+
+
+def activation(layer: Layer) -> int:
+    """The activation function that is fused into a layer."""
+    return getattr(layer.options, "fusedActivationFunction", LINEAR)
 
 
 def round_to(x: Any, limits: tuple[float, float]) -> Any:

@@ -50,7 +50,7 @@ def group(recipe: GroupRecipe, data: Path, work: Path, progress: Progress) -> Tr
         for number, stage in enumerate(recipe.stages)
     ]
     history = Loop(student, judge, Checkpoint(work, digest, progress.say), progress).run(courses)
-    kernel, bias = widened(student, views)
+    kernel, bias = widened(student, views, recipe.seed)
     names = list(recipe.classes)
     rows = {names.index(name): count for name, count in recipe.head.rows.items()} | {-1: recipe.head.outside}
     parts = distill.subclasses(kernel, bias, np.concatenate([groups, owners]), rows, recipe.seed)
@@ -98,7 +98,7 @@ def course(student: Any, views: Views, stage: Stage, groups: np.ndarray, seed: i
     )
 
 
-def widened(student: Any, views: Views) -> tuple[np.ndarray, np.ndarray]:
+def widened(student: Any, views: Views, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The head with a row more for each kind: kernel float [features, 1000 + kinds], bias [1000 + kinds].
 
     Only the new rows are learned: a kind's photos against all of ImageNet, whose logits come in as their
@@ -115,6 +115,8 @@ def widened(student: Any, views: Views) -> tuple[np.ndarray, np.ndarray]:
     largest = logits.max(axis=1, keepdims=True)
     rest = largest + np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))
 
+    # Anew: how often chance was asked depends on whether the teachers' answers were in the cache.
+    keras.utils.set_random_seed(seed)
     inputs = keras.Input(features.shape[1:]), keras.Input((1,))
     rows = keras.layers.Dense(count)
     model = keras.Model(inputs, keras.layers.Concatenate()([inputs[1], rows(inputs[0])]))

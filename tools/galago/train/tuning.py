@@ -6,7 +6,8 @@
 The int8 model is computed in TensorFlow as the board rounds it (galago.refine.replica): convolutions with
 BatchNormalization folded in, weights in steps per channel, what layers give in the steps that calibration
 chose. The float network is its teacher, on varied photos: no labels are needed, and what the float network
-learned from labels or tutors is passed on. Steps stay as they are; only weights and biases move.
+learned from labels or tutors is passed on. Steps stay as they are; only weights and biases move. A weight
+begins as near to float's as rounds to what the int8 model holds: where that is far, a small move changes it.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from galago.train.views import adjust, to_float
 _BATCH = 64
 _COLOUR = 0.1  # strength of variation, as views.adjust has it
 _FASTER = 4  # than weights biases learn, which have to make up for weights that flip
+_HALF = 0.49  # of a step: what is nearer than that rounds to the same
 
 
 def tune(
@@ -92,9 +94,10 @@ def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
 
         def build(self, shape: Any) -> None:
             for i, (layer, other) in enumerate(zip(graph.weighted(), twin.weighted(), strict=True)):
-                kernel = twin.kernel(other)
-                bias = graph.bias(layer) if self._rounded else twin.bias(other)
-                span = graph.span(layer, kernel, bias)
+                kernel, bias, span = twin.kernel(other), twin.bias(other), graph.span(layer)
+                if self._rounded:
+                    held, reach = graph.kernel(layer), _HALF * span / 127
+                    kernel, bias = np.clip(kernel, held - reach, held + reach), graph.bias(layer)
                 self.spans.append(span)
                 output_step = np.float32(graph.steps(layer.output)[0] * _FASTER)
                 for name, values, step in (("kernel", kernel, span / 127), ("bias", bias, output_step)):
