@@ -94,9 +94,11 @@ def _zoo() -> str:
         f"{row['int8'] / row['photos']:.1%} | {(row['int8'] - row['float']) / row['photos']:+.1%} |"
         for row in measured["rows"]
     )
-    missed = sorted(
-        {row["name"] for row in measured["rows"] if row["float"] - row["int8"] > row["photos"] / 100}
-    )
+    missed = [
+        f"{row['name']} ({row['calibration']})"
+        for row in measured["rows"]
+        if row["float"] - row["int8"] > row["photos"] / 100
+    ]
     goal = f"missed by {', '.join(missed)}" if missed else "reached by all of these"
     head = "| model | calibrated on | float | int8 | difference |\n|---|---|---|---|---|"
     return f"{measured['note']} The goal, at most one point below float, is {goal}.\n\n{head}\n{rows}"

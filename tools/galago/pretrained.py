@@ -26,7 +26,8 @@ _NOTE = (
     "Top-1 on the 650 pictures of `imagenet_val650`, which are easier than ImageNet's whole validation set; "
     "measured by `make zoo`. `photos` are 400 of `imagenet_samples`, `standard` is what `galago zoo` does "
     "without `--calibrate`. int8 is TensorFlow Lite's where it gives the bytes of "
-    "TensorFlow Lite Micro on ten pictures, else the latter's."
+    "TensorFlow Lite Micro on ten pictures, else the latter's. About one answer in twenty changes with "
+    "quantization, for better or worse where int8 is near to float: half a point either way is chance."
 )
 
 
