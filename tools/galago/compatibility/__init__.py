@@ -47,15 +47,15 @@ close calls. So are all of untrained-v2-100-96, MobileNetV2 as ImageNet left it 
 that has learned nothing.
 
 TinyMaix cuts off where TensorFlow Lite Micro rounds. Of 100 photos, everyday-v1-025-96 in its arithmetic has
-the same best class on 85 as it is converted, on 91 with the biases that flashing corrects for that, on 91 if
+the same best class on 88 as it is converted, on 88 with the biases that flashing corrects for that, on 91 if
 its convolutions rounded, and on 96 if the softmax within this network were exact, too
 (`pytest -s tests/runtimes/test_tinymaix.py -k come_from`; emulated). The other 4 are not explained. Of 200
-photos before an emulated camera 182 come out the same, among them 120 of the 122 of which TensorFlow Lite
+photos before an emulated camera 178 come out the same, among them 120 of the 122 of which TensorFlow Lite
 Micro is sure (0.6 or more; `pytest -s tests/runtimes/test_real_pictures.py -k emlearn`).
 
 The column of the K230 shows model and backend, not a whole board: its firmware is built without MicroPython's
 native emitters, in which the device package crops, resizes and decodes, so that `galago flash` refuses a real
-one so far. Of 200 flower photos its best class is that of TensorFlow Lite Micro's int8 on 194 (simulated;
+one so far. Of 200 flower photos its best class is that of TensorFlow Lite Micro's int8 on 195 (simulated;
 flowers-v1-025-96's float network through `galago quantize --float`, then `galago evaluate --on int8,board
 --board K230_CANMV --limit 200`).
 
