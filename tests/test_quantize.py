@@ -168,6 +168,15 @@ def test_logits_get_a_softmax(photos: Path, tmp_path: Path) -> None:
         assert abs((answer.astype(int) + 128).sum() - 256) <= 3
 
 
+def spoiled(value: float) -> Any:
+    """What a training leaves that went astray."""
+    network = tiny()
+    first = next(layer for layer in network.layers if layer.weights)
+    kernel, *others = first.get_weights()
+    first.set_weights([np.full_like(kernel, value), *others])
+    return network
+
+
 @pytest.mark.parametrize(
     ("network", "code", "words"),
     [
@@ -179,6 +188,8 @@ def test_logits_get_a_softmax(photos: Path, tmp_path: Path) -> None:
             "model.quantization",
             "(None, 9)",
         ),
+        (lambda: spoiled(0.0), "model.malformed", "all weights are zero"),
+        (lambda: spoiled(np.nan), "model.malformed", "no numbers"),
         (lambda: tiny(classes=4), "model.labels", "4 outputs but 3 labels"),
         (lambda: tiny(classes=1, activation=None), "model.quantization", "(None, 1)"),
     ],

@@ -70,6 +70,21 @@ def test_a_layer_errs_less_than_with_each_weight_rounded_by_itself(kind: str) ->
     assert error(rounded(graph, place, seen, kernel, span)) < alone * 0.8
 
 
+def test_sums_that_are_too_long_are_rounded_all_the_same() -> None:
+    """A dense layer of 4800 inputs: each weight goes to its nearest step."""
+    picture = keras.Input((40, 40, 3))
+    network = keras.Model(
+        picture, keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(picture))
+    )
+    pixels = standard_photos.views(40)
+    twin = Graph(quantize.convert_float(network))
+    (layer,) = twin.weighted()
+    kernel = twin.kernel(layer)
+    span = np.abs(kernel).max(axis=0)
+    nearest = np.round(kernel / (span / 127)) * (span / 127)
+    np.testing.assert_allclose(rounded(twin, layer, floats(pixels), kernel, span), nearest, atol=1e-6)
+
+
 def test_a_range_leaves_out_outliers_where_that_errs_less() -> None:
     random = np.random.default_rng(1)
     bell = random.normal(0, 1, 50_000).astype(np.float32)

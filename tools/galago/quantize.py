@@ -29,6 +29,7 @@ from galago.tflm import Tflm
 INPUT = (1 / 128, 0)
 OUTPUT = (1 / 256, -128)
 GOLDEN = (0, 1, 2, 3, 4, 5)  # numbers of models.pattern
+_DEAD = 1e-8  # a largest weight below it: TensorFlow Lite Micro ends the process over such scales
 CALIBRATE = 400  # pictures; with 200 int8 is a little further from float, more bring no more
 
 
@@ -58,6 +59,7 @@ def build(
     """
     if isinstance(network, str | Path):
         network = load(Path(network))
+    check_weights(network)
     network = with_softmax(network)
     height, width, channels = input_shape(network)
     if labels is None:
@@ -114,6 +116,19 @@ def load(path: Path) -> Any:
             "model.malformed",
             f"{path} is no model for Keras {keras.__version__} ({reason}): save it as .keras",
         ) from error
+
+
+def check_weights(network: Any) -> None:
+    """Raises model.malformed for a layer with weights that are no numbers, or all zero."""
+    for layer in network._flatten_layers():
+        weights = layer.get_weights()
+        zero = hasattr(layer, "kernel") and np.abs(weights[0]).max() < _DEAD
+        if zero or not all(np.isfinite(values).all() for values in weights):
+            raise GalagoError(
+                "model.malformed",
+                f"layer {layer.name}: {'all weights are zero' if zero else 'some weights are no numbers'}: "
+                "the training went astray, repeat it with a lower rate",
+            )
 
 
 def input_shape(network: Any) -> tuple[int, int, int]:

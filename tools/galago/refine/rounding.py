@@ -14,14 +14,20 @@ import numpy as np
 
 from galago import quiet
 from galago.refine.graph import Graph, Layer
-from galago.refine.replica import PADDING
+from galago.refine.replica import PADDING, round_kernel
 
 _BATCH = 16  # pictures cut into windows at a time
+_LONGEST = 9 * 512  # weights in a sum: memory grows with its square, time with its cube
 _DAMPING = 0.01  # of the mean square of the inputs: it bounds how much one weight takes over from others
 
 
 def rounded(graph: Graph, layer: Layer, x: Any, kernel: np.ndarray, span: np.ndarray) -> np.ndarray:
-    """The kernel as int8 holds it, with 127 for `span` [out], for the inputs x [n, …] of typical pictures."""
+    """The kernel as int8 holds it, with 127 for `span` [out], for the inputs x [n, …] of typical pictures.
+
+    Each weight goes to its nearest step where sums are longer than 4608 (a dense layer after Flatten).
+    """
+    if layer.kind != "DEPTHWISE_CONV_2D" and kernel[..., 0].size > _LONGEST:
+        return np.asarray(round_kernel(kernel, span))
     squares = _squares(graph, layer, x)
     groups, length, _ = squares.shape  # a depthwise layer has a group per input channel, others have one
     weights = kernel.reshape(length, groups, -1).transpose(1, 0, 2)
