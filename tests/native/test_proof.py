@@ -12,7 +12,8 @@ from networks import network
 
 from galago import models, runtimes
 from galago.models import ModelDirectory
-from galago.native import kernels, records
+from galago.native import kernels, qemu, records
+from galago.native.device import Device
 from galago.runtimes import builtin
 
 SCRIPT = """
@@ -90,3 +91,29 @@ def test_kernels_for_another_model_are_not_used(answer):
     named = {layer for kernel in kernels.generate(records.read(other), "x64") for layer in kernel.scratch}
     refused = [line for line in answer(data) if "is not what" in line]
     assert len(refused) == len(named)
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        "armv6m",
+        "armv7emsp",
+        "rv32imc",
+        pytest.param(
+            qemu.XTENSA.arch, marks=pytest.mark.skipif(bool(qemu.missing()), reason=f"{qemu.missing()}")
+        ),
+    ],
+)
+def test_good_kernels_pass_on_32_bit_cores(arch, model, tmp_path, capsys):
+    """Kernels that keep input rows in scratch between calls are proved with the calls that the engine makes."""
+    data = model.tflite.read_bytes()
+    native = kernels.build(data, arch)
+    assert native
+    device = Device(arch)
+    engine = device.load("mobilenet.tflite")
+    net = engine.Interpreter(data, kernels=device.kernels(native))  # type: ignore[attr-defined]
+    proof = device.load("mobilenet.tflite.kernels.proof")
+    (tmp_path / "models" / model.name).mkdir(parents=True)
+    proof.settle(net, str(tmp_path / "models" / model.name / kernels.FILE), "digest")  # type: ignore[attr-defined]
+    assert json.loads((tmp_path / "galago.kernels.json").read_text()) == {"sha256": "digest", "wrong": []}
+    assert f"computes {len(net.native)} of" in capsys.readouterr().out
