@@ -38,7 +38,7 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.base
 
 demo: $(VENV)/.base
-	@$(BIN)/galago classify $$($(BIN)/python -m galago.standard_photos)
+	@$(BIN)/galago classify $$($(BIN)/python -m galago.dataset.standard_photos)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
@@ -57,21 +57,21 @@ check: lint types test demo
 models: $(VENV)/.test
 	@failed=0; for recipe in models/*/recipe.toml; do \
 		$(BIN)/galago train $$recipe --data $(DATA) -o $$(dirname $$recipe) || failed=1; done; \
-	$(BIN)/python -m galago.catalogue docs/models.md && exit $$failed
+	$(BIN)/python -m docgen.model_table docs/models.md && exit $$failed
 
 # Measures the zoo's models whose weights Keras has (KERAS_HOME): an hour or so for the five in the test data.
 zoo: $(VENV)/.test
-	$(BIN)/python -m galago.pretrained models/zoo.json --data $(DATA)
+	$(BIN)/python -m docgen.zoo_accuracy models/zoo.json --data $(DATA)
 	$(MAKE) models-table
 
 models-table: $(VENV)/.test
-	$(BIN)/python -m galago.catalogue docs/models.md
+	$(BIN)/python -m docgen.model_table docs/models.md
 
 bench: $(VENV)/.test
-	$(BIN)/python -m galago.benchmarks docs/benchmarks.md --vww $(VWW)
+	$(BIN)/python -m docgen.benchmarks docs/benchmarks.md --vww $(VWW)
 
 runtimes: $(VENV)/.test
-	$(BIN)/python -m galago.compatibility docs/runtimes.md --data $(DATA)
+	$(BIN)/python -m docgen.compatibility docs/runtimes.md --data $(DATA)
 
 k210: $(VENV)/.test
 	$(BIN)/python tests/k210/measure.py tables docs/k210.md

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from galago.emulator import interpreter
+from galago import micropython as interpreter
 from galago.fit import package
 from galago.resources import firmware_dir
 

@@ -16,7 +16,7 @@ def layers() -> dict[str, int]:
     """Module → height, read from the table: the first row is the highest."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     table = text.split("| layer | modules |")[1].split("\n\n")[0]
-    rows = re.findall(r"^\| (\w+) \| (.+) \|$", table, re.MULTILINE)
+    rows = re.findall(r"^\| ([\w ]+) \| (.+) \|$", table, re.MULTILINE)
     return {name: -row for row, (_, names) in enumerate(rows) for name in re.findall(r"`(\w+)`", names)}
 
 

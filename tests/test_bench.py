@@ -9,11 +9,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from galago import boards, flash, models, network, transport
+from galago import boards, flash, models, transport
 from galago.bench import bench as run
 from galago.cli.bench import bench as verb
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
+from galago.tflite import summary
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def model():
 
 
 def test_layers_are_those_of_the_model(model):
-    layers = network.layers(model.tflite.read_bytes())
+    layers = summary.layers(model.tflite.read_bytes())
     assert sum(layer.macs for layer in layers) == model.contract["macs"]
     assert layers[0].input == model.input_shape
     assert layers[-1].output == (len(model.labels),)
@@ -36,7 +37,7 @@ def test_any_bytes_give_layers_or_an_error(model):
     random = np.random.default_rng(3)
     for size in [0, 1, 4, 100, *random.integers(0, len(data), 20)]:
         with pytest.raises(GalagoError) as error:
-            network.layers(random.integers(0, 256, size, np.uint8).tobytes())
+            summary.layers(random.integers(0, 256, size, np.uint8).tobytes())
         assert error.value.code == "model.malformed"
 
 
@@ -44,7 +45,7 @@ def test_times_the_layers_of_a_board(model):
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated, transport.connect(emulated.port) as board:
         flash.Plan(board, flash.device_package(board) | flash.model_files(model)).run()
         result = run(board, model, runs=2)
-        assert result.layers == network.layers(model.tflite.read_bytes())
+        assert result.layers == summary.layers(model.tflite.read_bytes())
         assert len(result.us) == len(result.layers)
         assert all(us >= 0 for us in result.us)
         assert 0 < result.invoke_us < 60_000_000

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from galago import boards, models
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
 from galago.resources import boards_dir
 
@@ -19,7 +19,7 @@ CAMERA = 'sensor = "OV2640"\nmodule = "camera"'
 
 
 @pytest.mark.parametrize("board", boards.all(), ids=lambda board: board.id)
-def test_shipped_boards_are_sound(board: Board) -> None:
+def test_shipped_boards_are_sound(board: BoardSpec) -> None:
     assert board.heap < board.ram + board.psram
     assert board.filesystem + board.romfs < board.flash
     assert board.filesystem % 4096 == board.romfs % 4096 == 0
@@ -33,7 +33,7 @@ def test_shipped_boards_are_sound(board: Board) -> None:
 
 def test_every_number_has_a_source() -> None:
     for board in boards.all():
-        for field in fields(Board):
+        for field in fields(BoardSpec):
             value = getattr(board, field.name)
             if type(value) in (int, float) and value:
                 assert board.sources.get(field.name), f"{board.id} does not say where {field.name} is from"

@@ -74,7 +74,7 @@ def test_pictures_are_classified_at_boot_in_the_order_of_their_names(
         "model": "everyday-v1-025-96",
         "backend": "builtin",
         "input": [96, 96, 3],
-        "fit": "crop",
+        "resize": "crop",
     }
     assert [line["image"] for line in lines] == pictures
     assert [line["seq"] for line in lines] == [0, 1, 2]

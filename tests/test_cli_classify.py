@@ -46,7 +46,7 @@ def classify(board: EmulatedBoard) -> Run:
 def photos() -> dict[str, Path]:
     """The standard photos of the demo by name."""
     listed = subprocess.run(
-        [sys.executable, "-m", "galago.standard_photos"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "galago.dataset.standard_photos"], capture_output=True, text=True, check=True
     )
     return {Path(path).stem: Path(path) for path in listed.stdout.split()}
 
@@ -72,14 +72,14 @@ def test_the_demo_photos_come_out_right(classify: Run, photos: dict[str, Path]) 
 def test_confidence_is_what_tflm_says(classify: Run, photos: dict[str, Path]) -> None:
     """Pillow, numpy and TensorFlow Lite Micro say the same as the board's decoders, resize and engine."""
     from galago import pictures
-    from galago.tflm import Tflm
+    from galago.tflite.tflm import Tflm
 
     model = find("everyday-v1-025-96")
     oracle = Tflm(model.tflite.read_bytes())
     done = classify("--json", "--top", "3", *photos.values())
     for line, path in zip(lines_of(done), photos.values(), strict=True):
         scores = oracle.run(
-            pictures.as_board(path, *model.input_shape, model.contract["input"]["fit"])
+            pictures.as_board(path, *model.input_shape, model.contract["input"]["resize"])
         ).reshape(-1)
         best = sorted(range(len(scores)), key=lambda index: (-int(scores[index]), index))[:3]
         assert [entry["index"] for entry in line["top"]] == best

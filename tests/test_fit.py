@@ -9,14 +9,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from galago import boards, fit, flash, models, network, transport
-from galago.boards import Board
+from galago import boards, fit, flash, models, transport
+from galago.boards import BoardSpec
 from galago.cli.fit import fit as command
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
-from galago.fit import Needs, package, planner
+from galago.fit import Needs, package
 from galago.fit.variants import SIZES, Variant
 from galago.models import ModelDirectory
+from galago.tflite import engine, summary
 
 MODEL = "everyday-v1-025-96"
 X64 = {"arch": "x64", "word": 8, "machine_code": False}  # what the emulated board is
@@ -42,7 +43,7 @@ def needs(model: ModelDirectory) -> Needs:
     return Needs.of(model)
 
 
-def load(board: Board, model: ModelDirectory) -> list[str]:
+def load(board: BoardSpec, model: ModelDirectory) -> list[str]:
     """Flashes an emulated board and loads the model there: bytes it takes, bytes before, weights, arena."""
     with EmulatedBoard(board) as emulated, transport.connect(emulated.port) as device:
         flash.Plan(device, flash.device_package(device) | flash.model_files(model)).run()
@@ -127,8 +128,8 @@ def test_a_variant_has_the_arena_work_and_size_of_the_real_model(needs: Needs) -
     ],
 )
 def test_variants_multiply_as_often_as_published_models(data: Path, file: str, variant: Variant) -> None:
-    real = network.layers((data / "weights" / f"{file}.tflite").read_bytes())
-    made = network.layers(variant.tflite())
+    real = summary.layers((data / "weights" / f"{file}.tflite").read_bytes())
+    made = summary.layers(variant.tflite())
     assert variant.macs == sum(layer.macs for layer in real) == sum(layer.macs for layer in made)
     convolutions = [layer for layer in made if layer.window]
     assert [layer.output for layer in convolutions] == [layer.output for layer in real if layer.window][
@@ -144,12 +145,12 @@ def test_weights_by_formula_are_those_of_the_file() -> None:
 
 def test_channels_are_those_of_keras() -> None:
     # keras.applications, alpha 0.35: _make_divisible(32 * 0.35, 8) = 16, of 24: 8, of 160: 56, of 320: 112.
-    shapes = [layer.output[-1] for layer in network.layers(Variant("mobilenet_v2", 0.35, 96, (2,)).tflite())]
+    shapes = [layer.output[-1] for layer in summary.layers(Variant("mobilenet_v2", 0.35, 96, (2,)).tflite())]
     assert shapes[0] == 16
     assert {8, 16, 24, 32, 56, 112, 1280} <= set(shapes)
 
 
-def board(**figures: int | float) -> Board:
+def board(**figures: int | float) -> BoardSpec:
     return replace(boards.load("RPI_PICO2"), **figures)
 
 
@@ -190,7 +191,7 @@ def test_time_is_counted_instructions_by_cycles_and_clock(needs: Needs) -> None:
     figures = {"clock_hz": 168_000_000, "cycles_per_instruction": 1.4}
     viper = replace(boards.load("RPI_PICO2"), kernels=("viper",), **figures)
     least, seconds, most = fit.judge(needs, viper).seconds
-    # python -m galago.native.count: 109,350,185 instructions on armv7emsp for this model; 14.6 per MAC.
+    # galago.native.verify.count: 109,350,185 instructions on armv7emsp for this model, 14.6 per MAC.
     assert seconds == pytest.approx(109_350_185 * 1.4 / 168e6, rel=0.03)
     assert least < seconds < most
     native = fit.judge(needs, replace(viper, kernels=("native", "viper")))
@@ -235,7 +236,7 @@ def test_models_that_no_board_runs_are_refused_as_on_a_board(model: ModelDirecto
             Needs.of(directory)
         assert caught.value.code == "model.malformed"
     with pytest.raises(GalagoError) as caught:
-        planner.plan(b"")
+        engine.plan(b"")
     assert caught.value.code == "model.malformed"
 
 

@@ -23,7 +23,7 @@ LINES = """
 from mobilenet import report
 from mobilenet.classifier import Result
 result = Result("naïve cat.png")
-result.us = {"invoke": 3, "fit": 2, "read": 1}
+result.us = {"invoke": 3, "resize": 2, "read": 1}
 for seq in range(int(argv[0]), int(argv[1])):
     result.top = [("cät", 3, 1 / (1 + seq % 7)), ("dog", 1, 0.0)]
     print(report.sealed(report.line(seq, result)))
@@ -78,7 +78,7 @@ def test_restarts_are_told_from_losses(micropython: Callable[..., str]) -> None:
     watched = Monitor()
 
     def start(seq: int) -> str:
-        text = f'{{"start": {{"seq": {seq}, "model": "m", "input": [1, 1, 3], "fit": "crop"}}'
+        text = f'{{"start": {{"seq": {seq}, "model": "m", "input": [1, 1, 3], "resize": "crop"}}'
         return f'{text}, "crc": "{zlib.crc32(text.encode()):08x}"}}\n'
 
     data = "boot text\n" + start(0) + micropython(LINES, 0, 3) + start(256) + micropython(LINES, 256, 258)

@@ -18,11 +18,11 @@ from galago.errors import GalagoError
 OPEN = """
 import hashlib, json
 from mobilenet import GalagoError
-from mobilenet.image import Fitter
+from mobilenet.image import Resizer
 for path in argv:
     tensor = bytearray(24 * 24 * 3)
     try:
-        Fitter(24, 24).read(path, tensor)
+        Resizer(24, 24).read(path, tensor)
         print(json.dumps(hashlib.sha256(tensor).digest().hex()))
     except GalagoError as error:
         print(json.dumps([error.code, error.message]))
@@ -144,7 +144,7 @@ def test_forty_megapixels_load_without_a_warning(tmp_path: Path) -> None:
     Image.new("RGB", (8000, 5000), (1, 2, 3)).save(tmp_path / "a.bmp")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fitted = pictures.fit(pictures.load(tmp_path / "a.bmp"), 96, 96)
+        fitted = pictures.resize(pictures.load(tmp_path / "a.bmp"), 96, 96)
     assert (fitted == (1, 2, 3)).all()
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from galago import models, pictures
 from galago.errors import GalagoError
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 keras = pytest.importorskip("keras", reason="needs the extra `train`")
 
@@ -75,7 +75,7 @@ def test_the_float_model_and_the_photos_are_kept_on_request(
 ) -> None:
     """Compilers that quantize by themselves, as nncase for the K230 does, want those."""
     model, _ = built
-    tensorflow, network = quantize.quiet.tensorflow(), tiny()
+    tensorflow, network = quantize.lazy_tensorflow.tensorflow(), tiny()
     pixels = np.load(model.path / "calibration.npy")
     assert (pixels.shape, pixels.dtype) == ((14, SIZE, SIZE, 3), np.uint8)
     reader = tensorflow.lite.Interpreter(model_path=str(model.path / "float.tflite"))
@@ -96,7 +96,7 @@ def test_the_contract_is_exact(built: tuple[models.ModelDirectory, list[str]]) -
         "width": SIZE,
         "channels": 3,
         "color": "rgb",
-        "fit": "crop",
+        "resize": "crop",
         "scale": 0.0078125,
         "zero_point": 0,
     }
@@ -109,7 +109,7 @@ def test_the_contract_is_exact(built: tuple[models.ModelDirectory, list[str]]) -
 
 def test_the_file_says_the_same(built: tuple[models.ModelDirectory, list[str]]) -> None:
     """TensorFlow's own interpreter reads the quantization: int8, 1/128, per-channel symmetric weights."""
-    tensorflow = quantize.quiet.tensorflow()
+    tensorflow = quantize.lazy_tensorflow.tensorflow()
     reader = tensorflow.lite.Interpreter(model_content=built[0].tflite.read_bytes())
     (given,), (answer,) = reader.get_input_details(), reader.get_output_details()
     assert given["quantization"] == (1 / 128, 0)
@@ -138,7 +138,7 @@ def test_int8_follows_keras(built: tuple[models.ModelDirectory, list[str]], phot
     model, _ = built
     oracle, network = Tflm(model.tflite.read_bytes()), tiny()
     for path in sorted(photos.rglob("*.png")):
-        pixels = pictures.fit(pictures.load(path), SIZE, SIZE)
+        pixels = pictures.resize(pictures.load(path), SIZE, SIZE)
         float32 = network.predict((pixels[None].astype(np.float32) - 128) / 128, verbose=0)[0]
         int8 = (oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int) + 128) / 256
         np.testing.assert_allclose(int8, float32, atol=0.03)

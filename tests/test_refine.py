@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from galago import evaluate, quantize, refine, standard_photos
-from galago.drawing import drawn
-from galago.refine.graph import Graph
-from galago.refine.ranges import nearest_range
-from galago.refine.replica import round_kernel
-from galago.refine.rounding import rounded
+from galago import evaluate, quantize
+from galago.dataset import standard_photos
+from galago.dataset.drawn import drawn
+from galago.quantize import refine
+from galago.quantize.fake_quant import round_kernel
+from galago.quantize.ranges import nearest_range
+from galago.quantize.rounding import rounded
+from galago.tflite.edit import Graph
 
 keras = pytest.importorskip("keras", reason="needs the extra `train`")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from galago import evaluate, models
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 
 @pytest.mark.parametrize("name", models.shipped_names())

@@ -42,7 +42,7 @@ def test_the_wheel_carries_what_the_checkout_has(installed: Path) -> None:
 
 def test_classify_works_from_the_wheel(installed: Path) -> None:
     photo = subprocess.run(
-        [sys.executable, "-m", "galago.standard_photos"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "galago.dataset.standard_photos"], capture_output=True, text=True, check=True
     ).stdout.split()[3]
     done = run(installed, "classify", "--json", photo)
     assert done.returncode == 0, done.stderr

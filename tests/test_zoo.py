@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galago import dataset, evaluate, imagenet, models, pictures, pretrained, standard_photos, zoo
-from galago.drawing import drawn
+from docgen import zoo_accuracy
+from galago import dataset, evaluate, imagenet, models, pictures, zoo
+from galago.dataset import standard_photos
+from galago.dataset.drawn import drawn
 from galago.errors import GalagoError
 
 keras = pytest.importorskip("keras", reason="needs the extra `train`")
@@ -51,7 +53,7 @@ def test_standard_photos_are_seen_whole_and_in_parts() -> None:
     np.testing.assert_array_equal(views, standard_photos.views(32))
     assert len({view.tobytes() for view in views}) == 400
     for number, rgb in dataset.read(standard_photos.paths(), print):
-        np.testing.assert_array_equal(views[number * 50], pictures.fit(rgb, 32, 32, 3, "crop"))
+        np.testing.assert_array_equal(views[number * 50], pictures.resize(rgb, 32, 32, 3, "crop"))
 
 
 def test_standard_photos_name_the_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +75,6 @@ def test_a_size_without_weights_says_which_there_are() -> None:
 def test_measured_answers_are_tflm_s() -> None:
     """Also those that the faster interpreter gave, on pictures beyond the proof."""
     tflite = models.find("everyday-v1-025-96").tflite.read_bytes()
-    given = (np.stack([drawn(i, (96, 96, 3)) for i in range(pretrained._PROOF + 6)]) ^ 128).view(np.int8)
-    answers, _ = pretrained.int8_answers(tflite, given)
+    given = (np.stack([drawn(i, (96, 96, 3)) for i in range(zoo_accuracy._PROOF + 6)]) ^ 128).view(np.int8)
+    answers, _ = zoo_accuracy.int8_answers(tflite, given)
     np.testing.assert_array_equal(answers, evaluate.tflm_answers(tflite, given))

@@ -14,9 +14,9 @@ from .errors import GalagoError
 from .model import Model
 
 try:
-    from .image import Fitter
+    from .image import Resizer
 except ImportError:  # a firmware whose own images a runtime computes with (backends/k210.py)
-    Fitter = None
+    Resizer = None
 
 
 class Result:
@@ -25,7 +25,7 @@ class Result:
     image       the name of the picture, without its folder
     top         list of (label, index, confidence), best first; empty if there is an error
     unknown     the best confidence is below the model's `unknown_below`
-    us          microseconds spent: read (and decode), fit (crop, resize, quantize), invoke
+    us          microseconds spent: read (and decode), resize (crop, resize, quantize), invoke
     picture     the image of the firmware that was classified, None where pictures are plain bytes
     turned      it is upside down
     error       the GalagoError that kept this picture from being classified, or None
@@ -68,9 +68,9 @@ class Classifier:
             self.model = model = Model(path)
             chosen = backends.choose(model, order)
             self._backend, self.backend, self.skipped = chosen.backend, chosen.name, chosen.skipped
-            self._fitter = getattr(chosen.backend, "fitter", None)
-            if self._fitter is None:
-                self._fitter = Fitter(model.height, model.width, model.channels, model.fit)
+            self._resizer = getattr(chosen.backend, "resizer", None)
+            if self._resizer is None:
+                self._resizer = Resizer(model.height, model.width, model.channels, model.resize)
         except MemoryError:
             gc.collect()
             raise GalagoError(
@@ -97,11 +97,11 @@ class Classifier:
         """
         number = 0
         while True:
-            yield self._answer("frame %d" % number, camera.capture, (self._fitter,), top)
+            yield self._answer("frame %d" % number, camera.capture, (self._resizer,), top)
             number += 1
 
     def _classify(self, path, top):
-        return self._answer(path.rsplit("/", 1)[-1], self._fitter.read, (path,), top)
+        return self._answer(path.rsplit("/", 1)[-1], self._resizer.read, (path,), top)
 
     def _answer(self, name, fill, arguments, top):
         # `fill` puts a picture into the tensor that is its last argument.
@@ -122,9 +122,9 @@ class Classifier:
                 % (result.image, gc.mem_free()),
             )
             return result
-        result.us = {"read": self._fitter.us_read, "fit": self._fitter.us_fit, "invoke": elapsed}
-        result.picture = getattr(self._fitter, "image", None)
-        result.turned = bool(getattr(self._fitter, "turned", False))
+        result.us = {"read": self._resizer.us_read, "resize": self._resizer.us_resize, "invoke": elapsed}
+        result.picture = getattr(self._resizer, "image", None)
+        result.turned = bool(getattr(self._resizer, "turned", False))
         result.top = self._rank(scores, top)
         result.unknown = result.confidence < self.model.unknown_below
         return result
@@ -172,5 +172,5 @@ class Classifier:
     def close(self):
         """Gives the memory back; the classifier cannot be used any more."""
         self._backend.close()
-        self._backend = self._fitter = None
+        self._backend = self._resizer = None
         gc.collect()

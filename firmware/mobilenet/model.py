@@ -2,7 +2,7 @@
 """A model directory, verified: the contract in model.json and the bytes of the files that it names.
 
 model = Model("/models/everyday-v1-025-96")
-model.labels, model.height, model.width, model.channels, model.fit
+model.labels, model.height, model.width, model.channels, model.resize
 model.scale, model.zero_point, model.output_scale, model.output_zero_point
 model.golden                        # (number of an input, array of the int8 scores), or None
 model.file("tflite")                # its path, once its hash is right; None if there is no such file
@@ -90,14 +90,14 @@ class Model:
         self.height = _need(shape, "height", int, where)
         self.width = _need(shape, "width", int, where)
         self.channels = _need(shape, "channels", int, where)
-        self.fit = _need(shape, "fit", str, where)
+        self.resize = _need(shape, "resize", str, where)
         if not (0 < self.height <= _LONGEST_SIDE and 0 < self.width <= _LONGEST_SIDE):
             _refuse(where, "an input of %d x %d pixels" % (self.width, self.height))
-        if self.fit not in ("crop", "stretch", "pad") or self.channels not in (1, 3):
+        if self.resize not in ("crop", "stretch", "pad") or self.channels not in (1, 3):
             _refuse(
                 where,
-                "fit %s with %d channels, wanted crop, stretch or pad, and 1 or 3"
-                % (jsonfile.shown(self.fit), self.channels),
+                "resize %s with %d channels, wanted crop, stretch or pad, and 1 or 3"
+                % (jsonfile.shown(self.resize), self.channels),
             )
         self.labels = _need(contract, "labels", list, where)
         if not self.labels:

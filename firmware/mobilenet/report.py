@@ -26,21 +26,21 @@ def line(seq, result):
         for label, index, confidence in result.top
     )
     unknown = '"unknown": true, ' if result.unknown else ""
-    us = ", ".join('"%s": %d' % (part, result.us[part]) for part in ("read", "fit", "invoke"))
+    us = ", ".join('"%s": %d' % (part, result.us[part]) for part in ("read", "resize", "invoke"))
     return '%s"top": [%s], %s"us": {%s}}' % (start, top, unknown, us)
 
 
 def start(seq, classifier):
     """The line before the first picture: the number that it will have, and what classifies."""
     model = classifier.model
-    return '{"start": {"seq": %d, "model": %s, "backend": %s, "input": [%d, %d, %d], "fit": "%s"}}' % (
+    return '{"start": {"seq": %d, "model": %s, "backend": %s, "input": [%d, %d, %d], "resize": "%s"}}' % (
         seq,
         json.dumps(model.name),
         json.dumps(classifier.backend),
         model.height,
         model.width,
         model.channels,
-        model.fit,
+        model.resize,
     )
 
 

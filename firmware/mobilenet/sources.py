@@ -78,17 +78,17 @@ class _Host:
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
 
-    def capture(self, fitter, tensor):
+    def capture(self, resizer, tensor):
         """Waits for a picture, and fits it into the tensor."""
         import time
         from binascii import a2b_base64
 
-        from .image.fit import RGB
+        from .image.resize import RGB
 
         width, height = self._header()
         start = time.ticks_us()
-        fitter.begin(width, height, tensor, RGB)
-        fitter.us_fit = 0
+        resizer.begin(width, height, tensor, RGB)
+        resizer.us_resize = 0
         sys.stdout.write(_TAKEN)
         for number in range(height):
             try:
@@ -101,9 +101,9 @@ class _Host:
                     "%s: row %d of %d has %d of %d bytes: send it again"
                     % (self.image, number, height, len(row), 3 * width),
                 )
-            fitter.push(row)
+            resizer.push(row)
             sys.stdout.write(_TAKEN)
-        fitter.us_read = time.ticks_diff(time.ticks_us(), start)
+        resizer.us_read = time.ticks_diff(time.ticks_us(), start)
 
     def _header(self):
         import json

@@ -13,12 +13,13 @@ import numpy as np
 import serial
 from builder import RELU6, Builder
 
-from galago import boards, flash, models, tflm, transport
+from galago import boards, flash, models, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.faults import Faults
 from galago.errors import GalagoError
 from galago.flash import install
 from galago.models import ModelDirectory
+from galago.tflite import tflm
 
 SIDE = 16  # pixels of the models' inputs
 SETTINGS = {"source": "files", "folder": "/pictures", "led": "LED"}
@@ -63,7 +64,7 @@ def make_model(folder: Path, name: str, seed: int) -> ModelDirectory:
             "width": SIDE,
             "channels": 3,
             "color": "rgb",
-            "fit": "crop",
+            "resize": "crop",
             "scale": 1 / 128,
             "zero_point": 0,
         },
@@ -102,7 +103,7 @@ class Outcome:
 class Subject:
     """A board of a kind, whose flash is the file `image`; each use switches it on and off."""
 
-    def __init__(self, image: Path, board: boards.Board) -> None:
+    def __init__(self, image: Path, board: boards.BoardSpec) -> None:
         self.image = image
         self.board = board
 

@@ -14,7 +14,7 @@ from mobilenet import GalagoError
 try:
     model = Model(argv[0])
     assert model.file("tmdl") is None and model.file("tflite") == model.path + "/model.tflite"
-    print(json.dumps([model.name, model.height, model.width, model.channels, model.fit, model.labels]))
+    print(json.dumps([model.name, model.height, model.width, model.channels, model.resize, model.labels]))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))
 """
@@ -32,7 +32,7 @@ def contract() -> dict:
                 "sha256": hashlib.sha256(CONTENT).hexdigest(),
             }
         },
-        "input": {"height": 32, "width": 24, "channels": 3, "color": "rgb", "fit": "crop"},
+        "input": {"height": 32, "width": 24, "channels": 3, "color": "rgb", "resize": "crop"},
         "labels": ["cat", "dög"],
         "unknown_below": 0.4,
     }
@@ -68,7 +68,10 @@ def test_missing_files_are_named(micropython, tmp_path):
 
 @pytest.mark.parametrize(
     "path",
-    ["name", "files", "files.tflite", "files.tflite.sha256", "input", "input.height", "input.fit", "labels"],
+    [
+        *("name", "files", "files.tflite", "files.tflite.sha256"),
+        *("input", "input.height", "input.resize", "labels"),
+    ],
 )
 @pytest.mark.parametrize("value", [None, True, 1.5])
 def test_a_broken_contract_is_refused(micropython, tmp_path, path, value):
@@ -84,7 +87,7 @@ def test_a_broken_contract_is_refused(micropython, tmp_path, path, value):
 
 
 @pytest.mark.parametrize(
-    "change", [{"galago": 2}, {"input": {"height": 1, "width": 1, "channels": 4, "fit": "crop"}}]
+    "change", [{"galago": 2}, {"input": {"height": 1, "width": 1, "channels": 4, "resize": "crop"}}]
 )
 def test_other_versions_and_shapes_are_refused(micropython, tmp_path, change):
     reply = json.loads(micropython(OPEN, write(tmp_path, contract() | change)))
@@ -98,8 +101,8 @@ def test_other_versions_and_shapes_are_refused(micropython, tmp_path, change):
         {"labels": []},
         {"unknown_below": "x"},
         {"galago": "1\n"},
-        {"input": {"height": 0, "width": 96, "channels": 3, "fit": "crop"}},
-        {"input": {"height": 96, "width": 96, "channels": 3, "fit": "\n"}},
+        {"input": {"height": 0, "width": 96, "channels": 3, "resize": "crop"}},
+        {"input": {"height": 96, "width": 96, "channels": 3, "resize": "\n"}},
     ],
 )
 def test_values_that_would_fail_later_are_refused_at_once(micropython, tmp_path, change):

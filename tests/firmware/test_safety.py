@@ -9,7 +9,7 @@ import pytest
 import seeds
 
 from galago.resources import models_dir
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 LARGE = models_dir() / "everyday-v1-025-96" / "model.tflite"
 # Of each folder in argv: a model, an input, the output that TFLM computes.

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Self
 
-from galago.emulator import interpreter
+from galago import micropython
 from galago.native import mpy
 from galago.resources import firmware_dir
 
@@ -76,7 +76,7 @@ class Board:
     def _start(self) -> subprocess.Popen[bytes]:
         if not self._process:
             self._process = subprocess.Popen(
-                interpreter.command("-X", f"heapsize={self._largest + ROOM}", str(self._script)),
+                micropython.command("-X", f"heapsize={self._largest + ROOM}", str(self._script)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -20,7 +20,7 @@ def judge(room):
     if contract:
         model = Model(".")
         model.file("tflite")
-        used = "".join([model.name, model.fit] + model.labels), model.unknown_below < 0.5
+        used = "".join([model.name, model.resize] + model.labels), model.unknown_below < 0.5
     else:
         settings = config.read("galago.json")
         used = (

@@ -18,7 +18,7 @@ NOISE = np.array([i * i * 7 + i // 251 * 13 + 5 & 255 for i in range(16384)], np
 
 
 def _serve(connection: Connection) -> None:
-    from galago.tflm import Tflm
+    from galago.tflite.tflm import Tflm
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TFLM says at length what it does not like
     while True:

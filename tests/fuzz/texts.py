@@ -17,7 +17,7 @@ CONTRACT: dict[str, Any] = {
     "files": {
         "tflite": {"name": "model.tflite", "bytes": len(TFLITE), "sha256": hashlib.sha256(TFLITE).hexdigest()}
     },
-    "input": {"height": 32, "width": 24, "channels": 3, "color": "rgb", "fit": "crop"},
+    "input": {"height": 32, "width": 24, "channels": 3, "color": "rgb", "resize": "crop"},
     "labels": ["cat", "dög", "cup"],
     "unknown_below": 0.4,
 }

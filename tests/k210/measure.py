@@ -24,16 +24,16 @@ from rich.console import Console
 from rich.progress import track
 
 from galago import dataset, pictures
-from galago.k210 import kpu, layout
-from galago.k210.compiler import Compiled, compile_model
-from galago.k210.conv import Conv
-from galago.k210.convolution import MOST_CHANNELS
-from galago.k210.cycles import CLOCK, WEIGHT_RATE, seconds
-from galago.k210.graph import Graph, Tensor
-from galago.k210.head import TAPS
-from galago.k210.kmodel import Kmodel
-from galago.k210.kpu import Rounding
-from galago.k210.simulator import Simulator
+from galago.targets.k210 import kpu, layout
+from galago.targets.k210.compiler import Compiled, compile_model
+from galago.targets.k210.conv import Conv
+from galago.targets.k210.convolution import MOST_CHANNELS
+from galago.targets.k210.cycles import CLOCK, WEIGHT_RATE, seconds
+from galago.targets.k210.head import TAPS
+from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.kpu import Rounding
+from galago.targets.k210.simulator import Simulator
+from galago.tflite.graph import Graph, Tensor
 
 app = typer.Typer(add_completion=False, help="Measure the K210 compiler and simulator on pictures.")
 _Pictures = Annotated[Path, typer.Argument(metavar="PICTURES", help="A folder with labels.txt: FILE NUMBER.")]
@@ -197,7 +197,7 @@ def _agreement_row(network: Network, photos: Path, count: int, kept: bool = Fals
 
 def _tflm(network: Network, photos: Path, count: int, kept: bool) -> np.ndarray:
     """The logits of TensorFlow Lite Micro, int8 [pictures, classes]."""
-    from galago.tflm import Tflm
+    from galago.tflite.tflm import Tflm
 
     oracle, (tensor, _, _) = Tflm(network.data), network.logits()
 
@@ -299,7 +299,7 @@ def _planes(photos: Path, shape: tuple[int, int, int], count: int) -> Iterator[t
     channels, height, width = shape
     listed = dataset.listed(photos)
     for position, rgb in dataset.read(listed.paths[:count], print):
-        pixels = pictures.fit(rgb, height, width, channels)
+        pixels = pictures.resize(rgb, height, width, channels)
         yield np.ascontiguousarray(pixels.transpose(2, 0, 1)), int(listed.labels[position])
 
 

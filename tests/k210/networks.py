@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from galago import dataset, pictures, quantize, quiet
+from galago import dataset, lazy_tensorflow, pictures, quantize
 
 NETWORKS = {  # name: version, alpha, size, weights
     "v1_025_96": (1, 0.25, 96, None),
@@ -50,12 +50,12 @@ def build(name: str, data: Path, keras_home: Path) -> bytes:
     if not keras_home.exists():
         shutil.copytree(data / "keras", keras_home, copy_function=shutil.copyfile)
     os.environ["KERAS_HOME"] = str(keras_home)  # read when Keras is first imported
-    tf = quiet.tensorflow()
+    tf = lazy_tensorflow.tensorflow()
     import keras
 
     tf.keras.utils.set_random_seed(1)
     paths = dataset.found(data / "images" / "imagenet_samples")[:: 1000 // CALIBRATION]
-    photos = [pictures.fit(rgb, size, size) for _, rgb in dataset.read(paths, print)]
+    photos = [pictures.resize(rgb, size, size) for _, rgb in dataset.read(paths, print)]
     pixels = np.stack([np.zeros((size, size, 3), np.uint8), np.full((size, size, 3), 255, np.uint8), *photos])
     kind = keras.applications.MobileNet if version == 1 else keras.applications.MobileNetV2
     network = kind((size, size, 3), alpha=alpha, weights=weights)

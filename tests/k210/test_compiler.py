@@ -9,16 +9,16 @@ from drawn import RELU, VALID, Drawn
 
 from galago import dataset, models, pictures
 from galago.errors import GalagoError
-from galago.k210 import kpu, memory
-from galago.k210.compiler import Compiled, compile_model
-from galago.k210.conv import Conv
-from galago.k210.convolution import Kernel, build
-from galago.k210.graph import Graph
-from galago.k210.kmodel import Kmodel
-from galago.k210.layers import QuantizedMaxPool, Softmax
-from galago.k210.memory import Buffer, Spot, Step
-from galago.k210.simulator import Simulator
-from galago.tflm import Tflm
+from galago.targets.k210 import kpu, memory
+from galago.targets.k210.compiler import Compiled, compile_model
+from galago.targets.k210.conv import Conv
+from galago.targets.k210.convolution import Kernel, build
+from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.layers import QuantizedMaxPool, Softmax
+from galago.targets.k210.memory import Buffer, Spot, Step
+from galago.targets.k210.simulator import Simulator
+from galago.tflite.graph import Graph
+from galago.tflite.tflm import Tflm
 
 
 def run(compiled: Compiled, pixels: np.ndarray, rounding: kpu.Rounding = "up") -> list[np.ndarray]:

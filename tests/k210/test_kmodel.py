@@ -9,12 +9,12 @@ import pytest
 from drawn import Drawn
 
 from galago.errors import GalagoError
-from galago.k210 import layers
-from galago.k210.compiler import compile_model
-from galago.k210.conv import Conv
-from galago.k210.kmodel import Kmodel
-from galago.k210.registers import Registers
-from galago.k210.simulator import Simulator
+from galago.targets.k210 import layers
+from galago.targets.k210.compiler import compile_model
+from galago.targets.k210.conv import Conv
+from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.registers import Registers
+from galago.targets.k210.simulator import Simulator
 
 REAL = ("mbnet75", "face_detect", "mask", "mnist")
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from galago.errors import GalagoError
-from galago.k210 import kpu, layout
-from galago.k210.conv import Conv, derived
-from galago.k210.registers import Activation, Norms, Registers
+from galago.targets.k210 import kpu, layout
+from galago.targets.k210.conv import Conv, derived
+from galago.targets.k210.registers import Activation, Norms, Registers
 
 
 def drawn_layer(

@@ -24,7 +24,7 @@ from galago.errors import GalagoError
 from galago.flash import boot_plan, device_package, flat, kmodel, model_files, remote_path
 from galago.flash.files import main_program
 from galago.resources import firmware_dir
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 BOARD = boards.load("SIPEED_MAIX_BIT")
 MODEL = models.find("everyday-v1-025-96")
@@ -87,7 +87,7 @@ def maix() -> Iterator[tuple[EmulatedBoard, transport.Board]]:
 
 def expected(path: Path) -> np.ndarray:
     """Probabilities by TensorFlow Lite Micro of the picture as RGB565 leaves it."""
-    pixels = from_565(to_565(pictures.fit(pictures.load(path), 96, 96)))
+    pixels = from_565(to_565(pictures.resize(pictures.load(path), 96, 96)))
     return Tflm(MODEL.tflite.read_bytes()).run((pixels ^ 128).view(np.int8)).ravel() / 256 + 0.5
 
 
@@ -154,7 +154,7 @@ def test_a_camera_is_turned_for_the_kpu(firmware: tuple[str, ...], data: Path) -
         )
         assert run(device, program).split() == [firmware[1], "cat"]
         shown = np.asarray(emulated.k210.screen.crop((112, 0, 208, 96)), dtype=int)
-        seen = pictures.fit(pictures.load(data / "images" / "photos" / "cat.bmp"), 96, 96).astype(int)
+        seen = pictures.resize(pictures.load(data / "images" / "photos" / "cat.bmp"), 96, 96).astype(int)
         assert emulated.k210.written[-1].endswith("cat")
         assert abs(shown - seen).mean() < abs(shown[::-1, ::-1] - seen).mean() / 2
 
@@ -227,7 +227,7 @@ def test_kmodels_that_cannot_be_loaded_are_refused(maix, monkeypatch: pytest.Mon
 
 
 def test_models_that_the_kpu_cannot_run_are_refused_when_flashing() -> None:
-    contract = MODEL.contract | {"input": MODEL.contract["input"] | {"fit": "pad"}}
+    contract = MODEL.contract | {"input": MODEL.contract["input"] | {"resize": "pad"}}
     with pytest.raises(GalagoError, match="pad") as caught:
         runtimes.prepare(models.ModelDirectory(MODEL.path, contract), BOARD)
     assert caught.value.code == "backend.refused"

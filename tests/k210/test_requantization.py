@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from drawn import Drawn
 
-from galago.k210 import kpu
-from galago.k210.addition import addition
-from galago.k210.arithmetic import requantize
-from galago.k210.convolution import build
-from galago.k210.graph import Graph
-from galago.k210.registers import Norms
-from galago.k210.rounding import Requantization
-from galago.tflm import Tflm
+from galago.targets.k210 import kpu
+from galago.targets.k210.addition import addition
+from galago.targets.k210.arithmetic import requantize
+from galago.targets.k210.convolution import build
+from galago.targets.k210.registers import Norms
+from galago.targets.k210.rounding import Requantization
+from galago.tflite.graph import Graph
+from galago.tflite.tflm import Tflm
 
 
 def twice_rounded(totals: np.ndarray, factor: float) -> np.ndarray:

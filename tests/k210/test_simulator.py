@@ -9,10 +9,10 @@ import pytest
 
 from galago import dataset, pictures
 from galago.errors import GalagoError
-from galago.k210 import kpu, layers
-from galago.k210.conv import Conv
-from galago.k210.kmodel import Kmodel
-from galago.k210.simulator import Simulator
+from galago.targets.k210 import kpu, layers
+from galago.targets.k210.conv import Conv
+from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.simulator import Simulator
 
 
 def read(data: Path, name: str) -> Kmodel:
@@ -25,7 +25,7 @@ def test_mobilenet_recognizes_photos(data: Path) -> None:
     photos = dataset.listed(data / "images" / "imagenet_val650")
     right = 0
     for path, label in zip(photos.paths[::65], photos.labels[::65], strict=True):
-        planes = pictures.fit(pictures.load(path), 224, 224).transpose(2, 0, 1)
+        planes = pictures.resize(pictures.load(path), 224, 224).transpose(2, 0, 1)
         (scores,) = simulator.run(np.ascontiguousarray(planes))
         assert scores.sum() == pytest.approx(1, abs=1e-5)
         right += int(scores.argmax() == label)

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from galago.errors import GalagoError
-from galago.native import riscv
-from galago.native.assembler import Assembler
-from galago.native.riscv import Rv32
-from galago.native.x64 import X64, Memory
-from galago.native.xtensa import Xtensa
+from galago.native.assemblers import riscv
+from galago.native.assemblers.base import Assembler
+from galago.native.assemblers.riscv import Rv32
+from galago.native.assemblers.x64 import X64, Memory
+from galago.native.assemblers.xtensa import Xtensa
 
 RV = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
 RV_FORMS = {
@@ -150,8 +150,8 @@ def riscv_normal(text: str) -> str:
 
 def test_riscv_constants() -> None:
     """`li` as an emulator computes it: two instructions where one does not hold the number."""
-    from galago.native.cores import CORES
-    from galago.native.machine import Machine
+    from galago.native.verify.cores import CORES
+    from galago.native.verify.machine import Machine
 
     for value in (0, 1, -1, 2047, 2048, -2049, 0x7FFFF800, -(1 << 31), 0x80808080, 0x12345FFF):
         code = Rv32()

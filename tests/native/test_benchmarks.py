@@ -4,8 +4,9 @@
 import numpy as np
 from builder import Builder
 
-from galago import benchmarks, boards
-from galago.native import machines
+from docgen import benchmarks
+from galago import boards
+from galago.native.verify import machines
 
 
 def test_the_page_says_what_is_measured_counted_and_estimated(monkeypatch):

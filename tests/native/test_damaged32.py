@@ -6,7 +6,7 @@ from typing import Any
 import mutations
 import numpy as np
 
-from galago.native.device import Device
+from galago.native.verify.device import Device
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
 COUNT = 60

@@ -7,9 +7,9 @@ from builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 from galago import models
 from galago.errors import GalagoError
-from galago.native import count
-from galago.native.device import Device
-from galago.tflm import Tflm
+from galago.native.verify import count
+from galago.native.verify.device import Device
+from galago.tflite.tflm import Tflm
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
 RELUS = (6 / 255, -128)  # scale and zero point after RELU6

@@ -11,11 +11,13 @@ from test_engine32 import graphs
 from unicorn import arm_const
 
 from galago import models
-from galago.native import count, kernels, machines, records
-from galago.native.cores import CORES
-from galago.native.device import Device
-from galago.native.trial import Trial
-from galago.tflm import Tflm
+from galago.native import kernels
+from galago.native.verify import count, machines
+from galago.native.verify.cores import CORES
+from galago.native.verify.device import Device
+from galago.native.verify.trial import Trial
+from galago.tflite import records
+from galago.tflite.tflm import Tflm
 
 
 def runnable(arch: str):

@@ -9,7 +9,7 @@ from networks import network
 
 from galago import models
 from galago.native import kernels
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 SCRIPT = """
 import sys

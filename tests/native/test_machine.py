@@ -5,9 +5,9 @@ import pytest
 
 from galago.errors import GalagoError
 from galago.native import mpy
-from galago.native.cores import CORES
-from galago.native.machine import Machine
-from galago.native.runtime import Runtime
+from galago.native.verify.cores import CORES
+from galago.native.verify.machine import Machine
+from galago.native.verify.runtime import Runtime
 
 # movs r3, #0 / loop: adds r3, r3, r1 / subs r0, #1 / bne loop / it eq / moveq r0, r3 / bx lr
 THUMB = bytes.fromhex("0023 5b18 0138 fcd1 08bf 1846 7047")

@@ -12,9 +12,11 @@ from networks import network
 
 from galago import models, runtimes
 from galago.models import ModelDirectory
-from galago.native import kernels, qemu, records
-from galago.native.device import Device
+from galago.native import kernels
+from galago.native.verify import qemu_xtensa
+from galago.native.verify.device import Device
 from galago.runtimes import builtin
+from galago.tflite import records
 
 SCRIPT = """
 from mobilenet.model import Model
@@ -100,12 +102,13 @@ def test_kernels_for_another_model_are_not_used(answer):
         "armv7emsp",
         "rv32imc",
         pytest.param(
-            qemu.XTENSA.arch, marks=pytest.mark.skipif(bool(qemu.missing()), reason=f"{qemu.missing()}")
+            qemu_xtensa.XTENSA.arch,
+            marks=pytest.mark.skipif(bool(qemu_xtensa.missing()), reason=f"{qemu_xtensa.missing()}"),
         ),
     ],
 )
 def test_good_kernels_pass_on_32_bit_cores(arch, model, tmp_path, capsys):
-    """Kernels that keep input rows in scratch between calls are proved with the calls that the engine makes."""
+    """Kernels that keep input rows in scratch between calls are proved by the calls that the engine makes."""
     data = model.tflite.read_bytes()
     native = kernels.build(data, arch)
     assert native

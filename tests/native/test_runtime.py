@@ -8,8 +8,8 @@ import unicorn
 
 from galago.errors import GalagoError
 from galago.native import mpy
-from galago.native.cores import CORES
-from galago.native.runtime import Runtime
+from galago.native.verify.cores import CORES
+from galago.native.verify.runtime import Runtime
 
 SOURCE = """
 import micropython

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from galago.errors import GalagoError
-from galago.native.assembler import Assembler
-from galago.native.thumb import LR, NE, PC, SP, Thumb
-from galago.native.thumb2 import Thumb2
+from galago.native.assemblers.base import Assembler
+from galago.native.assemblers.thumb import LR, NE, PC, SP, Thumb
+from galago.native.assemblers.thumb2 import Thumb2
 
 NAMES = [f"r{i}" for i in range(9)] + ["sb", "sl", "fp", "ip", "sp", "lr", "pc"]
 # A call, and what capstone says. d n m a t u are registers (low ones below), the rest are numbers.

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from galago.errors import GalagoError
-from galago.native import qemu
-from galago.native.qemu import XtensaMachine
-from galago.native.xtensa import A2, A3, A4, A5, A10, Xtensa
+from galago.native.assemblers.xtensa import A2, A3, A4, A5, A10, Xtensa
+from galago.native.verify import qemu_xtensa
+from galago.native.verify.qemu_xtensa import XtensaMachine
 
-pytestmark = pytest.mark.skipif(bool(qemu.missing()), reason=f"{qemu.missing()}")
+pytestmark = pytest.mark.skipif(bool(qemu_xtensa.missing()), reason=f"{qemu_xtensa.missing()}")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_byte_before_is_an_error() -> None:
 
 
 def test_an_endless_loop_ends(monkeypatch) -> None:
-    monkeypatch.setattr(qemu, "_PATIENCE", 0.2)
+    monkeypatch.setattr(qemu_xtensa, "_PATIENCE", 0.2)
     code = Xtensa()
     code.entry(32)
     code.label("forever")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from runtime_bench import RUNTIMES, Bench
 
-from galago import boards, flash, k230, models, quantize, transport
+from galago import boards, flash, models, quantize, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera
 from galago.runtimes import canmv_k230
+from galago.targets import k230
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 
 OPEN = """
 import gc
 from mobilenet import camera, GalagoError
-from mobilenet.image import Fitter
-fitter, tensor = Fitter(24, 32, {channels}, "crop"), bytearray(24 * 32 * {channels})
+from mobilenet.image import Resizer
+resizer, tensor = Resizer(24, 32, {channels}, "crop"), bytearray(24 * 32 * {channels})
 try:
     eye = camera.open({settings!r})
 except GalagoError as error:
@@ -27,7 +27,7 @@ except GalagoError as error:
     eye = None
 """
 CAPTURE = """
-eye.capture(fitter, tensor)
+eye.capture(resizer, tensor)
 print(json.dumps(list(tensor)))
 eye.close()
 """
@@ -64,7 +64,7 @@ def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, n
     (values,) = bench.run(OPEN.format(settings=settings, channels=channels) + CAPTURE)
     got = np.array(values, np.uint8) ^ 128
     picture = pictures.load(bench.camera.captures[-1].picture)
-    return got.reshape(24, 32, channels).astype(int), pictures.fit(picture, 24, 32, channels).astype(int)
+    return got.reshape(24, 32, channels).astype(int), pictures.resize(picture, 24, 32, channels).astype(int)
 
 
 @pytest.mark.parametrize(("kind", "steps"), [("rgb565", 8), ("rgb888", 0), ("jpeg", 12)])
@@ -101,11 +101,11 @@ def test_mirror_flip_and_swap(esp32: Bench, openmv: Bench) -> None:
 def test_a_frame_is_not_copied_whole(esp32: Bench) -> None:
     """150 KB of pixels reach the tensor through less memory than two of its rows."""
     script = """
-eye.capture(fitter, tensor)
+eye.capture(resizer, tensor)
 gc.collect()
 gc.disable()
 before = gc.mem_alloc()
-eye.capture(fitter, tensor)
+eye.capture(resizer, tensor)
 print(json.dumps(gc.mem_alloc() - before))
 gc.enable()
 eye.close()
@@ -152,7 +152,7 @@ def test_sensor_under_the_name_of_csi(openmv4: Bench) -> None:
     script = alias + OPEN.format(settings={}, channels=3) + CAPTURE + "del sys.modules['csi']" + FORGET
     (values,) = openmv4.run(script)
     capture = openmv4.camera.captures[-1]
-    wanted = pictures.fit(pictures.load(capture.picture), 24, 32, 3).astype(int)
+    wanted = pictures.resize(pictures.load(capture.picture), 24, 32, 3).astype(int)
     got = (np.array(values, np.uint8) ^ 128).reshape(24, 32, 3).astype(int)
     assert abs(got - wanted).max() <= 8
 

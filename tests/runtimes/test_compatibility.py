@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from galago import compatibility, models, runtimes
-from galago.compatibility import subjects
+from docgen import compatibility
+from docgen.compatibility import subjects
+from galago import models, runtimes
 from galago.errors import GalagoError
 
 

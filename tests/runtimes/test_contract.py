@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from runtime_bench import RUNTIMES, Bench
 
-from galago import boards, k230, models, tinymaix
+from galago import boards, models
 from galago.runtimes import canmv_k230, emlearn
+from galago.targets import k230, tinymaix
 
 LOAD = """
 import gc
@@ -80,7 +81,7 @@ backend.close()
 
 
 def test_its_input_is_what_the_fitter_writes(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
-    """The buffer takes bytes by index and by slice, as the Fitter's machine code and tests do."""
+    """The buffer takes bytes by index and by slice, as the Resizer's machine code and tests do."""
     bench, _ = subject
     script = f"""{LOAD}
 backend = backends.load({name!r}, model)

@@ -19,7 +19,7 @@ from galago import boards, flash, models, pictures, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera, Capture, Fault, scene
 from galago.monitor import Monitor, Notice, Picture
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 INTERVAL = 20  # seconds between pictures
 COUNT = 8 * 3600 // INTERVAL
@@ -69,7 +69,7 @@ def answers(model: models.ModelDirectory, folder: Path) -> dict[Path, float]:
     oracle, found = Tflm(model.tflite.read_bytes()), {}
     for picture in sorted(folder.iterdir()):
         high = scene(picture, 160, 120) & np.array([0xF8, 0xFC, 0xF8], np.uint8)
-        pixels = pictures.fit(high | high >> np.array([5, 6, 5], np.uint8), *model.input_shape)
+        pixels = pictures.resize(high | high >> np.array([5, 6, 5], np.uint8), *model.input_shape)
         scores = oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int)
         found[picture] = (scores.max() + 128) / 256
     assert len(set(found.values())) == len(found), "the scenes cannot be told apart"

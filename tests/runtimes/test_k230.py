@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from runtime_bench import Bench
 
-from galago import boards, k230, models
+from galago import boards, models
 from galago.errors import GalagoError
 from galago.runtimes import canmv_k230
+from galago.targets import k230
 
 BOARD = boards.load("K230_CANMV")
 

@@ -14,7 +14,7 @@ from runtime_bench import Bench
 
 from galago import models, pictures
 from galago.emulator.camera import Camera, Capture, scene
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 PINS = '{"pins": {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}}'
 WATCH = """
@@ -49,7 +49,7 @@ class Oracle:
 
     def _answer(self, picture: Path, in_565: bool) -> np.ndarray:
         rgb = scene(picture, 320, 240)
-        pixels = pictures.fit(through_565(rgb) if in_565 else rgb, *self._shape)
+        pixels = pictures.resize(through_565(rgb) if in_565 else rgb, *self._shape)
         scores = self._tflm.run((pixels.astype(np.int16) - 128).astype(np.int8)).ravel()
         return (scores.astype(int) + 128) / 256
 

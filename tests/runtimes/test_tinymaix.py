@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from builder import RELU6, VALID, Builder
 
-from galago import boards, models, pictures, tinymaix
+from galago import boards, models, pictures
 from galago.errors import GalagoError
 from galago.runtimes import emlearn
-from galago.runtimes.tmdl import convert
-from galago.tflm import Tflm
+from galago.targets import tinymaix
+from galago.targets.tinymaix.convert import convert
+from galago.tflite.tflm import Tflm
 
 
 def softmax(values: np.ndarray) -> np.ndarray:
@@ -221,7 +222,9 @@ def test_the_head_is_as_tinymaix_lays_it_out(tmdl: bytes) -> None:
 def test_a_model_that_this_arithmetic_gets_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Here: without room for the logits, as much as wrapping around spoils a large model."""
     model = models.find("flowers-v1-025-96")
-    monkeypatch.setattr("galago.runtimes.tmdl._widened", lambda scale, zero, below=0.0: (scale / 8, zero))
+    monkeypatch.setattr(
+        "galago.targets.tinymaix.convert._widened", lambda scale, zero, below=0.0: (scale / 8, zero)
+    )
     emlearn._tmdl.cache_clear()
     with pytest.raises(GalagoError, match="of 256 off on average") as caught:
         emlearn.files(model, boards.load("RPI_PICO2"))

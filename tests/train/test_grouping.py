@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from galago import distill, models, train
+from galago import imagenet, models, train
 from galago.errors import GalagoError
 from galago.resources import models_dir
 from galago.train.checkpoint import Checkpoint
-from galago.train.grouping import course, widened, with_classes
+from galago.train.imagenet_groups import course, subclasses, widened, with_classes
 from galago.train.loop import Loop
 from galago.train.recipe import Stage
 from galago.train.result import Kept
@@ -42,7 +42,7 @@ def views() -> Views:
     what = np.arange(120) % 3
     pixels = random.integers(0, 60, (120, 8, 8, 3), dtype=np.uint8)
     pixels[np.arange(120), :, :, what] += 180
-    targets = np.full((120, distill.IMAGENET), 0.1 / distill.IMAGENET, np.float16)
+    targets = np.full((120, imagenet.CLASSES), 0.1 / imagenet.CLASSES, np.float16)
     targets[np.arange(120), np.array([1, 2, 500])[what]] += 0.9
     return Views(pixels, targets, np.full(120, 1 / 120), np.where(what == 2, 0, -1))
 
@@ -53,7 +53,7 @@ def student() -> Any:
     picture = keras.Input((8, 8, 3))
     features = keras.layers.Conv2D(12, 3, activation="relu")(picture)
     features = keras.layers.GlobalAveragePooling2D(name="features")(features)
-    return keras.Model(picture, keras.layers.Dense(distill.IMAGENET, name="imagenet")(features))
+    return keras.Model(picture, keras.layers.Dense(imagenet.CLASSES, name="imagenet")(features))
 
 
 def silent() -> train.Progress:
@@ -61,19 +61,19 @@ def silent() -> train.Progress:
 
 
 def adapt(student: Any, views: Views, stage: Stage) -> list[dict[str, Any]]:
-    """Fits the student by one stage, as `galago.train.grouping` does, without a checkpoint."""
+    """Fits the student by one stage, as `galago.train.imagenet_groups` does, without a checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), "test", print)
         judge = lambda: {"loss": 1.0}  # noqa: E731
         return Loop(student, judge, checkpoint, silent()).run([course(student, views, stage, GROUP, 1)])
 
 
-GROUP = np.full(distill.IMAGENET, -1)
+GROUP = np.full(imagenet.CLASSES, -1)
 GROUP[1], GROUP[2] = 0, 1
 
 
 def test_groups_are_ranges_and_numbers() -> None:
-    group = distill.groups({"cat": ["281-285"], "bicycle": [444, "671"]})
+    group = imagenet.groups({"cat": ["281-285"], "bicycle": [444, "671"]})
     assert np.flatnonzero(group == 0).tolist() == [281, 282, 283, 284, 285]
     assert np.flatnonzero(group == 1).tolist() == [444, 671]
     assert (group == -1).sum() == 993
@@ -85,7 +85,7 @@ def test_groups_are_ranges_and_numbers() -> None:
 )
 def test_impossible_groups_are_refused(classes: dict) -> None:
     with pytest.raises(GalagoError) as caught:
-        distill.groups(classes)
+        imagenet.groups(classes)
     assert caught.value.code == "config.invalid"
 
 
@@ -97,7 +97,7 @@ def test_merged_rows_answer_as_the_sums_do() -> None:
     kernel[:, 11:20], bias[11:20] = kernel[:, 10:11], bias[10]  # class 0: ten times the same row
     features = random.normal(size=(50, 6))
     wanted = softmax(features @ kernel + bias) @ np.eye(4)[group + 1]
-    merged, merged_bias, owner = distill.subclasses(kernel, bias, group, {0: 1}, seed=1)
+    merged, merged_bias, owner = subclasses(kernel, bias, group, {0: 1}, seed=1)
     assert np.bincount(owner + 1).tolist() == [10, 1, 10, 10]
     got = softmax(features @ merged + merged_bias) @ np.eye(4)[owner + 1]
     np.testing.assert_allclose(got, wanted, rtol=1e-9)
@@ -122,7 +122,7 @@ def test_kinds_get_rows_of_their_own(student: Any, views: Views) -> None:
     adapt(student, views, STAGE)
     head = student.get_layer("imagenet").get_weights()
     kernel, bias = widened(student, views, 1)
-    assert kernel.shape == (12, distill.IMAGENET + 1)
+    assert kernel.shape == (12, imagenet.CLASSES + 1)
     np.testing.assert_array_equal(kernel[:, :-1], head[0])
     np.testing.assert_array_equal(bias[:-1], head[1])
     both = keras.Model(student.input, student.get_layer("features").output)
@@ -134,7 +134,7 @@ def test_classes_keep_the_order_of_their_sums(student: Any, views: Views) -> Non
     adapt(student, views, replace(STAGE, epochs=12))
     recipe = train.read_recipe(models_dir() / "everyday-v1-025-96" / "recipe.toml")
     kernel, bias = student.get_layer("imagenet").get_weights()
-    head = distill.subclasses(kernel, bias, np.where(GROUP < 0, -1, GROUP), {}, seed=1)
+    head = subclasses(kernel, bias, np.where(GROUP < 0, -1, GROUP), {}, seed=1)
     labels = np.array([0, 1, -1])[np.arange(120) % 3]
     assert isinstance(recipe, train.GroupRecipe)
     kept = Kept([Path("photo")] * 120, views.pixels, labels)

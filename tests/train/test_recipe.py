@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from galago import boards, catalogue, train
+from docgen import model_table
+from galago import boards, train
 from galago.errors import GalagoError
 from galago.resources import models_dir
-from galago.train import grouping
+from galago.train import imagenet_groups
 from galago.train.recipe import Augment, Fitting, GroupRecipe, PhotoRecipe, Tutor
 
 GROUPS = Path(__file__).with_name("groups.toml").read_text()
@@ -65,7 +66,7 @@ def test_shipped_recipes_are_read(path: Path) -> None:
 
 def test_the_table_of_models_names_every_recipe(tmp_path: Path) -> None:
     """Also those without a model, and then what they wait for; the page in docs is this one."""
-    catalogue.main(str(tmp_path / "models.md"))
+    model_table.main(str(tmp_path / "models.md"))
     page = (tmp_path / "models.md").read_text()
     for path in models_dir().glob("*/recipe.toml"):
         made = (path.parent / "model.json").is_file()
@@ -84,7 +85,7 @@ def test_a_recipe_whose_weights_are_absent_says_what_to_download(
     recipe = train.read_recipe(models_dir() / "everyday-v2-035-96" / "recipe.toml")
     assert isinstance(recipe, GroupRecipe)
     with pytest.raises(GalagoError) as caught:
-        grouping.imagenet_student(recipe)
+        imagenet_groups.imagenet_student(recipe)
     assert caught.value.code == "train.weights"
     assert (
         "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_96_no_top.h5"

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from galago import quiet, train
+from galago import lazy_tensorflow, train
 from galago.errors import GalagoError
 from galago.train import network, transfer
-from galago.train.album import read_album
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint, State
+from galago.train.photo_cache import read_album
 from galago.train.recipe import Augment, Fitting, PhotoRecipe
 from galago.train.result import TEMPERATURES, log_loss, softmax, threshold_of
 
@@ -252,7 +252,7 @@ def test_the_threshold_keeps_nineteen_of_twenty() -> None:
 @pytest.mark.parametrize("architecture", ["mobilenet_v1", "mobilenet_v2"])
 def test_bodies_answer_as_keras_applications_do(architecture: str) -> None:
     """The same weights with and without padding layers: equal features."""
-    keras_ = quiet.keras()
+    keras_ = lazy_tensorflow.keras()
     from galago import imagenet
 
     keras_.utils.set_random_seed(4)

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from galago import evaluate, quantize, quiet, refine, train
-from galago.drawing import drawn
-from galago.refine.graph import Graph
-from galago.refine.replica import apply, round_kernel, round_to
-from galago.tflm import Tflm
+from galago import evaluate, lazy_tensorflow, quantize, train
+from galago.dataset.drawn import drawn
+from galago.quantize import refine
+from galago.quantize.fake_quant import apply, round_kernel, round_to
+from galago.tflite.edit import Graph
+from galago.tflite.tflm import Tflm
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.recipe import Tuning
 from galago.train.tuning import tune
@@ -35,7 +36,7 @@ class Subject:
 
     def __init__(self) -> None:
         keras.utils.set_random_seed(2)
-        quiet.tensorflow().config.experimental.enable_op_determinism()
+        lazy_tensorflow.tensorflow().config.experimental.enable_op_determinism()
         layers = keras.layers
         picture = keras.Input((SIZE, SIZE, 3))
         x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu6")(picture)

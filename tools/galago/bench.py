@@ -11,10 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from galago import flash, network
+from galago import flash
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
-from galago.network import Layer
+from galago.tflite import summary
+from galago.tflite.summary import Layer
 from galago.transport import Board
 
 # The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
@@ -95,7 +96,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
 
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
-    layers = network.layers(model.tflite.read_bytes())
+    layers = summary.layers(model.tflite.read_bytes())
     path = board.root + flash.remote_path(model)
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
     flash.forget(board)

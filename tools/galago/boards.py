@@ -57,7 +57,7 @@ class Camera:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
+class BoardSpec:
     """A board under its stock firmware. Sizes are in bytes; boards/README.md says how each is found."""
 
     id: str
@@ -97,12 +97,12 @@ class Board:
     sources: dict[str, str] = field(repr=False)
 
 
-def all() -> list[Board]:  # noqa: A001 (read as boards.all)
+def all() -> list[BoardSpec]:  # noqa: A001 (read as boards.all)
     """The shipped boards, sorted by id."""
     return [_read(boards_dir() / f"{name}.toml") for name in _known()]
 
 
-def load(board: str | Path) -> Board:
+def load(board: str | Path) -> BoardSpec:
     """A shipped board by its id, or any board file by its path, which ends in .toml.
 
     Raises GalagoError board.unknown if there is none, board.invalid if the file is not as it must be.
@@ -117,10 +117,10 @@ def load(board: str | Path) -> Board:
     raise GalagoError("board.unknown", f"no board {board}: {hint} (or give the path of a .toml file)")
 
 
-def identify(implementation: Mapping[str, Any]) -> Board | None:
+def identify(implementation: Mapping[str, Any]) -> BoardSpec | None:
     """Which board answers: by what its firmware was built for (`build`, MicroPython 1.25), else by `machine`.
 
-    `implementation` is that of transport.Board. None if it is none of the shipped boards.
+    `implementation` is that of transport.BoardSpec. None if it is none of the shipped boards.
     """
     known = _known()
     if implementation.get("build") in known:
@@ -136,7 +136,7 @@ def _known() -> list[str]:
     return sorted(path.stem for path in boards_dir().glob("*.toml"))
 
 
-def _read(path: Path) -> Board:
+def _read(path: Path) -> BoardSpec:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -150,11 +150,11 @@ def _read(path: Path) -> Board:
             values[key] = tuple(value)
     if "camera" in values:
         values["camera"] = Camera(**values["camera"])
-    return Board(id=path.stem, **values)
+    return BoardSpec(id=path.stem, **values)
 
 
 def _problems(values: dict[str, Any]) -> list[str]:
-    problems = _wrong_fields(Board, values, "")
+    problems = _wrong_fields(BoardSpec, values, "")
     if isinstance(values.get("camera"), dict):
         problems += _wrong_fields(Camera, values["camera"], "camera.")
         problems += _wrong_pins(values["camera"].get("pins", {}))
@@ -163,7 +163,7 @@ def _problems(values: dict[str, Any]) -> list[str]:
         isinstance(text, str) and text for text in sources.values()
     ):
         return ["sources wants a table of texts"]
-    known = {item.name for item in fields(Board)}
+    known = {item.name for item in fields(BoardSpec)}
     problems += [f"{key} in sources is no key" for key in sources if key not in known]
     for key, value in values.items():
         number = type(value) in (int, float) and value

@@ -66,7 +66,8 @@ def _classify_by_upload(
         for seq, path in enumerate(paths):
             try:
                 height, width, _ = model.input_shape
-                board.put(pictures.fitted_bmp(path, height, width, model.contract["input"]["fit"]), remote)
+                how = model.contract["input"]["resize"]
+                board.put(pictures.resized_bmp(path, height, width, how), remote)
             except GalagoError as error:
                 if not error.code.startswith("image."):
                     raise
@@ -114,7 +115,7 @@ def _classify_one(
     inside.mkdir()
     try:
         height, width, _ = model.input_shape
-        sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["fit"])
+        sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["resize"])
     except GalagoError as error:
         return _failed(seq, path, error)
     sent = sent.rename(inside / _utf8(sent.name))

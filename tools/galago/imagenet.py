@@ -8,10 +8,13 @@
 All take (pixel - 128) / 128, which their own x / 127.5 - 1 equals to within 1/128.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from galago import quiet
+import numpy as np
+
+from galago import lazy_tensorflow
 from galago.errors import GalagoError
 
 CLASSES = 1000
@@ -20,9 +23,42 @@ ALPHAS = {"mobilenet_v1": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
+def groups(classes: dict[str, list[int | str]]) -> np.ndarray:
+    """The class of each ImageNet number, int64 [1000], -1 outside of all.
+
+    `classes` maps a name to numbers or ranges: {"cat": ["281-285"], "bicycle": [444, 671]}. Raises
+    config.invalid where a number is not one or is in two classes.
+    """
+    group = np.full(CLASSES, -1)
+    for index, (name, parts) in enumerate(classes.items()):
+        for part in map(str, parts):
+            first, dash, last = part.partition("-")
+            if not first.isdigit() or not (last if dash else first).isdigit():
+                raise GalagoError("config.invalid", f"class {name}: wanted 7 or 7-24, got {part!r}")
+            numbers = range(int(first), int(last or first) + 1)
+            if not numbers or numbers[-1] >= CLASSES:
+                raise GalagoError("config.invalid", f"class {name}: {part} is not within 0-{CLASSES - 1}")
+            taken = [n for n in numbers if group[n] >= 0]
+            if taken:
+                raise GalagoError(
+                    "config.invalid", f"class {name}: {taken[0]} is in another class: give it to one"
+                )
+            group[numbers] = index
+    return group
+
+
+def recipe_groups(recipe: Path, labels: list[str]) -> np.ndarray | None:
+    """The groups of a recipe.toml whose classes are `labels`; None if it is missing or of another kind."""
+    try:
+        classes = tomllib.loads(recipe.read_text()).get("classes", {})
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return None
+    return groups(classes) if list(classes) == labels else None
+
+
 def application(architecture: str) -> Any:
     """The function of keras.applications that builds an architecture; `config.invalid` for unknown ones."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     makers = {"mobilenet_v1": keras.applications.MobileNet, "mobilenet_v2": keras.applications.MobileNetV2}
     if architecture not in makers:
         raise GalagoError("config.invalid", f"architecture {architecture!r}: wanted {' or '.join(makers)}")
@@ -41,7 +77,7 @@ def network(architecture: str, alpha: float, size: int, top: bool = True) -> Any
         )
     file = weights_file(architecture, alpha, size, top)
     try:
-        with quiet.silence():
+        with lazy_tensorflow.silence():
             return maker(input_shape=(size, size, 3), alpha=alpha, weights="imagenet", include_top=top)
     except Exception as error:
         # Keras raises plain Exception where a download fails; what else it raises is for others to explain.
@@ -63,7 +99,7 @@ def weights_file(architecture: str, alpha: float, size: int, top: bool = True) -
         name = f"mobilenet_{text}_{size}_tf{ending}.h5"
     else:
         name = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{size}{ending}.h5"
-    return Path(quiet.keras().src.backend.config.keras_home()) / "models" / name
+    return Path(lazy_tensorflow.keras().src.backend.config.keras_home()) / "models" / name
 
 
 def nearest_size(architecture: str, alpha: float, size: int) -> int:

@@ -24,7 +24,7 @@ from galago.errors import GalagoError
 
 CONTRACT = "model.json"
 VERSION = 1
-FITS = ("crop", "stretch", "pad")
+RESIZE_MODES = ("crop", "stretch", "pad")
 LARGEST = 64 << 20  # bytes; no board holds a model of this size
 LARGEST_CONTRACT = 1 << 20
 
@@ -204,7 +204,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "input.width": _whole(1, 1024),
     "input.channels": _one_of(1, 3),
     "input.color": _one_of("rgb", "grey"),
-    "input.fit": _one_of(*FITS),
+    "input.resize": _one_of(*RESIZE_MODES),
     "input.scale": _number(1e-9, 1e9),
     "input.zero_point": _whole(-128, 127),
     "output": _TABLE,

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Pictures on the host: read with Pillow, and fitted to a model's input exactly as the board does it.
+"""Pictures on the host: read with Pillow, and resized to a model's input exactly as the board does it.
 
     rgb = load("cat.png")                                   # uint8 (height, width, 3)
-    pixels = fit(rgb, 96, 96, channels=3, how="crop")       # uint8 (96, 96, 3), the board's bytes
+    pixels = resize(rgb, 96, 96, channels=3, how="crop")       # uint8 (96, 96, 3), the board's bytes
     tensor = to_input(rgb, 96, 96)                          # int8 = pixel - 128
     tensor = as_board("photo.jpg", 96, 96)                  # decoded at the scale that a board takes
     sent = prepare_upload("cat.png", folder)                # a copy, converted if boards do not read it
 
-The formula is in docs/pictures.md; mobilenet.image.fit is its other half.
+The formula is in docs/pictures.md; mobilenet.image.resize is its other half.
 """
 
 import io
@@ -25,7 +25,7 @@ from PIL import Image, UnidentifiedImageError
 
 from galago.errors import GalagoError
 
-Fit = Literal["crop", "stretch", "pad"]
+Resize = Literal["crop", "stretch", "pad"]
 
 LONGEST_SIDE = 16384  # pixels; the board's sums are proved for this
 _LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
@@ -96,8 +96,8 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
     return image.convert("RGB")
 
 
-def fit(
-    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Fit = "crop"
+def resize(
+    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.uint8]:
     """Crop and resize uint8 (h, w, 3) to uint8 (height, width, channels), the same bytes as on the board.
 
@@ -105,7 +105,7 @@ def fit(
     `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
     """
     if how not in ("crop", "stretch", "pad"):
-        raise GalagoError("model.contract", f"fit is {how!r}: it must be crop, stretch or pad")
+        raise GalagoError("model.contract", f"resize is {how!r}: it must be crop, stretch or pad")
     left, top, columns, rows = _window(rgb.shape[1], rgb.shape[0], width, height, how)
     x, y, wide, high = _target(rgb.shape[1], rgb.shape[0], width, height, how)
     part = rgb[top : top + rows, left : left + columns]
@@ -121,20 +121,20 @@ def fit(
 
     if channels == 1:  # ITU-R 601 luma in 1/65536, as Pillow computes "L"
         pixels = ((pixels @ np.array([19595, 38470, 7471]) + 0x8000) >> 16)[..., np.newaxis]
-    fitted = np.full((height, width, channels), 128, np.uint8)
-    fitted[y : y + high, x : x + wide] = pixels
-    return fitted
+    resized = np.full((height, width, channels), 128, np.uint8)
+    resized[y : y + high, x : x + wide] = pixels
+    return resized
 
 
 def to_input(
-    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Fit = "crop"
+    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.int8]:
-    """`fit`, then the input rule of every model: int8 = pixel - 128; int8 (height, width, channels)."""
-    return (fit(rgb, height, width, channels, how) ^ 128).view(np.int8)
+    """`resize`, then the input rule of every model: int8 = pixel - 128; int8 (height, width, channels)."""
+    return (resize(rgb, height, width, channels, how) ^ 128).view(np.int8)
 
 
 def as_board(
-    path: str | Path, height: int, width: int, channels: int = 3, how: Fit = "crop"
+    path: str | Path, height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.int8]:
     """What a board makes of this file: int8 (height, width, channels).
 
@@ -148,7 +148,7 @@ def as_board(
         return to_input(np.array(_as_rgb(image, Path(path).name)), height, width, channels, how)
 
 
-def reduction(width: int, height: int, target_width: int, target_height: int, how: Fit = "crop") -> int:
+def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
     """By what (1, 2, 4 or 8) a board divides a JPEG of this size while it decodes it for this target."""
     _, _, columns, rows = _window(width, height, target_width, target_height, how)
     _, _, wide, high = _target(width, height, target_width, target_height, how)
@@ -161,12 +161,12 @@ def reduction(width: int, height: int, target_width: int, target_height: int, ho
 
 
 def prepare_upload(
-    path: str | Path, folder: Path, height: int = 0, width: int = 0, how: Fit = "crop"
+    path: str | Path, folder: Path, height: int = 0, width: int = 0, how: Resize = "crop"
 ) -> Path:
     """Put the picture into `folder`, under its own name, as something that boards read; gives its path there.
 
     BMP, PPM, PGM and baseline JPEG are copied as they are, broken ones too: the board answers for them.
-    Others become PPM under the same name, as boards go by content; fitted at once if the size of the model's
+    Others become PPM under the same name, as boards go by content; resized at once if the size of the model's
     input is given, which changes no byte of the result and saves most of the transfer. Raises GalagoError as
     `load`.
     """
@@ -177,15 +177,15 @@ def prepare_upload(
         return sent
     rgb = load(path)
     if height and width:
-        rgb = fit(rgb, height, width, 3, how)
+        rgb = resize(rgb, height, width, 3, how)
     Image.fromarray(rgb).save(sent, "PPM")
     return sent
 
 
-def fitted_bmp(path: str | Path, height: int, width: int, how: Fit = "crop") -> bytes:
+def resized_bmp(path: str | Path, height: int, width: int, how: Resize = "crop") -> bytes:
     """The picture as a 24-bit BMP of exactly this size. Raises GalagoError as `load`."""
     file = io.BytesIO()
-    Image.fromarray(fit(load(path), height, width, 3, how)).save(file, "BMP")
+    Image.fromarray(resize(load(path), height, width, 3, how)).save(file, "BMP")
     return file.getvalue()
 
 
@@ -229,7 +229,7 @@ def _is_baseline(file: BinaryIO) -> bool:
 
 
 def _window(
-    width: int, height: int, target_width: int, target_height: int, how: Fit
+    width: int, height: int, target_width: int, target_height: int, how: Resize
 ) -> tuple[int, int, int, int]:
     """Left, top, width and height of the part of the picture that is used."""
     columns, rows = width, height
@@ -240,7 +240,7 @@ def _window(
 
 
 def _target(
-    width: int, height: int, target_width: int, target_height: int, how: Fit
+    width: int, height: int, target_width: int, target_height: int, how: Resize
 ) -> tuple[int, int, int, int]:
     """Left, top, width and height of the part of the target that is filled with picture."""
     wide, high = target_width, target_height

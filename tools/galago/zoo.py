@@ -6,7 +6,7 @@
     model = zoo.build("imagenet-v1-025-128", say, photos=Path("photos"))
 
 Weights come from keras.applications (its cache, or a download). Quantization looks at photos of a folder,
-or at eight standard ones in parts (galago.standard_photos), which serve nearly as well.
+or at eight standard ones in parts (galago.dataset.standard_photos), which serve nearly as well.
 """
 
 import json
@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galago import imagenet, models, quantize, quiet, standard_photos
+from galago import imagenet, lazy_tensorflow, models, quantize
+from galago.dataset import standard_photos
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.resources import cache_dir
@@ -93,7 +94,7 @@ def build(
 
 def logits(architecture: str, alpha: float, size: int) -> Any:
     """The network with ImageNet's weights, without padding layers, ending in 1000 logits."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     source = imagenet.network(architecture, alpha, size)
     top = next(layer for layer in reversed(source.layers) if layer.weights)
     body = networks.body(architecture, alpha, size, 0)
@@ -126,11 +127,13 @@ def label_names(file: Path | None, say: Callable[[str], None]) -> list[str]:
 
 
 def _keras_labels(say: Callable[[str], None]) -> list[str]:
-    file = Path(quiet.keras().src.backend.config.keras_home()) / "models" / "imagenet_class_index.json"
+    file = (
+        Path(lazy_tensorflow.keras().src.backend.config.keras_home()) / "models" / "imagenet_class_index.json"
+    )
     try:
         if not file.is_file():
-            with quiet.silence():
-                quiet.keras().utils.get_file(file.name, _LABELS, cache_subdir="models")
+            with lazy_tensorflow.silence():
+                lazy_tensorflow.keras().utils.get_file(file.name, _LABELS, cache_subdir="models")
         table = json.loads(file.read_text())
         return [table[str(i)][1] for i in range(imagenet.CLASSES)]
     except Exception as error:

@@ -23,7 +23,7 @@ def supports(name, model):
     """None, or the reason why the KPU cannot run this model."""
     if not model.runtime(name, "classes"):
         return "its directory on this board has no kmodel: flash it again for this board"
-    if model.channels != 3 or model.fit == "pad":
+    if model.channels != 3 or model.resize == "pad":
         return "wanted colour pictures that are cropped or stretched, and it has another input"
     return None
 
@@ -51,7 +51,7 @@ class Runtime:
                 % (self.name, model.name, error),
             )
         self.outputs = len(model.labels)
-        self.input = self.fitter = Pictures(model, model.runtime(self.name, "turned"))
+        self.input = self.resizer = Pictures(model, model.runtime(self.name, "turned"))
         try:
             from .golden import prove
 
@@ -71,7 +71,7 @@ class Runtime:
     def close(self):
         """Gives all memory back."""
         self._unload()
-        self.input = self.fitter = None
+        self.input = self.resizer = None
         gc.collect()
 
 
@@ -83,8 +83,8 @@ class Pictures:
         self.width = model.width
         self.turned = turned
         self.image = None
-        self.us_read = self.us_fit = 0
-        self._fit = model.fit
+        self.us_read = self.us_resize = 0
+        self._resize = model.resize
         self._pixel = [0, 0, 0]
 
     def __len__(self):
@@ -118,12 +118,12 @@ class Pictures:
         if self.turned:
             _turn(self.image)
         self.image.pix_to_ai()
-        self.us_fit = ticks_diff(ticks_us(), start) - self.us_read
+        self.us_resize = ticks_diff(ticks_us(), start) - self.us_read
 
     def take(self, picture):
         """An image of any size: its middle, shrunk to the model's. Bytes for the KPU are made if need be."""
         wide, high = picture.width(), picture.height()
-        if self._fit == "crop" and wide * self.height != high * self.width:
+        if self._resize == "crop" and wide * self.height != high * self.width:
             columns = min(wide, high * self.width // self.height)
             rows = min(high, wide * self.height // self.width)
             picture = picture.copy(roi=((wide - columns) // 2, (high - rows) // 2, columns, rows))

@@ -2,13 +2,13 @@
 """Cameras. A driver is one file here, found by its name.
 
     eye = camera.open({"driver": "esp32", "pins": {…}})
-    eye.capture(fitter, tensor)     # a new frame, exposed after the call, into the input tensor
+    eye.capture(resizer, tensor)     # a new frame, exposed after the call, into the input tensor
     eye.close()
 
 A driver module has `open(settings)`, which raises ImportError where the board's firmware lacks its module,
-and GalagoError camera.failed where the camera does not start. `capture` sets `fitter.us_read` and
-`fitter.us_fit` as `Fitter.read` does, and raises GalagoError camera.failed where no whole frame comes; the
-next call tries again.
+and GalagoError camera.failed where the camera does not start. `capture` sets `resizer.us_read` and
+`resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed where no whole frame comes;
+the next call tries again.
 
     driver   one of DRIVERS; by default the first whose module the firmware has
     pins     GPIO numbers by signal, where the module must be told (esp32): as in the board's TOML

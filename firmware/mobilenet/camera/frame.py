@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A camera's frame in memory as a picture: its rows go to the Fitter one by one, and nothing is copied whole.
+"""A camera's frame in memory as a picture: its rows go to the Resizer one by one, without a whole copy.
 
-    fitter.take(Frame(buffer, 320, 240, "rgb565"), tensor)
-    fitter.take(jpeg(buffer), tensor)
+    resizer.take(Frame(buffer, 320, 240, "rgb565"), tensor)
+    resizer.take(jpeg(buffer), tensor)
 
 Kinds: "rgb565" (the high byte first, as sensors send it), "rgb565le" (as a 16-bit number lies in memory),
 "rgb888", "bgr888" and "grey". `swap` exchanges red and blue.
@@ -11,8 +11,8 @@ Kinds: "rgb565" (the high byte first, as sensors send it), "rgb565le" (as a 16-b
 import micropython
 
 from ..errors import GalagoError
-from ..image.fit import BGR, GREY, RGB
 from ..image.picture import Picture, PictureFile
+from ..image.resize import BGR, GREY, RGB
 
 _BYTES = {"rgb565": 2, "rgb565le": 2, "rgb888": 3, "bgr888": 3, "grey": 1}
 

@@ -44,7 +44,7 @@ class _Camera:
         sensor.skip_frames(time=_SETTLE)
         self._started = True
 
-    def capture(self, fitter, pictures):
+    def capture(self, resizer, pictures):
         """A new frame into the backend's pictures."""
         start = ticks_us()
         try:
@@ -60,7 +60,7 @@ class _Camera:
         pictures.take(frame)
         if pictures.image is not frame:  # the sensor makes the KPU's bytes of whole frames only
             pictures.image.pix_to_ai()
-        pictures.us_fit = ticks_diff(ticks_us(), start) - pictures.us_read
+        pictures.us_resize = ticks_diff(ticks_us(), start) - pictures.us_read
 
     def close(self):
         """Stops the camera."""

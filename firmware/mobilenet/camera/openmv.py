@@ -80,19 +80,19 @@ class _Camera:
         self._skip = settings.get("skip", 0)
         self._swap = settings.get("swap", False)
 
-    def capture(self, fitter, tensor):
+    def capture(self, resizer, tensor):
         """A new frame into the input tensor."""
         start = ticks_us()
-        fitter.us_fit = 0
+        resizer.us_resize = 0
         try:
             for _ in range(self._skip):
                 self._eye.snapshot()
             image = self._eye.snapshot()
             picture = Frame(image.bytearray(), image.width(), image.height(), self._kind, self._swap)
-            fitter.take(picture, tensor)
+            resizer.take(picture, tensor)
         except (OSError, RuntimeError) as error:
             raise GalagoError("camera.failed", "the camera gives no frame (%s)" % error) from None
-        fitter.us_read = ticks_diff(ticks_us(), start) - fitter.us_fit
+        resizer.us_read = ticks_diff(ticks_us(), start) - resizer.us_resize
 
     def close(self):
         """Switches the camera off."""

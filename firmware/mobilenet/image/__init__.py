@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Pictures on the board: decoders by magic number, and the crop and resize to a model's input.
 
-    fitter = Fitter(96, 96, channels=3, fit="crop")
-    fitter.read("cat.jpg", interpreter.input)
+    resizer = Resizer(96, 96, channels=3, resize="crop")
+    resizer.read("cat.jpg", interpreter.input)
 
     with open_picture("cat.jpg") as picture:            # or its rows as they are
         for row in picture.rows(0, 0, picture.width, picture.height):
@@ -11,5 +11,5 @@
 A decoder is imported when a picture needs it.
 """
 
-from .fit import Fitter as Fitter
 from .picture import open_picture as open_picture
+from .resize import Resizer as Resizer

@@ -4,8 +4,8 @@
 from struct import unpack_from
 
 from ..errors import GalagoError
-from .fit import BGR, BGRX
 from .picture import Picture
+from .resize import BGR, BGRX
 
 _COMPRESSIONS = ("", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields")
 

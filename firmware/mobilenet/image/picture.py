@@ -14,7 +14,7 @@ import os
 from micropython import const
 
 from ..errors import GalagoError
-from .fit import LONGEST_SIDE, RGB
+from .resize import LONGEST_SIDE, RGB
 
 _BLOCK = const(4096)  # one read over `mpremote mount` is a round trip, whatever its size
 _FOLDER = const(0x4000)
@@ -81,7 +81,7 @@ def _decoder(file):
 class Picture:
     """An open picture; closes its file at the end of a `with`."""
 
-    layout = RGB  # of a row in memory: see fit.py
+    layout = RGB  # of a row in memory: see resize.py
     bottom_up = False  # the order of `rows`
     padding = 0  # bytes after each row in the file
     reducible = False  # whether `reduce(divisor)` decodes it at 1/2, 1/4 or 1/8 of its size

@@ -2,8 +2,8 @@
 """PPM (P6) and PGM (P5) pictures with 8 bits per sample."""
 
 from ..errors import GalagoError
-from .fit import GREY
 from .picture import Picture
+from .resize import GREY
 
 
 class PpmPicture(Picture):

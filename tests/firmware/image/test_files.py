@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galago.emulator import interpreter
+from galago import micropython
 from galago.pictures import as_board, load, to_input
 from galago.resources import firmware_dir
 
@@ -20,15 +20,15 @@ from galago.resources import firmware_dir
 READ = """
 import hashlib, json
 from mobilenet import GalagoError
-from mobilenet.image import Fitter
+from mobilenet.image import Resizer
 
 height, width, channels, how = json.loads(argv[1])
-fitter = Fitter(height, width, channels, how)
+resizer = Resizer(height, width, channels, how)
 tensor = bytearray(height * width * channels)
 with open(argv[0]) as paths:
     for path in json.load(paths):
         try:
-            fitter.read(path, tensor)
+            resizer.read(path, tensor)
             print(json.dumps(hashlib.sha256(tensor).digest().hex()))
         except GalagoError as error:
             print(json.dumps([error.code, error.message]))
@@ -37,7 +37,7 @@ with open(argv[0]) as paths:
 
 @pytest.fixture
 def read(micropython, tmp_path):
-    """Runs paths through a Fitter; gives digests, or [code, message]."""
+    """Runs paths through a Resizer; gives digests, or [code, message]."""
 
     def run(paths, height=24, width=24, channels=3, how="crop", **options):
         (tmp_path / "paths").write_text(json.dumps([str(path) for path in paths]))
@@ -270,8 +270,8 @@ def test_rows_that_do_not_fit_are_an_error(micropython, tmp_path):
     printed = micropython(
         """
 from mobilenet import GalagoError
-from mobilenet.image import Fitter, bmp
-fitter, tensor, ballast = Fitter(9, 9, 3, "stretch"), bytearray(243), []
+from mobilenet.image import Resizer, bmp
+resizer, tensor, ballast = Resizer(9, 9, 3, "stretch"), bytearray(243), []
 for size in (50000, 10000, 1000):
     try:
         while True:
@@ -279,7 +279,7 @@ for size in (50000, 10000, 1000):
     except MemoryError:
         ballast[-20000 // size :] = []
 try:
-    fitter.read(argv[0], tensor)
+    resizer.read(argv[0], tensor)
 except GalagoError as error:
     print(error.code, error.message)
 """,
@@ -293,7 +293,7 @@ def test_files_are_read_in_few_pieces(tmp_path):
     # Over `mpremote mount` each read and each seek is a round trip of some milliseconds.
     script = """
 import os, sys
-from mobilenet.image import Fitter, picture
+from mobilenet.image import Resizer, picture
 calls = [0]
 class Counted:
     def __init__(self, path, mode):
@@ -306,7 +306,7 @@ class Counted:
         calls[0] += 1
         return self._file.seek(*where)
 picture.open = Counted
-Fitter(96, 96).read(sys.argv[1], bytearray(96 * 96 * 3))
+Resizer(96, 96).read(sys.argv[1], bytearray(96 * 96 * 3))
 print(calls[0])
 """
     for name in ("a.jpg", "a.bmp", "a.ppm"):
@@ -314,7 +314,7 @@ print(calls[0])
         Image.fromarray(picture(227, 227)).save(path)
         (tmp_path / "script.py").write_text(script)
         done = subprocess.run(
-            interpreter.command(str(tmp_path / "script.py"), str(path)),
+            micropython.command(str(tmp_path / "script.py"), str(path)),
             capture_output=True,
             text=True,
             check=True,

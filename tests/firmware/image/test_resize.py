@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galago.pictures import fit, to_input
+from galago.pictures import resize, to_input
 
 # Rows come from a file as a camera would deliver them; what is printed is a digest of the tensor.
 SCRIPT = """
 import hashlib, json
-from mobilenet.image.fit import Fitter, RGB, BGR, BGRX, GREY
+from mobilenet.image.resize import Resizer, RGB, BGR, BGRX, GREY
 
 layouts = {"RGB": RGB, "BGR": BGR, "BGRX": BGRX, "GREY": GREY}
 with open(argv[0]) as cases, open(argv[1], "rb") as rows:
     for line in cases:
         width, height, target_width, target_height, channels, how, layout, bottom_up = json.loads(line)
-        fitter = Fitter(target_height, target_width, channels, how)
+        resizer = Resizer(target_height, target_width, channels, how)
         tensor = bytearray(target_height * target_width * channels)
         layout = layouts[layout]
-        left, top, columns, used = fitter.begin(width, height, tensor, layout, bottom_up)
+        left, top, columns, used = resizer.begin(width, height, tensor, layout, bottom_up)
         for y in range(height):
             row = rows.read(width * layout[0])
             from_top = height - 1 - y if bottom_up else y
             if top <= from_top < top + used:
-                fitter.push(memoryview(row)[left * layout[0] : (left + columns) * layout[0]])
+                resizer.push(memoryview(row)[left * layout[0] : (left + columns) * layout[0]])
         print(hashlib.sha256(tensor).digest().hex())
 """
 
@@ -84,14 +84,14 @@ def test_extreme_sizes_of_white_stay_white(micropython, tmp_path, height, width)
     # White makes every sum as large as it gets.
     white = np.full((height, width, 3), 255, np.uint8)
     for how in ("crop", "stretch"):
-        assert (fit(white, 96, 96, 3, how) == 255).all()
+        assert (resize(white, 96, 96, 3, how) == 255).all()
     _run(
         micropython, tmp_path, [(white, (96, 96, 3, how, "RGB", False)) for how in ("crop", "stretch", "pad")]
     )
 
 
 def test_no_sum_leaves_31_bits():
-    # The largest sums of fit.py for a side of 16384 pixels and for an input of 1024, on a 32-bit board.
+    # The largest sums of resize.py for a side of 16384 pixels and for an input of 1024, on a 32-bit board.
     for total in (16384, 2 * 1024):
         assert 255 * total * 256 + total // 2 < 2**31
         assert 255 * 256 * total + 128 * total < 2**31
@@ -104,35 +104,35 @@ def test_shrinking_is_the_exact_area_mean():
     rgb = np.random.default_rng(4).integers(0, 256, (50, 71, 3), np.uint8)
     repeated = rgb.astype(float).repeat(24, axis=0).repeat(32, axis=1)
     exact = repeated.reshape(24, 50, 32, 71, 3).mean(axis=(1, 3))
-    assert np.abs(fit(rgb, 24, 32, 3, "stretch") - exact).max() <= 0.51
+    assert np.abs(resize(rgb, 24, 32, 3, "stretch") - exact).max() <= 0.51
 
 
 def test_shrinking_is_close_to_pillows_box(data):
     for path in sorted((data / "images" / "imagenet_samples").glob("*.jp*g"))[:100]:
         picture = Image.open(path).convert("RGB")
         pillow = np.asarray(picture.resize((96, 96), Image.Resampling.BOX)).astype(int)
-        assert np.abs(fit(np.asarray(picture), 96, 96, 3, "stretch") - pillow).mean() < 4
+        assert np.abs(resize(np.asarray(picture), 96, 96, 3, "stretch") - pillow).mean() < 4
         whole = picture.resize((384, 384))
-        assert np.abs(fit(np.asarray(whole), 96, 96).astype(int) - np.asarray(whole.reduce(4))).max() <= 1
+        assert np.abs(resize(np.asarray(whole), 96, 96).astype(int) - np.asarray(whole.reduce(4))).max() <= 1
 
 
 def test_enlarging_is_linear():
     rgb = np.random.default_rng(2).integers(0, 256, (24, 31, 3), np.uint8)
     pillow = np.asarray(Image.fromarray(rgb).resize((96, 80), Image.Resampling.BILINEAR)).astype(int)
-    assert np.abs(fit(rgb, 80, 96, 3, "stretch").astype(int) - pillow).max() <= 1
+    assert np.abs(resize(rgb, 80, 96, 3, "stretch").astype(int) - pillow).max() <= 1
 
 
 def test_grey_is_pillows_luma():
     rgb = np.random.default_rng(3).integers(0, 256, (64, 64, 3), np.uint8)
-    assert (fit(rgb, 64, 64, 1)[..., 0] == np.asarray(Image.fromarray(rgb).convert("L"))).all()
-    assert (fit(rgb, 64, 64, 3) == rgb).all()
+    assert (resize(rgb, 64, 64, 1)[..., 0] == np.asarray(Image.fromarray(rgb).convert("L"))).all()
+    assert (resize(rgb, 64, 64, 3) == rgb).all()
 
 
 def test_crop_is_centred_and_pad_is_128():
     rgb = np.zeros((10, 30, 3), np.uint8)
     rgb[:, 10:20] = 200
-    assert (fit(rgb, 5, 5, 3, "crop") == 200).all()
-    padded = fit(rgb, 30, 30, 3, "pad")
+    assert (resize(rgb, 5, 5, 3, "crop") == 200).all()
+    padded = resize(rgb, 30, 30, 3, "pad")
     assert (padded[:10] == 128).all()
     assert (padded[20:] == 128).all()
     assert (padded[10:20] == rgb).all()

@@ -29,11 +29,11 @@ def _noise(height, width, seed=0):
 def test_the_longest_sides_of_white_do_not_overflow(image, height, width):
     white = np.full((height, width, 3), 255, np.uint8)
     for how in ("crop", "stretch"):
-        fitter = image.Fitter(3, 4, 3, how)
+        resizer = image.Resizer(3, 4, 3, how)
         tensor = bytearray(3 * 4 * 3)
-        left, top, columns, rows = fitter.begin(width, height, tensor)
+        left, top, columns, rows = resizer.begin(width, height, tensor)
         for row in white[top : top + rows, left : left + columns]:
-            fitter.push(row.tobytes())
+            resizer.push(row.tobytes())
         assert tensor == to_input(white, 3, 4, 3, how).tobytes() == b"\x7f" * 36
 
 
@@ -46,7 +46,7 @@ def test_jpeg_of_extreme_contrast_equals_pillow(image, tmp_path, subsampling, qu
     Image.fromarray(noise).save(path, subsampling=subsampling, quality=quality)
     for size in (12, 6, 3, 1):  # decoded at 1/1, 1/2, 1/4 and 1/8
         tensor = bytearray(size * size * 3)
-        image.Fitter(size, size).read(str(path), tensor)
+        image.Resizer(size, size).read(str(path), tensor)
         assert tensor == as_board(path, size, size).tobytes()
 
 
@@ -67,9 +67,9 @@ def test_damaged_files_never_reach_outside_a_buffer(image, tmp_path):
         for _ in range(random.integers(1, 4)):
             data[random.integers(2, len(data))] = random.integers(256)
         path.write_bytes(data)
-        fitter = image.Fitter(8, 8)
+        resizer = image.Resizer(8, 8)
         try:
-            fitter.read(str(path), bytearray(192))
+            resizer.read(str(path), bytearray(192))
             read += 1
         except GalagoError:
             refused += 1

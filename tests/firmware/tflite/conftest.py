@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 Case = tuple[bytes, np.ndarray]
 

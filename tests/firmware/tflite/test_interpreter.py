@@ -7,7 +7,7 @@ from builder import RELU, VALID, Builder
 
 from galago import models
 from galago.resources import models_dir
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 MODEL = models_dir() / "everyday-v1-025-96" / "model.tflite"
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import zoo
 
-from galago.fit import package, planner
+from galago.fit import package
 from galago.fit.variants import Variant
 from galago.native import mpy
 from galago.resources import firmware_dir
-from galago.tflm import Tflm
+from galago.tflite import engine
+from galago.tflite.tflm import Tflm
 
 KIB = 1024
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
@@ -23,7 +24,7 @@ V2_96 = Variant("mobilenet_v2", 0.35, 96, (20,))
 def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
     """With the buffer that weights are streamed through, too."""
     model = variant.tflite()
-    plan = planner.plan(model)
+    plan = engine.plan(model)
     assert plan.arena + plan.piece <= most * KIB
     assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
 
@@ -31,7 +32,7 @@ def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
 @pytest.mark.parametrize("name", zoo.NETWORKS)
 def test_real_networks_take_less_than_half_of_tflms_arena(data, pytestconfig, name: str) -> None:
     model = zoo.model(name, data, pytestconfig)
-    plan = planner.plan(model)
+    plan = engine.plan(model)
     assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
 
 
@@ -59,7 +60,7 @@ def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled,
     """
     model = tmp_path / "model.tflite"
     model.write_bytes(variant.tflite())
-    plan = planner.plan(variant.tflite())
+    plan = engine.plan(variant.tflite())
     kept, dropped = ([s for s in part if s.is_relative_to(ENGINE)] for part in (plan.modules, plan.loading))
     taken = int(micropython(FOOTPRINT, compiled, model))
     same = bytecode_and_text(kept, dropped)

@@ -9,7 +9,7 @@ import zoo
 from PIL import Image
 
 from galago.resources import models_dir
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 SHIPPED = sorted(models_dir().glob("*/model.tflite"))
 

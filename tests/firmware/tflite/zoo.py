@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galago import quantize, quiet
+from galago import lazy_tensorflow, quantize
 
 NETWORKS = {  # name: version, alpha, size, weights; inputs to compare
     "v1_025_96": (1, 0.25, 96, "imagenet", 200),
@@ -51,7 +51,7 @@ def model(name: str, data: Path, config: pytest.Config) -> bytes:
 def build(name: str, data: Path) -> bytes:
     """The full-int8 .tflite of one of NETWORKS; KERAS_HOME leads to the weights (tests/conftest.py)."""
     version, alpha, size, weights, _ = NETWORKS[name]
-    quiet.tensorflow()
+    lazy_tensorflow.tensorflow()
     import keras
 
     keras.utils.set_random_seed(1)

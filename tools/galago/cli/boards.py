@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from galago.boards import Board, Camera
+    from galago.boards import BoardSpec, Camera
     from galago.fit import Needs
 
 _SIZES = ("ram", "heap", "largest_block", "psram", "flash", "filesystem", "romfs")
@@ -39,7 +39,7 @@ def boards(
         _show_table(console, known.all(), shipped)
 
 
-def _show_table(console: "Console", boards: list["Board"], shipped: list["Needs"]) -> None:
+def _show_table(console: "Console", boards: list["BoardSpec"], shipped: list["Needs"]) -> None:
     from rich.table import Table
 
     from galago.fit import judge
@@ -71,7 +71,7 @@ def _show_table(console: "Console", boards: list["Board"], shipped: list["Needs"
     )
 
 
-def _show_page(console: "Console", board: "Board", shipped: list["Needs"]) -> None:
+def _show_page(console: "Console", board: "BoardSpec", shipped: list["Needs"]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -114,7 +114,7 @@ def _camera(camera: "Camera") -> str:
     return "\n".join(lines)
 
 
-def _verdicts(board: "Board", shipped: list["Needs"]) -> "Table":
+def _verdicts(board: "BoardSpec", shipped: list["Needs"]) -> "Table":
     from rich.table import Table
 
     from galago.fit import judge

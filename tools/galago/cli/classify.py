@@ -91,7 +91,7 @@ def _show_line(line: dict) -> None:
         console.print(f"{line['error']['message']} ({line['error']['code']})", markup=False)
         return
     us = line["us"]
-    times = "  ".join(f"{part} {us[part] / 1000:.1f}" for part in ("read", "fit", "invoke"))
+    times = "  ".join(f"{part} {us[part] / 1000:.1f}" for part in ("read", "resize", "invoke"))
     for place, entry in enumerate(line["top"]):
         label = "unknown" if line.get("unknown") and place == 0 else entry["label"]
         hint = f" ({entry['label']}?)" if label == "unknown" else ""

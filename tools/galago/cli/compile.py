@@ -10,7 +10,7 @@ import typer
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
-    from galago.k210.kmodel import Kmodel
+    from galago.targets.k210.kmodel import Kmodel
 
 
 def compile(  # noqa: A001 - the verb's name
@@ -32,8 +32,8 @@ def compile(  # noqa: A001 - the verb's name
 
     What the chip cannot do is refused by the layer's name.
     """
-    from galago.k210.compiler import compile_model
-    from galago.k210.kmodel import Kmodel
+    from galago.targets.k210.compiler import compile_model
+    from galago.targets.k210.kmodel import Kmodel
 
     if target != "k210":
         raise GalagoError("config.invalid", f"--target {target}: wanted k210")
@@ -82,8 +82,8 @@ def _show(model: "Kmodel") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from galago.k210.conv import Conv
-    from galago.k210.cycles import seconds
+    from galago.targets.k210.conv import Conv
+    from galago.targets.k210.cycles import seconds
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "layer", "input", "output", "kernel", "pool", "from", "to"):

@@ -80,7 +80,7 @@ def _events(port: str, watched: "Monitor", restart: bool, pictures: list[Path]) 
 
 def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Event | None"]:
     from galago.monitor import Notice, Start
-    from galago.send import Sender
+    from galago.monitor.send import Sender
     from galago.transport import Listener
 
     with Listener(port) as listener:
@@ -160,7 +160,7 @@ class _Csv:
         best = (line.get("top") or [{}])[0]
         us = line.get("us", {})
         row = [line["seq"], line.get("image"), best.get("label"), best.get("confidence")]
-        row += ["yes" if line.get("unknown") else "", us.get("read"), us.get("fit"), us.get("invoke")]
+        row += ["yes" if line.get("unknown") else "", us.get("read"), us.get("resize"), us.get("invoke")]
         self._writer.writerow([*row, line.get("error", {}).get("code")])
         self._file.flush()
 

@@ -9,7 +9,7 @@ import typer
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
-    from galago.pictures import Fit
+    from galago.pictures import Resize
 
 
 def quantize(
@@ -21,7 +21,9 @@ def quantize(
         typer.Option(help="A text file, one class per line.  [default: the sub-folders of PHOTOS]"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name.  [default: the name of DIR]")] = None,
-    fit: Annotated[str, typer.Option(help="How a photo becomes the input: crop, stretch or pad.")] = "crop",
+    resize: Annotated[
+        str, typer.Option(help="How a photo becomes the input: crop, stretch or pad.")
+    ] = "crop",
     unknown_below: Annotated[
         float, typer.Option(min=0, max=1, help="Confidence below which an answer is 'unknown'.")
     ] = 0.0,
@@ -51,7 +53,7 @@ def quantize(
             out,
             name=name or out.resolve().name,
             labels=names,
-            fit=cast("Fit", fit),
+            resize=cast("Resize", resize),
             unknown_below=unknown_below,
             keep_float=keep_float,
             warn=lambda text: console.print(text, markup=False, highlight=False),

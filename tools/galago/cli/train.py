@@ -44,7 +44,7 @@ def train(
     from rich.console import Console
 
     from galago.train import Progress
-    from galago.train.making import WORK, make
+    from galago.train.pipeline import WORK, make
 
     console = Console(stderr=True, highlight=False)
     with Progress(console) as progress:

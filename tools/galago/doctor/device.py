@@ -4,7 +4,7 @@
 from typing import Any
 
 from galago import boards, flash
-from galago.boards import Board as Known
+from galago.boards import BoardSpec
 from galago.doctor import Report, parsed
 from galago.doctor import models as models_on_board
 from galago.errors import GalagoError
@@ -50,7 +50,7 @@ def _look(root, modules):
 """
 
 
-def examine(report: Report, board: Board) -> Known | None:
+def examine(report: Report, board: Board) -> BoardSpec | None:
     """Adds what a board is and has, then what models.examine says; gives its kind, if that is known."""
     known = boards.identify(board.implementation)
     _identity(report, board, known)
@@ -62,7 +62,7 @@ def examine(report: Report, board: Board) -> Known | None:
     return known
 
 
-def _identity(report: Report, board: Board, known: Known | None) -> None:
+def _identity(report: Report, board: Board, known: BoardSpec | None) -> None:
     said = board.implementation
     version = said["version"]
     report.fact("board", "machine", said["machine"])
@@ -89,7 +89,7 @@ def _identity(report: Report, board: Board, known: Known | None) -> None:
         )
 
 
-def _memory(report: Report, found: dict[str, Any], known: Known | None) -> None:
+def _memory(report: Report, found: dict[str, Any], known: BoardSpec | None) -> None:
     report.fact("memory", "heap", f"{found['heap']:,} bytes, {found['free']:,} free")
     report.fact("memory", "file system", f"{found['size']:,} bytes, {found['room']:,} free")
     report.fact("memory", "ROMFS", f"{found['rom']:,} bytes" if found["rom"] else "none")
@@ -107,7 +107,7 @@ def _memory(report: Report, found: dict[str, Any], known: Known | None) -> None:
         )
 
 
-def _modules(report: Report, found: list[str], known: Known | None) -> None:
+def _modules(report: Report, found: list[str], known: BoardSpec | None) -> None:
     runtimes = [name for name, modules in MODULES.items() if set(modules) & set(found)]
     report.fact("firmware", "runtimes", ", ".join([*runtimes, "builtin (Galago's own)"]))
     cameras = [name for name in _CAMERAS if name in found]
@@ -121,7 +121,7 @@ def _modules(report: Report, found: list[str], known: Known | None) -> None:
         )
 
 
-def _software(report: Report, board: Board, known: Known | None) -> None:
+def _software(report: Report, board: Board, known: BoardSpec | None) -> None:
     try:
         flash.check_main(board)
     except GalagoError as error:

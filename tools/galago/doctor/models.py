@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from galago import flash
-from galago.boards import Board as Known
+from galago.boards import BoardSpec
 from galago.doctor import Report, parsed
 from galago.models import CONTRACT
 from galago.runtimes import EXACT
@@ -37,7 +37,7 @@ except GalagoError as error:
 """
 
 
-def examine(report: Report, board: Board, known: Known | None) -> None:
+def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     """Loads the model of galago.json on the board, and compares all its golden pictures."""
     settings = flash.config(board)
     if settings is None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
@@ -27,7 +27,7 @@ class EmulatedBoard:
 
     def __init__(
         self,
-        board: Board,
+        board: BoardSpec,
         storage: Path | None = None,
         firmware: Sequence[str] | None = None,
         camera: Camera | None = None,

@@ -10,7 +10,7 @@ The modules themselves are in device/standins, a folder for each firmware; they 
 from collections.abc import Sequence
 from pathlib import Path
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
 from galago.emulator.k210 import K210
 from galago.emulator.link import Service
@@ -38,7 +38,7 @@ def known() -> list[str]:
     return sorted(path.name for path in STANDINS.iterdir() if path.is_dir())
 
 
-def usual(board: Board) -> tuple[str, ...]:
+def usual(board: BoardSpec) -> tuple[str, ...]:
     """Those that the board's usual firmware has."""
     if not board.camera or board.camera.firmware:
         return ()
@@ -49,7 +49,7 @@ class Hardware:
     """Raises GalagoError board.emulator for a firmware module that there is no stand-in for."""
 
     def __init__(
-        self, board: Board, firmware: Sequence[str] | None = None, camera: Camera | None = None
+        self, board: BoardSpec, firmware: Sequence[str] | None = None, camera: Camera | None = None
     ) -> None:
         self.firmware = usual(board) if firmware is None else tuple(firmware)
         self.camera = camera or Camera()

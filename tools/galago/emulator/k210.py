@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from galago.emulator.link import StandInError
 from galago.errors import GalagoError
-from galago.k210.kmodel import Kmodel
-from galago.k210.simulator import Simulator
+from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.simulator import Simulator
 
 SYSTEM_HEAP = 3_460_000  # bytes for models under full MaixPy, measured on a board (docs/k210.md)
 _TOPS = np.array([31, 63, 31])

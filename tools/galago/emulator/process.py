@@ -21,8 +21,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from galago.boards import Board
-from galago.emulator import interpreter
+from galago import micropython
+from galago.boards import BoardSpec
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.link import Link
@@ -47,7 +47,7 @@ class Process:
 
     def __init__(
         self,
-        board: Board,
+        board: BoardSpec,
         storages: tuple[Storage, Storage | None],
         hardware: Hardware,
         faults: Faults,
@@ -93,7 +93,7 @@ class Process:
         self.owner.send(json.dumps(shape).encode() + b"\n")  # argv takes 255 characters at most
         self._child = subprocess.Popen(
             [
-                *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), interpreter.own_binary()),
+                *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), micropython.own_binary()),
                 *(str(rom.descriptor) if rom else "", str(rom.blocks) if rom else "0"),
                 *("-X", f"heapsize={(2 * board.heap + beside) * _GIVEN // _USABLE}", "-i", _START),
                 str(owner.fileno()),
@@ -170,7 +170,7 @@ class Process:
 
     def nudge(self) -> None:
         """After an interrupt: have a read or sleep that blocks look whether there was one (launcher.py)."""
-        if not interpreter.own_binary() and self._child.returncode is None:
+        if not micropython.own_binary() and self._child.returncode is None:
             self._child.send_signal(signal.SIGUSR2)
 
     def end(self) -> int:

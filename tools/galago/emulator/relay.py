@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.process import Process
@@ -39,7 +39,7 @@ class Relay:
 
     def __init__(
         self,
-        board: Board,
+        board: BoardSpec,
         storages: tuple[Storage, Storage | None],
         hardware: Hardware,
         faults: Faults,

@@ -5,9 +5,10 @@ simulator of a K230.
 
 import numpy as np
 
-from galago import k230, network, tflm, tinymaix
 from galago.emulator.link import StandInError
 from galago.errors import GalagoError
+from galago.targets import k230, tinymaix
+from galago.tflite import summary, tflm
 
 
 class Tflm:
@@ -22,7 +23,7 @@ class Tflm:
         Raises StandInError RuntimeError where TFLM cannot run it.
         """
         try:
-            network.layers(data)  # TFLM ends this process over some damaged models
+            summary.layers(data)  # TFLM ends this process over some damaged models
             model = tflm.Tflm(data)
         except GalagoError as error:
             raise StandInError("RuntimeError", error.message) from error

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, distill, imagenet, pictures, quiet
+from galago import dataset, imagenet, lazy_tensorflow, pictures
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
-from galago.tflm import Tflm
+from galago.tflite.tflm import Tflm
 
 FLOAT = "float.keras"  # beside model.tflite: the network before it was quantized
 
@@ -36,7 +36,7 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
     photos = dataset.listed(folder)
     if len(model.labels) == imagenet.CLASSES:
         return dataset.Photos(photos.paths, photos.labels, model.labels)
-    groups = distill.recipe_groups(model.path / "recipe.toml", model.labels)
+    groups = imagenet.recipe_groups(model.path / "recipe.toml", model.labels)
     if groups is None:
         raise GalagoError(
             "model.labels",
@@ -53,7 +53,7 @@ def read_inputs(
     height, width, channels = model.input_shape
     given, positions = [], []
     for position, rgb in dataset.read(paths, warn):
-        given.append(pictures.to_input(rgb, height, width, channels, model.contract["input"]["fit"]))
+        given.append(pictures.to_input(rgb, height, width, channels, model.contract["input"]["resize"]))
         positions.append(position)
     if not given:
         raise GalagoError("dataset.empty", f"none of {len(paths)} pictures is readable: give photos")
@@ -83,5 +83,5 @@ def floats(model: ModelDirectory, inputs: np.ndarray) -> np.ndarray:
             "model.missing",
             f"{file}: no float network beside the model: train it again, or leave float out of --on",
         )
-    network: Any = quiet.keras().models.load_model(file, compile=False)
+    network: Any = lazy_tensorflow.keras().models.load_model(file, compile=False)
     return network.predict(inputs.astype(np.float32) / 128, batch_size=64, verbose=0)

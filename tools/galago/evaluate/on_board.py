@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from galago import flash, network
+from galago import flash
 from galago.classify import classify
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
-from galago.tflm import Tflm
+from galago.tflite import summary
+from galago.tflite.tflm import Tflm
 from galago.transport import Board
 
 MOST = 20  # classes that are compared on each picture, the best ones
@@ -108,7 +109,7 @@ def board_answers(
 def first_difference(board: Board, model: ModelDirectory, given: np.ndarray) -> str | None:
     """The first operator whose tensor on the board is not TensorFlow Lite Micro's, None if all are equal."""
     data = model.tflite.read_bytes()
-    layers = network.layers(data)
+    layers = summary.layers(data)
     wanted = [t.tobytes() for t in Tflm(data).tensors(given).values()]
     with tempfile.TemporaryDirectory(prefix="galago-") as folder, board.mount(Path(folder)):
         (Path(folder) / "input").write_bytes(given.tobytes())

@@ -16,20 +16,20 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-from galago import network
-from galago.boards import Board, Kernels
+from galago.boards import BoardSpec, Kernels
 from galago.fit import machine_code, package
 from galago.fit.machine_code import MachineCode
-from galago.fit.planner import Plan, plan
 from galago.fit.variants import ALPHAS, SIZES, Variant
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
+from galago.tflite import summary
+from galago.tflite.engine import Plan, plan
 
 Weights = Literal["in place", "RAM", "streamed"]
 """In place: read where a ROMFS holds them. RAM: copied at load. Streamed: read from the file at each use."""
 
 # Instructions per MAC of the engine's kernels, counted exactly in Unicorn for the shipped model
-# (python -m galago.native.count MODEL). Xtensa was not counted: RV32 stands in for it.
+# (python -m galago.native.verify.count MODEL). Xtensa was not counted: RV32 stands in for it.
 _RV32 = {"convolution": 18.15, "depthwise": 29.50, "pointwise": 10.31, "fully connected": 25.61}
 _THUMB2 = {"convolution": 20.52, "depthwise": 33.26, "pointwise": 11.62, "fully connected": 27.41}
 _THUMB1 = {"convolution": 20.72, "depthwise": 33.76, "pointwise": 11.72, "fully connected": 27.73}
@@ -45,7 +45,7 @@ _SPARE = 16_384  # bytes that the engine leaves free beside weights in RAM (tfli
 # times the arena must be free, to find it in one piece among what is in use then.
 _LOADING_WORDS = 64
 _SCATTER = 2.0
-_OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Fitter with their dicts and views
+_OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Resizer with their dicts and views
 _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found likewise
 
 
@@ -75,7 +75,7 @@ class Needs:
     classes: int
     operators: int
     macs: dict[str, int]
-    """Multiplications by kind of layer (network.Layer.kind)."""
+    """Multiplications by kind of layer (summary.Layer.kind)."""
     plan: Plan
     variant: Variant | None
     """Which MobileNet it is, if it is one."""
@@ -84,7 +84,7 @@ class Needs:
     def of(cls, model: ModelDirectory) -> "Needs":
         """Raises GalagoError model.malformed, model.operator or model.quantization, as a board would."""
         data = model.tflite.read_bytes()
-        layers = network.layers(data)
+        layers = summary.layers(data)
         dense = tuple(layer.output[-1] for layer in layers if layer.kind == "fully connected")
         return cls(
             name=model.name,
@@ -123,7 +123,7 @@ class Fit:
     Of a board that the built-in engine does not run on there are no figures.
     """
 
-    board: Board
+    board: BoardSpec
     needs: Needs
     problem: str
     kernels: Kernels = "viper"
@@ -146,7 +146,7 @@ class Fit:
         return not self.problem
 
 
-def judge(needs: Needs, board: Board) -> Fit:
+def judge(needs: Needs, board: BoardSpec) -> Fit:
     """Whether and how a model runs on a board in the built-in engine: by machine code if there is room."""
     if not board.kernels:
         runtimes = " or ".join(board.backends)
@@ -159,7 +159,7 @@ def judge(needs: Needs, board: Board) -> Fit:
     return in_viper
 
 
-def _judge(needs: Needs, board: Board, made: MachineCode | None = None) -> Fit:
+def _judge(needs: Needs, board: BoardSpec, made: MachineCode | None = None) -> Fit:
     own, model = files_of(needs, board.arch, made.file if made else 0)
     in_rom = model <= board.romfs
     files = Use(own if in_rom else own + model, board.filesystem)
@@ -225,7 +225,7 @@ def loading_of(needs: Needs, arch: str, word: int = 4, machine_code: bool = True
     return code + _LOADING_WORDS * word * needs.operators + round((_SCATTER - 1) * needs.plan.arena)
 
 
-def suggest(needs: Needs, board: Board) -> Needs | None:
+def suggest(needs: Needs, board: BoardSpec) -> Needs | None:
     """The largest MobileNet of its kind, by MACs, that fits: less wide, or for smaller pictures, or both."""
     own = needs.variant
     if not own or not board.kernels:
@@ -244,11 +244,11 @@ def suggest(needs: Needs, board: Board) -> Needs | None:
     return None
 
 
-def _heap(needs: Needs, board: Board) -> dict[str, int]:
+def _heap(needs: Needs, board: BoardSpec) -> dict[str, int]:
     return {"MicroPython": _BOOT, **heap_of(needs, board.arch, machine_code=_code_in_heap(board))}
 
 
-def _code_in_heap(board: Board) -> bool:
+def _code_in_heap(board: BoardSpec) -> bool:
     # Xtensa has RAM of its own for instructions: ports/esp32/main.c, esp_native_code_commit().
     return not board.arch.startswith("xtensa")
 
@@ -265,19 +265,21 @@ def _problem(result: Fit) -> str:
     return ""
 
 
-def _seconds(needs: Needs, board: Board, spent: dict[str, dict[str, float]]) -> tuple[float, float, float]:
+def _seconds(
+    needs: Needs, board: BoardSpec, spent: dict[str, dict[str, float]]
+) -> tuple[float, float, float]:
     each = spent[board.arch]
     instructions = sum(macs * each[kind] for kind, macs in needs.macs.items())
     seconds = instructions * board.cycles_per_instruction / board.clock_hz
     return seconds * FASTER, seconds, seconds * SLOWER
 
 
-def _jpeg(board: Board) -> int:
+def _jpeg(board: BoardSpec) -> int:
     sources = (firmware_dir() / "mobilenet").glob("image/jpeg/*.py")
     return _JPEG + package.heap_bytes(sources, board.arch, machine_code=_code_in_heap(board))
 
 
-def _macs(layers: list[network.Layer]) -> dict[str, int]:
+def _macs(layers: list[summary.Layer]) -> dict[str, int]:
     macs: Counter[str] = Counter()
     for layer in layers:
         if layer.macs:
@@ -296,6 +298,6 @@ def _variant(model: ModelDirectory, dense: tuple[int, ...]) -> Variant | None:
 
 
 @functools.cache
-def _made(variant: Variant) -> tuple[tuple[network.Layer, ...], bytes, Plan]:
+def _made(variant: Variant) -> tuple[tuple[summary.Layer, ...], bytes, Plan]:
     data = variant.tflite()
-    return tuple(network.layers(data)), data, plan(data)
+    return tuple(summary.layers(data)), data, plan(data)

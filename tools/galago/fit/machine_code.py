@@ -8,11 +8,12 @@ made.size, made.file, made.plan
 import functools
 from typing import NamedTuple
 
-from galago.fit.planner import Plan, plan
-from galago.native import kernels, records
+from galago.native import kernels
+from galago.tflite import records
+from galago.tflite.engine import Plan, plan
 
 # Instructions per MAC, counted exactly for the shipped model
-# (python -m galago.native.count MODEL --kernels native); of fully connected layers on Xtensa, RV32's.
+# (python -m galago.native.verify.count MODEL --kernels native); of fully connected layers on Xtensa, RV32's.
 _THUMB2 = {"convolution": 1.32, "depthwise": 2.90, "pointwise": 0.88, "fully connected": 3.54}
 INSTRUCTIONS = {
     "armv6m": {"convolution": 7.14, "depthwise": 11.53, "pointwise": 4.91, "fully connected": 10.68},

@@ -24,7 +24,7 @@ def boot_plan(
     board: Board,
     model: ModelDirectory,
     settings: dict[str, Any],
-    known: boards.Board | None,
+    known: boards.BoardSpec | None,
     place: str | None = None,
     kernels: str | None = None,
 ) -> Plan:
@@ -49,7 +49,7 @@ def boot_plan(
     return Plan(board, files)
 
 
-def settings_of(known: boards.Board | None, source: str) -> dict[str, Any]:
+def settings_of(known: boards.BoardSpec | None, source: str) -> dict[str, Any]:
     """What galago.json says of a known board: its runtimes in order, LED and display, the camera's pins."""
     settings: dict[str, Any] = {"source": source}
     if known is None:
@@ -117,7 +117,7 @@ def check_main(board: Board) -> None:
 def _free_folder(
     board: Board,
     model: ModelDirectory,
-    known: boards.Board | None,
+    known: boards.BoardSpec | None,
     old: dict[str, Any] | None,
     native: str | None,
 ) -> str:

@@ -52,7 +52,7 @@ def main_program(board: Board) -> bytes:
 
 def model_files(
     model: ModelDirectory,
-    board: boards.Board | None = None,
+    board: boards.BoardSpec | None = None,
     folder: str | None = None,
     native: str | None = None,
 ) -> dict[str, bytes]:
@@ -69,7 +69,7 @@ def model_files(
     return {f"{folder}/{name}": data for name, data in files.items()}
 
 
-def native_arch(board: Board, known: boards.Board | None, wish: str | None = None) -> str | None:
+def native_arch(board: Board, known: boards.BoardSpec | None, wish: str | None = None) -> str | None:
     """The architecture to generate machine code for, or None for viper.
 
     `wish` is "viper", "native" or None for the best. Raises GalagoError usage for another, and board.kernels

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
 
 _PATIENCE = 300.0  # seconds for a tool
@@ -53,7 +53,7 @@ TOOLS = {
 }
 
 
-def choose(known: Board, image: Path) -> Tool:
+def choose(known: BoardSpec, image: Path) -> Tool:
     """The board's first tool that takes this file and is installed here.
 
     Raises GalagoError firmware.image for a file that none takes, firmware.tool where none is installed.
@@ -81,7 +81,7 @@ def choose(known: Board, image: Path) -> Tool:
 
 
 def run(
-    tool: Tool, known: Board, device: str, image: Path, on_line: Callable[[str], None] = lambda line: None
+    tool: Tool, known: BoardSpec, device: str, image: Path, on_line: Callable[[str], None] = lambda line: None
 ) -> None:
     """Installs the image. `device` is the serial port; `on_line` gets what the tool says.
 
@@ -112,7 +112,7 @@ def _program(tool: Tool) -> str | None:
     return next((found for name in tool.programs if (found := shutil.which(name))), None)
 
 
-def _command(tool: Tool, known: Board, device: str, image: Path) -> list[str]:
+def _command(tool: Tool, known: BoardSpec, device: str, image: Path) -> list[str]:
     program, file = _program(tool) or tool.programs[0], str(image)
     if tool.name == "esptool":
         offset = _ESP_OFFSETS.get(known.mcu, "0x0")
@@ -134,7 +134,7 @@ def _command(tool: Tool, known: Board, device: str, image: Path) -> list[str]:
     return [program, "--mcu=TEENSY41", "-w", "-v", file]
 
 
-def _copy(known: Board, image: Path) -> None:
+def _copy(known: BoardSpec, image: Path) -> None:
     """To the drive that the bootloader shows; the board restarts when it has the whole file."""
     deadline = time.monotonic() + _MOUNTING
     while not (drive := _drive()):

@@ -52,7 +52,7 @@ class Order:
     romfs: bool = True
     """Whether a ROMFS that the board has may be used."""
     micropython: Path | None = None
-    board: boards.Board | None = None
+    board: boards.BoardSpec | None = None
     """What board it is, where it does not say so itself."""
     kernels: str | None = None
     """What the built-in engine is to compute with (boards.Kernels); None for the best that there is."""
@@ -111,7 +111,7 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
     return Done(machine, path, folder, uploaded + plan.total, seconds, warning)
 
 
-def _warning(board: Board, model: ModelDirectory, known: boards.Board | None) -> str:
+def _warning(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> str:
     """What galago.fit says of the heap that the board has now."""
     if not known or "builtin" not in known.backends:
         return ""
@@ -121,12 +121,14 @@ def _warning(board: Board, model: ModelDirectory, known: boards.Board | None) ->
     return fit.judge(fit.Needs.of(model), replace(known, heap=smaller, largest_block=block)).problem
 
 
-def _rom_files(board: Board, order: Order, known: boards.Board | None) -> dict[str, bytes]:
+def _rom_files(board: Board, order: Order, known: boards.BoardSpec | None) -> dict[str, bytes]:
     folder = f"{romfs.FOLDER}{MODELS}/{order.model.name}"
     return model_files(order.model, known, folder, native_arch(board, known, order.kernels))
 
 
-def _prepare_rom(board: Board, order: Order, known: boards.Board | None) -> tuple[str | None, bytes | None]:
+def _prepare_rom(
+    board: Board, order: Order, known: boards.BoardSpec | None
+) -> tuple[str | None, bytes | None]:
     """Where in the ROMFS the model goes, and the image to bring there first; None where there is none."""
     rom = romfs.look(board)
     if not order.romfs or not rom.usable:
@@ -170,7 +172,7 @@ def _rescue(board: Board) -> None:
     board.exec((firmware_dir() / "galago_switch.py").read_text() + f"\ncommit({switch!r})", timeout=60)
 
 
-def _verify_rom(board: Board, order: Order, known: boards.Board | None) -> None:
+def _verify_rom(board: Board, order: Order, known: boards.BoardSpec | None) -> None:
     for path, data in _rom_files(board, order, known).items():
         if board.sha256(path) != _sha256(data):
             raise GalagoError(

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.flash import firmware
 from galago.runtimes.k210 import NAME, beside
 
@@ -20,7 +20,7 @@ __all__ = ["beside", "package", "write"]
 
 
 def write(
-    known: Board, port: str, address: int, data: bytes, on_line: Callable[[str], None] = lambda line: None
+    known: BoardSpec, port: str, address: int, data: bytes, on_line: Callable[[str], None] = lambda line: None
 ) -> None:
     """Runs kflash; the port must be free, and the board restarts.
 

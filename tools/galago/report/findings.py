@@ -43,7 +43,7 @@ class Findings:
     thumbnails: bool = True
     """Whether the page shows the photos that were mistaken; not where they are nobody's to publish."""
     quantization: dict[str, Any] = field(default_factory=dict)
-    """What int8 lost on the validation photos, before and after fine-tuning (galago.train.quantizing)."""
+    """What int8 lost on the validation photos, before and after fine-tuning (galago.train.post_training)."""
 
 
 def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:

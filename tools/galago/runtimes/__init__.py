@@ -20,7 +20,7 @@ import importlib.util
 from dataclasses import dataclass, field
 
 from galago import models, transport
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 
@@ -52,7 +52,7 @@ class Prepared:
     refused: dict[str, GalagoError] = field(default_factory=dict)
 
 
-def carried(device: transport.Board, known: Board | None) -> Board | None:
+def carried(device: transport.Board, known: BoardSpec | None) -> BoardSpec | None:
     """The known board with those of its backends that its firmware turns out to have, or all if it has none.
 
     Others would only get files that nothing on the board reads.
@@ -69,7 +69,7 @@ def carried(device: transport.Board, known: Board | None) -> Board | None:
     return dataclasses.replace(known, backends=backends or known.backends)
 
 
-def prepare(model: ModelDirectory, board: Board | None) -> Prepared:
+def prepare(model: ModelDirectory, board: BoardSpec | None) -> Prepared:
     """Asks the runtimes of a board, or none if it is not known which board that is.
 
     Raises the first refusal if no runtime of the board can run the model.
@@ -94,7 +94,7 @@ def prepare(model: ModelDirectory, board: Board | None) -> Prepared:
 
 
 def board_model(
-    model: ModelDirectory, board: Board | None, prepared: Prepared | None = None
+    model: ModelDirectory, board: BoardSpec | None, prepared: Prepared | None = None
 ) -> dict[str, bytes]:
     """All files of a model's directory on a board by name; model.json, which names them, comes last.
 

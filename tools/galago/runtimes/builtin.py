@@ -4,12 +4,12 @@
 kernels(model, "armv7emsp")         # {"kernels": ("kernels.mpy", b"…")}
 """
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.models import ModelDirectory
 from galago.native.kernels import FILE, build
 
 
-def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
     """Nothing that the kind of board decides: machine code is for the processor that answers."""
     return {}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""For CanMV on a K230: a .kmodel, made by the user's own nncase (galago.k230), and how to prove it.
+"""For CanMV on a K230: a .kmodel, made by the user's own nncase (galago.targets.k230), and how to prove it.
 
     files(model, board)["kmodel"]          # ("model.kmodel", bytes)
     facts(model, board)                    # a golden picture's best class and score
@@ -13,22 +13,23 @@ import functools
 
 import numpy as np
 
-from galago import k230, models
-from galago.boards import Board
+from galago import models
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
+from galago.targets import k230
 
 FLOAT, CALIBRATION = "float.tflite", "calibration.npy"
 NAME = "model.kmodel"
 _PATTERN = 3  # noise, in which a mistake shows best
 
 
-def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
     """Raises GalagoError backend.refused where nncase, .NET or the float model is missing, or it fails."""
     return {"kmodel": (NAME, kmodel(model))}
 
 
-def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
+def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     """What the simulator answers to a golden picture: best class, and its score in thousandths."""
     picture = models.pattern(_PATTERN, model.input_shape).view(np.uint8) ^ 128
     (scores,) = k230.simulate(kmodel(model), picture[np.newaxis])

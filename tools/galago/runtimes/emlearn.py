@@ -11,19 +11,20 @@ import functools
 
 import numpy as np
 
-from galago import models, tinymaix
-from galago.boards import Board
-from galago.drawing import drawn
+from galago import models
+from galago.boards import BoardSpec
+from galago.dataset.drawn import drawn
 from galago.models import ModelDirectory
-from galago.runtimes.tmdl import convert, refused
-from galago.tflm import Tflm
+from galago.targets import tinymaix
+from galago.targets.tinymaix.convert import convert, refused
+from galago.tflite.tflm import Tflm
 
 _PATTERN = 3  # noise, in which a mistake shows best
 _FURTHEST = 48  # of 256, on average of drawn pictures: models that come out well are below 20
 _PICTURES = 24  # drawn, to correct biases with: 12 gave less, 48 no more
 
 
-def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
     """Raises GalagoError backend.refused for a model that emlearn cannot run rightly."""
     given = model.contract["input"]
     if given["scale"] != 1 / 128 or given["zero_point"]:
@@ -31,7 +32,7 @@ def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
     return {"tmdl": ("model.tmdl", _tmdl(model.tflite.read_bytes()))}
 
 
-def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
+def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     """What TinyMaix's arithmetic answers to a golden picture: best class, and its score in thousandths."""
     tmdl = tinymaix.read(_tmdl(model.tflite.read_bytes()))
     return models.proof(_PATTERN, _shares(tmdl, models.pattern(_PATTERN, model.input_shape)))

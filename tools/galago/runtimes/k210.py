@@ -12,11 +12,11 @@ import functools
 import numpy as np
 
 from galago import models
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
-from galago.k210.compiler import Compiled, compile_model
-from galago.k210.simulator import Simulator
 from galago.models import ModelDirectory
+from galago.targets.k210.compiler import Compiled, compile_model
+from galago.targets.k210.simulator import Simulator
 
 NAME = "model.kmodel"
 _PATTERNS = range(-3, -19, -1)  # noise below white, in which a mistake shows, also a picture upside down
@@ -24,22 +24,22 @@ _APART = 0.25  # of a score, by which a picture must be told from itself upside 
 _SHARE = 0.85  # of a file system for a kmodel
 
 
-def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
     """The kmodel. Raises GalagoError model.operator, memory.kpu, memory.main or backend.refused."""
     height, width, channels = model.input_shape
     given = model.contract["input"]
-    if channels != 3 or given["fit"] == "pad" or given["zero_point"] or given["scale"] != 1 / 128:
+    if channels != 3 or given["resize"] == "pad" or given["zero_point"] or given["scale"] != 1 / 128:
         raise GalagoError(
             "backend.refused",
             f"{model.name}: wanted an input of 3 channels, cropped or stretched, as pixel - 128, got "
-            f"{height}x{width}x{channels}, {given['fit']}: train it so",
+            f"{height}x{width}x{channels}, {given['resize']}: train it so",
         )
     if beside(model, board):
         return {}
     return {"kmodel": (NAME, _kmodel(model.tflite.read_bytes()))}
 
 
-def beside(model: ModelDirectory, board: Board) -> tuple[int, bytes] | None:
+def beside(model: ModelDirectory, board: BoardSpec) -> tuple[int, bytes] | None:
     """Where in the chip's flash a kmodel goes that is too large for the file system, and the kmodel."""
     if not {"maixpy", "canmv_k210"} & set(board.backends):
         return None
@@ -49,7 +49,7 @@ def beside(model: ModelDirectory, board: Board) -> tuple[int, bytes] | None:
     return board.kmodel_address, kmodel
 
 
-def facts(model: ModelDirectory, board: Board) -> dict[str, int]:
+def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     """How the backend is to feed the kmodel, and what it answers to a golden picture."""
     data = model.tflite.read_bytes()
     compiled = _compiled(data)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """For OpenMV's ml: it runs the .tflite itself; labels lie beside it for whoever uses `ml.Model` directly."""
 
-from galago.boards import Board
+from galago.boards import BoardSpec
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 
 
-def files(model: ModelDirectory, board: Board) -> dict[str, tuple[str, bytes]]:
+def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
     """The labels, one a line. Raises GalagoError backend.refused for boards with an NPU of ST."""
     if board.mcu.startswith("STM32N6"):
         raise GalagoError(

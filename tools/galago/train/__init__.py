@@ -21,8 +21,8 @@ __all__ = ["GroupRecipe", "PhotoRecipe", "Progress", "Recipe", "Trained", "read_
 
 def run(recipe: Recipe, data: str | Path, work: Path, progress: Progress) -> Trained:
     """Trains on photos below `data`; `work` is a folder for what an interrupted training goes on from."""
-    from galago.train import grouping, transfer
+    from galago.train import imagenet_groups, transfer
 
     if isinstance(recipe, GroupRecipe):
-        return grouping.group(recipe, Path(data), work, progress)
+        return imagenet_groups.group(recipe, Path(data), work, progress)
     return transfer.transfer(recipe, Path(data), work, progress)

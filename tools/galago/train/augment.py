@@ -10,7 +10,7 @@ All draw from one keras.random.SeedGenerator; setting its state before an epoch 
 import math
 from typing import Any
 
-from galago import quiet
+from galago import lazy_tensorflow
 from galago.train.recipe import Augment
 
 _BINOMIAL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # / 16, a soft blur
@@ -20,7 +20,7 @@ _YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 def augmenter(how: Augment, size: int, seeds: Any) -> Any:
     """A Keras model from uint8 [n, side, side, 3] to float32 [n, size, size, 3] in (pixel - 128) / 128."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     layers = _layers()
     return keras.Sequential(
         [
@@ -36,7 +36,7 @@ def augmenter(how: Augment, size: int, seeds: Any) -> Any:
 
 def _layers() -> dict[str, Any]:
     # Inside a function: Keras is imported only where something is trained.
-    tf, keras = quiet.tensorflow(), quiet.keras()
+    tf, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
     ops = keras.ops
 
     class Drawing(keras.layers.Layer):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import quiet
+from galago import lazy_tensorflow
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.progress import Progress
 
@@ -77,7 +77,7 @@ class Loop:
         return state.history
 
     def _fit(self, course: Course, state: State) -> None:
-        keras = quiet.keras()
+        keras = lazy_tensorflow.keras()
         course.prepare()
         if course.patience and not state.best:  # no epoch may be better than none
             state.best, state.best_epoch = self._values(), 0

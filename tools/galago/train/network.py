@@ -7,7 +7,7 @@ model = network.classifier(body, classes=5)                               # ends
 
 from typing import Any
 
-from galago import imagenet, quiet
+from galago import imagenet, lazy_tensorflow
 from galago.errors import GalagoError
 
 ENOUGH = 8
@@ -23,7 +23,7 @@ def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
     each strided depthwise layer by hand; at even sizes that is what padding="same" does, and one operator
     less to run on the board.
     """
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     made = imagenet.application(architecture)(
         input_shape=(size, size, 3), alpha=alpha, weights=None, include_top=False
     )
@@ -49,7 +49,7 @@ def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
 
 def classifier(features: Any, classes: int, dropout: float = 0.2) -> Any:
     """A body with a new head: dropout, and a dense layer `classes` that gives logits [n, classes]."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     dropped = keras.layers.Dropout(dropout, name="dropout", seed=0)(features.output)
     logits = keras.layers.Dense(classes, name="classes")(dropped)
     return keras.Model(features.input, logits, name=features.name)
@@ -61,7 +61,7 @@ def train_only(network: Any, layers: str, batch_statistics: bool) -> None:
     BatchNormalization that does not learn also keeps ImageNet's statistics: in Keras, layers that are not
     trainable run as in inference. So it stays where there are too few photos for statistics of their own.
     """
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     normal = keras.layers.BatchNormalization
     kinds: dict[str, tuple[Any, ...]] = {
         "head": (),
@@ -75,3 +75,15 @@ def train_only(network: Any, layers: str, batch_statistics: bool) -> None:
             layer.trainable = layers != "head" and batch_statistics
         else:
             layer.trainable = layer.name == "classes" or isinstance(layer, kinds[layers])
+
+
+def imagenet_classifier(architecture: str, alpha: float, trained: int, size: int) -> Any:
+    """An ImageNet network with the weights of size `trained`, run at another size.
+
+    It maps (pixel - 128) / 128 [n, size, size, 3] to probabilities [n, 1000].
+    """
+    maker = imagenet.application(architecture)
+    weights = imagenet.network(architecture, alpha, trained).get_weights()
+    network = maker(input_shape=(size, size, 3), alpha=alpha, weights=None)
+    network.set_weights(weights)
+    return network

@@ -14,10 +14,21 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from galago import distill
+from galago import imagenet
 from galago.errors import GalagoError
 
 _PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A MobileNet of keras.applications; its ImageNet weights may be of another size than it is asked at."""
+
+    architecture: str
+    alpha: float
+    trained: int
+    asked: int
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -151,7 +162,7 @@ class GroupRecipe:
     photos: tuple[Source, ...]
     head: Head
     calibrate: str
-    teachers: tuple[distill.Teacher, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
     stages: tuple[Stage, ...] = ()
     tuning: Tuning = field(default_factory=Tuning)
     test: str = ""
@@ -162,7 +173,7 @@ Recipe = PhotoRecipe | GroupRecipe
 
 _PARTS: dict[str, dict[str, Any]] = {
     "PhotoRecipe": {"stages": Fitting, "tutors": Tutor},
-    "GroupRecipe": {"photos": Source, "teachers": distill.Teacher, "stages": Stage},
+    "GroupRecipe": {"photos": Source, "teachers": Teacher, "stages": Stage},
 }
 _TABLES: dict[str, dict[str, Any]] = {
     "PhotoRecipe": {"augment": Augment, "tuning": Tuning},
@@ -188,7 +199,7 @@ def read_recipe(path: str | Path) -> Recipe:
             table[key] = _fill(part, table[key], f"{path}, {key}")
     recipe = _fill(kind, table, str(path))
     if isinstance(recipe, GroupRecipe):
-        distill.groups(recipe.classes)
+        imagenet.groups(recipe.classes)
     return recipe
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import quiet
+from galago import lazy_tensorflow
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 161))
 
@@ -51,7 +51,7 @@ def calibrated(network: Any, kept: Kept) -> tuple[Any, float, float, np.ndarray]
 
     Gives the network ended by a softmax, its temperature, `unknown_below`, and what it said before.
     """
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     logits = network.predict((kept.pixels.astype(np.float32) - 128) / 128, batch_size=128, verbose=0)
     temperature = float(min(TEMPERATURES, key=lambda t: log_loss(softmax(logits / t), kept.labels)))
     head = network.get_layer("classes")

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from galago import quiet
+from galago import lazy_tensorflow
 from galago.train import network as networks
-from galago.train.album import Album, key_of, read_album
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint
 from galago.train.loop import Course, Loop
+from galago.train.photo_cache import Album, key_of, read_album
 from galago.train.progress import Progress
 from galago.train.recipe import Fitting, PhotoRecipe, written
 from galago.train.result import Kept, Trained, calibrated, log_loss, softmax
-from galago.train.tutors import soften
+from galago.train.teachers import soften
 from galago.train.views import to_float
 
 _MOST = 4.0  # times as often as others a photo of a rare class is drawn
@@ -33,7 +33,7 @@ _HEAD_VIEWS = 4  # augmented views of each photo for the head
 
 def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) -> Trained:
     """Trains as the recipe says; the photos lie below `data`, the checkpoint in `work`."""
-    tensorflow, keras = quiet.tensorflow(), quiet.keras()
+    tensorflow, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
     keras.utils.set_random_seed(recipe.seed)
     tensorflow.config.experimental.enable_op_determinism()
     album = read_album(data / recipe.photos, recipe.size, recipe.validation, recipe.seed, work, progress)
@@ -90,7 +90,7 @@ def _course(
     targets: np.ndarray,
     seeds: Any,
 ) -> Course:
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     training = np.flatnonzero(~album.kept)
     steps = max(1, math.ceil(len(training) / recipe.batch))
     chances = balanced(album.labels[training])
@@ -152,7 +152,7 @@ def _fit_head(
     recipe: PhotoRecipe,
 ) -> None:
     """Fits the head alone, to the features of the photos as they are and of augmented views."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     training = np.flatnonzero(~album.kept)
     features = [body.predict(to_float(album.exact[training]), batch_size=128, verbose=0)]
     for view in range(_HEAD_VIEWS):

@@ -3,7 +3,7 @@
 
     tflite = tune(tflite, float_tflite, pixels, kept, how, seed, checkpoint, progress)
 
-The int8 model is computed in TensorFlow as the board rounds it (galago.refine.replica): convolutions with
+The int8 model is computed in TensorFlow as the board rounds it (quantize.fake_quant): convolutions with
 BatchNormalization folded in, weights in steps per channel, what layers give in the steps that calibration
 chose. The float network is its teacher, on varied photos: no labels are needed, and what the float network
 learned from labels or tutors is passed on. Steps stay as they are; only weights and biases move. A weight
@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from galago import quiet
-from galago.refine import alike
-from galago.refine.graph import Graph
-from galago.refine.replica import run
+from galago import lazy_tensorflow
+from galago.quantize.fake_quant import run
+from galago.quantize.refine import alike
+from galago.tflite.edit import Graph
 from galago.train.checkpoint import Checkpoint
 from galago.train.loop import Course, Loop
 from galago.train.progress import Progress
@@ -49,7 +49,7 @@ def tune(
     graph, twin = Graph(tflite), Graph(plain)
     if not alike(graph, twin) or not how.epochs:
         return tflite
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     teacher, student = _replicas(graph, twin)
     picture = keras.Input(pixels.shape[1:])
     learner = keras.Model(picture, _divergence()(teacher(picture)[1:], student(picture)[1:]))
@@ -80,7 +80,7 @@ def tune(
 
 def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
     """The float network and the int8 model as Keras layers; each gives its answer, and all logits."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     ends = [graph.layers[-1].output, *(x.inputs[0] for x in graph.layers if x.kind == "SOFTMAX")]
 
     class Replica(keras.layers.Layer):
@@ -117,7 +117,7 @@ def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
 
 
 def _divergence() -> Any:
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
     ops = keras.ops
 
     class Divergence(keras.layers.Layer):
@@ -134,7 +134,7 @@ def _divergence() -> Any:
 
 
 def _batches(pixels: np.ndarray, steps: int, seed: int) -> Callable[[int], Any]:
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
 
     class Batches(keras.utils.PyDataset):
         """An epoch of photos drawn by chance, mirrored and coloured a little differently."""

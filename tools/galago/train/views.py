@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, pictures, quiet
+from galago import dataset, lazy_tensorflow, pictures
 from galago.errors import GalagoError
 from galago.resources import cache_dir
+from galago.train import network as networks
 from galago.train.progress import Progress
 from galago.train.recipe import GroupRecipe, Source, Stage
 from galago.train.result import Kept
@@ -69,12 +70,12 @@ def make_views(
             progress.advance()
             random = np.random.default_rng([recipe.seed, number, position])
             crops = [dataset.random_crop(rgb, recipe.crop, random) for _ in range(source.crops)]
-            seen: list[tuple[np.ndarray, pictures.Fit]] = [
+            seen: list[tuple[np.ndarray, pictures.Resize]] = [
                 (rgb, "crop"),
                 (rgb, "stretch"),
                 *((crop, "stretch") for crop in crops),
             ]
-            fitted = [pictures.fit(part, recipe.size, recipe.size, 3, how) for part, how in seen]
+            fitted = [pictures.resize(part, recipe.size, recipe.size, 3, how) for part, how in seen]
             if aside[position]:
                 check += fitted
                 check_labels += [int(labels[position])] * len(fitted)
@@ -115,16 +116,21 @@ class Teaching:
         self._file = cache_dir() / "teachers" / f"{digest}.npy"
         self._known = np.load(self._file) if self._file.is_file() else None
         self._teachers = recipe.teachers
-        self._networks = None if self._known is not None else [t.network() for t in recipe.teachers]
+        self._networks = None
+        if self._known is None:
+            self._networks = [
+                networks.imagenet_classifier(t.architecture, t.alpha, t.trained, t.asked)
+                for t in recipe.teachers
+            ]
         self._waiting: list[dict[int, np.ndarray]] = []
         self._said: list[np.ndarray] = []
 
-    def ask(self, seen: list[tuple[np.ndarray, pictures.Fit]]) -> None:
+    def ask(self, seen: list[tuple[np.ndarray, pictures.Resize]]) -> None:
         """Shows the teachers parts of a photo, uint8 [h, w, 3], each with how it is fitted to their size."""
         if not self._networks:
             return
         sizes = {teacher.asked for teacher in self._teachers}
-        self._waiting += [{n: pictures.fit(part, n, n, 3, how) for n in sizes} for part, how in seen]
+        self._waiting += [{n: pictures.resize(part, n, n, 3, how) for n in sizes} for part, how in seen]
         if len(self._waiting) >= _TEACH:
             self._flush()
 
@@ -200,7 +206,7 @@ def adjust(pixels: np.ndarray, random: np.random.Generator, strength: float) -> 
 
 def batches(views: Views, stage: Stage, seed: list[int]) -> Any:
     """A keras PyDataset of random batches: views drawn by chance, adjusted, and mixed in pairs (mixup)."""
-    keras = quiet.keras()
+    keras = lazy_tensorflow.keras()
 
     class Batches(keras.utils.PyDataset):
         def __len__(self) -> int:

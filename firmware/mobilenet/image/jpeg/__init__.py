@@ -12,8 +12,8 @@ from struct import unpack
 from micropython import const
 
 from ...errors import GalagoError
-from ..fit import GREY
 from ..picture import Picture
+from ..resize import GREY
 from .huffman import build_table
 from .scan import Scan
 

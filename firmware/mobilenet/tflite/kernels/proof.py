@@ -3,9 +3,9 @@
 
     proof.settle(net, "/models/everyday-v1-025-96/kernels.mpy", sha256)
 
-Both compute the same noise, called exactly as an inference calls them. What differs goes to viper from then on,
-with a line of log. The verdict is kept in galago.kernels.json beside the folder of models, by the file's SHA-256,
-so that this is done once; it takes about as long as an inference by viper.
+Both get the same noise, and are called exactly as an inference calls them. A layer whose outputs differ is
+given to viper from then on, with a line of log. The verdict is kept in galago.kernels.json beside the folder
+of models, under the file's SHA-256, so that this runs once; it takes about as long as an inference in viper.
 """
 
 import gc
@@ -91,7 +91,7 @@ def _same(net, layer):
 def _outputs(net, layer, run):
     """The SHA-256 of a layer's output, computed from noise by the calls that `Interpreter.invoke` makes.
 
-    A layer of a chain is called row after row: kernels rely on that order, and may keep input rows in scratch.
+    A layer of a chain is called row after row: kernels rely on that order and may keep input rows in scratch.
     """
     plan, at = net.plan, layer * RECORD
     rows = plan[at + _OUT_H]

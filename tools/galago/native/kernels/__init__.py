@@ -19,10 +19,10 @@ The result must be an object: return SMALL_INT_0, the word 1. The items, machine
      3 FIRST  4 LAST      output rows to compute: FIRST … LAST - 1
      5 CHANNEL  6 STOP    output channels to compute: CHANNEL … STOP - 1
 
-**The order of rows.** A layer that runs by itself is called once for all its rows. A layer of a chain is called
-for one row at a time, in order from row 0, and none is skipped (rows at the end that no later layer reads may
-never be computed). A kernel may therefore keep input rows in scratch and, when FIRST > 0, read only the new ones.
-Every caller must keep to this order, including the first-use proof on the board
+**The order of rows.** A layer that runs by itself is called once for all its rows. A layer of a chain is
+called for one row at a time, in order from row 0, and none is skipped (rows at the end that no later layer
+reads may never be computed). A kernel may therefore keep input rows in scratch and, when FIRST > 0, read only
+the new ones. Every caller must keep to this order, including the first-use proof on the board
 (firmware/mobilenet/tflite/kernels/proof.py).
 
 **Scratch.** Kernel.scratch says how many bytes of the arena each layer needs at its record's SCRATCH, which
@@ -52,7 +52,7 @@ import importlib.util
 from dataclasses import dataclass, field
 
 from galago.native import mpy
-from galago.native.records import Record, read
+from galago.tflite.records import Record, read
 
 RECORD, ARENA, WEIGHTS, FIRST, LAST, CHANNEL, STOP = range(7)
 ITEMS = 12

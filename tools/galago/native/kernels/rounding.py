@@ -17,7 +17,7 @@ Kernels prepare the table once in a run: an entry (multiplier, shift, bias) beco
 
 from dataclasses import dataclass
 
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 _DEEP = 2  # with a shift of that many, the intermediate results of any sum of 32 bits have 32 bits
 _NARROW = 1 << 30  # with less they have, of sums below this

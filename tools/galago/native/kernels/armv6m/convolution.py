@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Blocks of up to four pixels of one channel on ARMv6-M: 3.6 instructions for a multiplication."""
 
+from galago.native.assemblers.thumb import LR, NE, R0, R4, R5, R6, R7, R12
 from galago.native.kernels.armv6m.function import Function
 from galago.native.kernels.armv6m.requantize import Requantize
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch
-from galago.native.thumb import LR, NE, R0, R4, R5, R6, R7, R12
 
 _UNROLLED = 8  # taps in one turn of the inner loop: as far as offsets reach
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A row on ARMv6-M: first the sums of one channel, three outputs side by side, then their bytes."""
 
+from galago.native.assemblers.thumb import GE, LR, LT, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R11, R12
 from galago.native.kernels.armv6m.function import Function
 from galago.native.kernels.armv6m.requantize import Requantize
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import depthwise
-from galago.native.records import Record
-from galago.native.thumb import GE, LR, LT, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R11, R12
+from galago.tflite.records import Record
 
 _UNROLLED = 3  # outputs of one turn of the inner loop
 

@@ -4,10 +4,7 @@
 Most instructions know R0 … R7 only. R8 … R12 and LR hold what is needed now and then.
 """
 
-from galago.native.kernels import ITEMS, SMALL_INT_0
-from galago.native.kernels.scalar.function import ITEMS_BY_NAME
-from galago.native.kernels.scalar.function import Function as Scalar
-from galago.native.thumb import (
+from galago.native.assemblers.thumb import (
     EQ,
     GE,
     HS,
@@ -28,6 +25,9 @@ from galago.native.thumb import (
     SP,
     Thumb,
 )
+from galago.native.kernels import ITEMS, SMALL_INT_0
+from galago.native.kernels.scalar.function import ITEMS_BY_NAME
+from galago.native.kernels.scalar.function import Function as Scalar
 
 _ARGUMENTS = R3  # of fun(self, n_args, n_kw, args)
 _CONDITIONS = {"==": EQ, "!=": NE, "<": LT, ">=": GE, "<u": LO}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How sums become bytes on ARMv6-M."""
 
+from galago.native.assemblers.thumb import GE, LT, R8, R9, R10, R11
 from galago.native.kernels.armv6m.function import Function
 from galago.native.kernels.rounding import Rounding
-from galago.native.records import Record
-from galago.native.thumb import GE, LT, R8, R9, R10, R11
+from galago.tflite.records import Record
 
 LOW, HIGH, RIGHT, ZERO = R8, R9, R10, R11
 """Where Requantize keeps a channel's multiplier in halves and its shift, and what all channels share."""

@@ -7,7 +7,7 @@ from galago.native.kernels.armv7em.add import Add
 from galago.native.kernels.armv7em.convolution import Convolution
 from galago.native.kernels.armv7em.depthwise import Depthwise
 from galago.native.kernels.armv7em.frame import requantizable
-from galago.native.records import ADD, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+from galago.tflite.records import ADD, CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
 _GENERATORS = {CONV_2D: Convolution, FULLY_CONNECTED: Convolution, DEPTHWISE_CONV_2D: Depthwise, ADD: Add}
 

@@ -6,11 +6,11 @@ Scratch: the tables. The output may lie on either input: four bytes of both are 
 
 from dataclasses import dataclass
 
+from galago.native.assemblers.thumb import LR, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
+from galago.native.assemblers.thumb2 import Thumb2
 from galago.native.kernels import ARENA, FIRST, LAST, RECORD
 from galago.native.kernels.armv7em.frame import Output, block, enter, field, leave
-from galago.native.records import Record
-from galago.native.thumb import LR, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
-from galago.native.thumb2 import Thumb2
+from galago.tflite.records import Record
 
 _TABLE = 1024  # bytes of one
 # Words of the record (operators/add.py): multipliers of the sum and of the inputs, each with its shift behind

@@ -16,6 +16,28 @@ Scratch: table, weights of two channels, three gathered windows, the tile.
 
 from dataclasses import dataclass
 
+from galago.native.assemblers.thumb import (
+    EQ,
+    GT,
+    LR,
+    LT,
+    NE,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    SP,
+)
+from galago.native.assemblers.thumb2 import Thumb2
 from galago.native.kernels import ARENA, CHANNEL, FIRST, LAST, RECORD, STOP, WEIGHTS
 from galago.native.kernels.armv7em import gather
 from galago.native.kernels.armv7em.frame import (
@@ -30,9 +52,7 @@ from galago.native.kernels.armv7em.frame import (
     minus_zero,
     modulo,
 )
-from galago.native.records import Record
-from galago.native.thumb import EQ, GT, LR, LT, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
-from galago.native.thumb2 import Thumb2
+from galago.tflite.records import Record
 
 _PIXELS = 3
 _STEPS = 16  # unrolled at most

@@ -14,21 +14,7 @@ Scratch: table, weights of the run (five words a channel), columns.
 
 from dataclasses import dataclass
 
-from galago.native.kernels import ARENA, FIRST, LAST, RECORD, WEIGHTS
-from galago.native.kernels.armv7em.frame import (
-    BIAS,
-    ENTRY,
-    M,
-    Output,
-    block,
-    enter,
-    field,
-    leave,
-    minus_zero,
-    modulo,
-)
-from galago.native.records import Record
-from galago.native.thumb import (
+from galago.native.assemblers.thumb import (
     EQ,
     GE,
     GT,
@@ -51,7 +37,21 @@ from galago.native.thumb import (
     R12,
     SP,
 )
-from galago.native.thumb2 import Thumb2
+from galago.native.assemblers.thumb2 import Thumb2
+from galago.native.kernels import ARENA, FIRST, LAST, RECORD, WEIGHTS
+from galago.native.kernels.armv7em.frame import (
+    BIAS,
+    ENTRY,
+    M,
+    Output,
+    block,
+    enter,
+    field,
+    leave,
+    minus_zero,
+    modulo,
+)
+from galago.tflite.records import Record
 
 _GROUP = 4  # channels
 _WEIGHTS = 20  # bytes of a channel: three pairs of rows 0 and 1, then row 2

@@ -16,10 +16,10 @@ layer holds M, half of F and the bias of each channel.
 
 from dataclasses import dataclass
 
+from galago.native.assemblers.thumb import GT, LR, LT, PC, R0, R3, R4, R5, R6, R7, R8, R9, R10, R11
+from galago.native.assemblers.thumb2 import Thumb2
 from galago.native.kernels import ITEMS, SMALL_INT_0
-from galago.native.records import Record
-from galago.native.thumb import GT, LR, LT, PC, R0, R3, R4, R5, R6, R7, R8, R9, R10, R11
-from galago.native.thumb2 import Thumb2
+from galago.tflite.records import Record
 
 ENTRY = 12
 """Bytes of an entry of the table."""

@@ -3,10 +3,29 @@
 
 from dataclasses import dataclass
 
+from galago.native.assemblers.thumb import (
+    EQ,
+    HS,
+    LR,
+    LT,
+    R0,
+    R1,
+    R2,
+    R3,
+    R4,
+    R5,
+    R6,
+    R7,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    SP,
+)
+from galago.native.assemblers.thumb2 import Thumb2
 from galago.native.kernels import ARENA, FIRST, LAST
 from galago.native.kernels.armv7em.frame import MOST_ROWS, Stack, block, field, minus_zero
-from galago.native.thumb import EQ, HS, LR, LT, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, SP
-from galago.native.thumb2 import Thumb2
 
 _MOST_BYTES = 64  # of a row of a window: they are copied by unrolled code
 

@@ -5,10 +5,10 @@ What firmware/mobilenet/tflite/quantization.py's `fill` computes, in the form th
 multiplier of factor a * b / d is its quotient of 31 significant bits, rounded as a double and then half up.
 """
 
+from galago.native.assemblers.thumb import HS, LE, LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
+from galago.native.assemblers.thumb2 import Thumb2
 from galago.native.kernels import ARENA, RECORD, WEIGHTS
 from galago.native.kernels.armv7em.frame import BIAS, ENTRY, HALF_F, M, block, enter, field, leave
-from galago.native.thumb import HS, LE, LR, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12
-from galago.native.thumb2 import Thumb2
 
 _SIGNIFICAND, _ONE = 23, 1 << 23  # bits of a float32 below its exponent, and the leading 1 that is not stored
 

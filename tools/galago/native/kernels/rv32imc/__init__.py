@@ -5,7 +5,7 @@ from galago.native.kernels import Kernel
 from galago.native.kernels.rv32imc import convolution, depthwise
 from galago.native.kernels.rv32imc.function import Function
 from galago.native.kernels.scalar.grouping import group
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:

@@ -4,11 +4,11 @@
 An activation serves all outputs of a turn that it takes part in.
 """
 
+from galago.native.assemblers.riscv import ZERO
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.rv32imc.function import REGISTERS, Function, Requantize
 from galago.native.kernels.scalar import depthwise
 from galago.native.kernels.scalar.depthwise import scratch as scratch
-from galago.native.riscv import ZERO
 
 _UNROLLED = 3  # outputs of one turn of the inner loop
 

@@ -1,11 +1,28 @@
 # SPDX-License-Identifier: MIT
 """A function for RV32IMC, and how sums become bytes there."""
 
+from galago.native.assemblers.riscv import (
+    A0,
+    A1,
+    A3,
+    A7,
+    RA,
+    S0,
+    S1,
+    S2,
+    S11,
+    SP,
+    T0,
+    T2,
+    T3,
+    T6,
+    ZERO,
+    Rv32,
+)
 from galago.native.kernels import ITEMS, SMALL_INT_0
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar.function import ITEMS_BY_NAME
 from galago.native.kernels.scalar.function import Function as Scalar
-from galago.native.riscv import A0, A1, A3, A7, RA, S0, S1, S2, S11, SP, T0, T2, T3, T6, ZERO, Rv32
 
 _A, _T, _S = range(A0, A7 + 1), (*range(T0, T2 + 1), *range(T3, T6 + 1)), (S0, S1, *range(S2, S11 + 1))
 REGISTERS = (*_A[:6], S0, S1, *_T, RA, *_A[6:], *_S[2:])

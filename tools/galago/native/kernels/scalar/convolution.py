@@ -12,7 +12,7 @@ from galago.native.kernels.scalar.function import Function
 from galago.native.kernels.scalar.gather import FRAME as GATHER
 from galago.native.kernels.scalar.gather import gather
 from galago.native.kernels.scalar.table import prepare
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 FRAME = ("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER)
 """Words that a function's frame needs.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar.function import Function
 from galago.native.kernels.scalar.table import prepare
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 _STATE = ("oldest", "middle", "newest", "next")  # offsets of a channel's rows, and the input row to come
 _NEXT = 12  # bytes from the state to its last word

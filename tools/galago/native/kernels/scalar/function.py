@@ -3,9 +3,9 @@
 
 from abc import abstractmethod
 
-from galago.native.assembler import Assembler
+from galago.native.assemblers.base import Assembler
 from galago.native.kernels import ARENA, CHANNEL, FIRST, LAST, RECORD, STOP, WEIGHTS
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 ITEMS_BY_NAME = {"record": RECORD, "arena": ARENA, "weights": WEIGHTS, "first": FIRST, "last": LAST}
 ITEMS_BY_NAME |= {"channel": CHANNEL, "stop": STOP}

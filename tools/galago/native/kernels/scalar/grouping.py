@@ -11,7 +11,7 @@ from galago.native.kernels import Kernel
 from galago.native.kernels.rounding import rounding, supports
 from galago.native.kernels.scalar import scales
 from galago.native.kernels.scalar.function import Function
-from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
 
 def group(records: list[Record], function: type[Function], convolution: Any, depthwise: Any) -> list[Kernel]:

@@ -4,7 +4,7 @@
 from galago.native.kernels import Kernel
 from galago.native.kernels.rounding import supports
 from galago.native.kernels.x64 import convolution, depthwise
-from galago.native.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:

@@ -5,9 +5,7 @@ Scratch: the table; the windows of a tile, x less the zero point, each padded to
 weights of the channel at hand, padded alike.
 """
 
-from galago.native.kernels.x64.function import Function
-from galago.native.records import Record
-from galago.native.x64 import (
+from galago.native.assemblers.x64 import (
     R8,
     R9,
     R10,
@@ -26,6 +24,8 @@ from galago.native.x64 import (
     XMM2,
     Memory,
 )
+from galago.native.kernels.x64.function import Function
+from galago.tflite.records import Record
 
 
 def supports(record: Record) -> bool:

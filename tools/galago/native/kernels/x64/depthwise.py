@@ -4,9 +4,25 @@
 Scratch: the table, then the weights as the model has them.
 """
 
+from galago.native.assemblers.x64 import (
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
+    RAX,
+    RBP,
+    RCX,
+    RDI,
+    RDX,
+    RSI,
+    Memory,
+)
 from galago.native.kernels.x64.function import Function
-from galago.native.records import Record
-from galago.native.x64 import R8, R9, R10, R11, R12, R13, R14, R15, RAX, RBP, RCX, RDI, RDX, RSI, Memory
+from galago.tflite.records import Record
 
 
 def supports(record: Record) -> bool:

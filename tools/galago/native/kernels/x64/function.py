@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What the functions for x86-64 share: their frame, the call's items, and how sums become bytes."""
 
+from galago.native.assemblers.x64 import R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, RSP, X64, Memory
 from galago.native.kernels import ARENA, CHANNEL, FIRST, ITEMS_X64, LAST, RECORD, SMALL_INT_0, STOP, WEIGHTS
-from galago.native.records import Record
-from galago.native.x64 import R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, RSP, X64, Memory
+from galago.tflite.records import Record
 
 _SAVED = (RBX, RBP, R12, R13, R14, R15)
 _ITEMS = {"record": RECORD, "arena": ARENA, "weights": WEIGHTS, "first": FIRST, "last": LAST}

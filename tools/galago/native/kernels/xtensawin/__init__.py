@@ -8,7 +8,7 @@ from galago.native.kernels import Kernel
 from galago.native.kernels.scalar.grouping import group
 from galago.native.kernels.xtensawin import convolution, depthwise
 from galago.native.kernels.xtensawin.function import Function
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:

@@ -4,7 +4,7 @@
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import depthwise
 from galago.native.kernels.xtensawin.function import REGISTERS, Function, Requantize
-from galago.native.records import Record
+from galago.tflite.records import Record
 
 _UNROLLED = 3  # outputs of one turn of the inner loop
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A function for Xtensa, and how sums become bytes there."""
 
+from galago.native.assemblers.xtensa import A2, A3, A5, A15, SP, Xtensa
 from galago.native.kernels import ITEMS, SMALL_INT_0
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar.function import ITEMS_BY_NAME
 from galago.native.kernels.scalar.function import Function as Scalar
-from galago.native.xtensa import A2, A3, A5, A15, SP, Xtensa
 
 REGISTERS = tuple(range(A2, A15 + 1))
 """All 14 that a function may use."""

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Eight photos that every vision engineer knows, out of installed packages.
+
+    galago classify $(python -m galago.dataset.standard_photos)
+    pixels = views(96)      # uint8 [400, 96, 96, 3]: what to calibrate with where no other photos are at hand
+
+They come with scikit-image, scikit-learn and matplotlib: `pip install 'galago[demo]'`. None was trained on.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from galago import dataset, pictures
+from galago.errors import GalagoError
+
+PHOTOS = {
+    "skimage": [
+        f"data/{name}"
+        for name in ("chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg", "astronaut.png")
+    ],
+    "sklearn": ["datasets/images/flower.jpg", "datasets/images/china.jpg"],
+    "matplotlib": ["mpl-data/sample_data/grace_hopper.jpg"],
+}
+_VIEWS = 50  # of each photo: the whole, and parts
+_PART = (0.1, 0.6)  # of its area
+
+
+def paths() -> list[Path]:
+    """The photos' files; `config.missing` names the package that is missing."""
+    found = []
+    for package, names in PHOTOS.items():
+        # The specification is enough to find the files: importing these packages takes seconds.
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise GalagoError(
+                "config.missing", f"the standard photos are in package {package}: pip install 'galago[demo]'"
+            )
+        found += [Path(spec.origin).parent / name for name in names]
+    return found
+
+
+def views(size: int) -> np.ndarray:
+    """The photos and parts of them, always the same, uint8 [400, size, size, 3]."""
+    seen = []
+    for number, (_, rgb) in enumerate(dataset.read(paths(), print)):
+        random = np.random.default_rng(number)
+        seen.append(pictures.resize(rgb, size, size, 3, "crop"))
+        parts = [dataset.random_crop(rgb, _PART, random) for _ in range(_VIEWS - 1)]
+        seen += [pictures.resize(part, size, size, 3, "stretch") for part in parts]
+    return np.stack(seen)
+
+
+if __name__ == "__main__":
+    try:
+        print(*paths())
+    except GalagoError as error:
+        raise SystemExit(error.message) from None

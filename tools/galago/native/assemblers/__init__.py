@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""One assembler for each instruction set."""

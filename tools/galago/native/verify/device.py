@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The device package as on a 32-bit board: its viper functions on a Machine, the Python around them here.
+
+    device = Device("armv6m")
+    net = device.load("mobilenet.tflite").Interpreter(model_bytes)
+    net.invoke()
+    device.runtime.machine.instructions()
+
+Each module is compiled for the core by mpy-cross; where its source says @micropython.viper, the name leads
+to machine code. Everything else is run by CPython, told that its small ints have 31 bits, so that the engine
+chooses as it would on that board. Modules of MicroPython that the engine does not use are absent.
+"""
+
+import __future__
+
+import builtins
+import functools
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from galago.native import mpy
+from galago.native.verify import qemu_xtensa
+from galago.native.verify.cores import CORES
+from galago.native.verify.runtime import Runtime
+from galago.resources import firmware_dir
+
+
+class Device:
+    """One core with the device package on it; `strict` as for a Machine."""
+
+    def __init__(self, arch: str, strict: bool = False) -> None:
+        self.core = qemu_xtensa.XTENSA if arch == qemu_xtensa.XTENSA.arch else CORES[arch]
+        self.runtime = Runtime(self.core, strict)
+        self.modules: dict[str, ModuleType] = {}
+        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._stand_ins = {
+            "gc": SimpleNamespace(collect=lambda: 0, mem_free=lambda: 1 << 20),
+            "micropython": SimpleNamespace(const=lambda value: value),
+            "sys": SimpleNamespace(maxsize=(1 << 31) - 1, modules=self.modules),
+        }
+
+    def load(self, name: str) -> ModuleType:
+        """Imports a module of the device package by its dotted name, and the packages above it."""
+        if name in self.modules:
+            return self.modules[name]
+        parent, _, last = name.rpartition(".")
+        source = _source(name)
+        module = self.modules[name] = ModuleType(name)
+        module.__package__ = name if source.name == "__init__.py" else parent
+        names = vars(module)
+        names["__builtins__"] = self._builtins
+        if not parent:  # `mobilenet` itself loads lazily, which is this method's work here
+            return module
+        setattr(self.load(parent), last, module)
+        compiled = _compiled(source, self.core.arch)
+        functions = self.runtime.load(compiled, names)
+        # Decorators name the emitter; annotations are viper's types, not Python's.
+        names["micropython"] = SimpleNamespace(
+            viper=lambda function: functions[function.__name__], native=lambda function: function
+        )
+        flags = __future__.annotations.compiler_flag
+        exec(compile(source.read_text(), str(source), "exec", flags, dont_inherit=True), names)
+        return module
+
+    def kernels(self, data: bytes) -> SimpleNamespace:
+        """The module that a .mpy of kernels.build becomes on this core."""
+        compiled = mpy.read(data)
+        names: dict[str, Any] = {"__name__": "kernels"}
+        layers = next(value for value in compiled.constants if isinstance(value, tuple))
+        return SimpleNamespace(LAYERS=layers, **self.runtime.load(compiled, names, foreign=True))
+
+    def _import(self, name: str, names: Any = None, _locals: Any = None, wanted: Any = (), level: int = 0):
+        """What `import` means inside the device package."""
+        if level:
+            package = names["__package__"].split(".")
+            name = ".".join(package[: len(package) - level + 1] + ([name] if name else []))
+        if name in self._stand_ins:
+            return self._stand_ins[name]
+        if name.split(".")[0] != "mobilenet":
+            return builtins.__import__(name, names, _locals, wanted)
+        module = self.load(name)
+        for part in wanted or ():
+            if not hasattr(module, part) and module.__package__ == name:
+                self.load(f"{name}.{part}")
+        return module if wanted else self.load(name.split(".")[0])
+
+
+@functools.cache
+def _compiled(source: Path, arch: str) -> mpy.Module:
+    """What loading a model again needs again."""
+    return mpy.read(mpy.compile(source, arch))
+
+
+def _source(name: str) -> Path:
+    path = firmware_dir().joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""Kmodel version 3, the format that every MaixPy v1 loads.
+
+    model = Kmodel.read(data)       # verified: what it names lies inside the file, main RAM and KPU RAM
+    model.layers[0].registers.i_ch_num
+    model.write() == data
+
+A file is a header, the outputs, type and size of each layer, then the layers' bodies. Layers run in order;
+they pass feature maps in KPU RAM (counted in lines of 64 bytes) and arrays in one block of main RAM (counted
+in bytes).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from galago.errors import GalagoError
+from galago.targets.k210.conv import Conv
+from galago.targets.k210.layers import Layer, check_area
+
+VERSION = 3
+EIGHT_BIT = 1  # the only flag: weights have 8 bits
+LARGEST_RAM = 6 << 20  # bytes of the chip's general RAM
+_HEADER = struct.Struct("<7I")
+_PAIR = struct.Struct("<2I")
+
+
+@dataclass
+class Kmodel:
+    """A model: its layers in order, and where in main RAM its outputs are in the end."""
+
+    layers: list[Layer]
+    outputs: list[tuple[int, int]]  # address and size in bytes
+    main_bytes: int
+    lowest_line: int = 0  # of KPU RAM in use; no loader needs it
+    flags: int = EIGHT_BIT
+
+    @classmethod
+    def read(cls, data: bytes) -> "Kmodel":
+        """Reads and verifies a file. Raises model.malformed, and model.operator for what is not read here."""
+        version, flags, arch, count, lowest_line, main_bytes, outputs = _unpack(_HEADER, data, 0, "header")
+        if version != VERSION or arch != 0:
+            raise GalagoError(
+                "model.malformed",
+                f"wanted a kmodel of version {VERSION}, got {data[:4]!r}: compile it with galago compile",
+            )
+        if flags != EIGHT_BIT:
+            raise GalagoError(
+                "model.operator",
+                f"kmodel flags 0x{flags:x}: only 8-bit weights (0x1) are known: compile it again",
+            )
+        if main_bytes > LARGEST_RAM or not outputs or not count:
+            raise GalagoError(
+                "model.malformed",
+                f"{count} layers, {outputs} outputs and {main_bytes:,} bytes of main RAM, of which the K210 "
+                f"has {LARGEST_RAM:,}: compile it again",
+            )
+        at = _HEADER.size
+        heads = _unpack_many(data, at + outputs * _PAIR.size, count)
+        model = cls([], _unpack_many(data, at, outputs), main_bytes, lowest_line, flags)
+        at += (outputs + count) * _PAIR.size
+        for number, (code, size) in enumerate(heads):
+            where = f"layer {number}"
+            if size > len(data) - at:
+                raise GalagoError(
+                    "model.malformed",
+                    f"{where}: wants {size:,} bytes from {at:,}, the file has {len(data):,}: copy it again",
+                )
+            if code not in _KINDS:
+                raise GalagoError(
+                    "model.operator", f"{where}: type {code} is not known, wanted one of {sorted(_KINDS)}"
+                )
+            layer = _KINDS[code].read(data, at, size, where)
+            layer.check(main_bytes, where)
+            model.layers.append(layer)
+            at += size
+        if at != len(data):
+            raise GalagoError(
+                "model.malformed", f"{len(data) - at:,} bytes after the last layer: copy it again"
+            )
+        for address, size in model.outputs:
+            check_area(address, size, main_bytes, "output")
+        return model
+
+    def write(self) -> bytes:
+        """The file, laid out as the vendor's compiler does."""
+        start = _HEADER.size + (len(self.outputs) + len(self.layers)) * _PAIR.size
+        bodies, at = [], start
+        for layer in self.layers:
+            body = layer.write(at)
+            bodies.append(body + bytes(-(at + len(body)) % 8))
+            at += len(bodies[-1])
+        head = [
+            VERSION,
+            self.flags,
+            0,
+            len(self.layers),
+            self.lowest_line,
+            self.main_bytes,
+            len(self.outputs),
+        ]
+        pairs = self.outputs + [
+            (layer.code, len(body)) for layer, body in zip(self.layers, bodies, strict=True)
+        ]
+        return b"".join([_HEADER.pack(*head), *(_PAIR.pack(*pair) for pair in pairs), *bodies])
+
+
+def _unpack(form: struct.Struct, data: bytes, at: int, what: str) -> tuple:
+    if at + form.size > len(data):
+        raise GalagoError(
+            "model.malformed", f"the kmodel ends after {len(data):,} bytes, in its {what}: copy it again"
+        )
+    return form.unpack_from(data, at)
+
+
+def _unpack_many(data: bytes, at: int, count: int) -> list[tuple]:
+    if at + count * _PAIR.size > len(data):
+        raise GalagoError(
+            "model.malformed",
+            f"{count:,} entries after byte {at:,}, the file has {len(data):,} bytes: copy it again",
+        )
+    return [_PAIR.unpack_from(data, at + i * _PAIR.size) for i in range(count)]
+
+
+def _kinds(kind: type[Layer]) -> Iterator[type[Layer]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+_KINDS: dict[int, type[Layer]] = {kind.code: kind for kind in (Conv, *_kinds(Layer)) if kind.code}
