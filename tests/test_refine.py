@@ -56,20 +56,20 @@ def test_a_layer_errs_less_than_with_each_weight_rounded_by_itself(kind: str) ->
     kernel = twin.kernel(other)
     own, bias = layer.get_weights()
     np.testing.assert_allclose(kernel.ravel(), own.ravel(), atol=1e-6)
-    span = graph.span_for(place, kernel, bias)
+    absmax = graph.absmax_for(place, kernel, bias)
     photos = floats(standard_photos.views(SIZE))
     seen, others = photos[:300], photos[300:]
     exact = np.asarray(layer(others))
 
     def error(values: np.ndarray) -> float:
-        steps = values.reshape(-1, len(span)) / (span / 127)
+        steps = values.reshape(-1, len(absmax)) / (absmax / 127)
         np.testing.assert_allclose(steps, np.round(steps), atol=1e-3)  # what int8 can hold
         assert np.abs(steps).max() < 127.01
         layer.set_weights([values.reshape(own.shape), bias])
         return float(np.square(np.asarray(layer(others)) - exact).mean())
 
-    alone = error(np.asarray(round_kernel(kernel, span)))
-    assert error(rounded(graph, place, seen, kernel, span)) < alone * 0.8
+    alone = error(np.asarray(round_kernel(kernel, absmax)))
+    assert error(rounded(graph, place, seen, kernel, absmax)) < alone * 0.8
 
 
 def test_sums_that_are_too_long_are_rounded_all_the_same() -> None:
@@ -82,9 +82,9 @@ def test_sums_that_are_too_long_are_rounded_all_the_same() -> None:
     twin = Graph(quantize.convert_float(network))
     (layer,) = twin.weighted()
     kernel = twin.kernel(layer)
-    span = np.abs(kernel).max(axis=0)
-    nearest = np.round(kernel / (span / 127)) * (span / 127)
-    np.testing.assert_allclose(rounded(twin, layer, floats(pixels), kernel, span), nearest, atol=1e-6)
+    absmax = np.abs(kernel).max(axis=0)
+    nearest = np.round(kernel / (absmax / 127)) * (absmax / 127)
+    np.testing.assert_allclose(rounded(twin, layer, floats(pixels), kernel, absmax), nearest, atol=1e-6)
 
 
 def test_a_range_leaves_out_outliers_where_that_errs_less() -> None:

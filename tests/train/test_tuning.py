@@ -91,7 +91,7 @@ def test_each_layer_computes_what_tflm_computes(subject: Subject) -> None:
         kernel = bias = None
         if layer in graph.weighted():
             kernel, bias = twin.kernel(next(others)), graph.bias(layer)
-            kernel = round_kernel(kernel, graph.span_for(layer, kernel, bias))
+            kernel = round_kernel(kernel, graph.absmax_for(layer, kernel, bias))
         said = apply(graph, layer, [real(t) for t in layer.inputs if t in tensors], kernel, bias)
         said = round_to(said, graph.limits(layer.output))
         scale, _ = graph.steps(layer.output)

@@ -68,23 +68,23 @@ def round_to(x: Any, limits: tuple[float, float]) -> Any:
     return lazy_tensorflow.tensorflow().quantization.fake_quant_with_min_max_args(x, *limits)
 
 
-def round_kernel(kernel: Any, span: Any) -> Any:
-    """A kernel as int8 holds it, 127 for `span` [out]."""
+def round_kernel(kernel: Any, absmax: Any) -> Any:
+    """A kernel as int8 holds it, 127 for `absmax` [out]."""
     fake = lazy_tensorflow.tensorflow().quantization.fake_quant_with_min_max_vars_per_channel
-    return fake(kernel, -span, span, narrow_range=True)
+    return fake(kernel, -absmax, absmax, narrow_range=True)
 
 
 def run(
-    graph: Graph, pictures: Any, weights: list[tuple[Any, Any]], spans: list[Any] | None
+    graph: Graph, pictures: Any, weights: list[tuple[Any, Any]], absmaxes: list[Any] | None
 ) -> dict[int, Any]:
     """Every tensor that the layers make of pictures [n, h, w, c], float32 (pixel - 128) / 128, by number.
 
-    `weights` are kernel and bias of each layer that has some, in order. With `spans` of the kernels all is
+    `weights` are kernel and bias of each layer that has some, in order. With `absmaxes` of the kernels all is
     rounded as int8 does.
     """
 
     def kept(x: Any, tensor: int) -> Any:
-        return x if spans is None else round_to(x, graph.limits(tensor))
+        return x if absmaxes is None else round_to(x, graph.limits(tensor))
 
     values = {graph.input: kept(pictures, graph.input)}
     order = [layer.output for layer in graph.weighted()]
@@ -94,6 +94,6 @@ def run(
         if layer.kind in WEIGHTED:
             number = order.index(layer.output)
             kernel, bias = weights[number]
-            kernel = kernel if spans is None else round_kernel(kernel, spans[number])
+            kernel = kernel if absmaxes is None else round_kernel(kernel, absmaxes[number])
         values[layer.output] = kept(apply(graph, layer, inputs, kernel, bias), layer.output)
     return values

@@ -50,12 +50,12 @@ def refine(tflite: bytes, plain: bytes, pixels: np.ndarray) -> bytes:
         said = floats[layer.output] = apply(graph, layer, exact, kernel, bias)
         _choose_range(graph, layer, np.asarray(said))
         if kernel is not None and bias is not None:
-            span = graph.span_for(layer, kernel, bias)
-            kernel = rounded(graph, layer, near[0], kernel, span)
+            absmax = graph.absmax_for(layer, kernel, bias)
+            kernel = rounded(graph, layer, near[0], kernel, absmax)
             bias = _corrected(graph, layer, near, kernel, bias, np.asarray(said))
             # A dead channel's bias may have grown.
-            span = np.maximum(span, graph.span_for(layer, kernel, bias))
-            graph.set_weights(layer, kernel, bias, span)
+            absmax = np.maximum(absmax, graph.absmax_for(layer, kernel, bias))
+            graph.set_weights(layer, kernel, bias, absmax)
         near = apply(graph, layer, near, kernel, bias)
         int8[layer.output] = round_to(near, graph.limits(layer.output))
         for tensor in given:

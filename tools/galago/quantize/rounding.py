@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Weights rounded so that a layer's sums stay right, instead of each to its nearest step.
 
-    kernel = rounded(graph, layer, x, kernel, span)     # what int8 will hold, in real numbers
+    kernel = rounded(graph, layer, x, kernel, absmax)     # what int8 will hold, in real numbers
 
 What one weight loses by rounding, the later weights of the same sum make up for, as far as their inputs go
 together (Frantar et al. 2023, "GPTQ", after Hassibi and Stork 1993, "Optimal Brain Surgeon"). Inputs that
@@ -21,17 +21,17 @@ _LONGEST = 9 * 512  # weights in a sum: memory grows with its square, time with 
 _DAMPING = 0.01  # of the mean square of the inputs: it bounds how much one weight takes over from others
 
 
-def rounded(graph: Graph, layer: Layer, x: Any, kernel: np.ndarray, span: np.ndarray) -> np.ndarray:
-    """The kernel as int8 holds it, with 127 for `span` [out], for the inputs x [n, …] of typical pictures.
+def rounded(graph: Graph, layer: Layer, x: Any, kernel: np.ndarray, absmax: np.ndarray) -> np.ndarray:
+    """The kernel as int8 holds it, with 127 for `absmax` [out], for the inputs x [n, …] of typical pictures.
 
     Each weight goes to its nearest step where sums are longer than 4608 (a dense layer after Flatten).
     """
     if layer.kind != "DEPTHWISE_CONV_2D" and kernel[..., 0].size > _LONGEST:
-        return np.asarray(round_kernel(kernel, span))
+        return np.asarray(round_kernel(kernel, absmax))
     squares = _squares(graph, layer, x)
     groups, length, _ = squares.shape  # a depthwise layer has a group per input channel, others have one
     weights = kernel.reshape(length, groups, -1).transpose(1, 0, 2)
-    step = np.asarray(span, np.float64).reshape(groups, -1) / 127
+    step = np.asarray(absmax, np.float64).reshape(groups, -1) / 127
     return _compensated(squares, weights, step).transpose(1, 0, 2).reshape(kernel.shape).astype(np.float32)
 
 

@@ -103,9 +103,9 @@ class Graph:
             values = values.transpose(1, 2, 3, 0)
         else:
             values = values[0] if layer.kind == "DEPTHWISE_CONV_2D" else values.T
-        return values if values.dtype == np.float32 else values * (self.span(layer) / 127)
+        return values if values.dtype == np.float32 else values * (self.absmax(layer) / 127)
 
-    def span(self, layer: Layer) -> np.ndarray:
+    def absmax(self, layer: Layer) -> np.ndarray:
         """The |weight| [out] that 127 of an int8 kernel stands for."""
         scale = np.array(self._tensors[layer.inputs[1]].quantization.scale, np.float32)
         return np.broadcast_to(scale * 127, self.shape(layer.output)[-1:])
@@ -128,20 +128,20 @@ class Graph:
         """Whether each output channel of an int8 kernel has its own scale."""
         return len(self._tensors[layer.inputs[1]].quantization.scale) > 1
 
-    def span_for(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    def absmax_for(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
         """The |weight| [out] that 127 has to stand for: the largest, of its channel where the file has it so.
 
         It is larger for the bias of a dead channel, which would not fit into int32 otherwise.
         """
-        span = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
+        absmax = np.abs(kernel).reshape(-1, kernel.shape[-1]).max(axis=0)
         step = self.steps(layer.inputs[0])[0]
-        span = np.maximum(span, np.maximum(127 * np.abs(bias) / (step * _LARGEST_BIAS), 1e-9))
-        return (span if self.per_channel(layer) else np.full_like(span, span.max())).astype(np.float32)
+        absmax = np.maximum(absmax, np.maximum(127 * np.abs(bias) / (step * _LARGEST_BIAS), 1e-9))
+        return (absmax if self.per_channel(layer) else np.full_like(absmax, absmax.max())).astype(np.float32)
 
-    def set_weights(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray, span: np.ndarray) -> None:
-        """Quantizes and stores a layer's weights: symmetric int8, 127 for `span` [out]; the bias is int32 in
+    def set_weights(self, layer: Layer, kernel: np.ndarray, bias: np.ndarray, absmax: np.ndarray) -> None:
+        """Quantizes and stores a layer's weights: symmetric int8, 127 for `absmax` [out]; the bias is int32 in
         steps of input times weight."""
-        scale = (span / 127).astype(np.float32)
+        scale = (absmax / 127).astype(np.float32)
         values = np.clip(np.round(kernel / scale), -127, 127).astype(np.int8)
         if layer.kind == "CONV_2D":
             values = values.transpose(3, 0, 1, 2)

@@ -73,8 +73,10 @@ def tune(
         averaged=True,  # weights near the edge of a step flip to and fro
     )
     Loop(student, judge, checkpoint, progress, "fine-tuning for int8").run([course])
-    for layer, (kernel, bias), span in zip(graph.weighted(), student.pairs(), student.spans, strict=True):
-        graph.set_weights(layer, kernel.numpy(), bias.numpy(), span)
+    for layer, (kernel, bias), absmax in zip(
+        graph.weighted(), student.pairs(), student.absmaxes, strict=True
+    ):
+        graph.set_weights(layer, kernel.numpy(), bias.numpy(), absmax)
     return graph.packed()
 
 
@@ -90,17 +92,17 @@ def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
             super().__init__(trainable=rounded, dtype="float32")
             self._rounded = rounded
             self._steps: list[Any] = []
-            self.spans: list[np.ndarray] = []
+            self.absmaxes: list[np.ndarray] = []
 
         def build(self, shape: Any) -> None:
             for i, (layer, other) in enumerate(zip(graph.weighted(), twin.weighted(), strict=True)):
-                kernel, bias, span = twin.kernel(other), twin.bias(other), graph.span(layer)
+                kernel, bias, absmax = twin.kernel(other), twin.bias(other), graph.absmax(layer)
                 if self._rounded:
-                    held, reach = graph.kernel(layer), _HALF * span / 127
+                    held, reach = graph.kernel(layer), _HALF * absmax / 127
                     kernel, bias = np.clip(kernel, held - reach, held + reach), graph.bias(layer)
-                self.spans.append(span)
+                self.absmaxes.append(absmax)
                 output_step = np.float32(graph.steps(layer.output)[0] * _FASTER)
-                for name, values, step in (("kernel", kernel, span / 127), ("bias", bias, output_step)):
+                for name, values, step in (("kernel", kernel, absmax / 127), ("bias", bias, output_step)):
                     weight = self.add_weight(shape=values.shape, name=f"{name}_{i}")
                     weight.assign(values / step)
                     self._steps.append(step)
@@ -110,7 +112,7 @@ def _replicas(graph: Graph, twin: Graph) -> tuple[Any, Any]:
             return list(zip(values[::2], values[1::2], strict=True))
 
         def call(self, pictures: Any) -> list[Any]:
-            values = run(graph, pictures, self.pairs(), self.spans if self._rounded else None)
+            values = run(graph, pictures, self.pairs(), self.absmaxes if self._rounded else None)
             return [values[end] for end in ends]
 
     return Replica(False), Replica(True)
