@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builder import Builder
 from PIL import Image
 
 from galago import boards
 from galago.emulator import EmulatedBoard
 from galago.models import find
+from support.builder import Builder
 
 ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[..., subprocess.CompletedProcess]

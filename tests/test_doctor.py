@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from subject import make_model
 from typer.testing import CliRunner
 
 from galago import boards, flash, transport
@@ -15,6 +14,7 @@ from galago.cli import app
 from galago.doctor import Report, device, host
 from galago.emulator import EmulatedBoard
 from galago.models import ModelDirectory
+from support.tiny_model import make_model
 
 MODEL = "small"
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from subject import make_model
 from typer.testing import CliRunner
 
 from galago import boards, flash, transport
@@ -19,6 +18,7 @@ from galago.errors import GalagoError
 from galago.flash import firmware, install, romfs
 from galago.flash.install import Order
 from galago.models import ModelDirectory
+from support.tiny_model import make_model
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from subject import make_model, picture
 from typer.testing import CliRunner
 
 from galago import boards, flash, monitor, transport
@@ -18,6 +17,7 @@ from galago.emulator import EmulatedBoard
 from galago.emulator.faults import Noise
 from galago.models import ModelDirectory
 from galago.monitor import Monitor, Notice, Picture, Start
+from support.tiny_model import make_model, picture
 
 LINES = """
 from mobilenet import report

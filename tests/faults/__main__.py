@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "firmware" / "tflite"))
+sys.path.append(str(ROOT / "tests"))
 
 import page  # noqa: E402
 import scenarios  # noqa: E402

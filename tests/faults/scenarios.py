@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from subject import SETTINGS, Outcome, Subject, make_model, runs
+from subject import SETTINGS, Outcome, Subject, runs
 
 from galago import boards, flash, transport
 from galago.emulator.faults import Faults, Noise
 from galago.errors import GalagoError
 from galago.flash import install
 from galago.transport import upload
+from support.tiny_model import make_model
 
 BOARD, ROM_BOARD = "RPI_PICO", "PYBD_SF2"
 _TWICE = upload.FLUSHED + upload.PIECE  # bytes that may have to be uploaded again

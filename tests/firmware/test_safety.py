@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import seeds
 
 from galago.resources import models_dir
 from galago.tflite.tflm import Tflm
+from support import seeds
 
 LARGE = models_dir() / "everyday-v1-025-96" / "model.tflite"
 # Of each folder in argv: a model, an input, the output that TFLM computes.

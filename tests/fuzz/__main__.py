@@ -17,13 +17,16 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-import mutations
 from board import Board, Verdict
 from oracle import Oracle
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # run as a program, not by pytest
+
+from support import mutations
 
 _BATCH = 25
 _MARK = "<!-- counts -->"

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import seeds
-from builder import NONE, Builder
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+from support import seeds
+from support.builder import NONE, Builder
 
 Case = tuple[str, bytes, str]
 _MANY = "ok or model.operator or memory.heap or memory.arena"

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import mutations
 import pytest
 import regressions
-import seeds
 import texts
 from board import Board
 from oracle import Oracle
+
+from support import mutations, seeds
 
 SMALL = 1 << 14
 COUNT = 1200

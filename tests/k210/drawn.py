@@ -7,7 +7,8 @@ data = net.finish()
 """
 
 import numpy as np
-from builder import Builder
+
+from support.builder import Builder
 
 NONE, RELU, RELU6 = 0, 1, 3
 VALID = 1

@@ -2,7 +2,8 @@
 """Random networks of layers with weights, for kernels."""
 
 import numpy as np
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder
+
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 
 def network(rng: np.random.Generator, doubles: bool) -> bytes:

@@ -2,11 +2,11 @@
 """The page of benchmarks, of a small model."""
 
 import numpy as np
-from builder import Builder
 
 from docgen import benchmarks
 from galago import boards
 from galago.native.verify import machines
+from support.builder import Builder
 
 
 def test_the_page_says_what_is_measured_counted_and_estimated(monkeypatch):

@@ -3,10 +3,10 @@
 
 from typing import Any
 
-import mutations
 import numpy as np
 
 from galago.native.verify.device import Device
+from support import mutations
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
 COUNT = 60

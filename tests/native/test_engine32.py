@@ -3,13 +3,13 @@
 
 import numpy as np
 import pytest
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 from galago import models
 from galago.errors import GalagoError
 from galago.native.verify import count
 from galago.native.verify.device import Device
 from galago.tflite.tflm import Tflm
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
 RELUS = (6 / 255, -128)  # scale and zero point after RELU6

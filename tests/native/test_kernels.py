@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder
 from networks import network
 from test_engine32 import graphs
 from unicorn import arm_const
@@ -18,6 +17,8 @@ from galago.native.verify.device import Device
 from galago.native.verify.trial import Trial
 from galago.tflite import records
 from galago.tflite.tflm import Tflm
+from support import mobilenets
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 
 def runnable(arch: str):
@@ -164,13 +165,10 @@ def test_the_shipped_model_is_exact_and_within_its_count(arch):
 
 @pytest.mark.parametrize("name", ["person_detect", "vww_96_int8", "v2_035_96"])
 def test_whole_models_on_a_cortex_m4(data, pytestconfig, name):
-    """V2 is there once tests/firmware/tflite/test_networks.py has made it."""
-    path = data / "weights" / f"{name}.tflite"
-    if name.startswith("v2"):
-        path = pytestconfig.cache.mkdir("zoo") / f"{name}.tflite"
-        if not path.exists():
-            pytest.skip("needs V2 from tests/firmware/tflite/test_networks.py")
-    model = path.read_bytes()
+    if name in mobilenets.NETWORKS:
+        model = mobilenets.model(name, data, pytestconfig)
+    else:
+        model = (data / "weights" / f"{name}.tflite").read_bytes()
     oracle = Tflm(model)
     picture = np.random.default_rng(4).integers(-128, 128, oracle.input_shape).astype(np.int8)
     counted = count.run(model, Device("armv7emsp"), picture, kernels.build(model, "armv7emsp"))

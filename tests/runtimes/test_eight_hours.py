@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import serial
 from PIL import Image
-from subject import make_model
 
 from galago import boards, flash, models, pictures, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera, Capture, Fault, scene
 from galago.monitor import Monitor, Notice, Picture
 from galago.tflite.tflm import Tflm
+from support.tiny_model import make_model
 
 INTERVAL = 20  # seconds between pictures
 COUNT = 8 * 3600 // INTERVAL

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builder import RELU6, VALID, Builder
 
 from galago import boards, models, pictures
 from galago.errors import GalagoError
@@ -18,6 +17,7 @@ from galago.runtimes import emlearn
 from galago.targets import tinymaix
 from galago.targets.tinymaix.convert import convert
 from galago.tflite.tflm import Tflm
+from support.builder import RELU6, VALID, Builder
 
 
 def softmax(values: np.ndarray) -> np.ndarray:

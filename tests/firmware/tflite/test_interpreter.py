@@ -3,11 +3,11 @@
 
 import numpy as np
 import pytest
-from builder import RELU, VALID, Builder
 
 from galago import models
 from galago.resources import models_dir
 from galago.tflite.tflm import Tflm
+from support.builder import RELU, VALID, Builder
 
 MODEL = models_dir() / "everyday-v1-025-96" / "model.tflite"
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import zoo
 
 from galago.fit import package
 from galago.fit.variants import Variant
@@ -13,6 +12,7 @@ from galago.native import mpy
 from galago.resources import firmware_dir
 from galago.tflite import engine
 from galago.tflite.tflm import Tflm
+from support import mobilenets
 
 KIB = 1024
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
@@ -29,9 +29,9 @@ def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
     assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
 
 
-@pytest.mark.parametrize("name", zoo.NETWORKS)
+@pytest.mark.parametrize("name", mobilenets.NETWORKS)
 def test_real_networks_take_less_than_half_of_tflms_arena(data, pytestconfig, name: str) -> None:
-    model = zoo.model(name, data, pytestconfig)
+    model = mobilenets.model(name, data, pytestconfig)
     plan = engine.plan(model)
     assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
 

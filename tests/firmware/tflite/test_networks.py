@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zoo
 from PIL import Image
 
 from galago.resources import models_dir
 from galago.tflite.tflm import Tflm
+from support import mobilenets
 
 SHIPPED = sorted(models_dir().glob("*/model.tflite"))
 
@@ -46,8 +46,8 @@ def test_known_models_are_exact(data, exact, name) -> None:
     exact([(model, pictures(Tflm(model).input_shape, 200, data / "images" / "photos"))])
 
 
-@pytest.mark.parametrize("name", zoo.NETWORKS)
+@pytest.mark.parametrize("name", mobilenets.NETWORKS)
 def test_networks_are_exact(data, exact, pytestconfig, name) -> None:
-    model = zoo.model(name, data, pytestconfig)
+    model = mobilenets.model(name, data, pytestconfig)
     photos = data / "images" / "imagenet_val650"
-    exact([(model, pictures(Tflm(model).input_shape, zoo.NETWORKS[name][4], photos))])
+    exact([(model, pictures(Tflm(model).input_shape, mobilenets.NETWORKS[name][4], photos))])

@@ -3,7 +3,8 @@
 
 import numpy as np
 import pytest
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder
+
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 rng = np.random.default_rng(3)
 

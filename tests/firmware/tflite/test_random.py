@@ -2,9 +2,10 @@
 """Random small graphs, every tensor compared with TensorFlow Lite Micro: chains, overlaps, odd shapes."""
 
 import numpy as np
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 BATCH = 12  # graphs of one example: starting the interpreter costs more than they do
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Real models for the exactness tests: Google's weights of the test data, quantized by `galago quantize`.
+"""Real networks for the exactness tests: Keras' ImageNet weights, quantized as `galago quantize` does.
 
-    model = zoo.model("v1_025_96", data, pytestconfig)        # bytes of a .tflite
+    model = mobilenets.model("v1_025_96", data, pytestconfig)        # bytes of a .tflite
 
-Quantizing one takes up to a minute; they are kept in pytest's cache.
+Quantizing one takes up to a minute, so pytest's cache keeps the result.
 
-MobileNetV2 0.35 at 96 has no weights there: it is trained for some steps, enough for multipliers in range.
+The test data has no weights for MobileNetV2 0.35 at 96: it is trained for a few steps, which is enough to
+bring its multipliers into range.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ NETWORKS = {  # name: version, alpha, size, weights; inputs to compare
 
 
 def photos(data: Path, size: int, count: int) -> np.ndarray:
-    """Pictures uint8 [count, size, size, 3]."""
+    """Returns the first `count` validation photos, resized: uint8 [count, size, size, 3], RGB."""
     paths = sorted((data / "images" / "imagenet_val650").glob("*.*"))
     paths = [path for path in paths if path.suffix.lower() in (".jpg", ".jpeg", ".png")][:count]
     pictures = []
@@ -40,16 +42,18 @@ def photos(data: Path, size: int, count: int) -> np.ndarray:
 
 
 def model(name: str, data: Path, config: pytest.Config) -> bytes:
-    """One of NETWORKS, from pytest's cache, or built."""
+    """Returns the .tflite of one of NETWORKS from pytest's cache, or builds it first."""
     assert config.cache
-    kept = config.cache.mkdir("zoo") / f"{name}.tflite"
-    if not kept.exists():
-        kept.write_bytes(build(name, data))
-    return kept.read_bytes()
+    cached = config.cache.mkdir("mobilenets") / f"{name}.tflite"
+    if not cached.exists():
+        part = cached.with_suffix(f".{os.getpid()}")  # another pytest-xdist worker may build the same
+        part.write_bytes(build(name, data))
+        part.replace(cached)
+    return cached.read_bytes()
 
 
 def build(name: str, data: Path) -> bytes:
-    """The full-int8 .tflite of one of NETWORKS; KERAS_HOME leads to the weights (tests/conftest.py)."""
+    """Builds the full-int8 .tflite of one of NETWORKS; tests/conftest.py points KERAS_HOME at the weights."""
     version, alpha, size, weights, _ = NETWORKS[name]
     lazy_tensorflow.tensorflow()
     import keras

@@ -6,7 +6,6 @@ for name, model in real().items(): ...
 """
 
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,10 +14,9 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests" / "firmware" / "tflite"))
+from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
-from builder import NONE, RELU, RELU6, SAME, VALID, Builder  # noqa: E402 # pyright: ignore[reportMissingImports]
+ROOT = Path(__file__).resolve().parents[2]
 
 _REAL = ("vww_96_int8.tflite", "pretrainedResnet_quant.tflite")
 

@@ -16,9 +16,10 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import seeds
 from flatbuffers import encode
 from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+from support import seeds
 
 _WORDS = (
     0, 1, 2, 3, 4, 7, 8, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0xFFFFFF, 0x1000000,
