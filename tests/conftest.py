@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What all tests share: the real interpreter, and the folder of test data."""
+"""What all tests share: the MicroPython interpreter, the test data, and what `make test-fast` leaves out."""
 
+import ast
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +14,69 @@ import pytest
 from galago import micropython as interpreter
 from galago.fit import package
 from galago.resources import firmware_dir
+from support import requirements
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("GALAGO_DATA", ROOT.parent / "shared" / "data"))
+TESTS = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("GALAGO_DATA", TESTS.parents[1] / "shared" / "data"))
+
+SLOW_FOLDERS = {"faults", "fuzz", "k210", "native", "runtimes", "train"}
+"""Folders of tests that run for minutes: they simulate processors, train, or damage thousands of files."""
+SLOW_IMPORTS = {"keras", "sklearn.metrics", "galago.quantize", "galago.train", "support.mobilenets"}
+"""A test file that imports one of these needs TensorFlow, or builds networks with it."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="leave out tests that need TensorFlow or minutes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Gives Keras a writable copy of its weights in the test data: it looks at KERAS_HOME when imported."""
+    """Registers the mark of support/requirements.py, and gives Keras a writable copy of its weights."""
+    config.addinivalue_line(
+        "markers", "requires(program, debian): the test runs a program of a Debian package"
+    )
+    _copy_keras_weights(config)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, slow files are not even imported, so that TensorFlow is not either."""
+    if not config.getoption("--fast"):
+        return None
+    if collection_path.is_dir():
+        return collection_path.name in SLOW_FOLDERS or None
+    return bool(_imports(collection_path) & SLOW_IMPORTS) or None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    requirements.check(item)
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Keeps --fast fast: a test that imports TensorFlow belongs to SLOW_IMPORTS or SLOW_FOLDERS."""
+    if item.config.getoption("--fast") and "tensorflow" in sys.modules:
+        pytest.fail("--fast imported TensorFlow: extend SLOW_IMPORTS in tests/conftest.py", pytrace=False)
+
+
+def _imports(path: Path) -> set[str]:
+    """Returns the names of the modules that a test file imports, those of extra_module() among them."""
+    found: set[str] = set()
+    if path.suffix != ".py":
+        return found
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", None) == "extra_module":
+            found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+    return found
+
+
+def _copy_keras_weights(config: pytest.Config) -> None:
+    """Copies Keras' weights from the test data to pytest's cache; Keras reads KERAS_HOME when imported."""
     weights = DATA / "keras"
     if not weights.is_dir() or "KERAS_HOME" in os.environ:
         return
+    assert config.cache
     home = config.cache.mkdir("keras") / "home"
     if not home.is_dir():
         part = home.with_name(f"part-{os.getpid()}")
@@ -35,15 +90,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Real weights and pictures, which are not part of the project (GALAGO_DATA, or ../shared/data)."""
+    """The folder of real weights and pictures, which are not part of the project (GALAGO_DATA)."""
     if not DATA.is_dir():
-        pytest.skip(f"needs the test data: no folder {DATA}")
+        requirements.missing(f"needs the test data: no folder {DATA}")
     return DATA
 
 
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The device package as .mpy files for this interpreter: what a board imports, in less time."""
+    """The device package as .mpy files for the host's interpreter: loads faster than the source."""
     folder = tmp_path_factory.mktemp("compiled")
     for source, data in package.compiled("x64").items():
         target = folder / source.relative_to(firmware_dir()).with_suffix(".mpy")
@@ -54,9 +109,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def micropython() -> Callable[..., str]:
-    """Runs a script in the real interpreter; gives what it printed.
+    """Runs a script in the MicroPython interpreter and returns what it printed.
 
-    On its path is `package`, by default the device package's source, compiled as it is imported.
+    `package` is the folder to import from, by default the source of the device package.
     """
 
     def run(
@@ -68,7 +123,7 @@ def micropython() -> Callable[..., str]:
         package: Path | None = None,
     ) -> str:
         argv = interpreter.command("-X", f"heapsize={heap}", "-c", script)
-        # -c takes no arguments of the script: they go in as a list that the script finds as `argv`.
+        # -c passes no arguments to the script, so they are prepended to it as the list `argv`.
         argv[-1] = f"argv = {[str(a) for a in arguments]!r}\n{script}"
         environment = {**os.environ, "MICROPYPATH": str(package or firmware_dir())}
         done = subprocess.run(

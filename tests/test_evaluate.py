@@ -15,8 +15,9 @@ from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.evaluate import on_board
 from galago.flash import Plan, device_package, model_files
+from support.requirements import extra_module
 
-metrics = pytest.importorskip("sklearn.metrics", reason="needs the extra `train`")
+metrics = extra_module("sklearn.metrics", extra="train")
 MODEL = "everyday-v1-025-96"
 
 

@@ -11,8 +11,9 @@ from galago import dataset, evaluate, imagenet, models, pictures, zoo
 from galago.dataset import standard_photos
 from galago.dataset.drawn import drawn
 from galago.errors import GalagoError
+from support.requirements import extra_module
 
-keras = pytest.importorskip("keras", reason="needs the extra `train`")
+keras = extra_module("keras", extra="train")
 
 
 def test_names_and_parts_fit_together() -> None:

@@ -6,7 +6,6 @@ What binutils' Xtensa (the ESP8266's) lacks is checked by running it: tests/nati
 
 import inspect
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from galago.native.assemblers.base import Assembler
 from galago.native.assemblers.riscv import Rv32
 from galago.native.assemblers.x64 import X64, Memory
 from galago.native.assemblers.xtensa import Xtensa
+from support.requirements import requires
 
 RV = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
 RV_FORMS = {
@@ -210,12 +210,10 @@ def amd_register(register: int, bits: int) -> str:
     return ("e" if bits == 32 else "") + name[1:]
 
 
+@requires("xtensa-lx106-elf-objdump", debian="binutils-xtensa-lx106")
 def test_xtensa(tmp_path: Path) -> None:
     listed = {name for names in XTENSA_FORMS.values() for name in names.split()}
     check_complete(Xtensa, listed | XTENSA_EXECUTED)
-    objdump = shutil.which("xtensa-lx106-elf-objdump")
-    if not objdump:
-        pytest.skip("no xtensa-lx106-elf-objdump here (Debian: binutils-xtensa-lx106)")
     code, wanted = Xtensa(), []
     for name, form, rng in cases(XTENSA_FORMS, 3):
         here = f"at{code.here}"
@@ -242,7 +240,7 @@ def test_xtensa(tmp_path: Path) -> None:
         wanted.append(f"{name.strip('_')} {','.join(text)}".strip())
     file = tmp_path / "code.bin"
     file.write_bytes(code.finish())
-    command = [objdump, "-D", "-z", "-b", "binary", "-m", "xtensa", str(file)]
+    command = ["xtensa-lx106-elf-objdump", "-D", "-z", "-b", "binary", "-m", "xtensa", str(file)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     found = [xtensa_normal(line.split("\t", 2)[2]) for line in lines if re.match(r" +[0-9a-f]+:\t", line)]
     assert found == wanted

@@ -17,6 +17,7 @@ from galago.native.verify import qemu_xtensa
 from galago.native.verify.device import Device
 from galago.runtimes import builtin
 from galago.tflite import records
+from support.requirements import requires
 
 SCRIPT = """
 from mobilenet.model import Model
@@ -103,7 +104,7 @@ def test_kernels_for_another_model_are_not_used(answer):
         "rv32imc",
         pytest.param(
             qemu_xtensa.XTENSA.arch,
-            marks=pytest.mark.skipif(bool(qemu_xtensa.missing()), reason=f"{qemu_xtensa.missing()}"),
+            marks=requires("qemu-xtensa", debian="qemu-user"),
         ),
     ],
 )

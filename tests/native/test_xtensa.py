@@ -10,8 +10,9 @@ from galago.errors import GalagoError
 from galago.native.assemblers.xtensa import A2, A3, A4, A5, A10, Xtensa
 from galago.native.verify import qemu_xtensa
 from galago.native.verify.qemu_xtensa import XtensaMachine
+from support.requirements import requires
 
-pytestmark = pytest.mark.skipif(bool(qemu_xtensa.missing()), reason=f"{qemu_xtensa.missing()}")
+pytestmark = requires("qemu-xtensa", debian="qemu-user")
 
 
 @pytest.fixture

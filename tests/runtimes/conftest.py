@@ -15,6 +15,7 @@ from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera
 from galago.runtimes import canmv_k230
 from galago.targets import k230
+from support.requirements import extra_module, missing
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +54,9 @@ def bench(new_bench: Callable[..., contextlib.AbstractContextManager[Bench]]) ->
 @pytest.fixture(scope="session")
 def k230_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> models.ModelDirectory:
     """The flowers with what nncase wants: `galago quantize --float` would leave it so."""
-    pytest.importorskip("keras", reason="needs the extra `train`")
+    extra_module("keras", extra="train")
     if not k230.available():
-        pytest.skip("needs nncase, the extra `k230`")
+        missing("needs nncase: pip install 'galago[k230]'")
     shipped = models.find("flowers-v1-025-96")
     folder = tmp_path_factory.mktemp("k230") / shipped.name
     shutil.copytree(shipped.path, folder)

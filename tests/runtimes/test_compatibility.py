@@ -9,6 +9,7 @@ from docgen import compatibility
 from docgen.compatibility import subjects
 from galago import models, runtimes
 from galago.errors import GalagoError
+from support.requirements import extra_module
 
 
 def test_each_cell_says_how_near_or_why_not(
@@ -30,7 +31,7 @@ def test_each_cell_says_how_near_or_why_not(
 
 
 def test_without_data_the_zoo_is_skipped_with_a_line_each(tmp_path: Path) -> None:
-    pytest.importorskip("keras", reason="needs the extra `train`")
+    extra_module("keras", extra="train")
     said: list[str] = []
     found = [model.name for model in subjects.subjects(tmp_path, tmp_path, said.append)]
     assert found == list(models.shipped_names())

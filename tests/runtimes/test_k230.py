@@ -17,6 +17,7 @@ from galago import boards, models
 from galago.errors import GalagoError
 from galago.runtimes import canmv_k230
 from galago.targets import k230
+from support.requirements import missing
 
 BOARD = boards.load("K230_CANMV")
 
@@ -72,7 +73,7 @@ def test_what_nncase_cannot_use_is_refused_in_its_words(
 @pytest.fixture
 def nncase() -> None:
     if not k230.available():
-        pytest.skip("needs nncase, the extra `k230`")
+        missing("needs nncase: pip install 'galago[k230]'")
 
 
 def test_its_quantization_is_as_near_to_float_as_int8_is(

@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
-pytest.importorskip("keras", reason="needs the extra `train`")
+from support.requirements import extra_module
+
+extra_module("keras", extra="train")
 
 MOMENTS = ("to train on", "epoch 2 of 3")
 """What the command says when it is interrupted: before an epoch is finished, and after."""
