@@ -1,47 +1,70 @@
-# make demo    classify standard photos on an emulated board
-# make test    run the tests
-# make check   lint, types, tests, demo: what CI runs
-# make models  train the shipped models anew (DATA=folder of photos); writes docs/models.md
-# make zoo     measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
-# make bench   measure and count; writes docs/benchmarks.md
-# make k210    compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
+# make demo       classify standard photos on an emulated board
+# make test       run all tests, on every core: about 10 minutes on two
+# make test-fast  run the tests that need neither TensorFlow nor minutes
+# make check      lint, types, tests, documentation, demo: what CI runs
+# make docs       build the documentation site into site/
+# make models     retrain the shipped models (DATA=folder of photos); writes docs/models.md
+# make zoo        measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
+# make bench      measure and count; writes docs/benchmarks.md
+# make k210       compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
-# make faults  let things go wrong while flashing; writes docs/reliability.md
-# make fuzz    20,000 damaged models against the engine
-# Everything lives in .venv; nothing needs root or a compiler.
+# make faults     inject faults while flashing; writes docs/reliability.md
+# make fuzz       run 20,000 damaged models in the engine
+# Everything is installed into .venv; nothing needs root or a compiler.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 DATA ?= ../shared/data
-# The network that the published figures of other engines are about (MLPerf Tiny).
+# The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: models models-table zoo setup demo test lint types check bench runtimes k210 faults fuzz clean
+.PHONY: setup demo test test-fast lint types docs check models zoo models-table bench runtimes k210 faults fuzz clean
+
+# Shows a line for each package that pip fetches, and all of pip's output if it fails.
+install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]' 2>&1 \
+	| tee $(VENV)/pip.log \
+	| awk '/^ *(Downloading|Using cached|Processing) |^Installing collected/ {sub(/packages:.*/, "packages …"); print; fflush()}' \
+	|| { cat $(VENV)/pip.log; exit 1; }
 
 setup: $(VENV)/.base
 
-# One stamp per extra, so that `make demo` does not wait for TensorFlow.
-$(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Galago needs Python 3.11 or newer: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+# One stamp per set of extras, so that `make demo` and `make docs` do not wait for TensorFlow.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Galago needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
 
+$(VENV)/.base: EXTRAS := demo
 $(VENV)/.base: pyproject.toml | $(BIN)/python
 	@echo "installing Galago into $(VENV) …"
-	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	@$(install)
 	@touch $@
 
+$(VENV)/.docs: EXTRAS := docs
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	@echo "installing MkDocs into $(VENV) …"
+	@$(install)
+	@touch $@
+
+$(VENV)/.test: EXTRAS := demo,train,test,check,docs,k230
 $(VENV)/.test: pyproject.toml | $(BIN)/python
-	@echo "installing what the tests need into $(VENV), TensorFlow among it: some minutes …"
-	$(BIN)/python -m pip install --quiet --editable '.[demo,train,test,check,k230]'
-	@touch $@ $(VENV)/.base
+	@echo "installing Galago, TensorFlow and the test tools into $(VENV): this takes some minutes …"
+	@$(install)
+	@touch $@ $(VENV)/.base $(VENV)/.docs
 
 demo: $(VENV)/.base
 	@$(BIN)/galago classify $$($(BIN)/python -m galago.dataset.standard_photos)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-fast: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto --dist worksteal --fast
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -50,16 +73,19 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/pyright
 
-check: lint types test demo
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict --quiet
 
-# Trains every shipped model anew from its recipe; DATA is the folder that holds the recipes' photos. One that
-# cannot be made (no weights and no network) does not stop the others.
+check: lint types test docs demo
+
+# Retrains every shipped model from its recipe; DATA is the folder with the recipes' photos. A model that cannot
+# be trained (no weights and no network) does not stop the others.
 models: $(VENV)/.test
 	@failed=0; for recipe in models/*/recipe.toml; do \
 		$(BIN)/galago train $$recipe --data $(DATA) -o $$(dirname $$recipe) || failed=1; done; \
 	$(BIN)/python -m docgen.model_table docs/models.md && exit $$failed
 
-# Measures the zoo's models whose weights Keras has (KERAS_HOME): an hour or so for the five in the test data.
+# Measures the zoo's models whose weights are in KERAS_HOME: about an hour for the five in the test data.
 zoo: $(VENV)/.test
 	$(BIN)/python -m docgen.zoo_accuracy models/zoo.json --data $(DATA)
 	$(MAKE) models-table
@@ -83,4 +109,4 @@ fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz 20000
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist site .pytest_cache .ruff_cache

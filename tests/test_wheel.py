@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The installed wheel works outside the checkout: boards, models and firmware travel with it."""
+"""The wheel works outside the checkout: it holds boards, models and firmware, and nothing else."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel's content, as pip would lay it into site-packages."""
+    """A folder with the wheel's content, as pip installs it into site-packages."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True, text=True)
@@ -32,12 +34,37 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_the_wheel_carries_what_the_checkout_has(installed: Path) -> None:
+def test_the_wheel_holds_what_the_checkout_has(installed: Path) -> None:
     share = installed / "galago" / "share"
     for pattern in ("boards/*.toml", "models/*/model.*", "firmware/**/*.py"):
-        wanted = {path.relative_to(ROOT) for path in ROOT.glob(pattern)}
-        assert wanted
-        assert {path.relative_to(share) for path in share.glob(pattern)} == wanted
+        expected = {path.relative_to(ROOT) for path in ROOT.glob(pattern)}
+        assert expected
+        assert {path.relative_to(share) for path in share.glob(pattern)} == expected
+
+
+def test_the_wheel_leaves_out_what_only_training_needs(installed: Path) -> None:
+    share = installed / "galago" / "share"
+    assert not [path for name in ("float.keras", "report.*") for path in share.glob(f"models/*/{name}")]
+    assert not list(installed.rglob("docgen"))
+    for directory in (share / "models").iterdir():
+        assert directory.is_file() or (directory / "model.tflite").is_file(), f"{directory.name} has no model"
+    size = sum(path.stat().st_size for path in installed.rglob("*") if path.is_file())
+    assert size < 4_000_000
+
+
+def test_the_description_links_only_to_absolute_addresses(installed: Path) -> None:
+    """A package index shows the README, and lists the project's addresses."""
+    (path,) = installed.glob("galago-*.dist-info/METADATA")
+    headers, _, description = path.read_text().partition("\n\n")
+    targets = re.findall(r"\]\(([^)]+)\)", description)
+    assert len(targets) > 10
+    assert not [target for target in targets if not target.startswith(("https://", "#"))]
+    repository = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
+    assert f"Project-URL: Repository, {repository}" in headers.splitlines()
+    prefix = f"{repository}/blob/main/"
+    files = [target.removeprefix(prefix).split("#")[0] for target in targets if target.startswith(prefix)]
+    assert files
+    assert not [file for file in files if not (ROOT / file).exists()]
 
 
 def test_classify_works_from_the_wheel(installed: Path) -> None:
