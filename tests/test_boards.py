@@ -2,6 +2,7 @@
 """Every shipped board file is sound, and a broken one is refused with the reason."""
 
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import get_args
 
@@ -178,10 +179,30 @@ def test_the_command_shows_all_boards() -> None:
     assert verdicts["everyday-v1-025-96"] == "streamed"
 
 
-def test_a_narrow_window_shows_whole_words() -> None:
-    table = run(columns=80).splitlines()
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_words_stay_whole_in_any_window(columns: int) -> None:
+    table = run(columns=columns).splitlines()
+    assert max(map(len, table)) <= columns
     assert all(any(line.split()[:1] == [board.id] for line in table) for board in boards.all())
-    assert "…" not in "".join(table)
+    counts = {"models", "fit", "of", *map(str, range(len(models.shipped_names()) + 1))}
+    assert {word for line in table for word in line.split()} <= set(run(columns=400).split()) | counts
+
+
+def test_a_narrow_window_counts_the_models_that_fit() -> None:
+    (teensy,) = (line for line in run(columns=60).splitlines() if line.startswith("TEENSY41"))
+    count = len(models.shipped_names())
+    assert teensy.split()[-3:] == [str(count), "of", str(count)]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_page_breaks_long_paths_after_slashes_only(columns: int) -> None:
+    for name in ("ARDUINO_NANO_33_BLE_SENSE", "ESP32_GENERIC-SPIRAM"):
+        page = run(name, columns=columns)
+        assert max(map(len, page.splitlines())) <= columns
+        wide = run(name, columns=400)
+        assert "".join(page.split()) == "".join(wide.split())
+        for before, word in pairwise(page.split()):
+            assert word in wide.split() or word.endswith("/") or before.endswith("/"), word
 
 
 def test_the_command_shows_one_board_with_its_sources() -> None:
@@ -200,7 +221,7 @@ def test_texts_of_a_board_file_are_no_markup(tmp_path: Path) -> None:
 
 
 def test_a_board_is_known_by_what_its_firmware_says() -> None:
-    for said, wanted in (
+    for implementation, expected in (
         ({"build": "RPI_PICO2-RISCV", "machine": "Raspberry Pi Pico2 with RP2350-RISCV"}, "RPI_PICO2-RISCV"),
         ({"build": "", "machine": "Raspberry Pi Pico2 with RP2350-RISCV"}, "RPI_PICO2-RISCV"),
         ({"machine": "Raspberry Pi Pico2 with RP2350"}, "RPI_PICO2"),
@@ -213,5 +234,5 @@ def test_a_board_is_known_by_what_its_firmware_says() -> None:
         ({"machine": "Raspberry Pi Pico W with RP2040"}, None),
         ({}, None),
     ):
-        found = boards.identify(said)
-        assert (found.id if found else None) == wanted
+        found = boards.identify(implementation)
+        assert (found.id if found else None) == expected

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""galago bench: where the time goes, layer by layer."""
+"""galago bench: the time of each layer of a model."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galago.cli.classify import DEFAULT_MODEL
-from galago.cli.connection import BoardOption, KernelsOption, PortOption, connected, install
+from galago.cli.connection import BoardOption, KernelsOption, PortOption, installed
+from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 
 if TYPE_CHECKING:
     from galago.bench import Result
@@ -16,35 +16,33 @@ _BAR = 10  # characters that stand for the longest layer
 
 
 def bench(
-    model: Annotated[
-        str, typer.Argument(help="A shipped model's name, or a model directory.")
-    ] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = DEFAULT_MODEL,
     port: PortOption = None,
     board: BoardOption = None,
-    runs: Annotated[int, typer.Option(min=1, help="Inferences; the shortest time of each layer counts.")] = 3,
+    runs: Annotated[
+        int, typer.Option(min=1, help="How often to run it; the shortest time of each layer counts.")
+    ] = 3,
     kernels: KernelsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Time each layer of a model on a board, emulated unless --port names a real one.
 
-    An emulated board computes on this computer's processor: its times say how layers compare, not how long a
+    An emulated board runs on this computer's processor: its times show how layers compare, not how long a
     board takes.
     """
-    from galago import boards, runtimes
     from galago.bench import bench as run
-    from galago.flash import device_package, model_files, native_arch
-    from galago.models import find
 
-    directory = find(model)
-    with connected(port, board) as (device, place):
-        known = runtimes.carried(device, boards.identify(device.implementation))
-        native = native_arch(device, known, kernels)
-        files = device_package(device) | model_files(directory, known, native=native)
-        install(device, files, f"{directory.name} on {place}")
-        result = run(device, directory, runs)
-        machine = device.implementation["machine"]
+    directory = open_model(model)
+    with installed(directory, port, board, kernels) as target:
+        result = run(target.device, directory, runs)
+        machine = target.device.implementation["machine"]
     if as_json:
-        head = {"model": directory.name, "board": port or place, "machine": machine, "emulated": port is None}
+        head = {
+            "model": directory.name,
+            "board": port or target.name,
+            "machine": machine,
+            "emulated": port is None,
+        }
         print(json.dumps({**head, **result.as_dict()}))
     else:
         _show(result, emulated=port is None)
@@ -72,7 +70,7 @@ def _show(result: "Result", emulated: bool) -> None:
         )
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    where = "; emulated, on this computer's processor" if emulated else ""
+    where = "; emulated on this computer's processor" if emulated else ""
     console.print(
         f"\n{result.invoke_us / 1000:.1f} ms for {result.macs:,} MACs, "
         f"{result.macs / max(1, result.invoke_us):.1f} per µs; arena {result.arena_bytes:,} bytes{where}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago boards: what is known of each board."""
+"""galago boards: what is known about each board."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +10,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from galago.boards import BoardSpec, Camera
-    from galago.fit import Needs
+    from galago.cli.tables import Column
+    from galago.fit import Requirements, Verdict
 
 _SIZES = ("ram", "heap", "largest_block", "psram", "flash", "filesystem", "romfs")
-_COLUMNS = ("board", "processor", "architecture", "MHz", "heap", "files", "ROMFS", "PSRAM", "camera")
-_NUMBERS = ("MHz", "heap", "files", "ROMFS", "PSRAM")
-_WIDE_ONLY = {"processor": 122, "architecture": 107, "camera": 92}
 
 
 def boards(
@@ -23,63 +21,95 @@ def boards(
         str | None, typer.Argument(metavar="[ID]", help="A board's id, or a path that ends in .toml.")
     ] = None,
 ) -> None:
-    """Show the known boards and which shipped models fit, or one board with the sources of its figures."""
+    """List the boards and the shipped models that fit them, or show one board with the sources of figures."""
     from rich.console import Console
 
     from galago import boards as known
     from galago import models
-    from galago.fit import Needs
+    from galago.fit import Requirements
 
     chosen = known.load(board) if board else None
-    shipped = [Needs.of(models.find(name)) for name in models.shipped_names()]
+    shipped = [Requirements.of(models.find(name)) for name in models.shipped_names()]
     console = Console(highlight=False)
     if chosen:
         _show_page(console, chosen, shipped)
     else:
-        _show_table(console, known.all(), shipped)
+        _show_list(console, known.all(), shipped)
 
 
-def _show_table(console: "Console", boards: list["BoardSpec"], shipped: list["Needs"]) -> None:
-    from rich.table import Table
+def _show_list(console: "Console", boards: list["BoardSpec"], shipped: list["Requirements"]) -> None:
+    from galago.cli import tables
+    from galago.cli.progress import with_progress
+    from galago.fit import check
 
-    from galago.fit import judge
-
-    # What a narrow window leaves out, so that what it shows stays whole.
-    left_out = {title for title, width in _WIDE_ONLY.items() if console.width < width}
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in _COLUMNS:
-        if title not in left_out:
-            table.add_column(title, justify="right" if title in _NUMBERS else "left", no_wrap=True)
-    for needs in shipped:
-        table.add_column(needs.name, overflow="fold")
-    for board in boards:
-        cells = (
-            *(board.id, board.mcu, board.arch if board.kernels else "", f"{board.clock_hz / 1e6:.0f}"),
-            *map(_size, (board.heap, board.filesystem, board.romfs, board.psram)),
-            board.camera.sensor if board.camera else "",
-        )
-        results = (judge(needs, board) for needs in shipped)
-        table.add_row(
-            *(cell for title, cell in zip(_COLUMNS, cells, strict=True) if title not in left_out),
-            *(f"[green]{each.weights}[/green]" if each.fits else "[dim]no[/dim]" for each in results),
-        )
-    console.print(table)
+    verdicts = [
+        [check(requirements, board) for requirements in shipped]
+        for board in with_progress(boards, "calculating")
+    ]
+    known, fitting = _figures(boards), _verdict_columns(shipped, verdicts)
+    if tables.width_of([known[0], *fitting]) > console.width:
+        fitting = [_count_column(verdicts)]
+    console.print(tables.table(tables.choose([*known, *fitting], console.width)))
     console.print(
-        "\n[dim]A model fits with its weights in place (where a ROMFS holds them), in RAM, or streamed from "
-        "the file system. galago fit MODEL says why, and how fast; galago boards ID shows one board.[/dim]",
-        soft_wrap=True,
+        "\n[dim]The weights of a model that fits are used in place (in a ROMFS), in RAM, or streamed from "
+        "the file system. `galago fit MODEL` explains why a model does not fit, and estimates its time; "
+        "`galago boards ID` shows one board.[/dim]"
     )
 
 
-def _show_page(console: "Console", board: "BoardSpec", shipped: list["Needs"]) -> None:
+def _figures(boards: list["BoardSpec"]) -> list["Column"]:
+    from galago.cli.tables import Column
+
+    return [
+        Column("board", [board.id for board in boards]),
+        Column("processor", [board.mcu for board in boards], rank=4),
+        Column("architecture", [board.arch if board.kernels else "" for board in boards], rank=7),
+        Column("MHz", [f"{board.clock_hz / 1e6:.0f}" for board in boards], rank=3, right=True),
+        Column("heap", [_size(board.heap) for board in boards], rank=1, right=True),
+        Column("files", [_size(board.filesystem) for board in boards], rank=2, right=True),
+        Column("ROMFS", [_size(board.romfs) for board in boards], rank=5, right=True),
+        Column("PSRAM", [_size(board.psram) for board in boards], rank=6, right=True),
+        Column("camera", [board.camera.sensor if board.camera else "" for board in boards], rank=8),
+    ]
+
+
+def _verdict_columns(shipped: list["Requirements"], verdicts: list[list["Verdict"]]) -> list["Column"]:
+    """Where the weights of each model would be, or "no"."""
+    from galago.cli.tables import Column
+
+    return [
+        Column(
+            requirements.name.replace("-", "\n", 1),
+            [str(row[index].weights) if row[index].fits else "no" for row in verdicts],
+            styles=["green" if row[index].fits else "dim" for row in verdicts],
+        )
+        for index, requirements in enumerate(shipped)
+    ]
+
+
+def _count_column(verdicts: list[list["Verdict"]]) -> "Column":
+    """How many of the models fit, for windows that are too narrow to show each."""
+    from galago.cli.tables import Column
+
+    counts = [sum(verdict.fits for verdict in row) for row in verdicts]
+    return Column(
+        "models fit",
+        [f"{count} of {len(row)}" for count, row in zip(counts, verdicts, strict=True)],
+        styles=["green" if count else "dim" for count in counts],
+    )
+
+
+def _show_page(console: "Console", board: "BoardSpec", shipped: list["Requirements"]) -> None:
     from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
+
+    from galago.cli.tables import wrap
 
     console.print(f"[bold]{escape(board.id)}[/bold]  {escape(board.name)}\n")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_column(overflow="fold", style="dim")
+    table.add_column()
     rows = {
         "mcu": board.mcu,
         "core": board.core,
@@ -95,12 +125,15 @@ def _show_page(console: "Console", board: "BoardSpec", shipped: list["Needs"]) -
         "display": board.display or "none",
         "camera": _camera(board.camera) if board.camera else "none",
     }
+    room = console.width - max(map(len, rows)) - 2
     for key, text in rows.items():
-        table.add_row(key, escape(text), escape(board.sources.get(key, "")))
+        table.add_row(key, Text(wrap(text, room)))
+        if source := board.sources.get(key):
+            table.add_row("", Text(wrap(source, room), "dim"))
     console.print(table)
     if shipped:
-        console.print("\nShipped models, in the built-in engine:\n")
-        console.print(_verdicts(board, shipped))
+        console.print("\nShipped models in the built-in engine:\n")
+        console.print(_shipped_models(board, shipped))
 
 
 def _camera(camera: "Camera") -> str:
@@ -114,25 +147,28 @@ def _camera(camera: "Camera") -> str:
     return "\n".join(lines)
 
 
-def _verdicts(board: "BoardSpec", shipped: list["Needs"]) -> "Table":
+def _shipped_models(board: "BoardSpec", shipped: list["Requirements"]) -> "Table":
     from rich.table import Table
 
-    from galago.fit import judge
+    from galago.fit import check
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for needs in shipped:
-        result = judge(needs, board)
-        if result.fits:
-            least, seconds, most = result.seconds
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for requirements in shipped:
+        verdict = check(requirements, board)
+        if verdict.fits:
+            least, seconds, most = verdict.seconds
             time = f"about {seconds:.2f} s per picture, {least:.2f} to {most:.2f}"
-            table.add_row(needs.name, f"[green]{result.weights}[/green]", time)
+            table.add_row(requirements.name, f"[green]{verdict.weights}[/green]", time)
         else:
-            table.add_row(needs.name, "[red]no[/red]", result.problem)
+            table.add_row(requirements.name, "[red]no[/red]", verdict.problem)
     return table
 
 
 def _size(size: int) -> str:
-    """Short, as in 215K or 8.4M; K is 1,024."""
+    """A short form of a number of bytes, such as 215K or 8.4M, where K is 1,024; empty for 0."""
     if size >= 1 << 20:
         return f"{size / (1 << 20):.1f}M"
     return f"{size / 1024:.0f}K" if size else ""

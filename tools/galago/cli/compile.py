@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago compile: an int8 .tflite or a model directory in, a kmodel for the Kendryte K210 out."""
+"""galago compile: a model or an int8 .tflite in, a kmodel for the Kendryte K210 out."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from galago.cli.model import open_model
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -15,33 +16,36 @@ if TYPE_CHECKING:
 
 def compile(  # noqa: A001 - the verb's name
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model directory, a shipped model, or an int8 .tflite.")
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A shipped model, a zoo model, a model directory, or an int8 .tflite."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE.kmodel", help="The file to write.")
     ] = None,
     head: Annotated[
-        str, typer.Option(help="Where dense layers run: kpu (8 bits), or cpu (float, four times the bytes).")
+        str, typer.Option(help="Where dense layers run: kpu (8 bits), or cpu (float, four times the size).")
     ] = "kpu",
-    target: Annotated[str, typer.Option(help="The chip: k210 is the only one.")] = "k210",
+    target: Annotated[str, typer.Option(help="The chip; k210 is the only one.")] = "k210",
     inspect: Annotated[
-        bool, typer.Option("--inspect", help="Show the layers; MODEL may be a kmodel, too.")
+        bool, typer.Option("--inspect", help="Show the layers; MODEL may also be a kmodel.")
     ] = False,
 ) -> None:
     """Compile a model for the Kendryte K210's KPU (kmodel version 3, for MaixPy v1).
 
-    What the chip cannot do is refused by the layer's name.
+    A layer that the chip cannot compute is refused by its name.
     """
     from galago.targets.k210.compiler import compile_model
     from galago.targets.k210.kmodel import Kmodel
 
     if target != "k210":
-        raise GalagoError("config.invalid", f"--target {target}: wanted k210")
+        raise GalagoError("config.invalid", f"expected --target k210, got {target}")
     if head not in ("kpu", "cpu"):
-        raise GalagoError("config.invalid", f"--head {head}: wanted kpu or cpu")
+        raise GalagoError("config.invalid", f"expected --head kpu or cpu, got {head}")
     if model.suffix == ".kmodel":
         if not inspect or out:
-            raise GalagoError("config.invalid", f"{model} is compiled already: look at it with --inspect")
+            raise GalagoError("config.invalid", f"{model} is already compiled: use --inspect to look at it")
         _show(Kmodel.read(_read(model)))
         return
     if not (out or inspect):
@@ -52,14 +56,10 @@ def compile(  # noqa: A001 - the verb's name
     if out:
         file = compiled.model.write()
         out.write_bytes(file)
-        turn = (
-            "wants its pictures rotated by 180 degrees"
-            if compiled.rotated
-            else "wants its pictures as they are"
-        )
+        pictures = "rotated by 180 degrees" if compiled.rotated else "as they are"
         print(
             f"{out}: {len(file):,} bytes, {compiled.kpu_lines * 64:,} bytes of KPU RAM, "
-            f"{compiled.model.main_bytes:,} of main RAM; it wants its pictures {turn}",
+            f"{compiled.model.main_bytes:,} of main RAM; it expects pictures {pictures}",
             file=sys.stderr,
         )
 
@@ -67,9 +67,7 @@ def compile(  # noqa: A001 - the verb's name
 def _tflite(model: Path) -> bytes:
     if model.suffix == ".tflite":
         return _read(model)
-    from galago import models
-
-    return models.find(model).tflite.read_bytes()
+    return open_model(model).tflite.read_bytes()
 
 
 def _read(file: Path) -> bytes:
@@ -94,13 +92,13 @@ def _show(model: "Kmodel") -> None:
     for number, layer in enumerate(model.layers):
         row = [str(number), type(layer).__name__]
         if isinstance(layer, Conv):
-            r, took = layer.registers, seconds(layer)
-            total += took
+            r, time = layer.registers, seconds(layer)
+            total += time
             kernel = f"{r.kernel}x{r.kernel}" + (" depthwise" if r.depth_wise_layer else "")
             row += [_shape(layer.source), _shape(layer.target), kernel, str(r.pool_type or "")]
             main = f" and {layer.output:,} B" if layer.flags & 1 else ""
             row += [f"line {r.image_src_addr}", f"line {r.image_dst_addr}{main}"]
-            row += [f"{layer.weights.size:,}", f"{took * 1e3:.2f}"]
+            row += [f"{layer.weights.size:,}", f"{time * 1e3:.2f}"]
         else:
             row += ["", "", "", "", *_addresses(layer)]
         table.add_row(*row)
@@ -119,7 +117,7 @@ def _shape(place) -> str:
 
 
 def _addresses(layer) -> tuple[str, str]:
-    """Where a layer of the CPU reads and writes."""
+    """The addresses that a layer on the CPU reads from and writes to."""
     source = getattr(layer, "input", getattr(layer, "a", None))
     target = f"{layer.output:,} B" if hasattr(layer, "output") else f"line {layer.line}"
     return "" if source is None else f"{source:,} B", target

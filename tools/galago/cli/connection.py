@@ -1,34 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""What verbs that talk to a board share: --port and --board, and putting files on it with a progress bar."""
+"""What verbs that use a board share: --port, --board, --kernels, reaching it, and installing a model.
+
+with installed(model, port, board, kernels) as target:
+    target.device, target.name, target.backends
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from galago.boards import DEFAULT
+from galago.cli.plural import plural
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
+    from galago.models import ModelDirectory
     from galago.transport import Board
 
-DEFAULT = "RPI_PICO2"  # the board that is emulated unless another is named
-PortOption = Annotated[str | None, typer.Option(help="A real board's port: whatever mpremote takes.")]
+PortOption = Annotated[str | None, typer.Option(help="The port of a real board, as mpremote names it.")]
 BoardOption = Annotated[str | None, typer.Option(help=f"The board to emulate.  [default: {DEFAULT}]")]
 
 KernelsOption = Annotated[
     str | None,
     typer.Option(
         "--kernels",
-        help="What the built-in engine computes with: native or viper.  [default: native if it can]",
+        help="What the built-in engine computes with: native or viper.  [default: native where available]",
     ),
 ]
 
 
 @contextmanager
 def reached(port: str | None, board: str | None) -> Iterator[str]:
-    """The port of a real board, or of an emulated one that lives as long as the run."""
+    """The port of a real board, or of an emulated one that runs until the end of the block.
+
+    Raises GalagoError usage if both are given, and board.* if the board is unknown or does not start.
+    """
     if port and board:
         raise GalagoError("usage", "--port names a real board and --board an emulated one: give one of them")
     if port:
@@ -43,9 +53,9 @@ def reached(port: str | None, board: str | None) -> Iterator[str]:
 
 @contextmanager
 def connected(port: str | None, board: str | None) -> Iterator[tuple["Board", str]]:
-    """The board on a port, or an emulated one that lives as long as the run; and what to call it.
+    """The connection to a real or emulated board, and what to call the board in messages.
 
-    Raises GalagoError usage if both are given, port.* and board.* if there is no such port or board.
+    Raises GalagoError as `reached` does, and port.* if the port cannot be opened.
     """
     from galago import boards, transport
 
@@ -54,18 +64,57 @@ def connected(port: str | None, board: str | None) -> Iterator[tuple["Board", st
         yield device, f"{device.implementation['machine']} at {port}" if port else emulated
 
 
-def install(board: "Board", files: dict[str, bytes], title: str) -> None:
-    """Uploads what the board lacks of `files`. Speaks on stderr: stdout belongs to results."""
+@dataclass(frozen=True)
+class Target:
+    """A board with a model on it."""
+
+    device: "Board"
+    name: str
+    """What to call the board in messages."""
+    backends: tuple[str, ...] | None
+    """The runtimes to try, in order; None for all that the firmware has."""
+
+
+@contextmanager
+def installed(
+    model: "ModelDirectory",
+    port: str | None,
+    board: str | None,
+    kernels: str | None = None,
+    runtime: str | None = None,
+) -> Iterator[Target]:
+    """A board with the device package and a model on it; only what differs is uploaded.
+
+    `runtime` is the only one to prepare the model for, instead of all that the board has. Raises GalagoError
+    as `connected` does, and board.* if there is no room or the firmware does not fit.
+    """
+    from galago import boards, runtimes
+    from galago.flash import device_package, model_files, native_arch
+
+    with connected(port, board) as (device, name):
+        spec = runtimes.carried(device, boards.identify(device.implementation))
+        if runtime and spec:
+            spec = replace(spec, backends=(runtime,))
+        native = native_arch(device, spec, kernels)
+        files = device_package(device) | model_files(model, spec, native=native)
+        upload(device, files, f"{model.name} on {name}")
+        yield Target(device, name, (runtime,) if runtime else spec.backends if spec else None)
+
+
+def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
+    """Uploads the files that differ from the board's. Writes to stderr: stdout is for results."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from galago.flash import Plan
+    from galago.flash import UploadPlan
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     version = ".".join(map(str, board.implementation["version"][:3]))
-    name, arch = ("MaixPy", "") if board.flat else ("MicroPython", f", {board.implementation['arch']}")
-    console.print(f"[bold]{title}[/bold], {name} {version}{arch}")
-    plan = Plan(board, files)
+    firmware = f"MicroPython {version}, {board.implementation['arch']}"
+    if board.has_flat_filesystem:
+        firmware = f"MaixPy {version}"
+    console.print(f"[bold]{title}[/bold], {firmware}")
+    plan = UploadPlan(board, files)
     if not plan.upload:
         plan.run()
         return
@@ -75,4 +124,6 @@ def install(board: "Board", files: dict[str, bytes], title: str) -> None:
         task = progress.add_task("", total=plan.total)
         plan.run(lambda path, done: progress.update(task, completed=done))
     elapsed = time.monotonic() - start
-    console.print(f"flashed {len(plan.upload)} files, {plan.total / 1000:.0f} kB in {elapsed:.1f} s")
+    console.print(
+        f"flashed {plural(len(plan.upload), 'file')}, {plan.total / 1000:.0f} kB in {elapsed:.1f} s"
+    )

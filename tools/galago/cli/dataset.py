@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago dataset: what a folder of photos holds."""
+"""galago dataset: what a folder of photos contains."""
 
 import json
 from pathlib import Path
@@ -12,27 +12,30 @@ if TYPE_CHECKING:
 
     from galago.dataset.check import Found
 
-app = typer.Typer(help="Folders of photos.", no_args_is_help=True)
-_MOST = 10  # lines of a kind
+app = typer.Typer(help="Check folders of photos.", no_args_is_help=True)
+_MOST = 10  # lines of each kind that are shown
 
 
 @app.callback()
 def _dataset() -> None:
-    """Look at folders of photos."""
+    """Check folders of photos."""
 
 
 @app.command()
 def check(
     photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class.")],
     test: Annotated[
-        Path | None, typer.Option(metavar="PHOTOS", help="Photos to measure on: is any of them in PHOTOS?")
+        Path | None,
+        typer.Option(
+            metavar="PHOTOS", help="Photos to measure on; none of them may be in the folder to train on."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count photos, and name broken files, duplicates, and test photos that are trained on.
+    """Count the photos, and name broken files, duplicates, and test photos that are also used for training.
 
-    Near-duplicates are found by a perceptual hash; within one class they are no problem: galago train keeps
-    them together. Exit status: 0 nothing to mend, 1 something is.
+    Near-duplicates are found by a perceptual hash. Within one class they are no problem: `galago train` keeps
+    them together. Exit status: 0 if there is nothing to fix, 1 if there is.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -73,21 +76,24 @@ def _show(console: "Console", found: "Found") -> None:
         least, middle, most = np.quantile(found.sides, [0, 0.5, 1]).astype(int)
         console.print(f"\nshorter side: {least} to {most} pixels, half of them {middle} or more")
     if len(found.counts) < 2:
-        console.print("[red]one class only: training needs two[/red]")
+        console.print("[red]there is only one class: training needs two[/red]")
     _list(console, "red", "cannot be read", found.broken)
-    _list(console, "red", "in both, training and test", [f"{a} = {b}" for a, b in found.leaks])
+    _list(console, "red", "in both the training and the test photos", [f"{a} = {b}" for a, b in found.leaks])
     _list(
-        console, "red", "look alike, but are of two classes", [f"{a} = {b}" for a, b in found.contradictions]
+        console,
+        "red",
+        "look alike but are in different classes",
+        [f"{a} = {b}" for a, b in found.contradictions],
     )
-    _list(console, "yellow", "near-duplicates in a class", [f"{a} = {b}" for a, b in found.duplicates])
+    _list(console, "yellow", "near-duplicates within a class", [f"{a} = {b}" for a, b in found.duplicates])
     if not found.problems:
-        console.print("[green]nothing to mend[/green]")
+        console.print("[green]nothing to fix[/green]")
 
 
-def _list(console: "Console", colour: str, what: str, lines: list[str]) -> None:
+def _list(console: "Console", color: str, what: str, lines: list[str]) -> None:
     if not lines:
         return
-    console.print(f"\n[{colour}]{len(lines)} {what}[/{colour}]")
+    console.print(f"\n[{color}]{len(lines)} {what}[/{color}]")
     for line in lines[:_MOST]:
         console.print(f"  {line}", markup=False, soft_wrap=True)
     if len(lines) > _MOST:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""galago doctor: what a board is, what runs on it, what is wrong and how to mend it."""
+"""galago doctor: what a board is, what runs on it, what is wrong and how to fix it."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galago.cli.classify import DEFAULT_MODEL
 from galago.cli.connection import BoardOption, PortOption, reached
+from galago.cli.model import DEFAULT_MODEL, open_model
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,10 +21,10 @@ def doctor(
     board: BoardOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Examine a board: firmware, memory, runtimes, camera, model, golden pictures, speed; what is wrong.
+    """Examine a board: firmware, memory, runtimes, camera, model, golden pictures, speed; report problems.
 
-    Nothing on the board is changed. An emulated board, which is new each time, gets the shipped model first.
-    Exit status: 0 nothing is wrong, 1 something is.
+    Nothing on the board is changed. An emulated board is new each time, so it gets the default model first.
+    Exit status: 0 if there is no problem, 1 if there is one.
     """
     from rich.console import Console
 
@@ -38,20 +38,20 @@ def doctor(
 
 
 def examined(port: str | None, board: str | None) -> "Report":
-    """The report on a board. One that cannot be reached is a problem like any other."""
+    """The report on a board. A board that cannot be reached is a problem like any other."""
     from galago import transport
-    from galago.doctor import Report, device, host
+    from galago.doctor import Report, board_check, host_check
     from galago.errors import GalagoError
 
     report = Report()
-    host.examine(report, port)
+    host_check.examine(report, port)
     try:
         with reached(port, board) as name:
             if port is None:
                 report.fact("board", "emulated", "on this computer's processor, with twice the heap in bytes")
                 _equip(report, name)
             with transport.connect(name) as connection:
-                device.examine(report, connection)
+                board_check.examine(report, connection)
     except GalagoError as error:
         if error.code in ("usage", "board.unknown", "board.invalid"):
             raise
@@ -61,22 +61,21 @@ def examined(port: str | None, board: str | None) -> "Report":
 
 def _equip(report: "Report", port: str) -> None:
     from galago.errors import GalagoError
-    from galago.flash.install import Order, install
-    from galago.models import find
+    from galago.flash.install import InstallOptions, install
 
     try:
-        install(port, Order(model=find(DEFAULT_MODEL)))
+        install(port, InstallOptions(model=open_model(DEFAULT_MODEL)))
     except GalagoError as error:
         _add(report, error)
 
 
 def _add(report: "Report", error: "GalagoError") -> None:
     what, _, fix = error.message.rpartition(": ")
-    report.problem(what or error.message, fix if what else "galago doctor again, once that is done")
+    report.problem(what or error.message, fix if what else "run galago doctor again once that is done")
 
 
 def show(report: "Report", console: "Console") -> None:
-    """A page: facts under their headings, then the problems, each with its fix."""
+    """Prints the facts under their headings, then the problems, each with its fix."""
     from rich.table import Table
 
     for heading, facts in report.facts.items():
@@ -89,7 +88,7 @@ def show(report: "Report", console: "Console") -> None:
         console.print(table)
     console.print("")
     if not report.problems:
-        console.print("[green]nothing is wrong[/green]")
+        console.print("[green]no problems found[/green]")
     for number, problem in enumerate(report.problems, 1):
         console.print(f"[red]{number}[/red] ", end="")
         console.print(problem.what, markup=False)

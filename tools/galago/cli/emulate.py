@@ -14,28 +14,31 @@ def emulate(
     storage: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Keep the board's file system here. Without it the board starts empty."
+            metavar="FILE",
+            help="Keep the board's file system in this file; without it the board starts empty.",
         ),
     ] = None,
     firmware: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODULES",
-            help="Give it modules of this firmware: openmv, microlite, emlearn, esp32…; again for more.  "
-            "[default: what the board usually has]",
+            help="Add the modules of this firmware: openmv, microlite, emlearn, esp32…; repeatable.  "
+            "[default: those of the board's usual firmware]",
         ),
     ] = None,
     camera: Annotated[
         Path | None,
-        typer.Option(metavar="PHOTOS", help="A folder of pictures that its camera sees in turn."),
+        typer.Option(
+            metavar="PHOTOS", help="A folder of pictures that its camera shows one after the other."
+        ),
     ] = None,
     qemu: Annotated[
         Path | None,
         typer.Option(metavar="FIRMWARE.ELF", help="Run this MicroPython firmware in QEMU instead."),
     ] = None,
-    machine: Annotated[str, typer.Option(help="With --qemu: its machine.")] = "mps2-an500",
+    machine: Annotated[str, typer.Option(help="With --qemu: the machine to emulate.")] = "mps2-an500",
 ) -> None:
-    """Keep an emulated board up and print its port, until Ctrl-C."""
+    """Run an emulated board and print its port, until Ctrl-C."""
     import signal
 
     # `kill` ends it as Ctrl-C does.
@@ -51,8 +54,8 @@ def _run(board: str, storage: Path | None, firmware: list[str] | None, camera: P
     from galago.emulator import EmulatedBoard
     from galago.emulator.camera import Camera
 
-    eye = Camera(camera) if camera else None
-    with EmulatedBoard(boards.load(board), storage, firmware or None, eye) as emulated:
+    pictures = Camera(camera) if camera else None
+    with EmulatedBoard(boards.load(board), storage, firmware or None, pictures) as emulated:
         typer.echo(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
             f"  mpremote connect {emulated.port}\n"
@@ -72,7 +75,7 @@ def _run_qemu(firmware: Path, machine: str) -> None:
         typer.echo(
             f"{firmware.name} on {machine} (QEMU) is at {running.port}\n\n"
             f"  mpremote connect {running.port} mount FOLDER exec 'import program'\n\n"
-            "It has no file system of its own. Ctrl-C ends it."
+            "It has no file system. Ctrl-C ends it."
         )
         try:
             running.wait()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galago.cli.connection import BoardOption, PortOption, connected, install
+from galago.cli.connection import BoardOption, PortOption, Target, installed
+from galago.cli.model import MODEL_HELP, open_model
+from galago.cli.plural import plural
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -19,37 +21,39 @@ _ENGINES = ("float", "int8", "board")
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A shipped model's name, or a model directory.")],
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     photos: Annotated[
         Path,
-        typer.Argument(help="A folder with one sub-folder per class, or with a labels.txt of ImageNet."),
+        typer.Argument(help="A folder with a sub-folder per class, or with a labels.txt of ImageNet."),
     ],
     on: Annotated[
-        str, typer.Option(metavar="float,int8,board", help="Where to compute, one or more of these.")
+        str, typer.Option(metavar="float,int8,board", help="Where to compute: one or more of these.")
     ] = "int8",
     port: PortOption = None,
     board: BoardOption = None,
     runtime: Annotated[
-        str | None, typer.Option(help="The board's runtime to use.  [default: the one that it would choose]")
+        str | None,
+        typer.Option(help="The board's runtime to use.  [default: the one that the board prefers]"),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many photos, evenly spread.  [default: all]")
+        int | None, typer.Option(min=1, help="Use at most so many photos, evenly spread.  [default: all]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Measure how often a model is right, and whether float, int8 and board agree.
 
-    float is the Keras network before it was quantized, int8 TensorFlow Lite Micro on this computer, board an
-    emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0 done, 1 the
-    board and int8 differ on a photo, although its runtime computes as int8 does.
+    float is the Keras network before quantization, int8 is TensorFlow Lite Micro on this computer, and board
+    is an emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0, or 1
+    if the board and int8 differ on a photo although the board's runtime computes as int8 does.
     """
     from galago import evaluate as evaluating
-    from galago.models import find
 
     engines = [each.strip() for each in on.split(",")]
     if not engines or set(engines) - set(_ENGINES):
-        raise GalagoError("usage", f"--on {on}: wanted one or more of {', '.join(_ENGINES)}, with commas")
-    directory = find(model)
+        raise GalagoError(
+            "usage", f"expected --on with one or more of {', '.join(_ENGINES)}, separated by commas, got {on}"
+        )
+    directory = open_model(model)
     chosen = evaluating.labelled(directory, photos)
     if limit and len(chosen) > limit:
         import numpy as np
@@ -70,7 +74,8 @@ def evaluate(
         table["float_and_int8_agree"] = float(same)
     if "board" in engines:
         names = [chosen.paths[i].name for i in positions]
-        table["board"] = _on_board(directory, inputs, answers["int8"], names, port, board, runtime)
+        with installed(directory, port, board, runtime=runtime) as target:
+            table["board"] = _on_board(target, directory, inputs, answers["int8"], names)
     if as_json:
         print(json.dumps(table, ensure_ascii=False))
     else:
@@ -80,53 +85,40 @@ def evaluate(
 
 
 def _on_board(
-    model: "ModelDirectory",
-    inputs: "np.ndarray",
-    wanted: "np.ndarray",
-    names: list[str],
-    port: str | None,
-    board: str | None,
-    runtime: str | None,
+    target: Target, model: "ModelDirectory", inputs: "np.ndarray", expected: "np.ndarray", names: list[str]
 ) -> dict[str, Any]:
-    """Runs all inputs on the board and compares the ranked answers with int8's."""
-    from dataclasses import replace
+    """Runs all inputs on the board and compares its ranked classes with int8's.
 
-    from galago import boards, runtimes
+    `inputs` are int8 [photos, height, width, channels], `expected` are int8 [photos, classes].
+    """
+    from galago import runtimes
     from galago.evaluate import on_board
-    from galago.flash import device_package, model_files, native_arch
 
-    said: list[list[tuple[int, int]]] = []
+    answers: list[list[tuple[int, int]]] = []
     logs: list[str] = []
-    with connected(port, board) as (device, place):
-        known = runtimes.carried(device, boards.identify(device.implementation))
-        if runtime and known:
-            known = replace(known, backends=(runtime,))
-        files = model_files(model, known, native=native_arch(device, known))
-        install(device, device_package(device) | files, f"{model.name} on {place}")
 
-        def run(tick: Any) -> None:
-            order = (runtime,) if runtime else known.backends if known else None
-            for _, answer in on_board.board_answers(device, model, inputs, order, logs.append):
-                said.append(answer)
-                tick()
+    def run(tick: Any) -> None:
+        for _, answer in on_board.board_answers(target.device, model, inputs, target.backends, logs.append):
+            answers.append(answer)
+            tick()
 
-        _counted("board", len(inputs), run)
-        ran = "builtin"
-        for text in logs:
-            if text.startswith("runs on "):
-                ran = text.removeprefix("runs on ")
-            else:  # why others were passed over
-                _warn(text)
-        agreement = on_board.Agreement.of(said, wanted)
-        first = None
-        if agreement.differ and ran in runtimes.EXACT:
-            where = f"none: the difference is {ran}'s own"
-            if ran == "builtin":
-                where = on_board.first_difference(device, model, inputs[agreement.differ[0]]) or where
-            first = {"photo": names[agreement.differ[0]], "tensor": where}
+    _counted("board", len(inputs), run)
+    runtime = "builtin"
+    for text in logs:
+        if text.startswith("runs on "):
+            runtime = text.removeprefix("runs on ")
+        else:  # why other runtimes were not used
+            _warn(text)
+    agreement = on_board.Agreement.of(answers, expected)
+    first = None
+    if agreement.differ and runtime in runtimes.EXACT:
+        tensor = f"none: the difference is {runtime}'s own"
+        if runtime == "builtin":
+            tensor = on_board.first_difference(target.device, model, inputs[agreement.differ[0]]) or tensor
+        first = {"photo": names[agreement.differ[0]], "tensor": tensor}
     return {
-        "place": place,
-        "runtime": ran,
+        "place": target.name,
+        "runtime": runtime,
         "photos": len(inputs),
         "differ": len(agreement.differ),
         "same_best_class": agreement.same,
@@ -140,7 +132,7 @@ def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"[bold]{table['model']}[/bold], {table['photos']} photos\n")
+    console.print(f"[bold]{table['model']}[/bold], {plural(table['photos'], 'photo')}\n")
     figures = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "right", "of", "accuracy", "95 % interval"):
         figures.add_column(title, justify="right" if title else "left")
@@ -155,13 +147,17 @@ def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
         )
     console.print(figures)
     if "float_and_int8_agree" in table:
-        console.print(f"\nfloat and int8 say the same of {table['float_and_int8_agree']:.1%} of the photos")
+        console.print(f"\nfloat and int8 agree on {table['float_and_int8_agree']:.1%} of the photos")
     _show_board(console, table.get("board"))
     threshold = model.contract["unknown_below"]
     answered, right, outside = scores.answered(threshold)
     if threshold and right is not None:
-        others = f"; {outside:.1%} of the photos of no class" if outside is not None else ""
-        console.print(f"unknown below {threshold}: {answered:.1%} are answered, {right:.1%} rightly{others}")
+        others = (
+            f"; {outside:.1%} of the photos outside all classes are answered" if outside is not None else ""
+        )
+        console.print(
+            f"unknown below {threshold}: {answered:.1%} are answered, {right:.1%} correctly{others}"
+        )
     console.print()
     console.print(_classes(scores, model.labels))
 
@@ -176,27 +172,27 @@ def _show_board(console: Any, board: dict[str, Any] | None) -> None:
     first = board["first"]
     if first is None:
         console.print(
-            f"{board['place']} runs {board['runtime']}, which has an arithmetic of its own: the best class "
-            f"is int8's on {board['same_best_class']} of {board['photos']}, and no value further off than "
-            f"{board['worst_of_256']} of 256"
+            f"{board['place']} runs {board['runtime']}, which has its own arithmetic: the best class "
+            f"equals int8's on {board['same_best_class']} of {board['photos']}, and no value differs by more "
+            f"than {board['worst_of_256']} of 256"
         )
         return
-    console.print(f"[red]{board['place']} differs from int8 on {board['differ']} photos[/red]")
+    console.print(f"[red]{board['place']} differs from int8 on {plural(board['differ'], 'photo')}[/red]")
     console.print(f"first: {first['photo']}; first tensor: {first['tensor']}", markup=False)
 
 
 def _classes(scores: Any, labels: list[str]) -> Any:
-    """Every class that has a photo or an answer, with what its photos were taken for."""
+    """A table of the classes that have a photo or an answer, with the classes that were answered instead."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("class", "photos", "found", "answered", "taken for"):
-        table.add_column(title, justify="left" if title in ("class", "taken for") else "right")
+    for title in ("class", "photos", "found", "answered", "mistaken for"):
+        table.add_column(title, justify="left" if title in ("class", "mistaken for") else "right")
     confusion = scores.confusion
     for index, row in enumerate(scores.by_class()):
         if row.photos or row.answered:
-            others = [(int(n), labels[i]) for i, n in enumerate(confusion[index]) if n and i != index]
-            wrong = ", ".join(f"{label} {n}" for n, label in sorted(others, reverse=True)[:5])
+            mistakes = [(int(n), labels[i]) for i, n in enumerate(confusion[index]) if n and i != index]
+            wrong = ", ".join(f"{label} {n}" for n, label in sorted(mistakes, reverse=True)[:5])
             table.add_row(labels[index], str(row.photos), str(row.right), str(row.answered), wrong)
     return table
 

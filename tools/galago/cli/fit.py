@@ -6,165 +6,199 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galago.cli.classify import DEFAULT_MODEL
+from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
-    from galago.fit import Fit, Needs, Use
+    from galago.fit import Requirements, Use, Verdict
 
-_BAR = 40  # characters that stand for all there is
+_BAR, _SHORTEST_BAR = 40, 8  # characters that stand for the whole size
 _TIGHT = 0.9  # a share from which a bar is no longer green
-_WHERE = {
+_WEIGHTS = {
     "in place": "in place, in the ROMFS where galago flash puts them",
     "RAM": "copied to RAM",
     "streamed": "streamed: read from the file system at each use",
 }
 _KERNELS = {
-    "native": "native: machine code that galago flash makes for this model",
+    "native": "native: machine code that galago flash generates for this model",
     "viper": "viper",
 }
 _JPEG = {
     True: "decoded on the board, up to 640 x 480",
-    False: "no room to decode: send BMP, or use galago classify, which converts",
+    False: "no room to decode it: send BMP, or use galago classify, which converts",
 }
 
 
 def fit(
-    model: Annotated[
-        str, typer.Argument(help="A shipped model's name, or a model directory.")
-    ] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = DEFAULT_MODEL,
     board: Annotated[
-        str | None, typer.Option(help="A board's id, or a path that ends in .toml; without it, all boards.")
+        str | None, typer.Option(help="A board's id, or a path that ends in .toml.  [default: all boards]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per board.")] = False,
 ) -> None:
-    """Say whether a model fits a board: files, memory, where the weights will be, and the estimated time.
+    """Check whether a model fits a board: files, memory, where its weights go, and its estimated time.
 
-    Arithmetic on what is known of the boards; none is needed. Where a model does not fit, the largest
-    MobileNet below it that does is named. Exit status: 0 it fits, or all boards were shown, 1 it does not.
+    This is arithmetic on the known figures of the boards; no board is needed. If a model does not fit, the
+    largest smaller MobileNet that does is named. Exit status: 0 if it fits or all boards were listed, 1 if it
+    does not fit.
     """
     from galago import boards
-    from galago.fit import Needs, judge, suggest
-    from galago.models import find
+    from galago.cli.progress import with_progress
+    from galago.fit import Requirements, check, suggest
 
     chosen = [boards.load(board)] if board else boards.all()
-    needs = Needs.of(find(model))
-    results = [judge(needs, each) for each in chosen]
-    instead = [None if result.fits else suggest(needs, result.board) for result in results]
+    requirements = Requirements.of(open_model(model))
+    results = []
+    for each in with_progress(chosen, "calculating"):
+        verdict = check(requirements, each)
+        results.append((verdict, None if verdict.fits else suggest(requirements, each)))
     if as_json:
-        for result, other in zip(results, instead, strict=True):
-            print(json.dumps(_as_dict(result, other), ensure_ascii=False))
+        for verdict, smaller in results:
+            print(json.dumps(_as_dict(verdict, smaller), ensure_ascii=False))
     elif board:
-        _show_page(results[0], instead[0])
+        _show_page(*results[0])
     else:
-        _show_table(needs, results, instead)
-    if board and not results[0].fits:
+        _show_list(requirements, results)
+    if board and not results[0][0].fits:
         raise typer.Exit(1)
 
 
-def _as_dict(result: "Fit", instead: "Needs | None") -> dict[str, Any]:
-    seconds = dict(zip(("least", "estimate", "most"), result.seconds, strict=True))
+def _as_dict(verdict: "Verdict", smaller: "Requirements | None") -> dict[str, Any]:
+    seconds = dict(zip(("least", "estimate", "most"), verdict.seconds, strict=True))
     return {
-        "board": result.board.id,
-        "model": result.needs.name,
-        "fits": result.fits,
-        "problem": result.problem or None,
-        "kernels": result.kernels if result.fits else None,
-        "weights": result.weights if result.fits else None,
-        "filesystem": result.filesystem._asdict(),
-        "romfs": result.romfs._asdict(),
-        "heap": {"size": result.board.heap, "used": result.heap, "loading": result.loading},
-        "jpeg": result.fits and result.jpeg,
-        "seconds": seconds if result.heap else None,
-        "suggestion": instead.name if instead else None,
+        "board": verdict.board.id,
+        "model": verdict.requirements.name,
+        "fits": verdict.fits,
+        "problem": verdict.problem or None,
+        "kernels": verdict.kernels if verdict.fits else None,
+        "weights": verdict.weights if verdict.fits else None,
+        "filesystem": verdict.filesystem._asdict(),
+        "romfs": verdict.romfs._asdict(),
+        "heap": {"size": verdict.board.heap, "used": verdict.heap, "loading": verdict.loading},
+        "jpeg": verdict.fits and verdict.jpeg,
+        "seconds": seconds if verdict.heap else None,
+        "suggestion": smaller.name if smaller else None,
     }
 
 
-def _show_table(needs: "Needs", results: list["Fit"], instead: list["Needs | None"]) -> None:
+def _show_list(requirements: "Requirements", results: list[tuple["Verdict", "Requirements | None"]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(highlight=False)
-    macs = sum(needs.macs.values())
+    network = requirements.network
     console.print(
-        f"[bold]{needs.name}[/bold]: {needs.tflite / 1000:.0f} kB, {macs / 1e6:.1f} M multiplications, "
-        f"arena {needs.plan.arena / 1000:.0f} kB\n"
+        f"[bold]{requirements.name}[/bold]: {network.size / 1000:.0f} kB, "
+        f"{sum(network.macs.values()) / 1e6:.1f} M MACs, arena {network.plan.arena / 1000:.0f} kB\n"
     )
-    fitting = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("fits", "weights", "files", "heap", "time"):
-        fitting.add_column(title, justify="left" if title in ("fits", "weights") else "right", no_wrap=True)
-    others = Table("does not fit", "because", box=None, header_style="bold", pad_edge=False)
-    for result, other in zip(results, instead, strict=True):
-        board = result.board
-        if result.fits:
-            heap = sum(result.heap.values()) / board.heap
-            files = result.filesystem.used / result.filesystem.size
-            how = f"[green]{result.weights}[/green]"
-            fitting.add_row(board.id, how, f"{files:.0%}", f"{heap:.0%}", _time(result))
-        else:
-            hint = f"; {other.name} fits" if other else ""
-            others.add_row(board.id, f"[dim]{result.problem}{hint}[/dim]")
-    console.print(fitting, "", others)
-    console.print(f"\n[dim]{_notes()}[/dim]", soft_wrap=True)
+    fitting = [verdict for verdict, _ in results if verdict.fits]
+    if fitting:
+        _show_fitting(console, fitting)
+    others = Table(box=None, header_style="bold", pad_edge=False)
+    others.add_column("does not fit", no_wrap=True)
+    others.add_column("because")
+    for verdict, smaller in results:
+        if not verdict.fits:
+            hint = f"; {smaller.name} fits" if smaller else ""
+            others.add_row(verdict.board.id, Text(verdict.problem + hint, "dim"))
+    if others.row_count:
+        console.print(others, "")
+    console.print(f"[dim]{_notes()}[/dim]")
 
 
-def _show_page(result: "Fit", instead: "Needs | None") -> None:
+def _show_fitting(console: "Console", fitting: list["Verdict"]) -> None:
+    from galago.cli.tables import Column, choose, table, width_of
+
+    heap = [f"{sum(verdict.heap.values()) / verdict.board.heap:.0%}" for verdict in fitting]
+    files = [f"{verdict.filesystem.used / verdict.filesystem.size:.0%}" for verdict in fitting]
+    times = [_milliseconds(verdict.seconds[1]) for verdict in fitting]
+    streamed = [verdict.weights == "streamed" for verdict in fitting]
+    whole = [time + " + reading" * more for time, more in zip(times, streamed, strict=True)]
+    columns = [
+        Column("fits", [verdict.board.id for verdict in fitting]),
+        Column("weights", [str(verdict.weights) for verdict in fitting], styles=["green"] * len(fitting)),
+        Column("files", files, rank=2, right=True),
+        Column("heap", heap, rank=1, right=True),
+        Column("time", whole, right=True),
+    ]
+    narrow = width_of(columns) > console.width
+    if narrow:
+        columns[-1] = Column("time", times, right=True)
+    console.print(table(choose(columns, console.width)), "")
+    if narrow and any(streamed):
+        console.print("[dim]Where weights are streamed, the time to read them is not included.[/dim]\n")
+
+
+def _show_page(verdict: "Verdict", smaller: "Requirements | None") -> None:
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(highlight=False)
-    board, needs = result.board, result.needs
-    verdict = "[green]fits[/green]" if result.fits else "[red]does not fit[/red]"
+    board, requirements = verdict.board, verdict.requirements
+    result = "[green]fits[/green]" if verdict.fits else "[red]does not fit[/red]"
     title = f"[bold]{escape(board.id)}[/bold], {escape(board.name)}"
-    console.print(f"[bold]{needs.name}[/bold] {verdict} {title}\n")
-    if result.heap:
-        console.print(_bars(result), "")
-    if result.fits:
-        least, seconds, most = map(_milliseconds, result.seconds)
-        reading = ", and reading the weights on top" if result.weights == "streamed" else ""
-        console.print(f"weights  {_WHERE[str(result.weights)]}")
-        console.print(f"kernels  {_KERNELS[result.kernels]}")
-        console.print(f"time     {seconds} per picture, {least} to {most}{reading}")
-        console.print(f"JPEG     {_JPEG[result.jpeg]}")
+    console.print(f"[bold]{requirements.name}[/bold] {result} {title}\n")
+    if verdict.heap:
+        console.print(_bars(verdict, console.width), "")
+    if verdict.fits:
+        console.print(_explanations(verdict))
     else:
-        console.print(result.problem)
-        if instead:
-            console.print(f"[green]{instead.name}[/green] with the same classes fits")
-        elif result.heap:
-            console.print("no smaller MobileNet of its kind fits either")
-    if result.heap:
+        console.print(verdict.problem)
+        if smaller:
+            console.print(f"[green]{smaller.name}[/green] with the same classes fits")
+        elif verdict.heap:
+            console.print("no smaller MobileNet of this architecture fits either")
+    if verdict.heap:
         if board.sources["heap"].startswith("estimate"):
-            console.print("The size of this board's heap is itself an estimate.")
-        console.print(f"\n[dim]{_notes()}[/dim]", soft_wrap=True)
+            console.print("The heap size of this board is itself an estimate.")
+        console.print(f"\n[dim]{_notes()}[/dim]")
 
 
-def _bars(result: "Fit") -> "Table":
+def _explanations(verdict: "Verdict") -> "Table":
     from rich.table import Table
 
-    from galago.fit import Use
-
+    least, seconds, most = map(_milliseconds, verdict.seconds)
+    reading = ", plus reading the weights" if verdict.weights == "streamed" else ""
     table = Table(box=None, show_header=False, pad_edge=False)
-    heap = Use(sum(result.heap.values()), result.board.heap)
-    for name, use in (("file system", result.filesystem), ("ROMFS", result.romfs), ("heap", heap)):
-        if use.size:
-            table.add_row(name, _bar(use), f"{use.used:,} of {use.size:,} bytes")
-    for name, size in result.heap.items():
-        table.add_row(f"  {name}", "", f"{size:,}", style="dim")
-    table.add_row("  at most, while it loads", "", f"{result.loading:,}", style="dim")
+    table.add_row("weights", _WEIGHTS[str(verdict.weights)])
+    table.add_row("kernels", _KERNELS[verdict.kernels])
+    table.add_row("time", f"{seconds} per picture, {least} to {most}{reading}")
+    table.add_row("JPEG", _JPEG[verdict.jpeg])
     return table
 
 
-def _bar(use: "Use") -> str:
+def _bars(verdict: "Verdict", width: int) -> "Table":
+    from rich.table import Table
+
+    from galago.cli.tables import Column, width_of
+    from galago.fit import Use
+
+    heap = Use(sum(verdict.heap.values()), verdict.board.heap)
+    uses = {"file system": verdict.filesystem, "ROMFS": verdict.romfs, "heap": heap}
+    rows = [
+        *((name, use, f"{use.used:,} of {use.size:,} bytes") for name, use in uses.items() if use.size),
+        *((f"  {name}", None, f"{size:,}") for name, size in verdict.heap.items()),
+        ("  largest use while loading", None, f"{verdict.loading:,}"),
+    ]
+    without = width_of([Column("", [row[0] for row in rows]), Column("", [row[2] for row in rows])])
+    bar = min(_BAR, width - without - 2)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, use, text in rows:
+        cells = [name, _bar(use, bar) if use else "", text]
+        if bar < _SHORTEST_BAR:
+            del cells[1]
+        table.add_row(*cells, style="" if use else "dim")
+    return table
+
+
+def _bar(use: "Use", length: int) -> str:
     share = use.used / use.size
-    full = min(_BAR, round(share * _BAR))
+    full = min(length, round(share * length))
     color = "red" if share > 1 else "yellow" if share > _TIGHT else "green"
-    return f"[{color}]{'█' * full}[/{color}][dim]{'░' * (_BAR - full)}[/dim]"
-
-
-def _time(result: "Fit") -> str:
-    reading = " + reading" if result.weights == "streamed" else ""
-    return f"{_milliseconds(result.seconds[1])}{reading}"
+    return f"[{color}]{'█' * full}[/{color}][dim]{'░' * (length - full)}[/dim]"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -175,6 +209,7 @@ def _notes() -> str:
     from galago.fit import FASTER, SLOWER
 
     return (
-        "Estimates, not measurements. Time: counted instructions x cycles per instruction / clock, right "
-        f"within {FASTER:g} to {SLOWER:g} times; galago bench --port measures. Sources: galago boards ID."
+        "These are estimates, not measurements. Time is counted instructions x cycles per instruction / "
+        f"clock; it is right within {FASTER:g} to {SLOWER:g} times, and `galago bench --port` measures it. "
+        "`galago boards ID` shows the sources."
     )

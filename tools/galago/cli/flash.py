@@ -8,56 +8,56 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galago.cli.classify import DEFAULT_MODEL
 from galago.cli.connection import KernelsOption
+from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
-    from galago.flash.install import Done, Order
+    from galago.flash.install import InstallOptions, InstallResult
 
 
 def flash(
-    model: Annotated[
-        str, typer.Argument(help="A shipped model's name, or a model directory.")
-    ] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Argument(help=MODEL_HELP)] = DEFAULT_MODEL,
     port: Annotated[
         list[str] | None,
-        typer.Option(help="A board's port: whatever mpremote takes. Repeat it for several at once."),
+        typer.Option(help="The port of a board, as mpremote names it. Repeat it for several boards."),
     ] = None,
-    source: Annotated[str, typer.Option(help="Where pictures come from: files, camera or host.")] = "files",
+    source: Annotated[
+        str, typer.Option(help="Where the pictures come from: files, camera or host.")
+    ] = "files",
     folder: Annotated[
         str, typer.Option(help="The folder on the board whose pictures to classify.")
     ] = "/pictures",
     loop: Annotated[bool, typer.Option(help="Start again after the last picture.")] = False,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to report for each picture.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="How many classes to report per picture.")] = 1,
     interval: Annotated[float, typer.Option(min=0, help="Seconds between pictures.")] = 0,
     watchdog: Annotated[
-        float, typer.Option(min=0, help="Seconds without a sign of life until the board restarts; 0 never.")
+        float,
+        typer.Option(min=0, help="The board restarts after so many seconds without progress; 0 is never."),
     ] = 0,
-    romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS where it has one.")] = True,
+    romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS if it has one.")] = True,
     micropython: Annotated[
         Path | None, typer.Option(metavar="IMAGE", help="Install this MicroPython on the board first.")
     ] = None,
     board: Annotated[
-        str | None, typer.Option(help="What board it is, where it does not say so itself.")
+        str | None, typer.Option(help="The board's id, if its firmware does not tell it.")
     ] = None,
     kernels: KernelsOption = None,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Return to the model before.")] = False,
+    rollback: Annotated[bool, typer.Option("--rollback", help="Return to the previous model.")] = False,
 ) -> None:
-    """Put a model on a board, and main.py that classifies at boot: files, or what a camera sees.
+    """Install a model on a board, and a main.py that classifies files or camera pictures at boot.
 
-    Only what differs is uploaded, and one step on the board switches to it: whenever the power goes, the
-    board runs the old model or the new one. The old one stays for --rollback.
+    Only what differs is uploaded, and the board switches to it in one step: if the power fails at any time,
+    the board runs either the old model or the new one. The old one is kept for --rollback.
     """
     from galago import boards
-    from galago.flash.install import Order
-    from galago.models import find
+    from galago.flash.install import InstallOptions
 
     if source not in ("files", "camera", "host"):
-        raise GalagoError("usage", f"--source is {source}: wanted files, camera or host")
+        raise GalagoError("usage", f"expected --source files, camera or host, got {source}")
     if not port:
         raise GalagoError(
-            "usage", "wanted the port of a board: give --port, `mpremote connect list` shows them"
+            "usage", "expected the port of a board: give --port; `mpremote connect list` lists the ports"
         )
     if rollback:
         _roll_back(port)
@@ -67,8 +67,8 @@ def flash(
         settings |= {"folder": folder, "loop": loop}
     if watchdog:
         settings["watchdog"] = watchdog
-    order = Order(
-        model=find(model),
+    options = InstallOptions(
+        model=open_model(model),
         source=source,
         settings=settings,
         romfs=romfs,
@@ -76,7 +76,7 @@ def flash(
         board=boards.load(board) if board else None,
         kernels=kernels,
     )
-    _install(list(dict.fromkeys(port)), order)
+    _install(list(dict.fromkeys(port)), options)
 
 
 def _roll_back(ports: list[str]) -> None:
@@ -88,8 +88,11 @@ def _roll_back(ports: list[str]) -> None:
             print(f"{roll_back(device)} runs at boot again: mpremote connect {port} reset")
 
 
-def _install(ports: list[str], order: "Order") -> None:
-    """Each board on a line of its own. Raises the error of the first board that failed, once all are done."""
+def _install(ports: list[str], options: "InstallOptions") -> None:
+    """Installs on all boards at once, and prints a line per board.
+
+    Raises the error of the first board that failed, once all are done.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -104,17 +107,17 @@ def _install(ports: list[str], order: "Order") -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         tasks = {port: progress.add_task("looking", port=port, total=None) for port in ports}
 
-        def one(port: str) -> "Done | GalagoError":
+        def install_one(port: str) -> "InstallResult | GalagoError":
             def show(what: str, done: int, total: int) -> None:
                 progress.update(tasks[port], description=what, completed=done, total=total)
 
             try:
-                return install(port, order, show)
+                return install(port, options, show)
             except GalagoError as error:
                 return error
 
         with ThreadPoolExecutor(len(ports)) as pool:
-            for port, done in zip(ports, pool.map(one, ports), strict=True):
+            for port, done in zip(ports, pool.map(install_one, ports), strict=True):
                 progress.update(tasks[port], visible=False)
                 if isinstance(done, GalagoError):
                     failures.append(done)
@@ -130,17 +133,17 @@ def _install(ports: list[str], order: "Order") -> None:
                         console.print(
                             f"{port}: [yellow]{done.warning}[/yellow]: galago fit says what would fit"
                         )
-                    print(_next_step(port, done, order), flush=True)
+                    print(_next_step(port, done, options), flush=True)
     sys.stdout.flush()
     if failures:
         raise failures[0]
 
 
-def _next_step(port: str, done: "Done", order: "Order") -> str:
+def _next_step(port: str, done: "InstallResult", options: "InstallOptions") -> str:
     watch = f"galago monitor --port {port} --restart"
-    if order.source == "files":
+    if options.source == "files":
         copy = f"mpremote connect {port} cp PICTURES :{done.folder}/"
         return f"{done.place} runs at boot: {copy}, then {watch}"
-    if order.source == "host":
+    if options.source == "host":
         return f"{done.place} runs at boot: galago monitor --port {port} --send PICTURE"
     return f"{done.place} runs at boot: {watch}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago monitor: what a board classifies by itself, as it happens."""
+"""galago monitor: what a board classifies on its own, as it happens."""
 
 import csv
 import json
@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from galago.cli.plural import plural
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from galago.monitor import Counts, Event, Monitor
-    from galago.transport import Listener
+    from galago.monitor import Event, LineCounts, Monitor
+    from galago.transport import SerialConsole
 
-_ROWS = 15  # pictures shown at a time
+_ROWS = 15  # pictures that the table shows
 _BAR = 20  # characters that stand for a confidence of 1
 _COLUMNS = ("seq", "image", "label", "confidence", "unknown", "read_us", "fit_us", "invoke_us", "error")
-_PATIENCE = 10.0  # seconds for a board to restart
+_RESTART_SECONDS = 10.0
 
 
 def monitor(
     port: Annotated[str, typer.Option(help="The board's port: a0, u0, a device, id:SERIAL.")],
     restart: Annotated[
-        bool, typer.Option("--restart", help="Have main.py start again first, as after a reset.")
+        bool, typer.Option("--restart", help="First restart main.py, as a reset does.")
     ] = False,
     send: Annotated[
         list[Path] | None,
@@ -37,17 +38,18 @@ def monitor(
             metavar="PICTURE", help="Send this picture to a board whose source is host; repeatable."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=0, help="End after so many pictures; 0 never.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Stop after so many pictures; 0 is never.")] = 0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly the serial lines, one JSON each.")
+        bool, typer.Option("--json", help="Print the serial lines unchanged, one JSON object each.")
     ] = False,
     as_csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Write a row per picture too.")
+        Path | None, typer.Option("--csv", metavar="FILE", help="Also write a row per picture to this file.")
     ] = None,
 ) -> None:
-    """Show what a board classifies by itself: class, confidence, rate; and every line that did not arrive.
+    """Show what a board classifies on its own: class, confidence and rate, and every line that was lost.
 
-    A board that is unplugged is waited for. Ctrl-C ends it. Exit status: 0, or 1 if a picture or line failed.
+    If the board is unplugged, the command waits for it. Ctrl-C ends it. Exit status: 0, or 1 if a picture
+    failed or a line was lost.
     """
     from galago.monitor import Monitor
 
@@ -73,33 +75,33 @@ def _events(port: str, watched: "Monitor", restart: bool, pictures: list[Path]) 
     from galago.monitor import listen
 
     if not pictures:
-        yield from listen(port, watched, _restart if restart else lambda listener: None)
+        yield from listen(port, watched, _restart if restart else lambda console: None)
         return
     yield from _sent(port, watched, pictures)
 
 
 def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Event | None"]:
-    from galago.monitor import Notice, Start
-    from galago.monitor.send import Sender
-    from galago.transport import Listener
+    from galago.monitor import Notice, StartLine
+    from galago.monitor.picture_sender import PictureSender
+    from galago.transport import SerialConsole
 
-    with Listener(port) as listener:
-        _restart(listener)  # its first line says what size it wants
+    with SerialConsole(port) as console:
+        _restart(console)  # the first line of main.py says which picture size it expects
         deadline = time.monotonic() + 30
         start = None
         while start is None:
             if time.monotonic() > deadline:
                 raise GalagoError(
                     "board.answer",
-                    f"{port}: the board does not start: galago flash --source host --port {port}",
+                    f"{port}: main.py does not start: run galago flash --source host --port {port}",
                 )
-            for event in watched.feed(listener.read()):
+            for event in watched.feed(console.read()):
                 yield event
-                start = event if isinstance(event, Start) else start
-        sender = Sender(start.about)
+                start = event if isinstance(event, StartLine) else start
+        sender = PictureSender(start.about)
         for path in pictures:
             try:
-                yield from sender.send(listener, watched, path)
+                yield from sender.send(console, watched, path)
             except GalagoError as error:
                 if not error.code.startswith("image."):
                     raise
@@ -107,16 +109,16 @@ def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Even
                 yield Notice("log", f"{error.message} ({error.code})")
 
 
-def _restart(listener: "Listener") -> None:
-    """To the prompt, and a soft reset: main.py starts. What the board said before belongs to no one."""
-    listener.write(b"\r\x03\x03\r\x02\x04")
-    said, deadline = b"", time.monotonic() + _PATIENCE
-    while b"soft reboot" not in said and time.monotonic() < deadline:
-        said = said[-20:] + listener.read()
+def _restart(console: "SerialConsole") -> None:
+    """Soft-resets the board, so that main.py starts. Discards what the board sent before."""
+    console.write(b"\r\x03\x03\r\x02\x04")
+    received, deadline = b"", time.monotonic() + _RESTART_SECONDS
+    while b"soft reboot" not in received and time.monotonic() < deadline:
+        received = received[-20:] + console.read()
 
 
 class _Lines:
-    """--json: serial lines on stdout, all else on stderr."""
+    """The output of --json: serial lines on stdout, everything else on stderr."""
 
     def __enter__(self) -> "_Lines":
         return self
@@ -125,16 +127,16 @@ class _Lines:
         pass
 
     def event(self, event: "Event | None") -> None:
-        from galago.monitor import Notice, Picture
+        from galago.monitor import Notice, PictureLine
 
-        if isinstance(event, Picture):
+        if isinstance(event, PictureLine):
             print(json.dumps(event.line, ensure_ascii=False), flush=True)
         elif isinstance(event, Notice):
             print(f"{event.kind}: {event.text}", file=sys.stderr)
 
 
 class _Csv:
-    """--csv: a row per picture, in a file that is whole after each."""
+    """The file of --csv: a row per picture, each written at once."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -152,9 +154,9 @@ class _Csv:
             self._file.close()
 
     def event(self, event: "Event | None") -> None:
-        from galago.monitor import Picture
+        from galago.monitor import PictureLine
 
-        if not self._file or not isinstance(event, Picture):
+        if not self._file or not isinstance(event, PictureLine):
             return
         line = event.line
         best = (line.get("top") or [{}])[0]
@@ -168,7 +170,7 @@ class _Csv:
 class _Table:
     """The live table."""
 
-    def __init__(self, counts: "Counts") -> None:
+    def __init__(self, counts: "LineCounts") -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -189,9 +191,9 @@ class _Table:
     def event(self, event: "Event | None") -> None:
         from rich.markup import escape
 
-        from galago.monitor import Notice, Picture, Start
+        from galago.monitor import Notice, PictureLine, StartLine
 
-        if isinstance(event, Picture):
+        if isinstance(event, PictureLine):
             if error := event.line.get("error"):
                 self._console.print(f"[red]{event.line['seq']}: {escape(str(error.get('message')))}[/red]")
             self._rows.append(event.line)
@@ -199,7 +201,7 @@ class _Table:
         elif isinstance(event, Notice):
             color = "dim" if event.kind == "log" else "yellow"
             self._console.print(f"[{color}]{event.kind}: {escape(event.text)}[/{color}]")
-        elif isinstance(event, Start):
+        elif isinstance(event, StartLine):
             about = event.about
             self._console.print(
                 f"[bold]{escape(str(about.get('model')))}[/bold] runs on {about.get('backend')}"
@@ -218,8 +220,8 @@ class _Table:
         for line in self._rows:
             name = escape(str(line.get("image")))
             if "error" in line:
-                said = f"[red]{escape(str(line['error'].get('code')))}[/red]"
-                table.add_row(str(line["seq"]), name, said, "", "")
+                code = f"[red]{escape(str(line['error'].get('code')))}[/red]"
+                table.add_row(str(line["seq"]), name, code, "", "")
                 continue
             best, total = line["top"][0], sum(line.get("us", {}).values())
             label = f"unknown ({best['label']}?)" if line.get("unknown") else best["label"]
@@ -235,8 +237,8 @@ class _Table:
         return f"[dim]{rate}{_summary(self._counts)}[/dim]" if self._rows else "[dim]listening …[/dim]"
 
 
-def _summary(counts: "Counts") -> str:
-    parts = [f"{counts.pictures} pictures", f"{counts.errors} with errors", f"{counts.lost} lost"]
+def _summary(counts: "LineCounts") -> str:
+    parts = [plural(counts.pictures, "picture"), f"{counts.errors} with errors", f"{counts.lost} lost"]
     for name in ("doubled", "damaged", "skipped", "restarts"):
         if number := getattr(counts, name):
             parts.append(f"{number} {name}")

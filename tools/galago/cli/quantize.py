@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""galago quantize: Keras model in, model directory out."""
+"""galago quantize: a Keras model in, a model directory out."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from galago.cli.model import describe
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -13,28 +14,30 @@ if TYPE_CHECKING:
 
 
 def quantize(
-    keras_model: Annotated[Path, typer.Argument(help="A .keras or .h5 file; it takes (pixel - 128) / 128.")],
+    keras_model: Annotated[
+        Path, typer.Argument(help="A .keras or .h5 file; its input is (pixel - 128) / 128.")
+    ],
     calibrate: Annotated[Path, typer.Option(metavar="PHOTOS", help="A folder of typical photos.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to make.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to write.")],
     labels: Annotated[
         Path | None,
         typer.Option(help="A text file, one class per line.  [default: the sub-folders of PHOTOS]"),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name.  [default: the name of DIR]")] = None,
     resize: Annotated[
-        str, typer.Option(help="How a photo becomes the input: crop, stretch or pad.")
+        str, typer.Option(help="How a photo is resized to the input: crop, stretch or pad.")
     ] = "crop",
     unknown_below: Annotated[
-        float, typer.Option(min=0, max=1, help="Confidence below which an answer is 'unknown'.")
+        float, typer.Option(min=0, max=1, help="The confidence below which the answer is 'unknown'.")
     ] = 0.0,
     keep_float: Annotated[
-        bool, typer.Option("--float", help="Keep the float model and the photos too: a K230 needs them.")
+        bool, typer.Option("--float", help="Also keep the float model and the photos, which a K230 needs.")
     ] = False,
 ) -> None:
     """Quantize a Keras model to int8 and write its model directory.
 
-    The photos calibrate the ranges; one that cannot be read is named and skipped. Needs the extra `train`
-    (pip install 'galago[train]').
+    The photos calibrate the ranges of the activations; a photo that cannot be read is reported and skipped.
+    Needs the extra `train`: pip install 'galago[train]'.
     """
     from rich.console import Console
 
@@ -47,19 +50,13 @@ def quantize(
             raise GalagoError("model.labels", f"no file {labels}: give a text file with one class per line")
         names = [line.strip() for line in labels.read_text(errors="replace").splitlines() if line.strip()]
     with console.status("quantizing"):
+        info = quantizing.ModelInfo(name or out.resolve().name, names, cast("Resize", resize), unknown_below)
         model = quantizing.build(
             keras_model,
             calibrate,
             out,
-            name=name or out.resolve().name,
-            labels=names,
-            resize=cast("Resize", resize),
-            unknown_below=unknown_below,
+            info,
             keep_float=keep_float,
             warn=lambda text: console.print(text, markup=False, highlight=False),
         )
-    contract = model.contract
-    print(
-        f"{model.path}: {len(model.labels)} classes, {contract['files']['tflite']['bytes']:,} bytes, "
-        f"{contract['macs']:,} MACs, arena {contract['arena_bytes']:,} bytes"
-    )
+    print(describe(model))

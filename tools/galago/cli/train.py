@@ -1,125 +1,113 @@
 # SPDX-License-Identifier: MIT
-"""galago train: photos in, model directory and report out."""
+"""galago train: photos in, a model directory and a report out."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from galago.cli.model import describe
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
     from galago.train import Progress, Recipe
+    from galago.train.choice import Options
 
 
 def train(
     photos: Annotated[
         Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a recipe.toml.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to make.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to write.")],
     architecture: Annotated[str, typer.Option(help="mobilenet_v1 or mobilenet_v2.")] = "mobilenet_v1",
-    alpha: Annotated[float | None, typer.Option(help="The network's width.  [default: 0.25]")] = None,
-    size: Annotated[int | None, typer.Option(help="Pixels of the square input.  [default: 96]")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="The width of the network.  [default: 0.25, or 0.35 for V2]")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Width and height of the input in pixels.  [default: 96]")
+    ] = None,
     board: Annotated[
-        str | None, typer.Option(help="Choose alpha and size: the largest that fits this board.")
+        str | None, typer.Option(help="Choose the largest alpha and size that fit this board.")
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(metavar="PHOTOS", help="Photos to measure on, not to train on.")
+        Path | None,
+        typer.Option(
+            metavar="PHOTOS", help="Photos to measure the accuracy on; they are not used for training."
+        ),
     ] = None,
     from_scratch: Annotated[bool, typer.Option(help="Start without ImageNet weights.")] = False,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Of fine-tuning.  [default: by photos]")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=1_000_000, help="The same seed gives the same model.")] = 1,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of fine-tuning.  [default: more for fewer photos]")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=1_000_000, help="Random seed; the same seed gives the same model.")
+    ] = 1,
     name: Annotated[str | None, typer.Option(help="The model's name.  [default: the name of DIR]")] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Of a recipe: the folder that holds its photos.")
+        Path | None, typer.Option(metavar="DIR", help="With a recipe: the folder that holds its photos.")
     ] = None,
 ) -> None:
-    """Train a small MobileNet on your own photos: a model directory for boards, and a report.
+    """Train a small MobileNet on your own photos; write a model directory for boards, and a report.
 
-    Starts from ImageNet weights, which Keras downloads once. The directory also gets recipe.toml, which this
-    command takes in place of photos to do the same again. When it is interrupted, the same command goes on.
-    Needs the extra `train` (pip install 'galago[train]').
+    Training starts from ImageNet weights, which Keras downloads once. The directory also gets a recipe.toml;
+    give it in place of the photos to repeat the training. After an interruption, the same command continues.
+    Needs the extra `train`: pip install 'galago[train]'.
     """
     from rich.console import Console
 
     from galago.train import Progress
-    from galago.train.pipeline import WORK, make
+    from galago.train.choice import Options, recipe_for
+    from galago.train.pipeline import WORK, run_recipe
 
     console = Console(stderr=True, highlight=False)
     with Progress(console) as progress:
         if photos.suffix == ".toml":
-            recipe = _from_file(photos, data)
+            recipe = _read_recipe(photos, data)
         else:
-            recipe = _chosen(
-                progress,
-                photos,
-                name or out.resolve().name,
+            options = Options(
                 architecture,
-                alpha,
-                size,
-                board,
+                alpha or (0.25 if architecture == "mobilenet_v1" else 0.35),
+                size or 96,
                 test=test,
-                scratch=from_scratch,
+                from_scratch=from_scratch,
                 epochs=epochs,
                 seed=seed,
             )
+            if board:
+                if alpha or size:
+                    raise GalagoError(
+                        "usage", "--board chooses alpha and size: give --board, or --alpha and --size"
+                    )
+                options = _sized_for(board, options, photos, progress)
+            recipe = recipe_for(photos, name or out.resolve().name, options)
         try:
             file = photos if photos.suffix == ".toml" else None
-            model = make(recipe, data or Path(), out, progress, file)
+            model = run_recipe(recipe, data or Path(), out, progress, file)
         except KeyboardInterrupt:
             progress.stop()
             kept = (out / WORK / "state.npz").is_file()
-            goes_on = "goes on from the last epoch" if kept else "starts again: no epoch was finished"
-            print(f"galago: interrupted; the same command {goes_on}", file=sys.stderr)
+            effect = "continues after the last epoch" if kept else "starts again, as no epoch was finished"
+            print(f"galago: interrupted; the same command {effect}", file=sys.stderr)
             raise
-    contract = model.contract
-    print(
-        f"{model.path}: {len(model.labels)} classes, {contract['files']['tflite']['bytes']:,} bytes, "
-        f"{contract['macs']:,} MACs, arena {contract['arena_bytes']:,} bytes"
-    )
+    print(describe(model))
 
 
-def _from_file(path: Path, data: Path | None) -> "Recipe":
+def _read_recipe(path: Path, data: Path | None) -> "Recipe":
     from galago.train import PhotoRecipe, read_recipe
 
     recipe = read_recipe(path)
     if data is None and not (isinstance(recipe, PhotoRecipe) and Path(recipe.photos).is_absolute()):
-        raise GalagoError("usage", f"{path} names photos without their place: give it with --data")
+        raise GalagoError("usage", f"{path} names photos but not their folder: give it with --data")
     return recipe
 
 
-def _chosen(
-    progress: "Progress",
-    photos: Path,
-    name: str,
-    architecture: str,
-    alpha: float | None,
-    size: int | None,
-    board: str | None,
-    *,
-    test: Path | None,
-    scratch: bool,
-    epochs: int | None,
-    seed: int,
-) -> "Recipe":
+def _sized_for(board: str, options: "Options", photos: Path, progress: "Progress") -> "Options":
+    """The options with the largest alpha and size that fit a board."""
     from galago import dataset
-    from galago.train import choice
+    from galago.train.choice import largest
 
-    if board and (alpha or size):
-        raise GalagoError("usage", "--board chooses alpha and size: give it, or them")
-    if board:
-        variant, why = choice.largest(board, architecture, len(dataset.folders(photos).names))
-        alpha, size = variant.alpha, variant.size
-        progress.say(why)
-    return choice.recipe_for(
-        photos,
-        name,
-        architecture,
-        alpha or (0.25 if architecture == "mobilenet_v1" else 0.35),
-        size or 96,
-        test=test,
-        scratch=scratch,
-        epochs=epochs,
-        seed=seed,
-    )
+    variant, why = largest(board, options.architecture, len(dataset.folders(photos).names))
+    progress.say(why)
+    return replace(options, alpha=variant.alpha, size=variant.size)

@@ -1,27 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""What the device package takes on a board: bytes of its files, and of the heap once it is imported.
+"""What the device package takes on a board: bytes of its files, and bytes of heap once it is imported.
 
 sum(file_sizes("armv7emsp").values())
 heap_bytes(plan.modules, "armv7emsp")
 
-A .mpy is loaded by copying its bytecode and machine code to the heap and making objects around them. How many
-words those take was found by least squares over the import of each module on the emulated board, where a word
-has 8 bytes: the package as a whole is then met within 1 %, a single module within 1.5 KB.
+Importing a .mpy copies its bytecode and machine code to the heap and creates objects around them. The number
+of words per object was fitted by least squares to the import of each module on the emulated board, where a
+word has 8 bytes. The model is within 1 % for the whole package and within 1.5 KB for a single module.
 """
 
 import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+from galago.fit import cache
 from galago.native import mpy
 from galago.resources import firmware_dir
 
 _BLOCK = 4096
 _MODULE_WORDS = 60  # context, tables, and a dict that grows by steps
 _FUNCTION_WORDS = 5  # four of the function object (py/objfun.h), and a share of classes
-_STRING_WORDS = 7.5  # a place in the pool of strings and mostly one in a dict
-_POOL_WORDS = 1.5  # the place in the pool alone
+_STRING_WORDS = 7.5  # an entry of the string pool, and mostly one of a dict
+_POOL_WORDS = 1.5  # the entry of the string pool alone
+
+
+class _Module(NamedTuple):
+    """What matters of one .mpy. Sizes in bytes."""
+
+    file: int
+    bytecode: list[int]
+    """The size of each function in bytecode."""
+    machine_code: list[int]
+    """The size of each function in machine code."""
+    qstrs: list[str]
 
 
 def file_sizes(arch: str) -> dict[Path, int]:
@@ -29,13 +42,13 @@ def file_sizes(arch: str) -> dict[Path, int]:
 
     Raises GalagoError mpy.compile where mpy-cross cannot compile for the architecture.
     """
-    return {source: len(data) for source, data in compiled(arch).items()}
+    return {source: module.file for source, module in _modules(arch).items()}
 
 
 def file_system_bytes(sizes: Iterable[int], folders: int) -> int:
-    """What files of these sizes take of a LittleFS.
+    """Bytes of a LittleFS that files of these sizes take.
 
-    Blocks of 4,096 bytes, and three of them per folder: its pair, and what long folders take more.
+    A file takes whole blocks of 4,096 bytes, and a folder three: its pair, and what a long folder adds.
     """
     return _BLOCK * (sum(-(-size // _BLOCK) for size in sizes) + 3 * folders)
 
@@ -43,43 +56,64 @@ def file_system_bytes(sizes: Iterable[int], folders: int) -> int:
 def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: bool = True) -> int:
     """Bytes of heap that these modules take once imported.
 
-    `word` is in bytes; without `machine_code` it lies outside the heap, as in MicroPython's Unix port.
+    `word` is in bytes. Without `machine_code` that code lies outside the heap, as in MicroPython's Unix port.
     """
-    block = 4 * word  # what the collector gives out (py/gc.h: MICROPY_BYTES_PER_GC_BLOCK)
-    total, strings = 0, set()
-    for source in sources:
-        module = _module(source, arch)
-        total += _MODULE_WORDS * word
-        for code in _functions(module.code):
-            total += _FUNCTION_WORDS * word
-            if machine_code or code.kind is mpy.Kind.BYTECODE:
-                total += -(-len(code.data) // block) * block
-        strings |= set(module.qstrs)
-    strings -= set(mpy.STATIC_QSTRS)
+    block = 4 * word  # the collector's unit (py/gc.h: MICROPY_BYTES_PER_GC_BLOCK)
+    modules = [_modules(arch)[source] for source in sources]
+    total = 0
+    for module in modules:
+        functions = len(module.bytecode) + len(module.machine_code)
+        total += (_MODULE_WORDS + _FUNCTION_WORDS * functions) * word
+        in_heap = module.bytecode + (module.machine_code if machine_code else [])
+        total += sum(-(-size // block) * block for size in in_heap)
+    strings = set().union(*(module.qstrs for module in modules)) - set(mpy.STATIC_QSTRS)
     return total + sum(len(text.encode()) + 1 + round(_STRING_WORDS * word) for text in strings)
 
 
 def names_bytes(dropped: Iterable[Path], kept: Iterable[Path], arch: str, word: int = 4) -> int:
-    """Bytes of heap that strings of dropped modules keep: the pool of strings never shrinks."""
-    known = set(mpy.STATIC_QSTRS).union(*(_module(source, arch).qstrs for source in kept))
-    strings = set().union(*(_module(source, arch).qstrs for source in dropped)) - known
+    """Bytes of heap that the strings of dropped modules keep: the pool of strings never shrinks."""
+    modules = _modules(arch)
+    known = set(mpy.STATIC_QSTRS).union(*(modules[source].qstrs for source in kept))
+    strings = set().union(*(modules[source].qstrs for source in dropped)) - known
     return sum(len(text.encode()) + 1 + round(_POOL_WORDS * word) for text in strings)
 
 
-def _module(source: Path, arch: str) -> mpy.Module:
-    return mpy.read(compiled(arch)[source])
-
-
 def compiled(arch: str) -> dict[Path, bytes]:
-    """Source file → .mpy."""
-    # Viper has no floats: cores that differ by their FPU alone get the same machine code.
-    return _compile("armv7emsp" if arch == "armv7emdp" else arch)
+    """The .mpy of each source file of the device package."""
+    return _compile(_same_code(arch))
+
+
+def _modules(arch: str) -> dict[Path, _Module]:
+    return _read_modules(_same_code(arch))
+
+
+def _same_code(arch: str) -> str:
+    # Viper has no floats: cores that differ only by their FPU get the same machine code.
+    return "armv7emsp" if arch == "armv7emdp" else arch
+
+
+@functools.cache
+def _read_modules(arch: str) -> dict[Path, _Module]:
+    def compute() -> dict[str, _Module]:
+        folder = firmware_dir()
+        return {str(source.relative_to(folder)): _module(data) for source, data in _compile(arch).items()}
+
+    known = cache.derive("package", arch, compute)
+    return {firmware_dir() / source: _Module(*module) for source, module in known.items()}
+
+
+def _module(data: bytes) -> _Module:
+    module = mpy.read(data)
+    functions = list(_functions(module.code))
+    bytecode = [len(code.data) for code in functions if code.kind is mpy.Kind.BYTECODE]
+    machine_code = [len(code.data) for code in functions if code.kind is not mpy.Kind.BYTECODE]
+    return _Module(len(data), bytecode, machine_code, list(module.qstrs))
 
 
 @functools.cache
 def _compile(arch: str) -> dict[Path, bytes]:
     sources = sorted((firmware_dir() / "mobilenet").rglob("*.py"))
-    with ThreadPoolExecutor() as pool:  # mpy-cross is a process for each file
+    with ThreadPoolExecutor() as pool:  # mpy-cross is one process per file
         return dict(zip(sources, pool.map(lambda source: mpy.compile(source, arch), sources), strict=True))
 
 

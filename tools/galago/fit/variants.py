@@ -11,15 +11,10 @@ is depthwise), 28 bytes more per output channel, and multiplies h*w times as oft
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
+from galago.tflite.build import ShapeBuilder
 
-ALPHAS = {
-    "mobilenet_v1": (0.25, 0.5, 0.75, 1.0),
-    "mobilenet_v2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
-}
-"""Widths that keras.applications has ImageNet weights for."""
 SIZES = (48, 64, 80, 96, 112, 128, 160, 192, 224)
 
 _V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * ((512, 1),), (1024, 2), (1024, 1))
@@ -91,12 +86,17 @@ class Variant:
 
     def tflite(self) -> bytes:
         """A full-int8 .tflite of this shape, all its weights zero."""
-        graph = _Graph((1, self.size, self.size, self.channels))
-        made = [graph.input]
+        graph = ShapeBuilder((1, self.size, self.size, self.channels), name=_NAME)
+        outputs = [graph.input]
         for step in self._steps():
-            output = graph.convolution(made[-1], step)
-            made.append(graph.add(output, made[-step.shortcut]) if step.shortcut else output)
-        output = graph.mean(made[-1])
+            if step.kind == "depthwise":
+                output = graph.depthwise(outputs[-1], step.window, step.stride, step.relu6)
+            else:
+                output = graph.conv(outputs[-1], step.channels, step.window, step.stride, step.relu6)
+            if step.shortcut:
+                output = graph.add(outputs[-step.shortcut], output)
+            outputs.append(output)
+        output = graph.mean(outputs[-1])
         for position, count in enumerate(self.outputs):
             output = graph.dense(output, count, relu6=position < len(self.outputs) - 1)
         return graph.finish(graph.softmax(output))
@@ -130,113 +130,3 @@ def _to_eights(channels: float) -> int:
     """The nearest multiple of 8 that is at least 8 and not more than 10 % below (keras: _make_divisible)."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
-
-
-class _Graph:
-    """A .tflite in the making. Scales are of no matter, only their number: nothing of this is ever run."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
-
-        self._schema: Any = schema
-        self._model: Any = schema.ModelT()
-        self._graph: Any = schema.SubGraphT()
-        self._model.version, self._model.subgraphs, self._model.buffers = 3, [self._graph], [schema.BufferT()]
-        self._model.operatorCodes, self._graph.tensors, self._graph.operators = [], [], []
-        self.input = self._tensor(shape, 1)
-
-    def convolution(self, source: int, step: _Step) -> int:
-        _, height, width, channels = self._shape(source)
-        options = self._schema.Conv2DOptionsT()
-        count, window = step.channels, (step.channels, step.window, step.window, channels)
-        if step.kind == "depthwise":
-            options = self._schema.DepthwiseConv2DOptionsT()
-            options.depthMultiplier = 1
-            count, window = channels, (1, step.window, step.window, channels)
-        options.strideH = options.strideW = step.stride
-        options.dilationHFactor = options.dilationWFactor = 1
-        options.fusedActivationFunction = 3 if step.relu6 else 0
-        output = self._tensor((1, -(-height // step.stride), -(-width // step.stride), count), 1)
-        name = "CONV_2D" if step.kind == "conv" else "DEPTHWISE_CONV_2D"
-        weights = self._weights(window, count, 0 if step.kind == "conv" else 3)
-        return self._operator(name, [source, *weights], output, options)
-
-    def dense(self, source: int, count: int, relu6: bool) -> int:
-        options = self._schema.FullyConnectedOptionsT()
-        options.fusedActivationFunction = 3 if relu6 else 0
-        weights = self._weights((count, self._shape(source)[1]), count, 0)
-        return self._operator("FULLY_CONNECTED", [source, *weights], self._tensor((1, count), 1), options)
-
-    def add(self, one: int, other: int) -> int:
-        return self._operator(
-            "ADD", [other, one], self._tensor(self._shape(one), 1), self._schema.AddOptionsT()
-        )
-
-    def mean(self, source: int) -> int:
-        axes = self._tensor((2,), 0, np.array([1, 2], np.int32))
-        output = self._tensor((1, self._shape(source)[3]), 1)
-        return self._operator("MEAN", [source, axes], output, self._schema.ReducerOptionsT())
-
-    def softmax(self, source: int) -> int:
-        options = self._schema.SoftmaxOptionsT()
-        options.beta = 1.0
-        return self._operator("SOFTMAX", [source], self._tensor(self._shape(source), 1, output=True), options)
-
-    def finish(self, output: int) -> bytes:
-        import flatbuffers
-
-        self._graph.inputs, self._graph.outputs = [self.input], [output]
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self._model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
-
-    def _shape(self, tensor: int) -> tuple[int, ...]:
-        return tuple(self._graph.tensors[tensor].shape)
-
-    def _weights(self, shape: tuple[int, ...], count: int, axis: int) -> list[int]:
-        return [
-            self._tensor(shape, count, np.zeros(shape, np.int8), axis),
-            self._tensor((count,), count, np.zeros(count, np.int32)),
-        ]
-
-    def _tensor(
-        self,
-        shape: tuple[int, ...],
-        scales: int,
-        data: np.ndarray | None = None,
-        axis: int = 0,
-        output: bool = False,
-    ) -> int:
-        tensor = self._schema.TensorT()
-        tensor.shape, tensor.name, tensor.buffer = list(shape), _NAME, 0
-        tensor.type = self._schema.TensorType.INT8
-        if data is not None:
-            if data.dtype == np.int32:
-                tensor.type = self._schema.TensorType.INT32
-            buffer = self._schema.BufferT()
-            buffer.data = np.frombuffer(data.tobytes(), np.uint8)
-            tensor.buffer = len(self._model.buffers)
-            self._model.buffers.append(buffer)
-        tensor.quantization = self._schema.QuantizationParametersT()
-        if scales:
-            tensor.quantization.scale = np.full(scales, 1 / 256 if output else 1 / 128, np.float32)
-            tensor.quantization.zeroPoint = np.full(scales, -128 if output else 0, np.int64)
-            tensor.quantization.quantizedDimension = axis
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
-
-    def _operator(self, name: str, inputs: list[int], output: int, options: Any) -> int:
-        code = getattr(self._schema.BuiltinOperator, name)
-        entry = self._schema.OperatorCodeT()
-        entry.builtinCode = entry.deprecatedBuiltinCode = code
-        operator = self._schema.OperatorT()
-        operator.opcodeIndex = len(self._model.operatorCodes)
-        self._model.operatorCodes.append(entry)
-        operator.inputs, operator.outputs = inputs, [output]
-        kind = type(options).__name__.removesuffix("T")
-        operator.builtinOptionsType, operator.builtinOptions = (
-            getattr(self._schema.BuiltinOptions, kind),
-            options,
-        )
-        self._graph.operators.append(operator)
-        return output

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Bytes of file system and heap, and seconds, that a model takes on a board.
+
+heap_of(requirements, "armv7emsp")      # {"device package": …, "arena": …}
+seconds(requirements.network, board, VIPER_INSTRUCTIONS)
+"""
+
+from collections.abc import Mapping
+
+from galago.boards import BoardSpec
+from galago.fit import package
+from galago.fit.network import Network
+from galago.fit.requirements import Requirements
+from galago.resources import firmware_dir
+
+# Instructions per MAC of the engine's viper kernels, counted exactly in Unicorn for the shipped model
+# (python -m galago.native.verify.count MODEL). Xtensa was not counted: RV32 stands in for it.
+_RV32 = {"convolution": 18.15, "depthwise": 29.50, "pointwise": 10.31, "fully connected": 25.61}
+_THUMB2 = {"convolution": 20.52, "depthwise": 33.26, "pointwise": 11.62, "fully connected": 27.41}
+_THUMB1 = {"convolution": 20.72, "depthwise": 33.76, "pointwise": 11.72, "fully connected": 27.73}
+VIPER_INSTRUCTIONS = {"rv32imc": _RV32, "xtensa": _RV32, "xtensawin": _RV32, "armv6m": _THUMB1}
+VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emdp"), _THUMB2)
+
+FASTER, SLOWER = 0.7, 1.6
+"""The factors within which the estimated time is right: the runtime that kernels call is not counted (about a
+tenth), and cycles per instruction are a guess at wait states and caches."""
+
+BOOT = 6_256
+"""Bytes of heap in use at the prompt: gc.mem_alloc() on a Pico 2, MicroPython 1.28.0."""
+SPARE = 16_384
+"""Bytes that the engine leaves free beside weights in RAM (tflite/interpreter.py)."""
+
+# Needed while a model is loaded, found by shrinking the emulated board's heap: words per operator, and how
+# many times the arena must be free, to find it in one piece among what is in use then.
+_LOADING_WORDS = 64
+_SCATTER = 2.0
+_OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Resizer with their dicts and views
+_JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the same way
+
+
+def files_of(requirements: Requirements, arch: str, kernels: int = 0) -> tuple[int, int]:
+    """Bytes of file system that the device package takes, and the model, each with its folders.
+
+    `kernels` is the size in bytes of the machine code beside the model.
+    """
+    sizes = package.file_sizes(arch)
+    folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
+    return (
+        package.file_system_bytes(sizes.values(), len(folders) + 1),
+        package.file_system_bytes((requirements.network.size, requirements.contract, kernels), 2),
+    )
+
+
+def heap_of(
+    requirements: Requirements, arch: str, word: int = 4, machine_code: bool = True
+) -> dict[str, int]:
+    """Bytes of heap that a loaded Classifier takes, without weights, by what takes them.
+
+    `word` is in bytes. Without `machine_code` that code lies outside the heap, as on the emulated board.
+    """
+    plan, classes = requirements.network.plan, requirements.classes
+    names = package.names_bytes(plan.loading, plan.modules, arch, word)
+    return {
+        "device package": package.heap_bytes(plan.modules, arch, word, machine_code) + names,
+        # Rows of sums and of columns (image/resize.py); per label a string object, and its place in a list.
+        "rows, labels, objects": 44 * requirements.width
+        + requirements.labels
+        + word * (6 * classes + _OBJECT_WORDS),
+        "arena": plan.arena,
+    }
+
+
+def loading_of(requirements: Requirements, arch: str, word: int = 4, machine_code: bool = True) -> int:
+    """Additional bytes of heap that are in use while the model is loaded, before there are any weights."""
+    network = requirements.network
+    code = package.heap_bytes(network.plan.loading, arch, word, machine_code)
+    return code + _LOADING_WORDS * word * network.operators + round((_SCATTER - 1) * network.plan.arena)
+
+
+def jpeg_of(board: BoardSpec) -> int:
+    """Bytes of heap that decoding a JPEG of 640 x 480 takes."""
+    sources = tuple((firmware_dir() / "mobilenet").glob("image/jpeg/*.py"))
+    return _JPEG + package.heap_bytes(sources, board.arch, machine_code=code_in_heap(board))
+
+
+def code_in_heap(board: BoardSpec) -> bool:
+    """Whether a board keeps machine code in the heap."""
+    # Xtensa has RAM of its own for instructions: ports/esp32/main.c, esp_native_code_commit().
+    return not board.arch.startswith("xtensa")
+
+
+def seconds(
+    network: Network, board: BoardSpec, instructions: Mapping[str, Mapping[str, float]]
+) -> tuple[float, float, float]:
+    """Seconds of one inference: at best, estimated, at worst.
+
+    `instructions` are per MAC, by architecture and by kind of layer.
+    """
+    per_mac = instructions[board.arch]
+    count = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
+    estimate = count * board.cycles_per_instruction / board.clock_hz
+    return estimate * FASTER, estimate, estimate * SLOWER

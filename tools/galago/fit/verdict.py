@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""Whether a model runs on a board in the built-in engine, and how.
+
+verdict = check(requirements, board)
+verdict.fits, verdict.problem, verdict.weights, verdict.heap, verdict.seconds
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from galago.boards import BoardSpec, Kernels
+from galago.fit import capacity, machine_code
+from galago.fit.machine_code import MachineCode
+from galago.fit.requirements import Requirements
+from galago.fit.variants import SIZES
+from galago.imagenet import ALPHAS
+
+Weights = Literal["in place", "RAM", "streamed"]
+"""In place: read from a ROMFS. RAM: copied at load. Streamed: read from the file at each use."""
+
+
+class Use(NamedTuple):
+    """Bytes in use of a limited resource, and its size in bytes."""
+
+    used: int
+    size: int
+
+
+_NOTHING = Use(0, 0)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A model on a board. `problem` is empty if it fits; then `weights` says where they are.
+
+    There are no figures for a board on which the built-in engine does not run.
+    """
+
+    board: BoardSpec
+    requirements: Requirements
+    problem: str
+    """Why the model does not fit, as `what it takes of what there is`; empty if it fits."""
+    kernels: Kernels = "viper"
+    """What computes the layers."""
+    weights: Weights | None = None
+    filesystem: Use = _NOTHING
+    romfs: Use = _NOTHING
+    heap: dict[str, int] = field(default_factory=dict)
+    """Bytes of heap by what takes them, once the model is loaded."""
+    loading: int = 0
+    """The largest number of bytes of heap in use while the model is loaded."""
+    jpeg: bool = False
+    """Whether there is also room to decode JPEG pictures of 640 x 480."""
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Seconds of one inference: at best, estimated, at worst. Reading streamed weights is not included."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether the model runs on the board."""
+        return not self.problem
+
+
+def check(requirements: Requirements, board: BoardSpec) -> Verdict:
+    """Whether and how a model runs on a board in the built-in engine: in machine code if there is room.
+
+    Raises GalagoError model.malformed, model.operator or model.quantization, as a board would.
+    """
+    if not board.kernels:
+        runtimes = " or ".join(board.backends)
+        return Verdict(board, requirements, f"it runs models made for {runtimes}, not .tflite")
+    in_viper = _check(requirements, board)
+    if in_viper.fits and "native" in board.kernels:
+        code = machine_code.of(requirements.network, board.arch)
+        if code:
+            planned = replace(requirements, network=replace(requirements.network, plan=code.plan))
+            native = _check(planned, board, code)
+            if native.fits:
+                return replace(native, requirements=requirements)
+    return in_viper
+
+
+def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None:
+    """The MobileNet with the most MACs that fits: with a smaller width or a smaller input, or both.
+
+    None if no smaller one fits, or if the model is not a MobileNet.
+    """
+    own = requirements.variant
+    if not own or not board.kernels:
+        return None
+    smaller = [
+        replace(own, alpha=alpha, size=size)
+        for alpha in ALPHAS[own.architecture]
+        for size in SIZES
+        if alpha <= own.alpha and size <= own.size and (alpha, size) != (own.alpha, own.size)
+    ]
+    for variant in sorted(smaller, key=lambda variant: variant.macs, reverse=True):
+        if variant.weights <= max(board.filesystem, board.romfs):  # a quick test before the whole plan
+            candidate = requirements.for_variant(variant)
+            if _check(candidate, board).fits:
+                return candidate
+    return None
+
+
+def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | None = None) -> Verdict:
+    network, in_heap = requirements.network, capacity.code_in_heap(board)
+    package, model = capacity.files_of(requirements, board.arch, code.file if code else 0)
+    in_rom = model <= board.romfs
+    heap = {"MicroPython": capacity.BOOT}
+    heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
+    if code and in_heap:
+        heap["machine code"] = code.size
+    loaded = sum(heap.values())
+    loading = loaded + capacity.loading_of(requirements, board.arch, machine_code=in_heap)
+    weights: Weights = "in place" if in_rom else "RAM"
+    if not in_rom:
+        block = board.largest_block or board.heap
+        if board.heap - loaded > network.size + capacity.SPARE and network.size <= block:
+            heap["weights"] = network.size
+        else:
+            weights, heap["piece of the weights"] = "streamed", network.plan.stream_buffer
+    used = sum(heap.values())
+    verdict = Verdict(
+        board=board,
+        requirements=requirements,
+        problem="",
+        kernels="native" if code else "viper",
+        weights=weights,
+        filesystem=Use(package if in_rom else package + model, board.filesystem),
+        romfs=Use(model if in_rom else 0, board.romfs),
+        heap=heap,
+        loading=max(loading, used),
+        jpeg=board.heap - used >= capacity.jpeg_of(board),
+        seconds=capacity.seconds(
+            network, board, machine_code.INSTRUCTIONS if code else capacity.VIPER_INSTRUCTIONS
+        ),
+    )
+    return replace(verdict, problem=_problem(verdict))
+
+
+def _problem(verdict: Verdict) -> str:
+    """The first reason why the model does not run, as `what it takes of what there is`; empty if it runs."""
+    board, arena = verdict.board, verdict.requirements.network.plan.arena
+    if verdict.filesystem.used > verdict.filesystem.size:
+        return f"files take {verdict.filesystem.used:,} of {verdict.filesystem.size:,} bytes"
+    if verdict.loading > board.heap:
+        return f"loading takes {verdict.loading:,} of {board.heap:,} bytes of heap"
+    if arena > (board.largest_block or board.heap):
+        return f"the arena takes {arena:,} of {board.largest_block:,} bytes, the largest block of the heap"
+    return ""
