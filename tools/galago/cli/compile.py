@@ -80,8 +80,8 @@ def _show(model: "Kmodel") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from galago.targets.k210.conv import Conv
-    from galago.targets.k210.cycles import seconds
+    from galago.targets.k210.cycle_model import seconds
+    from galago.targets.k210.kpu_conv import KpuConv
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("", "layer", "input", "output", "kernel", "pool", "from", "to"):
@@ -91,7 +91,7 @@ def _show(model: "Kmodel") -> None:
     total = 0.0
     for number, layer in enumerate(model.layers):
         row = [str(number), type(layer).__name__]
-        if isinstance(layer, Conv):
+        if isinstance(layer, KpuConv):
             r, time = layer.registers, seconds(layer)
             total += time
             kernel = f"{r.kernel}x{r.kernel}" + (" depthwise" if r.depth_wise_layer else "")

@@ -43,33 +43,33 @@ def zoo(
     """
     from rich.console import Console
 
-    from galago import zoo as models
+    from galago import zoo as pretrained
 
     console = Console(highlight=False)
     if name is None:
         _list(console)
         return
     with Console(stderr=True).status(name) as status:
-        model = models.build(name, lambda text: status.update(text), calibrate, out, labels)
+        model = pretrained.build(name, lambda text: status.update(text), calibrate, out, labels)
     if calibrate is None:
-        typer.echo(f"{name}: {models.STANDARD}", err=True)
+        typer.echo(f"{name}: {pretrained.STANDARD}", err=True)
     print(describe(model))
 
 
 def _list(console: "Console") -> None:
     from rich.table import Table
 
-    from galago import zoo as models
+    from galago import zoo as pretrained
     from galago.fit.variants import Variant
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("model", "file", "MACs", "state"):
         table.add_column(title, justify="left" if title in ("model", "state") else "right")
-    for name in models.names():
-        architecture, alpha, size = models.parts(name)
+    for name in pretrained.names():
+        architecture, alpha, size = pretrained.parts(name)
         variant = Variant(architecture, alpha, size, (1000,))
-        state = "weights downloaded" if models.has_weights(name) else "[dim]-[/dim]"
-        state = "built" if models.cache_path(name).is_dir() else state
+        state = "weights downloaded" if pretrained.has_weights(name) else "[dim]-[/dim]"
+        state = "built" if pretrained.cache_path(name).is_dir() else state
         table.add_row(name, f"{variant.weights / 1e6:.1f} MB", f"{variant.macs / 1e6:,.0f} M", state)
     console.print(table)
     console.print("\ngalago zoo NAME builds one; missing weights are downloaded by Keras.")
