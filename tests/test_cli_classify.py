@@ -215,7 +215,7 @@ def test_a_model_with_an_operator_that_the_engine_lacks_is_refused_by_name(
 ) -> None:
     """What the host does not know, the board says: which layer, which operator; nothing is classified."""
     graph = Builder((1, 96, 96, 3))
-    y = graph.mean(graph.operator(19, 1, [graph.input], graph.tensor((1, 96, 96, 3), (1 / 128, 0))))
+    y = graph.mean(graph.operator("RELU", [graph.input], graph.computed((1, 96, 96, 3), (1 / 128, 0))))
     weights = np.zeros((20, 3), np.int8)
     tflite = graph.finish(graph.softmax(graph.dense(y, weights, None, [0.1])))
     contract = json.loads((copy / "model.json").read_text())

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The machine: its counts against a listing by hand, its guards against code that leaves its buffers."""
 
+import sys
+
 import pytest
 
 from galago.errors import GalagoError
 from galago.native import mpy
+from galago.native.verify import machines
 from galago.native.verify.cores import CORES
 from galago.native.verify.machine import Machine
 from galago.native.verify.runtime import Runtime
@@ -137,3 +140,11 @@ def test_a_jump_to_nowhere_is_a_fault():
     with pytest.raises(GalagoError) as error:
         machine.call(machine.load(bytes.fromhex("0282")))  # jr tp, which holds 0
     assert error.value.code == "native.fault"
+
+
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "unicorn", None)
+    monkeypatch.delitem(sys.modules, "galago.native.verify.machine", raising=False)
+    with pytest.raises(GalagoError, match=r"got no unicorn: pip install 'unicorn") as error:
+        machines.create("armv6m")
+    assert error.value.code == "native.emulator"

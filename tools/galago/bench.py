@@ -15,7 +15,7 @@ from galago import flash
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.tflite import summary
-from galago.tflite.summary import Layer
+from galago.tflite.summary import LayerSummary
 from galago.transport import Board
 
 # The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
@@ -60,7 +60,7 @@ except GalagoError as error:
 class Result:
     """Times in microseconds, each the shortest of the runs."""
 
-    layers: list[Layer]
+    layers: list[LayerSummary]
     us: list[int]  # of each layer, in a run that is interrupted after each
     invoke_us: int  # of a whole inference that is not
     arena_bytes: int
@@ -99,7 +99,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
     layers = summary.layers(model.tflite.read_bytes())
     path = board.root + flash.remote_path(model)
     # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    flash.forget(board)
+    flash.clear_memory(board)
     reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)
     try:
         answer = json.loads(reply.strip().splitlines()[-1])

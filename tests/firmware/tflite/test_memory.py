@@ -25,15 +25,15 @@ def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
     """With the buffer that weights are streamed through, too."""
     model = variant.tflite()
     plan = engine.plan(model)
-    assert plan.arena + plan.piece <= most * KIB
-    assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
+    assert plan.arena + plan.stream_buffer <= most * KIB
+    assert plan.arena + plan.stream_buffer <= Tflm(model).arena_bytes / 2
 
 
 @pytest.mark.parametrize("name", mobilenets.NETWORKS)
 def test_real_networks_take_less_than_half_of_tflms_arena(data, pytestconfig, name: str) -> None:
     model = mobilenets.model(name, data, pytestconfig)
     plan = engine.plan(model)
-    assert plan.arena + plan.piece <= Tflm(model).arena_bytes / 2
+    assert plan.arena + plan.stream_buffer <= Tflm(model).arena_bytes / 2
 
 
 FOOTPRINT = """

@@ -1,26 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""The built-in engine's own plan of a model: what it would allocate on a board.
+"""The device's own engine, run on the host: what it would allocate for a model, and how it would run it.
 
-plan = planner.plan(model_bytes)
-plan.arena, plan.piece, plan.modules
+plan = engine.plan(data)
+plan.arena, plan.stream_buffer, plan.modules, plan.words
 
-The engine itself plans, in the real interpreter on this computer.
+The engine itself loads the model, in the real MicroPython interpreter, so that the host never has to repeat
+what it decides. What it refuses is the same GalagoError as on a board.
 """
 
+import functools
 import json
 import os
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from galago import micropython
 from galago.errors import GalagoError
 from galago.resources import firmware_dir
 
-_PATIENCE = 60.0  # seconds; the largest MobileNet takes less than one
+LayerKernels = tuple[tuple[int, str, int, int, int], ...]
+"""LAYERS of a kernels.mpy (galago.native.kernels.build)."""
 
-# Prints what the engine allocates, and the modules that stay, or that only loading imports.
+_TIMEOUT = 60.0  # seconds; the largest MobileNet takes less than one
+_HEAP = "64m"
+
+# Prints what the engine allocates, the records of the layers, the modules that stay in memory with the model,
+# and those that only loading imports; or the engine's error.
 _SCRIPT = """
 import builtins, json, sys
 
@@ -41,56 +48,89 @@ from mobilenet.tflite import Interpreter
 
 try:
     kernels = None
-    if layers:  # machine code, of which planning needs no more than names
+    if layers:  # machine code: planning needs no more than its names
         class kernels:
             LAYERS = layers
         for name in names:
             setattr(kernels, name, None)
     net = Interpreter(path, weights="stream", kernels=kernels)
-    stay = set(sys.modules)
+    modules = set(sys.modules)
     arena = len(net.arena) + 4 * len(net.plan)
-    print(json.dumps([arena, net.arena_bytes - arena, net.macs, sorted(stay), sorted(seen - stay)]))
+    print(json.dumps({
+        "arena": arena,
+        "stream_buffer": net.arena_bytes - arena,
+        "macs": net.macs,
+        "modules": sorted(modules),
+        "loading": sorted(seen - modules),
+        "words": list(net.plan),
+    }))
 except GalagoError as error:
-    print(json.dumps([error.code, error.message]))
+    print(json.dumps({"code": error.code, "message": error.message}))
 """
 
 
 class Plan(NamedTuple):
-    """Of one model in the built-in engine. Sizes in bytes."""
+    """What the engine decides for one model. Sizes are in bytes."""
 
-    arena: int  # what the engine allocates, weights aside
-    piece: int  # and on top of that, to stream weights through, where they do not stay
+    arena: int
+    """What the engine allocates, without weights."""
+    stream_buffer: int
+    """What it allocates in addition where weights are streamed from the file."""
     macs: int
-    modules: tuple[Path, ...]  # source files of the device package that stay in memory with the model
-    loading: tuple[Path, ...]  # those that only loading needs
+    modules: tuple[Path, ...]
+    """The source files of the device package that stay in memory with the model."""
+    loading: tuple[Path, ...]
+    """Those that are only needed while the model is loaded."""
+    words: tuple[int, ...]
+    """The records of all layers, one after the other (records.py)."""
 
 
-def plan(model: bytes, layers: tuple = (), names: tuple[str, ...] = ()) -> Plan:
-    """What the engine would allocate for a .tflite, with machine code of these LAYERS and functions.
+@functools.lru_cache(maxsize=16)
+def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -> Plan:
+    """Loads a .tflite into the engine and returns its plan.
 
-    Raises GalagoError model.malformed, model.operator or model.quantization, as a board would.
+    With machine code, `layers` and `names` are its LAYERS and the names of its functions. Raises GalagoError
+    with the code and message of the engine: model.malformed, model.operator, model.quantization or memory.*;
+    model.operator too where the engine does not answer.
     """
     with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
         file.write(model)
         file.flush()
-        given = f"path, layers, names = {file.name!r}, {layers!r}, {names!r}"
-        done = subprocess.run(
-            micropython.command(
-                "-X",
-                "heapsize=64m",
-                "-c",
-                f"{given}\n{_SCRIPT}",
-            ),
+        answer = _run(f"path, layers, names = {file.name!r}, {layers!r}, {names!r}\n{_SCRIPT}")
+    if "code" in answer:
+        raise GalagoError(answer["code"], answer["message"])
+    return Plan(
+        answer["arena"],
+        answer["stream_buffer"],
+        answer["macs"],
+        _sources(answer["modules"]),
+        _sources(answer["loading"]),
+        tuple(answer["words"]),
+    )
+
+
+def _run(script: str) -> dict[str, Any]:
+    """The JSON object that a script prints in the interpreter with the device package."""
+    try:
+        process = subprocess.run(
+            micropython.command("-X", f"heapsize={_HEAP}", "-c", script),
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             env={**os.environ, "MICROPYPATH": str(firmware_dir())},
-            check=True,
+            check=False,
         )
-    answer = json.loads(done.stdout)
-    if len(answer) == 2:
-        raise GalagoError(*answer)
-    arena, piece, macs, stay, loading = answer
-    return Plan(arena, piece, macs, _sources(stay), _sources(loading))
+    except subprocess.TimeoutExpired:
+        raise _no_answer(f"no answer within {_TIMEOUT:.0f} s") from None
+    if process.returncode:
+        lines = (process.stderr + process.stdout).decode(errors="replace").split("\n")
+        raise _no_answer(next((line for line in reversed(lines) if line.strip()), "no message").strip())
+    return json.loads(process.stdout)
+
+
+def _no_answer(reason: str) -> GalagoError:
+    return GalagoError(
+        "model.operator", f"the built-in engine cannot load the model ({reason[:160]}): change the network"
+    )
 
 
 def _sources(modules: list[str]) -> tuple[Path, ...]:

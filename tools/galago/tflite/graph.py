@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""A .tflite as plain objects: as much as compiling it for the K210 needs.
+"""A checked, read-only graph of a .tflite, for compilers (targets/k210, targets/tinymaix).
 
 graph = Graph.read(data)
-for operator in graph.operators: operator.kind, operator.inputs, operator.output
+for operator in graph.operators:
+    operator.kind, operator.inputs, operator.output
+    graph.tensors[operator.output].shape
 """
 
 import math
-import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from galago.errors import GalagoError
+from galago.tflite import schema
+from galago.tflite.schema import BufferT, Operator, TensorT
 
-_TYPES = {9: np.dtype(np.int8), 2: np.dtype("<i4")}  # of the schema's TensorType
-_FORMS = {  # of the operators that compile: the schema's name of their options, and how many inputs they take
+_DTYPES: dict[int, "np.dtype[np.int8 | np.int32]"] = {  # TensorType → dtype
+    9: np.dtype(np.int8),
+    2: np.dtype("<i4"),
+}
+_FORMS = {  # operators that compile → the schema's class of their options, possible numbers of inputs
     "CONV_2D": ("Conv2DOptionsT", (2, 3)),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptionsT", (2, 3)),
     "FULLY_CONNECTED": ("FullyConnectedOptionsT", (2, 3)),
@@ -26,59 +32,35 @@ _FORMS = {  # of the operators that compile: the schema's name of their options,
     "RESHAPE": ("", (1, 2)),
     "SOFTMAX": ("", (1,)),
 }
-# What the generated reader raises when offsets or lengths lead astray.
-_BROKEN = (
-    struct.error,
-    IndexError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-)
 
 
 @dataclass
 class Tensor:
-    """`scales` is float64 [1 or channels]; `data` an array of `shape`, or None where it is computed."""
+    """A tensor with its quantization."""
 
     name: str
     shape: tuple[int, ...]
-    dtype: np.dtype
-    scales: np.ndarray
+    dtype: "np.dtype[np.int8 | np.int32]"
+    scales: NDArray[np.float64]
+    """One scale, or one for each channel, [1 or channels]."""
     zero_point: int
-    data: np.ndarray | None
+    data: "NDArray[np.int8 | np.int32] | None"
+    """The values of a constant, of shape `shape`; None where an operator computes them."""
 
     @property
     def size(self) -> int:
-        """How many elements."""
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def scale(self) -> float:
-        """The one scale of a computed tensor."""
+        """The scale of a computed tensor, which has one."""
         return float(self.scales[0])
 
 
 @dataclass
-class Operator:
-    """`inputs` and `output` are numbers of tensors (-1: none); `options` is the schema's object, or None."""
-
-    number: int
-    kind: str
-    inputs: list[int]
-    output: int
-    options: Any
-    name: str
-
-    def __str__(self) -> str:
-        return f"layer {self.number} ({self.kind} {self.name})"
-
-
-@dataclass
 class Graph:
-    """One subgraph with one input and one output."""
+    """A graph with one input and one output, whose operators have shapes and options that fit together."""
 
     tensors: list[Tensor]
     operators: list[Operator]
@@ -87,50 +69,36 @@ class Graph:
 
     @classmethod
     def read(cls, data: bytes) -> "Graph":
-        """Raises model.malformed for what is no .tflite of one picture in, one vector out."""
-        from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+        """The graph of a .tflite.
 
-        try:
-            model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
-            (part,) = model.subgraphs
-            (first,), (last,) = part.inputs, part.outputs
-            names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name[0] != "_"}
-            kinds = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-            tensors = [_tensor(tensor, model.buffers) for tensor in part.tensors]
-            operators = [
-                Operator(
-                    number,
-                    kinds[one.opcodeIndex],
-                    [int(i) for i in one.inputs],
-                    int(one.outputs[0]),
-                    one.builtinOptions,
-                    tensors[one.outputs[0]].name,
-                )
-                for number, one in enumerate(part.operators)
-            ]
+        Raises GalagoError model.malformed for bytes that are not a valid .tflite, or a model that has not
+        exactly one graph, one input and one output.
+        """
+        model = schema.parse(data)
+        operators = schema.operators(model)
+        with schema.malformed():
+            (subgraph,) = model.subgraphs
+            (first,), (last,) = subgraph.inputs, subgraph.outputs
+            tensors = [_tensor(tensor, model.buffers) for tensor in subgraph.tensors]
             graph = cls(tensors, operators, int(first), int(last))
             graph._check()
-        except _BROKEN as error:
-            raise GalagoError(
-                "model.malformed", f"no .tflite that can be read ({error}): make it with galago quantize"
-            ) from None
         return graph
 
     def _check(self) -> None:
-        """ValueError where numbers name nothing, or values are used before they are computed."""
+        """Raises ValueError where an index names nothing, or a value is used before it is computed."""
         known = {self.input} | {i for i, tensor in enumerate(self.tensors) if tensor.data is not None}
         for one in self.operators:
             missing = [i for i in one.inputs if i != -1 and i not in known]
             if missing or not 0 <= one.output < len(self.tensors) or one.output in known:
-                raise ValueError(f"operator {one.number} is not in order")
+                raise ValueError(f"operator {one.number} is out of order")
             known.add(one.output)
             if not self._fits(one):
-                raise ValueError(f"{one} has options or shapes that do not fit")
+                raise ValueError(f"{one} has options or shapes that do not fit together")
         if self.output not in known or not 0 <= self.input < len(self.tensors):
-            raise ValueError("ends are missing")
+            raise ValueError("the input or the output is missing")
 
     def _fits(self, one: Operator) -> bool:
-        """Whether an operator has its options, and tensors of shapes that belong together."""
+        """Whether an operator has options of its class, and tensors whose shapes fit together."""
         if one.kind not in _FORMS:
             return True
         options, inputs = _FORMS[one.kind]
@@ -156,15 +124,18 @@ class Graph:
                 return len(source.shape) == 4 and output.size == source.shape[3]
             case "RESHAPE" | "SOFTMAX":
                 return source.size == output.size
-        return False
+            case _:
+                return False
 
     def users(self, tensor: int) -> list[Operator]:
-        """The operators that take a tensor."""
+        """The operators that read a tensor."""
         return [one for one in self.operators if tensor in one.inputs]
 
 
-def _convolves(one: Operator, source: tuple, weights: tuple, output: tuple) -> bool:
-    """Whether the shapes are those of a convolution of one picture."""
+def _convolves(
+    one: Operator, source: tuple[int, ...], weights: tuple[int, ...], output: tuple[int, ...]
+) -> bool:
+    """Whether the shapes are those of a convolution with a batch of 1."""
     if {len(source), len(weights), len(output)} != {4} or source[0] != 1 or output[0] != 1:
         return False
     depthwise = one.kind == "DEPTHWISE_CONV_2D"
@@ -180,21 +151,18 @@ def _convolves(one: Operator, source: tuple, weights: tuple, output: tuple) -> b
     return all(-(-(source[1 + i] - lost[i]) // steps[i]) == output[1 + i] for i in (0, 1))
 
 
-def _tensor(tensor: Any, buffers: list[Any]) -> Tensor:
-    dtype = _TYPES.get(tensor.type)
-    name = bytes(tensor.name or b"").decode(errors="replace")
+def _tensor(tensor: TensorT, buffers: Sequence[BufferT]) -> Tensor:
+    dtype = _DTYPES.get(tensor.type)
+    name = schema.tensor_name(tensor)
     if dtype is None:
-        raise ValueError(f"tensor {name} has type {tensor.type}, wanted int8 or int32")
-    shape = tuple(int(n) for n in (tensor.shape if tensor.shape is not None else ()))
+        raise ValueError(f"tensor {name} has type {tensor.type}, expected int8 or int32")
+    shape = () if tensor.shape is None else schema.shape(tensor)
     scales, zero_point = np.ones(1), 0
-    given = tensor.quantization
-    if given is not None and given.scale is not None and len(given.scale):
-        with np.errstate(invalid="ignore"):  # a signalling NaN; refused below
-            scales = np.asarray(given.scale, np.float64)
-        points = {int(point) for point in given.zeroPoint}
-        if len(points) != 1 or not np.all(np.isfinite(scales) & (scales > 0)):
-            raise ValueError(f"tensor {name} has scales or zero points that mean nothing")
-        (zero_point,) = points
+    if schema.is_quantized(tensor):
+        scales, points = schema.quantization(tensor)
+        if len(set(points)) != 1 or not np.all(np.isfinite(scales) & (scales > 0)):
+            raise ValueError(f"tensor {name} has invalid scales or zero points")
+        zero_point = points[0]
     if dtype == np.int8 and not -128 <= zero_point <= 127:
         raise ValueError(f"tensor {name} has zero point {zero_point}")
     raw = buffers[tensor.buffer].data

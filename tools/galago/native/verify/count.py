@@ -23,7 +23,7 @@ from galago.native.verify.cores import CORES
 from galago.native.verify.device import Device
 from galago.native.verify.qemu_xtensa import XTENSA
 from galago.tflite import summary
-from galago.tflite.summary import Layer
+from galago.tflite.summary import LayerSummary
 
 _SEED = 1
 # Instructions. Most calls unpack an argument, in about 20; a division where the core has none takes the most.
@@ -42,7 +42,7 @@ class Count:
     """One inference on one core: of each layer its output tensor and the instructions executed."""
 
     device: Device
-    layers: list[Layer]
+    layers: list[LayerSummary]
     arena_bytes: int
     tensors: list[bytearray]
     each: list[int]
@@ -187,7 +187,14 @@ def _show(count: Count, blocks: int) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command; an error is one line."""
+    try:
+        _main()
+    except GalagoError as error:
+        raise SystemExit(f"galago: {error.message}") from error
+
+
+def _main() -> None:
     from galago.tflite.tflm import Tflm
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)

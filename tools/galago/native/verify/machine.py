@@ -13,16 +13,27 @@ is native.alignment, and whatever else a processor would stop at is native.fault
 leave the saved registers and the stack pointer as they were is native.convention.
 """
 
+import functools
+import importlib
+import operator
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import capstone
-import unicorn
-from unicorn.unicorn_py3 import Uc, UcError
+from typing import Any
 
 from galago.errors import GalagoError
 from galago.native.verify.cores import Core
+from galago.native.verify.memory import Region, nearest
+
+try:
+    import capstone
+    import unicorn
+    from unicorn.unicorn_py3 import Uc, UcError
+except ImportError as error:
+    raise GalagoError(
+        "native.emulator",
+        f"expected the packages unicorn and capstone to run machine code, got no {error.name}: "
+        "pip install 'unicorn>=2.0.1,<3' 'capstone>=5,<6'",
+    ) from error
 
 _PAGE = 0x1000
 # As on boards: code and RAM low, external flash above 2 GiB, where the address is negative as an int.
@@ -33,16 +44,6 @@ _RETURN = _TRAPS + _PAGE - 16  # where a function that was called from outside r
 _PATIENCE = 600  # seconds for one call: more is an endless loop
 _V6M_WIDE = ("bl", "dmb", "dsb", "isb", "mrs", "msr")  # the only instructions of four bytes
 _READ, _WRITE = unicorn.UC_HOOK_MEM_READ, unicorn.UC_HOOK_MEM_WRITE
-
-
-@dataclass(frozen=True)
-class Region:
-    """A buffer in the machine's memory."""
-
-    name: str
-    address: int
-    size: int
-    writable: bool
 
 
 class Machine:
@@ -59,10 +60,13 @@ class Machine:
         self._traps: list[Callable[[], None]] = []
         self._error: GalagoError | None = None
         self._next = {True: _WRITABLE, False: _READ_ONLY, None: _CODE}
-        self._capstone = capstone.Cs(*core.capstone)
-        self._uc = uc = Uc(*core.unicorn)
+        self._registers: Any = importlib.import_module(f"unicorn.{core.constants}")
+        self._pc, self._sp, self._jump = (self._register(name) for name in (core.pc, core.sp, core.jump))
+        self._arguments = [self._register(name) for name in core.arguments]
+        self._capstone = capstone.Cs(*_numbers(capstone, core.capstone))
+        self._uc = uc = Uc(*_numbers(unicorn, core.unicorn))
         if core.model is not None:
-            uc.ctl_set_cpu_model(core.model)
+            uc.ctl_set_cpu_model(self._register(core.model))
         uc.mem_map(_TRAPS, _PAGE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         uc.mem_write(_TRAPS, core.trap * (_PAGE // len(core.trap)))
         uc.mem_map(_STACK, _STACK_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
@@ -128,16 +132,16 @@ class Machine:
         """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
         uc, core = self._uc, self.core
         top = _STACK + _STACK_SIZE
-        marks = {register: 0x5A00_0000 + register for register in core.saved}
-        for register, value in zip(core.arguments, arguments, strict=False):
+        marks = {register: 0x5A00_0000 + register for register in map(self._register, core.saved)}
+        for register, value in zip(self._arguments, arguments, strict=False):
             uc.reg_write(register, value & 0xFFFF_FFFF)
         uc.mem_write(_STACK, _UNTOUCHED)
         if core.link is None:
             uc.mem_write(top - 8, _RETURN.to_bytes(8, "little"))
         else:
-            uc.reg_write(core.link, _RETURN | core.thumb)
+            uc.reg_write(self._register(core.link), _RETURN | core.thumb)
         start = top if core.link else top - 8
-        for register, value in ((core.sp, start), *marks.items()):
+        for register, value in ((self._sp, start), *marks.items()):
             uc.reg_write(register, value)
         self._error = None
         try:
@@ -147,13 +151,13 @@ class Machine:
                 self._fail("native.fault", str(error))
         if self._error:
             raise self._error
-        if uc.reg_read(core.pc) != _RETURN:
+        if uc.reg_read(self._pc) != _RETURN:
             raise GalagoError("native.fault", f"{core.name}: no return within {_PATIENCE} s")
-        if uc.reg_read(core.sp) != top or any(
+        if uc.reg_read(self._sp) != top or any(
             uc.reg_read(register) != mark for register, mark in marks.items()
         ):
             raise GalagoError("native.convention", "a saved register or the stack pointer came back changed")
-        return uc.reg_read(core.result) & 0xFFFF_FFFF
+        return uc.reg_read(self._register(core.result)) & 0xFFFF_FFFF
 
     def stack(self) -> int:
         """Bytes of stack that the last call wrote to."""
@@ -162,17 +166,17 @@ class Machine:
 
     def argument(self, index: int) -> int:
         """Inside a trap: an argument."""
-        return self._uc.reg_read(self.core.arguments[index])
+        return self._uc.reg_read(self._arguments[index])
 
     def answer(self, value: int) -> None:
         """Inside a trap: sets the result."""
-        self._uc.reg_write(self.core.result, value & 0xFFFF_FFFF)
+        self._uc.reg_write(self._register(self.core.result), value & 0xFFFF_FFFF)
 
     def jump(self, address: int, *arguments: int) -> None:
         """Inside a trap: calls an address instead, with these arguments; it returns to the trap's caller."""
-        for register, value in zip(self.core.arguments, arguments, strict=False):
+        for register, value in zip(self._arguments, arguments, strict=False):
             self._uc.reg_write(register, value)
-        self._uc.reg_write(self.core.jump, address)
+        self._uc.reg_write(self._jump, address)
 
     def instructions(self) -> int:
         """How many were executed since `blocks` was last cleared; traps and what they stand for do not count.
@@ -189,6 +193,9 @@ class Machine:
     def length(self, block: tuple[int, int]) -> int:
         """Instructions in a basic block that was executed."""
         return self._lengths[block]
+
+    def _register(self, name: str) -> int:
+        return getattr(self._registers, name)
 
     def _decode(self, address: int, size: int) -> None:
         instructions = list(self._disassemble(address, size))
@@ -211,7 +218,7 @@ class Machine:
         return address
 
     def _fail(self, code: str, message: str) -> None:
-        where = self._uc.reg_read(self.core.pc)
+        where = self._uc.reg_read(self._pc)
         self._error = GalagoError(code, f"{self.core.name} at {where:#x}: {message}")
         self._uc.emu_stop()
 
@@ -222,7 +229,7 @@ class Machine:
 
     def _on_trap(self, uc, address: int, size: int, _) -> None:
         if self.core.link is not None:
-            uc.reg_write(self.core.jump, uc.reg_read(self.core.link))
+            uc.reg_write(self._jump, uc.reg_read(self._register(self.core.link)))
         try:
             self._traps[address - _TRAPS >> 2]()
         except GalagoError as error:  # an exception cannot pass through Unicorn
@@ -249,11 +256,11 @@ class Machine:
 
     def _out_of_bounds(self, writes: bool, address: int, size: int) -> None:
         verb = "writes" if writes else "reads"
-        nearest = min(
-            self._placed, key=lambda r: max(r.address - address, address - r.address - r.size), default=None
-        )
-        near = ""
-        if nearest:
-            kind = "" if nearest.writable else "read-only "
-            near = f": offset {address - nearest.address} of {kind}{nearest.name}, {nearest.size} bytes"
-        self._fail("native.bounds", f"{verb} {size} bytes at {address:#x}{near}")
+        where = nearest(self._placed, address)
+        self._fail("native.bounds", f"{verb} {size} bytes at {address:#x}{where}")
+
+
+def _numbers(package: Any, names: tuple[str, ...]) -> tuple[int, int]:
+    """An architecture and its modes, combined, from the names of a package's constants."""
+    first, *modes = (getattr(package, name) for name in names)
+    return first, functools.reduce(operator.or_, modes)

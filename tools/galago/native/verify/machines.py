@@ -2,26 +2,34 @@
 """Which machine runs an architecture's code on this computer: Unicorn's, or QEMU's for Xtensa.
 
 machine = machines.create("xtensawin", strict=True)
-machines.missing("xtensawin")          # why there is none here, or None
+machines.missing("xtensawin")          # why this computer has none, or None
 """
 
-from typing import cast
+import importlib.util
+from typing import TYPE_CHECKING, cast
 
 from galago.native.verify import qemu_xtensa
 from galago.native.verify.cores import CORES, X64
-from galago.native.verify.machine import Machine
 from galago.native.verify.qemu_xtensa import XTENSA, XtensaMachine
+
+if TYPE_CHECKING:
+    from galago.native.verify.machine import Machine
 
 ARCHITECTURES = (*CORES, XTENSA.arch, X64.arch)
 
 
 def missing(arch: str) -> str | None:
-    """Why an architecture's code cannot be run here, or None."""
-    return qemu_xtensa.missing() if arch == XTENSA.arch else None
-
-
-def create(arch: str, strict: bool = False) -> Machine:
-    """A machine of an architecture. Raises GalagoError native.emulator where `missing` says why."""
+    """Why this computer cannot run an architecture's code, or None if it can."""
     if arch == XTENSA.arch:
-        return cast(Machine, XtensaMachine(strict))  # which offers the same
+        return qemu_xtensa.missing()
+    absent = [name for name in ("unicorn", "capstone") if importlib.util.find_spec(name) is None]
+    return f"no package {absent[0]} here" if absent else None
+
+
+def create(arch: str, strict: bool = False) -> "Machine":
+    """A machine of an architecture. Raises GalagoError native.emulator where its emulator is missing."""
+    if arch == XTENSA.arch:
+        return cast("Machine", XtensaMachine(strict))  # which has the same methods
+    from galago.native.verify.machine import Machine  # needs unicorn and capstone, which this module does not
+
     return Machine(X64 if arch == X64.arch else CORES[arch], strict)

@@ -31,7 +31,7 @@ from typing import IO, cast
 
 from galago.errors import GalagoError
 from galago.native.verify import qemu_xtensa_monitor
-from galago.native.verify.machine import Region
+from galago.native.verify.memory import Region, nearest
 from galago.native.verify.qemu_xtensa_log import Log
 from galago.native.verify.qemu_xtensa_monitor import (
     BLOCK,
@@ -250,19 +250,13 @@ class XtensaMachine:
 
     def _fault(self) -> GalagoError:
         """What ended the program, from the log."""
-        signal, address, where = self._log.signal()
-        place = f"{self.core.name} at {where:#x}"
+        signal, address, block = self._log.signal()
+        place = f"{self.core.name} at {block:#x}"
         if signal != "SIGSEGV":
             code = "native.alignment" if signal == "SIGBUS" else "native.fault"
             return GalagoError(code, f"{place} or behind it: {signal or 'no answer'} at {address:#x}")
-        nearest = min(
-            self._placed, key=lambda r: max(r.address - address, address - r.address - r.size), default=None
-        )
-        near = ""
-        if nearest:
-            kind = "" if nearest.writable else "read-only "
-            near = f": offset {address - nearest.address} of {kind}{nearest.name}, {nearest.size} bytes"
-        return GalagoError("native.bounds", f"{place} or behind it: reaches for {address:#x}{near}")
+        where = nearest(self._placed, address)
+        return GalagoError("native.bounds", f"{place} or behind it: reaches for {address:#x}{where}")
 
     def _map(self, area: bool | None, size: int, protection: int) -> int:
         address = self._next[area]

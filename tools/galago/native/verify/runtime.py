@@ -22,7 +22,7 @@ from galago.errors import GalagoError
 from galago.native import mpy
 from galago.native.verify import machines
 from galago.native.verify.cores import Core
-from galago.native.verify.machine import Region
+from galago.native.verify.memory import Region
 from galago.native.verify.qemu_xtensa import XtensaCore
 
 _TABLE_SIZE = 96  # entries of mp_fun_table, rounded up

@@ -11,15 +11,20 @@ It does what firmware/mobilenet/tflite/kernels/native.py does, but the input, th
 record and the weights do not lie in one arena: a kernel that leaves one of them is GalagoError native.bounds.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from galago.errors import GalagoError
 from galago.native.kernels import ITEMS, ITEMS_X64, Kernel, generate
 from galago.native.verify import machines
 from galago.native.verify.cores import X64
-from galago.native.verify.machine import Machine, Region
+from galago.native.verify.memory import Region
 from galago.tflite import records
 from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
+
+if TYPE_CHECKING:
+    from galago.native.verify.machine import Machine
 
 _BASE = 0x2000_0000  # the address that stands for the arena's
 _CONVOLUTIONS = (CONV_2D, FULLY_CONNECTED)
@@ -123,7 +128,7 @@ class Trial:
 class _Buffers:
     """What a layer reads and writes, in regions of their own."""
 
-    def __init__(self, machine: Machine, record: Record, picture: bytes, scratch: int, rows: bool) -> None:
+    def __init__(self, machine: "Machine", record: Record, picture: bytes, scratch: int, rows: bool) -> None:
         self.machine, self.record, self._picture = machine, record, picture
         self._input_rows = min(record.in_h, record.k_h) if rows else record.in_h
         self._output_rows = 1 if rows else record.out_h
