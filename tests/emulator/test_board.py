@@ -266,7 +266,7 @@ def test_files_stay_whole_when_writing_is_interrupted(board: EmulatedBoard) -> N
 def test_input_that_nobody_reads_does_not_keep_ctrl_c_away(
     board: EmulatedBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "_PATIENCE", 0.1)
+    monkeypatch.setattr(relay, "_INBOX_TIMEOUT", 0.1)
     with Console(board.port) as line:
         line.raw()
         line.write(b"print('st' + 'art')\nwhile True: pass\x04")
@@ -312,7 +312,7 @@ def test_a_program_goes_on_with_nobody_connected(new_board: EmulatedBoard, image
 def test_a_program_goes_on_when_the_client_does_not_read(
     new_board: EmulatedBoard, image: Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "_PATIENCE", 0.1)
+    monkeypatch.setattr(terminal, "_CLIENT_TIMEOUT", 0.1)
     with Console(new_board.port) as line:
         line.raw()
         line.write(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`galago emulate --qemu`, with a stand-in for QEMU at the border of its process."""
+"""`galago emulate --qemu`, with a stand-in for the QEMU process, and with the real one if installed."""
 
 import json
 import stat
@@ -12,8 +12,9 @@ import serial
 
 from galago.emulator.qemu import QemuBoard
 from galago.errors import GalagoError
+from support.requirements import requires
 
-# Says where its serial port is as QEMU does, and answers lines in capitals.
+# Names its serial port as QEMU does, and answers in capitals; ends by itself after a Q.
 STAND_IN = """#!{python}
 import json, os, pty, sys, tty
 json.dump(sys.argv[1:], open({log!r}, "w"))
@@ -22,13 +23,29 @@ if "broken" in sys.argv:
 master, slave = pty.openpty()
 tty.setraw(slave)
 print(f"char device redirected to {{os.ttyname(slave)}} (label serial0)", flush=True)
-while True:
-    os.write(master, os.read(master, 100).upper())
+while (data := os.read(master, 100)) != b"Q":
+    os.write(master, data.upper())
+sys.exit("qemu: fatal: Lockup: can't escalate 3 to HardFault")
 """
 
+ARM, RISCV = 40, 243
+EXECUTABLE, RELOCATABLE = 2, 1
 
-def elf(path: Path, machine: int = 40) -> Path:
-    path.write_bytes(b"\x7fELF\x01\x01\x01".ljust(16, b"\0") + struct.pack("<HH", 2, machine) + bytes(32))
+# RISC-V, at the start of RAM: writes "!" to the UART of QEMU's machine `virt` forever.
+SHOUT = struct.pack("<4I", 0x100002B7, 0x02100313, 0x00628023, 0xFFDFF06F)  # lui t0; li t1; sb t1; j -4
+
+
+def elf(path: Path, machine: int = ARM, kind: int = EXECUTABLE) -> Path:
+    path.write_bytes(b"\x7fELF\x01\x01\x01".ljust(16, b"\0") + struct.pack("<HH", kind, machine) + bytes(32))
+    return path
+
+
+def riscv_program(path: Path, code: bytes, address: int) -> Path:
+    """An ELF file of one segment, which starts at `address`."""
+    identification = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
+    header = struct.pack("<HHIIIIIHHHHHH", EXECUTABLE, RISCV, 1, address, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<8I", 1, 84, address, address, len(code), len(code), 5, 4)
+    path.write_bytes(identification + header + segment + code)
     return path
 
 
@@ -44,7 +61,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-@pytest.mark.parametrize("machine", [40, 243])
+@pytest.mark.parametrize("machine", [ARM, RISCV])
 def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -> None:
     firmware = elf(tmp_path / "firmware.elf", machine)
     with QemuBoard(firmware, "mps2-an500") as board:
@@ -57,23 +74,53 @@ def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -
     for wanted in (["-machine", "mps2-an500"], ["-serial", "pty"], ["-kernel", str(firmware)]):
         at = arguments.index(wanted[0])
         assert arguments[at : at + 2] == wanted
+    assert ("-bios none" in " ".join(arguments)) == (machine == RISCV)
 
 
-def test_what_qemu_says_is_passed_on(log: Path, tmp_path: Path) -> None:
+@requires("qemu-system-riscv32", debian="qemu-system-misc")
+def test_a_riscv_firmware_starts_in_place_of_opensbi(tmp_path: Path) -> None:
+    firmware = riscv_program(tmp_path / "firmware.elf", SHOUT, 0x80000000)
+    with QemuBoard(firmware, "virt") as board, serial.Serial(board.port, timeout=30) as line:
+        assert line.read(3) == b"!!!"
+
+
+def test_a_qemu_that_ends_by_itself_is_an_error_with_its_message(log: Path, tmp_path: Path) -> None:
+    with QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500") as board:
+        with serial.Serial(board.port, timeout=10) as line:
+            line.write(b"Q")
+            line.flush()
+            board._process.wait(10)
+        with pytest.raises(GalagoError, match="QEMU ended: qemu: fatal: Lockup") as caught:
+            board.wait()
+    assert caught.value.code == "board.emulator"
+
+
+def test_a_qemu_that_cannot_be_executed_is_an_error(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "qemu-system-arm").write_bytes(b"\x7fELF of another machine")
+    with pytest.raises(GalagoError, match=r"qemu-system-arm: Exec format error: ") as caught:
+        QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500").start()
+    assert "\n" not in caught.value.message
+
+
+def test_the_message_of_qemu_is_passed_on(log: Path, tmp_path: Path) -> None:
     with pytest.raises(GalagoError, match="unsupported machine type") as caught:
         QemuBoard(elf(tmp_path / "firmware.elf"), "broken").start()
     assert caught.value.code == "board.emulator"
 
 
-def test_files_that_are_no_firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_are_not_firmware_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text").write_text("no firmware")
     for path, text in (
         (tmp_path / "none.elf", "No such file"),
-        (tmp_path / "text", "no 32-bit ELF"),
-        (elf(tmp_path / "x86.elf", 3), "processor 3"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "text", "not a 32-bit ELF"),
+        (elf(tmp_path / "x86.elf", 3), "ELF machine 3,"),
+        (elf(tmp_path / "object.o", ARM, RELOCATABLE), r"not executable \(ELF type 1"),
     ):
-        with pytest.raises(GalagoError, match=text):
+        with pytest.raises(GalagoError, match=text) as caught:
             QemuBoard(path, "mps2-an500")
+        assert caught.value.code == "board.emulator"
+        assert "\n" not in caught.value.message
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GalagoError, match="qemu-system-arm is missing"):
         QemuBoard(elf(tmp_path / "arm.elf"), "mps2-an500")

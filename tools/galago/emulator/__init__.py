@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A board that exists only here: the real interpreter behind a serial port that any tool can open."""
+"""Emulated boards: the real MicroPython interpreter behind a serial port that any tool can open."""
 
 from galago.emulator.board import EmulatedBoard
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An emulated board: the real interpreter behind a serial port, shaped by a board's TOML.
+"""An emulated board: the real interpreter behind a serial port, configured by a board's TOML.
 
 with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
     subprocess.run(["mpremote", "connect", emulated.port, "fs", "ls"])
@@ -13,17 +13,17 @@ from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
-from galago.emulator.k210 import K210
+from galago.emulator.k210_chip import K210Chip
 from galago.emulator.relay import Relay
 from galago.emulator.storage import Storage
 from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
-_PATIENCE = 30.0  # seconds until a start counts as failed
+_START_TIMEOUT = 30.0  # seconds
 
 
 class EmulatedBoard:
-    """A board at `port`, from entering the context (or start()) until leaving it (or close())."""
+    """A context manager: the board is at `port` from start() to close()."""
 
     def __init__(
         self,
@@ -35,9 +35,9 @@ class EmulatedBoard:
     ) -> None:
         """`storage` keeps the file system from run to run; without it the board starts empty.
 
-        A ROMFS, where the board has one, is kept beside it as STORAGE.rom. `firmware` names the stand-in
-        modules that it has (hardware.known), by default those of its usual one.
-        Raises GalagoError board.emulator for one that is not known.
+        If the board has a ROMFS, it is kept beside that file as STORAGE.rom. `firmware` names the groups of
+        stand-in modules (hardware.known()); the default is those of the board's usual firmware.
+        Raises GalagoError board.emulator for an unknown name.
         """
         self.board = board
         self.faults = faults or Faults()
@@ -57,7 +57,8 @@ class EmulatedBoard:
     def start(self) -> None:
         """Switch on. Returns when boot.py is about to run.
 
-        Raises GalagoError board.storage for an image that cannot be used, board.emulator if nothing starts.
+        Raises GalagoError board.storage if the image cannot be used, board.emulator if the board does not
+        start.
         """
         self._storage = Storage(self.board.filesystem, self._path)
         rom = self._path.with_name(self._path.name + ".rom") if self._path else None
@@ -73,16 +74,19 @@ class EmulatedBoard:
 
     @property
     def pins(self) -> dict[str, int]:
-        """The levels of the pins that the board's programs have set, by name."""
+        """Levels (0 or 1) by pin name, of the pins that the board's programs have set."""
         return self._relay.pins
 
     @property
-    def k210(self) -> K210:
-        """The K210 of a Maix board: its LCD and what is in its flash."""
+    def k210(self) -> K210Chip:
+        """The K210 of a Maix board, with its LCD and the kmodels in its flash."""
         return self._hardware.k210
 
     def wait(self) -> None:
-        """Until the board is switched off by another thread, or fails."""
+        """Block until another thread switches the board off.
+
+        Raises the GalagoError of a board that failed.
+        """
         self._thread.join()
         if self._failure:
             raise self._failure
@@ -90,16 +94,16 @@ class EmulatedBoard:
     def reset(self) -> None:
         """Press the reset button. Returns when boot.py is about to run; a client stays connected."""
         self._ready.clear()
-        self._relay.ask("reset")
+        self._relay.request("reset")
         self._await_ready()
 
     def unplug(self) -> None:
-        """Pull the cable: the port is gone, and whoever has it open learns so. Close the board afterwards."""
-        self._relay.ask("stop")
+        """Pull the cable: the port disappears, and a client's next read fails. Call close() afterwards."""
+        self._relay.request("stop")
         self._thread.join()
 
     def close(self) -> None:
-        """Switch off; leaves no process behind, and no image unless it was given a path."""
+        """Switch off. Leaves no process behind, and no image without `storage`."""
         self.unplug()
         self._storage.close()
         if self._rom:
@@ -114,7 +118,7 @@ class EmulatedBoard:
             self._ready.set()
 
     def _await_ready(self) -> None:
-        if not self._ready.wait(_PATIENCE) or not (self._failure or self._thread.is_alive()):
+        if not self._ready.wait(_START_TIMEOUT) or not (self._failure or self._thread.is_alive()):
             self._failure = GalagoError("board.emulator", f"{self.board.id} did not become ready")
         if self._failure:
             self.close()

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The camera of an emulated board: it plays the pictures of a folder, with the habits of real ones.
+"""The camera of an emulated board: it plays the pictures of a folder as real cameras would see them.
 
     camera = Camera(Path("photos"), swap=True, faults={7: "none"})
-    camera.show(Path("cat.jpg"))          # keep to one picture
-    camera.captures                       # what was handed out: Capture(picture, exposed, number)
+    camera.show(Path("cat.jpg"))          # show this picture only
+    camera.captures                       # every frame delivered: Capture(picture, exposed, number)
 
-Each capture sees the next picture, and the first one the first. A frame buffer that is free is exposed at
-once: so a frame may show what was there when the last one was given back, and the very first ones something
-else.
+Each capture sees the next picture of the folder. A free frame buffer is exposed at once, so a frame may show
+what the camera saw when the last frame was given back; the very first frames are old, too.
 """
 
 import io
@@ -22,18 +21,18 @@ import numpy as np
 from PIL import Image
 
 from galago import pictures
-from galago.emulator.link import StandInError
+from galago.emulator.host_calls import StandInError
 from galago.errors import GalagoError
 
 Fault = Literal["none", "error", "short", "late"]
-"""What goes wrong with a capture: no frame, an exception, a frame that ends early, or one that is old."""
+"""What goes wrong with a capture: no frame, an exception, a truncated frame, or an old one."""
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp"}
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One frame that a program got: `number` counts captures; it was exposed at the capture `exposed`."""
+    """One frame that a program got: `number` counts captures, and it was exposed during capture `exposed`."""
 
     picture: Path
     exposed: int
@@ -42,19 +41,22 @@ class Capture:
 
 
 class Camera:
-    """Outlives resets of the board. `faults` says for the numbers of captures what goes wrong with them."""
+    """A camera outlives resets of the board. `faults` maps numbers of captures to their fault."""
 
     def __init__(
         self, folder: Path | None = None, *, swap: bool = False, faults: Mapping[int, Fault] | None = None
     ) -> None:
-        """Without a folder it sees nothing but grey. Raises GalagoError dataset.empty for an empty one."""
+        """Without `folder` every frame is grey. Raises GalagoError dataset.missing or dataset.empty.
+
+        `swap` exchanges red and blue, as a misconfigured sensor does.
+        """
         self.pictures = []
         if folder:
             if not folder.is_dir():
-                raise GalagoError("dataset.missing", f"no folder {folder}: give the camera pictures to see")
+                raise GalagoError("dataset.missing", f"no folder {folder}: name a folder of pictures")
             self.pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
             if not self.pictures:
-                raise GalagoError("dataset.empty", f"no pictures in {folder}: give the camera some to see")
+                raise GalagoError("dataset.empty", f"no pictures in {folder}: name a folder of pictures")
         self.swap = swap
         self.faults: dict[int, Fault] = dict(faults or {})
         self.captures: list[Capture] = []
@@ -68,17 +70,17 @@ class Camera:
         self._turned = (False, False)
 
     def show(self, picture: Path | None) -> None:
-        """Keep to this picture from now on; None goes on with the folder."""
+        """Show only this picture from now on; None returns to the pictures of the folder."""
         self._shown = picture
 
-    # What stand-in modules ask
+    # Services of the stand-in modules
 
     def start(
         self, width: int, height: int, kind: str, quality: int = 85, buffers: int = 1, fresh: bool = False
     ) -> None:
-        """Starts, or starts again. `kind`: rgb565, rgb565le, bgr888, grey or jpeg.
+        """Start or restart. `kind` is rgb565, rgb565le, bgr888, grey or jpeg.
 
-        `fresh`: exposes when a frame is asked for, not as soon as a buffer is free.
+        With `fresh`, exposure starts when a frame is requested, not as soon as a buffer is free.
         """
         self._mode, self._count, self._fresh = (width, height, kind, quality), buffers, fresh
         self._turned = (False, False)
@@ -87,11 +89,11 @@ class Camera:
         self._expose()
 
     def turn(self, mirror: bool, flip: bool) -> None:
-        """Mirror the picture, turn it upside down."""
+        """Set whether frames are mirrored and flipped vertically."""
         self._turned = mirror, flip
 
     def capture(self) -> tuple[int | None, bytes]:
-        """The next frame and its size, or None and no bytes. Raises StandInError RuntimeError on a fault."""
+        """Returns size in bytes and the next frame, or (None, b""). Raises StandInError RuntimeError."""
         old = self._scene(), self._number
         self._number += 1
         self.release()
@@ -111,7 +113,7 @@ class Camera:
         return len(frame), frame
 
     def release(self) -> None:
-        """The frame is given back: its buffer is exposed anew."""
+        """Give the last frame back; its buffer is exposed again."""
         if self._lent:
             self._lent = False
             self._expose()
@@ -119,7 +121,7 @@ class Camera:
     def scale(
         self, width: int, height: int, to_width: int, to_height: int, data: bytes
     ) -> tuple[None, bytes]:
-        """An RGB565 image (little-endian) stretched with bilinear interpolation, as RGB888."""
+        """Stretch a little-endian RGB565 image with bilinear interpolation. Returns RGB888."""
         rgb = _from_565(np.frombuffer(data, "<u2").reshape(height, width))
         small = Image.fromarray(rgb).resize((to_width, to_height), Image.Resampling.BILINEAR)
         return None, _from_565(_to_565(np.asarray(small))).tobytes()
@@ -142,7 +144,7 @@ def _frame(picture: Path, mode: tuple[int, int, str, int], turned: tuple[bool, b
     if swap:
         rgb = rgb[:, :, ::-1]
     if kind == "jpeg":
-        file = io.BytesIO()  # 4:2:2, as OV2640 and OV5640 sample it
+        file = io.BytesIO()  # 4:2:2, the sampling of OV2640 and OV5640
         Image.fromarray(np.ascontiguousarray(rgb)).save(file, "JPEG", quality=quality, subsampling=1)
         return file.getvalue()
     if kind == "grey":
@@ -153,7 +155,7 @@ def _frame(picture: Path, mode: tuple[int, int, str, int], turned: tuple[bool, b
 
 
 def scene(picture: Path, width: int, height: int) -> np.ndarray:
-    """What the sensor sees of a picture, uint8 [height, width, 3]: it fills the frame, and is cut to it."""
+    """Returns a picture as the sensor sees it, scaled and cropped to the frame: uint8 [height, width, 3]."""
     if not picture.suffix:
         return np.full((height, width, 3), 128, np.uint8)
     image = Image.fromarray(pictures.load(picture))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What an emulated board carries beside the interpreter: the modules of its firmware, and a camera.
+"""What an emulated board has besides the interpreter: the modules of its firmware, a camera, a K210.
 
-    Hardware(board)                                    # what the board's usual firmware has
+    Hardware(board)                                    # the board's usual firmware
     Hardware(board, ("microlite", "esp32"), camera)    # another firmware
 
-The modules themselves are in device/standins, a folder for each firmware; they ask services of this process.
+The modules themselves are in device/standins, one folder per firmware; they call services of this process.
 """
 
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
-from galago.emulator.k210 import K210
-from galago.emulator.link import Service
-from galago.emulator.runtimes import Emlearn, Kpu230, Tflm
+from galago.emulator.host_calls import Service
+from galago.emulator.inference import EmlearnService, K230Service, TflmService
+from galago.emulator.k210_chip import K210Chip
 from galago.errors import GalagoError
 
 STANDINS = Path(__file__).parent / "device" / "standins"
 
-# A board's camera module tells whose firmware it usually has.
+# The usual firmware of a board, by the name of its camera module.
 _USUAL = {
     "csi": ("openmv",),
     "camera": ("esp32",),
     "sensor": ("k210", "maixpy"),
     "media.sensor": ("canmv_k230",),
 }
-_SHARED = {  # modules that several firmwares have, the first to import first
+_SHARED = {  # modules of several firmwares, in the order to import them
     "openmv": ("ulab.py",),
     "openmv4": ("ulab.py", "openmv/image.py", "openmv/ml.py"),
     "canmv_k230": ("ulab.py",),
@@ -34,39 +34,39 @@ _SHARED = {  # modules that several firmwares have, the first to import first
 
 
 def known() -> list[str]:
-    """The names of firmware modules that an emulated board can carry."""
+    """Returns the names of all firmware with stand-in modules."""
     return sorted(path.name for path in STANDINS.iterdir() if path.is_dir())
 
 
 def usual(board: BoardSpec) -> tuple[str, ...]:
-    """Those that the board's usual firmware has."""
+    """Returns the names of the board's usual firmware; empty for stock MicroPython."""
     if not board.camera or board.camera.firmware:
         return ()
     return tuple(name for name in _USUAL[board.camera.module] if name in known())
 
 
 class Hardware:
-    """Raises GalagoError board.emulator for a firmware module that there is no stand-in for."""
+    """Raises GalagoError board.emulator for firmware without stand-in modules."""
 
     def __init__(
         self, board: BoardSpec, firmware: Sequence[str] | None = None, camera: Camera | None = None
     ) -> None:
         self.firmware = usual(board) if firmware is None else tuple(firmware)
         self.camera = camera or Camera()
-        self.k210 = K210()
+        self.k210 = K210Chip()
         for name in self.firmware:
             if name not in known():
                 raise GalagoError("board.emulator", f"no stand-in for {name}: there are {', '.join(known())}")
 
     def modules(self) -> list[str]:
-        """The paths of the stand-in modules, in the order to import them."""
+        """Returns the paths of the stand-in modules, in the order to import them."""
         shared = [STANDINS / path for name in self.firmware for path in _SHARED.get(name, ())]
         own = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
         return list(dict.fromkeys(str(path) for path in [*shared, *own]))
 
     def services(self) -> dict[str, Service]:
-        """What the modules may ask; the models that they load are forgotten at the next reset."""
-        tflm, emlearn, k230 = Tflm(), Emlearn(), Kpu230()
+        """Returns the services for the modules, by name; loaded models are lost at the next reset."""
+        tflm, emlearn, k230 = TflmService(), EmlearnService(), K230Service()
         self.k210.reset()
         return self.k210.services() | {
             "tflm_load": tflm.load,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""First code in the process of an emulated board: ties it to its owner, then becomes the interpreter.
+"""The first code in an emulated board's process: ties it to its owner, then becomes the interpreter.
 
     python -I launcher.py OWNER_PID BINARY_OR_EMPTY ROM_FD_OR_EMPTY ROM_BLOCKS ARGUMENT...
 
-The interpreter gets one argument more: the address of the ROMFS, 0 for none.
+The interpreter gets one more argument: the address of the ROMFS, or 0.
 
-Runs as a script, alone: it imports nothing of Galago, so that a reset of the board takes milliseconds.
+It runs as a script and imports nothing of Galago, so that a reset of the board takes milliseconds.
 """
 
 import ctypes
@@ -18,36 +18,38 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def _interrupt_between_bytecodes() -> None:
-    """Make SIGUSR1 ask for a KeyboardInterrupt the way a board's serial interrupt does.
+    """Make SIGUSR1 schedule a KeyboardInterrupt as a board's serial interrupt does.
 
-    SIGINT in the Unix port leaves whatever runs by longjmp: a file system or garbage collection in the middle
-    of its work never recovers from that. A board instead marks the interrupt and raises it at the next
-    bytecode; `mp_sched_keyboard_interrupt` is that same function, made to be called at any moment.
+    SIGINT in the Unix port leaves the running code by longjmp; a file system or garbage collection that is
+    half done never recovers from that. A board instead marks the interrupt and raises it at the next
+    bytecode. `mp_sched_keyboard_interrupt` does that, and may be called at any time.
     """
     import micropython_run
 
-    mark = ctypes.CDLL(micropython_run.__file__).mp_sched_keyboard_interrupt
+    schedule = ctypes.CDLL(micropython_run.__file__).mp_sched_keyboard_interrupt
     libc = ctypes.CDLL(None)
-    libc.signal(signal.SIGUSR1, ctypes.cast(mark, ctypes.c_void_p))
-    libc.siginterrupt(signal.SIGUSR1, 1)  # a blocked read or sleep returns, so that it is noticed at once
-    # The mark may come just before a read starts to block: SIGUSR2 does nothing but make that return as well.
+    libc.signal(signal.SIGUSR1, ctypes.cast(schedule, ctypes.c_void_p))
+    libc.siginterrupt(
+        signal.SIGUSR1, 1
+    )  # a blocked read or sleep returns, so that the interrupt acts at once
+    # The signal may come just before a read starts to block: SIGUSR2 only makes that return as well.
     libc.signal(signal.SIGUSR2, ctypes.cast(libc.abs, ctypes.c_void_p))
     libc.siginterrupt(signal.SIGUSR2, 1)
 
 
 def _map(descriptor: int, size: int) -> int:
-    """Have the ROMFS in memory, outside the heap, as a board has its flash; where."""
-    global _rom  # as long as the process
+    """Map the ROMFS into memory outside the heap, as flash is on a board. Returns its address."""
+    global _rom  # kept until the process ends
     _rom = mmap.mmap(descriptor, size)
     return ctypes.addressof(ctypes.c_char.from_buffer(_rom))
 
 
 def main(owner: int, binary: str, rom: tuple[str, int], arguments: list[str]) -> None:
-    """Never returns when `binary` is named; otherwise runs the interpreter in this process."""
+    """Replaces this process by `binary` if one is named; otherwise runs the interpreter in it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != owner:  # the owner ended before the line above
         return
-    if binary:  # another program loses this one's memory: it has no ROMFS
+    if binary:  # exec discards this memory, so there is no ROMFS
         try:
             os.execv(binary, [binary, *arguments, "0"])
         except OSError as error:

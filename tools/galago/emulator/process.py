@@ -2,12 +2,12 @@
 """One run of the interpreter, from a reset of an emulated board to the next.
 
     process = Process(board, storages, hardware, faults, cause, mode)
-    process.write(data), process.read()    # the REPL, as on a board's serial line; never wait
+    process.write(data), process.read()    # the REPL, as on a board's serial line; neither blocks
     process.owner                          # socket to device/_startup.py and device/machine.py
-    process.interrupt()                    # Ctrl-C, if the program takes interrupts now
-    process.end()                          # kills it if it runs; gives its status
+    process.interrupt()                    # Ctrl-C, if the program accepts interrupts now
+    process.end()                          # kills it if it still runs; returns its status
 
-There is no terminal, so that every byte passes: for a terminal 0x03 is a signal even within a file's bytes.
+There is no terminal in between: it would turn 0x03 into a signal even within the bytes of a file.
 """
 
 import fcntl
@@ -25,25 +25,25 @@ from galago import micropython
 from galago.boards import BoardSpec
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
-from galago.emulator.link import Link
+from galago.emulator.host_calls import HostCalls
 from galago.emulator.storage import Storage
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _START = Path(__file__).parent / "device" / "start.py"
 
-_PACKETS = 256  # of at most 4096 bytes, that wait at most: a page of kernel memory each (pipe(7))
+_PACKETS = 256  # capacity of the output pipe, in packets of up to 4096 bytes; each takes a page (pipe(7))
 
-# Of every 256 bytes given to the garbage collector 3 are its own tables (32-byte blocks on x64; py/gc.c).
-_GIVEN, _USABLE = 256, 253
+# Of every 256 bytes of heap the garbage collector takes 3 for its tables (32-byte blocks on x64; py/gc.c).
+_HEAP_TOTAL, _HEAP_USABLE = 256, 253
 
-_BESIDE = 2 << 20  # bytes for stand-in modules and their frames; what they leave is taken out of use
+_STAND_IN_HEAP = 2 << 20  # bytes for stand-in modules and their frames; the rest of it is made unusable
 
-# The interpreter's own variables, and HOME, where it would keep a history of the REPL's lines.
+# Variables of the interpreter, and HOME, where it would keep the history of the REPL.
 _NOT_INHERITED = {"HOME", "MICROPYPATH", "MICROPYINSPECT"}
 
 
 class Process:
-    """The interpreter as a child of the calling thread: it ends no later than that thread."""
+    """The interpreter as a child of the calling thread; it ends no later than that thread."""
 
     def __init__(
         self,
@@ -54,29 +54,30 @@ class Process:
         cause: int,
         mode: str,
     ) -> None:
-        """Start it. `cause` is what machine.reset_cause() gives, `mode` that of the REPL: friendly or raw.
+        """Start it. `cause` is the result of machine.reset_cause(); `mode` of the REPL is friendly or raw.
 
-        The heap is the board's in objects: one takes twice as much on x64, so there are twice as many bytes.
-        What is not made of objects (pixels, weights) therefore finds more room than on the board. Modules of
-        the firmware and frames in the camera's memory, which lie elsewhere, take none of it: _startup.py.
+        The heap has room for as many objects as the board's: objects are twice as large on x64, so it has
+        twice as many bytes. Raw bytes (pixels, weights) therefore find more room than on the board. Modules
+        of the firmware and frames of the camera, which lie elsewhere on a board, take none of it
+        (_startup.py).
         """
         self.owner, owner = socket.socketpair()
-        # In packets: each write of the interpreter is one, so that a mark at its start can say what it is.
+        # A pipe in packet mode: each write of the interpreter is one packet, which may start with a mark.
         self.output, output = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
         os.set_blocking(output, True)
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
         storage, rom = storages
         modules = hardware.modules()
-        self._link = Link(hardware.services())
-        beside = _BESIDE if modules else 0
+        self._calls = HostCalls(hardware.services())
+        stand_in_heap = _STAND_IN_HEAP if modules else 0
         mark = secrets.token_hex(4)
         self._mark = mark.encode()
-        # What device/_startup.py makes the board of.
-        shape = {
+        # The configuration that device/_startup.py reads.
+        configuration = {
             "image": storage.descriptor,
             "blocks": storage.blocks,
-            "link": self._link.descriptor,
-            "beside": beside,
+            "host_calls": self._calls.descriptor,
+            "stand_in_heap": stand_in_heap,
             "modules": modules,
             "rom_blocks": rom.blocks if rom else 0,
             "mount": board.mount,
@@ -90,19 +91,24 @@ class Process:
             "power_at": faults.power_at,
             "read_only": faults.read_only,
         }
-        self.owner.send(json.dumps(shape).encode() + b"\n")  # argv takes 255 characters at most
+        self.owner.send(json.dumps(configuration).encode() + b"\n")  # argv is limited to 255 characters
         self._child = subprocess.Popen(
             [
                 *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), micropython.own_binary()),
                 *(str(rom.descriptor) if rom else "", str(rom.blocks) if rom else "0"),
-                *("-X", f"heapsize={(2 * board.heap + beside) * _GIVEN // _USABLE}", "-i", _START),
+                *(
+                    "-X",
+                    f"heapsize={(2 * board.heap + stand_in_heap) * _HEAP_TOTAL // _HEAP_USABLE}",
+                    "-i",
+                    _START,
+                ),
                 str(owner.fileno()),
             ],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
             pass_fds=(
-                *(owner.fileno(), storage.descriptor, self._link.descriptor),
+                *(owner.fileno(), storage.descriptor, self._calls.descriptor),
                 *([rom.descriptor] if rom else []),
             ),
             env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
@@ -110,7 +116,7 @@ class Process:
             start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
         )
         owner.close()
-        self._link.release()
+        self._calls.release()
         os.close(output)
         self.owner.setblocking(False)
         assert self._child.stdin is not None  # for the type checker
@@ -121,14 +127,14 @@ class Process:
         self._after_cr = False
 
     def write(self, data: bytes | bytearray) -> int:
-        """Give the program something to read; how many bytes of it there was room for."""
+        """Send the program input. Returns the number of bytes that there was room for."""
         try:
             return os.write(self.input, data)
         except (BlockingIOError, BrokenPipeError):
             return 0
 
     def read(self) -> bytes:
-        """What the program has printed, with CR LF at the end of lines; b"" for nothing or no more."""
+        """Returns what the program has printed, with CR LF at line ends; b"" if there is nothing."""
         output = bytearray()
         for _ in range(_PACKETS):
             try:
@@ -137,11 +143,11 @@ class Process:
                 break
             if not packet:
                 break
-            output += self._cooked(packet)
+            output += self._with_crlf(packet)
         return bytes(output)
 
-    def _cooked(self, packet: bytes) -> bytes:
-        if packet.startswith(self._mark):  # device/_sys.py: bytes as they are
+    def _with_crlf(self, packet: bytes) -> bytes:
+        if packet.startswith(self._mark):  # device/_sys.py: raw bytes
             self._after_cr = False
             return packet[len(self._mark) :]
         text = re.sub(rb"(?<!\r)\n", b"\r\n", packet)
@@ -151,11 +157,11 @@ class Process:
         return text
 
     def interrupt(self, insist: bool = False) -> bool:
-        """Raise KeyboardInterrupt in the program. False if none runs that takes it: then 0x03 is a byte.
+        """Raise KeyboardInterrupt in the program. Returns False if it accepts none: then 0x03 is a byte.
 
-        The interpreter catches SIGINT while a program takes interrupts: not at a prompt, and not after
-        micropython.kbd_intr(-1). It is stopped for the look, because SIGINT would kill it if the program
-        ended just now. With `insist` the interrupt gets out of native code that never ends, as on no board.
+        The interpreter has a handler for SIGINT while a program accepts interrupts: not at a prompt, and not
+        after micropython.kbd_intr(-1). It is stopped while this is checked, because SIGINT would kill it if
+        the program ended meanwhile. `insist` also interrupts native code that never ends, as no board can.
         """
         self._child.send_signal(signal.SIGSTOP)
         try:
@@ -169,12 +175,12 @@ class Process:
             self._child.send_signal(signal.SIGCONT)
 
     def nudge(self) -> None:
-        """After an interrupt: have a read or sleep that blocks look whether there was one (launcher.py)."""
+        """After an interrupt: wake a blocked read or sleep so that it notices the interrupt (launcher.py)."""
         if not micropython.own_binary() and self._child.returncode is None:
             self._child.send_signal(signal.SIGUSR2)
 
     def end(self) -> int:
-        """Kill the process if it still runs, and let go of it.
+        """Kill the process if it still runs, and release its resources.
 
         Returns the exit status as subprocess does: 0 after Ctrl-D or sys.exit(), negative for a signal.
         """
@@ -183,14 +189,14 @@ class Process:
         status = self._child.wait()
         if not ended_before:
             self._stdin.close()
-            self._link.close()
+            self._calls.close()
             self.owner.close()
             os.close(self.output)
             os.close(self.exited)
         return status
 
     def _stopped(self) -> bool:
-        # Wait until the signal has taken effect. A process that has ended instead is left for end().
+        # Waits until the signal has taken effect. A process that has ended instead is left to end().
         state = os.waitid(os.P_PIDFD, self.exited, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if state is None or state.si_code != os.CLD_STOPPED:
             return False
@@ -198,7 +204,7 @@ class Process:
         return True
 
     def _caught(self) -> int:
-        # The signals that have a handler, as a mask (proc_pid_status(5)).
+        # The signals that have a handler, as a bit mask (proc_pid_status(5)).
         status = Path(f"/proc/{self._child.pid}/status").read_text()
         return int(status.partition("SigCgt:")[2].split()[0], 16)
 

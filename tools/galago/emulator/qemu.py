@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Any MicroPython firmware that QEMU runs, as a port.
+"""Any MicroPython firmware that QEMU runs, behind a serial port.
 
 with QemuBoard(Path("build/firmware.elf"), "mps2-an500") as board:
     subprocess.run(["mpremote", "connect", board.port, "mount", "folder", "exec", "import test"])
 
-The image is the user's: MicroPython's ports/qemu builds them (make BOARD=MPS2_AN500). They run machine code
-of their core for real; they have no file system of their own, `mpremote mount` lends them one. An instruction
+The user supplies the image; MicroPython's ports/qemu builds them (make BOARD=MPS2_AN500). It executes real
+machine code of its core. It has no file system of its own, so `mpremote mount` lends it one. An instruction
 counts as one nanosecond: 1 us of time.ticks_us() is 1000 instructions.
 """
 
@@ -22,21 +22,30 @@ from pathlib import Path
 
 from galago.errors import GalagoError
 
-_PATIENCE = 20.0  # seconds until QEMU has said where its serial port is
-_SAYS = re.compile(rb"char device redirected to (\S+)")
-# e_machine of the ELF format, for 32 bits: the program that runs it.
-_PROGRAMS = {40: "qemu-system-arm", 243: "qemu-system-riscv32"}
+_START_TIMEOUT = 20.0  # seconds until QEMU has named its serial port
+_PORT_LINE = re.compile(rb"char device redirected to (\S+)")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+# Fields of the ELF header (elf(5)): e_type and e_machine follow 16 bytes of identification.
+_ELF_HEADER = struct.Struct("<16sHH")
+_ELF_32_LITTLE_ENDIAN = b"\x7fELF\x01\x01"
+_ET_EXEC = 2
+_EM_ARM, _EM_RISCV = 40, 243
+_PROGRAMS = {_EM_ARM: "qemu-system-arm", _EM_RISCV: "qemu-system-riscv32"}
+_DEBIAN_PACKAGES = {_EM_ARM: "qemu-system-arm", _EM_RISCV: "qemu-system-misc"}
 
 
 class QemuBoard:
-    """A context with the `port` of a firmware in QEMU, which ends no later than this process."""
+    """A context manager with the `port` of a firmware in QEMU, which ends no later than this process."""
 
     def __init__(self, firmware: Path, machine: str) -> None:
-        """`machine` is one of QEMU's names. Raises GalagoError board.emulator for what is no firmware."""
-        self._program = _program(firmware)
+        """`machine` is one of QEMU's names. Raises GalagoError board.emulator if `firmware` cannot run."""
+        architecture = _architecture(firmware)
+        self._program = _program(architecture)
         self._arguments = ["-machine", machine, "-nographic", "-monitor", "none", "-serial", "pty"]
         self._arguments += ["-semihosting", "-icount", "shift=0", "-kernel", str(firmware)]
+        if architecture == _EM_RISCV:  # by default OpenSBI is loaded where the firmware goes
+            self._arguments += ["-bios", "none"]
 
     def __enter__(self) -> "QemuBoard":
         self.start()
@@ -46,15 +55,22 @@ class QemuBoard:
         self.close()
 
     def start(self) -> None:
-        """Switch on. Raises GalagoError board.emulator with what QEMU says if it does not start."""
-        self._process = subprocess.Popen(
-            [self._program, *self._arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C in the terminal is not for the board
-            preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
-        )
+        """Switch on. Raises GalagoError board.emulator with QEMU's message if it does not start."""
+        try:
+            self._process = subprocess.Popen(
+                [self._program, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the terminal is not for the board
+                preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            )
+        except OSError as error:
+            raise GalagoError(
+                "board.emulator", f"{self._program}: {error.strerror}: install QEMU again"
+            ) from error
+        assert self._process.stdout is not None  # for the type checker
+        self._output = self._process.stdout
         try:
             self.port = self._await_port()
         except GalagoError:
@@ -62,50 +78,63 @@ class QemuBoard:
             raise
 
     def wait(self) -> None:
-        """Until QEMU ends. Raises GalagoError board.emulator with what it said if it failed."""
-        said, _ = self._process.communicate()
-        if self._process.returncode > 0:
-            raise GalagoError("board.emulator", f"QEMU ended: {_last(said)}")
+        """Block until QEMU ends. Raises GalagoError board.emulator with its last message if it failed."""
+        output = self._output.read()
+        if self._process.wait():
+            raise GalagoError("board.emulator", f"QEMU ended: {_last_line(output)}")
 
     def close(self) -> None:
-        """Switch off."""
+        """Switch off; does nothing more if QEMU has ended by itself."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        self._output.close()
 
     def _await_port(self) -> str:
-        assert self._process.stdout is not None  # for the type checker
-        stream, said, deadline = self._process.stdout.fileno(), b"", time.monotonic() + _PATIENCE
-        while not (found := _SAYS.search(said)):
-            left = deadline - time.monotonic()
-            ready = select.select([stream], [], [], max(0, left))[0]
-            piece = os.read(stream, 4096) if ready else b""
-            if not piece:
-                why = _last(said) if ready else "it names no serial port"
-                raise GalagoError("board.emulator", f"{Path(self._program).name} does not start: {why}")
-            said += piece
-        return found[1].decode()
+        stream, output, deadline = self._output.fileno(), b"", time.monotonic() + _START_TIMEOUT
+        while not (match := _PORT_LINE.search(output)):
+            remaining = deadline - time.monotonic()
+            ready = select.select([stream], [], [], max(0, remaining))[0]
+            chunk = os.read(stream, 4096) if ready else b""
+            if not chunk:
+                reason = _last_line(output) if ready else "it names no serial port"
+                raise GalagoError("board.emulator", f"{Path(self._program).name} does not start: {reason}")
+            output += chunk
+        return match[1].decode()
 
 
-def _program(firmware: Path) -> str:
+def _architecture(firmware: Path) -> int:
+    """The e_machine of a firmware that QEMU can run. Raises GalagoError board.emulator for any other file."""
     try:
         with firmware.open("rb") as file:
-            head = file.read(20)
+            header = file.read(_ELF_HEADER.size)
     except OSError as error:
         raise GalagoError("board.emulator", f"{firmware}: {error.strerror}: name a firmware.elf") from error
-    if len(head) < 20 or head[:5] != b"\x7fELF\x01":
-        raise GalagoError("board.emulator", f"{firmware} is no 32-bit ELF file: wanted a firmware.elf")
-    (number,) = struct.unpack_from("<H", head, 18)
-    name = _PROGRAMS.get(number)
-    if not name:
+    if len(header) < _ELF_HEADER.size or not header.startswith(_ELF_32_LITTLE_ENDIAN):
+        raise GalagoError("board.emulator", f"{firmware} is not a 32-bit ELF file: name a firmware.elf")
+    _, kind, machine = _ELF_HEADER.unpack(header)
+    if machine not in _PROGRAMS:
         raise GalagoError(
-            "board.emulator", f"{firmware} is for processor {number} of the ELF format, wanted Arm or RISC-V"
+            "board.emulator",
+            f"{firmware} is for ELF machine {machine}, expected Arm ({_EM_ARM}) or RISC-V ({_EM_RISCV}): "
+            "name another firmware.elf",
         )
+    if kind != _ET_EXEC:
+        raise GalagoError(
+            "board.emulator",
+            f"{firmware} is not executable (ELF type {kind}, expected {_ET_EXEC}): link it",
+        )
+    return machine
+
+
+def _program(architecture: int) -> str:
+    """The path of the QEMU program for an e_machine."""
+    name = _PROGRAMS[architecture]
     program = shutil.which(name)
     if not program:
-        package = name.replace("riscv32", "misc")
+        package = _DEBIAN_PACKAGES[architecture]
         raise GalagoError("board.emulator", f"{name} is missing: install it (Debian: {package})")
     return program
 
 
-def _last(said: bytes) -> str:
-    return (said.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+def _last_line(output: bytes) -> str:
+    return (output.decode(errors="replace").strip().splitlines() or ["no message"])[-1]

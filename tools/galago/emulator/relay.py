@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Between the port and the interpreter: what on a board is not Python.
+"""Connects port and interpreter: what a board does below Python.
 
-Bytes go both ways, Ctrl-C interrupts, Ctrl-D and sys.exit() are soft resets, machine.reset() and the button
-are hard ones, and after a crash the board starts again.
+It passes bytes both ways. Ctrl-C interrupts, Ctrl-D and sys.exit() are soft resets, machine.reset() and the
+button are hard resets, and after a crash the board starts again.
 """
 
 import select
@@ -23,19 +23,19 @@ from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
 _CTRL_C = b"\x03"
-_TO_RAW_REPL = b"\r\x03\x01"  # end the line, forget it, Ctrl-A
+_TO_RAW_REPL = b"\r\x03\x01"  # end the line, discard it, Ctrl-A
 _RAW, _FRIENDLY = b"raw REPL; CTRL-B to exit\r\n", b'Type "help()" for more information.\r\n'
-_MARK = max(len(_RAW), len(_FRIENDLY))
-_INBOX = 64 * 1024  # bytes for a program that does not read now; what is more has to wait in the client
-_PATIENCE = 5.0  # seconds without a byte read until these are lost, as in a UART's full buffer
-_TICK = 20  # milliseconds between looks for a new client, whom the kernel does not announce
-_INSIST = 0.5  # seconds after a Ctrl-C without any effect until another one is stronger
+_LONGEST_BANNER = max(len(_RAW), len(_FRIENDLY))
+_INBOX = 64 * 1024  # bytes kept for a program that does not read; more has to wait in the client
+_INBOX_TIMEOUT = 5.0  # seconds without a byte read until a full inbox is dropped, as in a UART's buffer
+_TICK = 20  # milliseconds between checks for a new client, which the kernel does not announce
+_INSIST = 0.5  # seconds after a Ctrl-C without effect until the next one is forced
 
 _POWER_ON, _HARD, _WATCHDOG, _SOFT = 1, 2, 3, 5  # machine.reset_cause(), device/machine.py
 
 
 class Relay:
-    """The inside of an emulated board. All but `ask` belongs to one thread."""
+    """The inside of an emulated board. Everything but `request` runs in one thread."""
 
     def __init__(
         self,
@@ -46,34 +46,37 @@ class Relay:
         terminal: Terminal,
         ready: Callable[[], None],
     ) -> None:
-        """`storages`: file system and ROMFS; `ready` is called each time that boot.py is about to run."""
+        """`storages` are file system and ROMFS; `ready` is called whenever boot.py is about to run."""
         self._board = board
         self._storages = storages
         self._hardware = hardware
         self._terminal = terminal
         self._faults = faults
-        self._quiet_until = 0.0  # a stall: nothing is said before
+        self._quiet_until = 0.0  # during a stall output is dropped until then
         self.pins: dict[str, int] = {}
         self._cause = _HARD  # of the next hard reset
         self._announce = ready
-        self._wishes: deque[Literal["reset", "stop"]] = deque()
+        self._requests: deque[Literal["reset", "stop"]] = deque()
         self._wake, self._waker = socket.socketpair()
         self._mode: Literal["friendly", "raw"] = "friendly"
         self._inbox = bytearray()  # from the client, not yet taken by the interpreter
         self._taken = time.monotonic()
 
-    def ask(self, wish: Literal["reset", "stop"]) -> None:
-        """From any thread: press the reset button, or switch off."""
-        self._wishes.append(wish)
+    def request(self, action: Literal["reset", "stop"]) -> None:
+        """Press the reset button, or switch off; may be called from any thread."""
+        self._requests.append(action)
         with suppress(OSError):  # it is off already
             self._waker.send(b"\n")
 
     def run(self) -> None:
-        """Work until asked to stop. Raises GalagoError board.emulator if the interpreter does not start."""
+        """Run until a stop is requested.
+
+        Raises GalagoError board.emulator if the interpreter does not start.
+        """
         self._start(_POWER_ON)
         try:
-            while "stop" not in self._wishes:
-                self._turn()
+            while "stop" not in self._requests:
+                self._step()
         finally:
             self._process.end()
             self._terminal.close()
@@ -84,14 +87,14 @@ class Relay:
         parts = self._board, self._storages, self._hardware, self._faults
         self._process = Process(*parts, cause, self._mode)
         self._ready = False
-        self._bite = float("inf")  # when the watchdog restarts the board
-        self._said = b""  # the end of the output, where the mode shows
-        self._ending: str | None = None  # exit, reset, or gone: the process has ended by itself
+        self._watchdog_at = float("inf")  # when the watchdog restarts the board
+        self._tail = b""  # the end of the output, which shows the mode of the REPL
+        self._ending: str | None = None  # exit, reset, or gone (the process has ended by itself)
         self._hidden: bytearray | None = None
         self._words = b""
-        self._interrupted: float | None = None  # when Ctrl-C was sent, if nothing was printed since
+        self._interrupted: float | None = None  # when Ctrl-C was sent, unless something was printed since
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         process, terminal = self._process, self._terminal
         full = len(self._inbox) >= _INBOX
         poller = select.poll()
@@ -102,18 +105,18 @@ class Relay:
         if self._ready and self._inbox:
             poller.register(process.input, select.POLLOUT)
         if terminal.attached:
-            wanted = 0 if full else select.POLLIN
-            poller.register(terminal, wanted | select.POLLOUT if terminal.waiting else wanted)
+            mask = 0 if full else select.POLLIN
+            poller.register(terminal, mask | select.POLLOUT if terminal.waiting else mask)
         nudging = self._interrupted is not None and time.monotonic() - self._interrupted < _INSIST
-        often = nudging or not terminal.attached or self._bite < float("inf")
+        often = nudging or not terminal.attached or self._watchdog_at < float("inf")
         events = dict(poller.poll(_TICK if often else 1000))
 
-        if self._wishes and self._wishes[0] == "reset":
-            self._wishes.popleft()
+        if self._requests and self._requests[0] == "reset":
+            self._requests.popleft()
             self._wake.recv(1)
             self._ending = "reset"
         if not full:
-            self._receive(self._suffer(terminal.read()))
+            self._receive(self._apply_faults(terminal.read()))
         self._feed()
         terminal.flush()
         if not terminal.full:
@@ -121,7 +124,7 @@ class Relay:
         self._listen()
         if nudging and self._interrupted is not None:
             process.nudge()
-        if time.monotonic() > self._bite:
+        if time.monotonic() > self._watchdog_at:
             self._ending, self._cause = "reset", _WATCHDOG
         if process.exited in events:
             self._ending = self._ending or "gone"
@@ -129,7 +132,7 @@ class Relay:
             self._start_again()
 
     def _receive(self, data: bytes) -> None:
-        # Ctrl-C acts when it arrives, ahead of what is not read yet, as in the receive interrupt of a board.
+        # Ctrl-C acts when it arrives, ahead of unread bytes, as in a board's receive interrupt.
         while data:
             text, found, data = data.partition(_CTRL_C)
             self._inbox += text
@@ -138,18 +141,18 @@ class Relay:
             else:
                 self._inbox += found
 
-    def _suffer(self, data: bytes) -> bytes:
-        # What the faults leave of what the client sent.
+    def _apply_faults(self, data: bytes) -> bytes:
+        # Returns what the faults leave of the client's bytes.
         faults = self._faults
         faults.arrived += len(data)
         if faults.unplug_after is not None and faults.arrived > faults.unplug_after:
-            self._wishes.append("stop")
+            self._requests.append("stop")
             return b""
         if faults.reset_after is not None and faults.arrived > faults.reset_after:
             faults.reset_after, self._ending = None, "reset"
         if faults.stall_after is not None and faults.arrived > faults.stall_after:
             faults.stall_after, self._quiet_until = None, time.monotonic() + faults.stall
-        return faults.to_board.spoil(data) if faults.to_board else data
+        return faults.to_board.corrupt(data) if faults.to_board else data
 
     def _interrupt(self) -> bool:
         now = time.monotonic()
@@ -164,14 +167,14 @@ class Relay:
         if self._ready and self._inbox:
             count = self._process.write(self._inbox)
             del self._inbox[:count]
-            if not count and now - self._taken > _PATIENCE and len(self._inbox) >= _INBOX:
+            if not count and now - self._taken > _INBOX_TIMEOUT and len(self._inbox) >= _INBOX:
                 self._inbox.clear()
             if not count:
                 return
         self._taken = now
 
     def _print(self) -> bool:
-        # Pass on what there is of output. False: there was none.
+        # Passes on the output so far. Returns False if there was none.
         data = self._process.read()
         if data:
             self._interrupted = None
@@ -185,21 +188,21 @@ class Relay:
         return bool(data)
 
     def _show(self, data: bytes) -> None:
-        self._said += data
-        raw, friendly = self._said.rfind(_RAW), self._said.rfind(_FRIENDLY)
+        self._tail += data
+        raw, friendly = self._tail.rfind(_RAW), self._tail.rfind(_FRIENDLY)
         if raw != friendly:
             self._mode = "raw" if raw > friendly else "friendly"
-        self._said = self._said[-_MARK:]
+        self._tail = self._tail[-_LONGEST_BANNER:]
         if self._faults.to_client:
-            data = self._faults.to_client.spoil(data)
+            data = self._faults.to_client.corrupt(data)
         if time.monotonic() >= self._quiet_until:
             self._terminal.write(data)
 
     def _listen(self) -> None:
-        # Act on what device/_startup.py and device/machine.py say, a word a line.
+        # Handles the messages of device/_startup.py and device/machine.py, one per line.
         try:
             self._words += self._process.owner.recv(4096)
-        except OSError:  # nothing there, or the process has ended
+        except OSError:  # no message, or the process has ended
             return
         *words, self._words = self._words.split(b"\n")
         for word in words:
@@ -211,18 +214,18 @@ class Relay:
             elif word == b"prompt":
                 self._prompt()
             elif word.startswith(b"watchdog "):
-                self._bite = time.monotonic() + int(word[9:]) / 1000
+                self._watchdog_at = time.monotonic() + int(word[9:]) / 1000
             elif word.startswith(b"pin "):
                 _, name, level = word.decode().split(" ")
                 self.pins[name] = int(level)
             elif word == b"cut":  # device/_flash.py: the power fails
-                self._wishes.append("stop")
+                self._requests.append("stop")
             elif word in (b"exit", b"reset"):
                 self._ending = word.decode()
 
     def _prompt(self) -> None:
-        # The interpreter starts with the friendly REPL, a board comes back in the mode it was in: the client
-        # does not see the way there.
+        # The interpreter starts with the friendly REPL, but a board comes back in its last mode: the client
+        # must not see the change.
         while self._print():
             pass
         if self._mode == "raw":
@@ -237,10 +240,10 @@ class Relay:
             pass
         status = self._process.end()
         if self._ending == "gone" and not self._ready:
-            said = self._said.decode(errors="replace").strip().splitlines() or ["nothing"]
+            output = self._tail.decode(errors="replace").strip().splitlines() or ["nothing"]
             raise GalagoError(
                 "board.emulator",
-                f"{self._board.id} does not start, its interpreter said {said[-1]!r} (status {status})",
+                f"{self._board.id} does not start: its interpreter printed {output[-1]!r} (status {status})",
             )
         if self._ending == "exit" or (self._ending == "gone" and status >= 0):
             self._terminal.write(b"MPY: soft reboot\r\n")
@@ -248,8 +251,8 @@ class Relay:
             return
         if self._ending == "gone":
             name = signal.Signals(-status).name
-            said = f"\r\nThe interpreter was ended by {name}: the board starts again.\r\n"
-            self._terminal.write(said.encode())
+            notice = f"\r\nThe interpreter was ended by {name}: the board starts again.\r\n"
+            self._terminal.write(notice.encode())
         self._mode = "friendly"
         self._inbox.clear()
         cause, self._cause = self._cause, _HARD

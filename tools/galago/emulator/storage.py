@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The flash of an emulated board: an image of its file system, in a file of the host."""
+"""The flash of an emulated board: an image of its file system in a file of the host."""
 
 import fcntl
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from galago.errors import GalagoError
 
-BLOCK = 4096  # bytes; flash sector of rp2 and esp32, and of device/_startup.py
+BLOCK = 4096  # bytes; the flash sector of rp2 and esp32, and of device/_flash.py
 
 
 class Storage:
-    """Bytes that outlive resets, and the process too if they have a path."""
+    """Bytes that outlive resets, and with a path also the process."""
 
     def __init__(self, size: int, path: Path | None = None) -> None:
-        """Open the image at `path`, or make it; without a path one that has no name and ends with us.
+        """Open or create the image at `path`; without a path it is a temporary file.
 
-        Raises GalagoError board.storage if the file is of another size, in use or not writable.
+        Raises GalagoError board.storage if the file has another size, is in use or is not writable.
         """
         self.blocks = size // BLOCK
         if path is None:
@@ -25,10 +25,12 @@ class Storage:
                 self.descriptor = os.dup(file.fileno())
         else:
             self.descriptor = self._open(path, size)
-        os.posix_fallocate(self.descriptor, 0, size)  # now, so that the host's disk is not full later
+        os.posix_fallocate(
+            self.descriptor, 0, size
+        )  # now, so that no write fails later on a full disk of the host
 
     def close(self) -> None:
-        """Let go of the image."""
+        """Close the image and release its lock."""
         os.close(self.descriptor)
 
     @staticmethod

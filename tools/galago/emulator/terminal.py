@@ -3,10 +3,10 @@
 
 terminal = Terminal()
 terminal.path                        # what serial programs open
-terminal.read() -> bytes             # what the client sent; notices clients that come and go
-terminal.write(data)                 # bounded: with no client, or one that never reads, bytes are lost
-terminal.flush()                     # hands over as much as the client takes now
-terminal.close()                     # the plug is pulled: a client's next read fails
+terminal.read() -> bytes             # what the client sent; notices when clients come and go
+terminal.write(data)                 # bounded: without a client that reads, bytes are dropped
+terminal.flush()                     # passes on as much as the client takes now
+terminal.close()                     # pulls the plug: a client's next read fails
 """
 
 import os
@@ -16,28 +16,28 @@ import tty
 
 _CHUNK = 16 * 1024
 _BACKLOG = 64 * 1024  # bytes for a slow client before the board has to wait
-_PATIENCE = 5.0  # seconds without a byte taken before a client counts as not reading; rp2 waits 0.5 s
+_CLIENT_TIMEOUT = 5.0  # seconds without a byte taken until a client counts as not reading; rp2 waits 0.5 s
 
 
 class Terminal:
-    """Nobody at the other end is like a USB port that is not open: output is dropped, and nothing blocks."""
+    """Without a client it is like a USB port that is not open: output is dropped, and nothing blocks."""
 
     def __init__(self) -> None:
         self._master, slave = os.openpty()
         os.set_blocking(self._master, False)
         self.path = os.ttyname(slave)
         tty.setraw(slave)
-        os.close(slave)  # from here on EIO tells that no client has the port open
+        os.close(slave)  # from now on EIO means that no client has the port open
         self.attached = False
         self._backlog = bytearray()
         self._taken = time.monotonic()
 
     def fileno(self) -> int:
-        """For select: of use only while `attached`."""
+        """The descriptor for select; valid to poll only while `attached`."""
         return self._master
 
     def read(self) -> bytes:
-        """What has arrived, b"" for nothing. Sets `attached`."""
+        """Returns the bytes that have arrived, b"" for none. Updates `attached`."""
         try:
             data = os.read(self._master, _CHUNK)
         except BlockingIOError:
@@ -51,8 +51,8 @@ class Terminal:
         return data
 
     def write(self, data: bytes) -> None:
-        """Send to the client, in the background if it is slow; see `full`."""
-        if self.attached and not self._deaf:
+        """Send to the client; bytes that it does not take yet are queued (see `full`)."""
+        if self.attached and not self._client_stuck:
             if not self._backlog:
                 self._taken = time.monotonic()
             self._backlog += data
@@ -60,20 +60,20 @@ class Terminal:
 
     @property
     def waiting(self) -> bool:
-        """True while some bytes have not been taken."""
+        """Whether bytes are queued."""
         return bool(self._backlog)
 
     @property
     def full(self) -> bool:
-        """True if the board has to wait for the client: like USB it does so for a while, not forever."""
-        return len(self._backlog) >= _BACKLOG and not self._deaf
+        """Whether the board has to wait for the client; as with USB, it waits for a while, not forever."""
+        return len(self._backlog) >= _BACKLOG and not self._client_stuck
 
     @property
-    def _deaf(self) -> bool:
-        return len(self._backlog) >= _BACKLOG and time.monotonic() - self._taken > _PATIENCE
+    def _client_stuck(self) -> bool:
+        return len(self._backlog) >= _BACKLOG and time.monotonic() - self._taken > _CLIENT_TIMEOUT
 
     def flush(self) -> None:
-        """Pass on what the client takes without waiting."""
+        """Pass on as many queued bytes as the client takes without blocking."""
         while self._backlog:
             try:
                 sent = os.write(self._master, self._backlog[:_CHUNK])
@@ -91,7 +91,7 @@ class Terminal:
 
     def _detach(self) -> None:
         if self.attached:
-            # The next client finds the port as new: no old output, and no mode that the last one left behind.
+            # The next client finds a fresh port: no old output, and no terminal mode of the last client.
             termios.tcflush(self._master, termios.TCIOFLUSH)
             tty.setraw(self._master)
         self.attached = False

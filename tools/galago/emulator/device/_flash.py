@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""The flash of an emulated board: an open file of the host, and memory that the host lends as ROMFS."""
+"""The flash of an emulated board: a file of the host, and host memory as ROMFS."""
 
 import machine
 import micropython
@@ -13,8 +13,8 @@ _BLOCK = const(4096)
 class Flash:
     """Block device of `blocks` blocks of 4096 bytes.
 
-    Native code looks at no pending interrupts: Ctrl-C waits until the file system is whole again, as on a
-    board, whose flash driver is C.
+    Native code does not check for interrupts: Ctrl-C waits until the file system is consistent again, as on a
+    board, where the flash driver is C.
     """
 
     def __init__(self, file, blocks):
@@ -38,7 +38,7 @@ class Flash:
 
     @micropython.native
     def ioctl(self, operation, argument):
-        """4 counts the blocks, 5 is their size; the others succeed with nothing to do."""
+        """4 returns the number of blocks, 5 their size; other operations do nothing and succeed."""
         if operation == 4:
             return self.blocks
         if operation == 5:
@@ -47,14 +47,14 @@ class Flash:
 
 
 class _Power:
-    """Fails in the middle of the write number `self.left` from now; 0: never."""
+    """Power that fails during the `left`-th write from now; 0 means never."""
 
     left = 0
     failed = False
 
     @micropython.native
     def spend(self, buffer):
-        """What of `buffer` still gets written."""
+        """Returns the part of `buffer` that still gets written."""
         if self.left:
             self.left -= 1
             if not self.left:
@@ -73,17 +73,17 @@ power = _Power()
 
 
 def rom_ioctl_of(address, blocks):
-    """vfs.rom_ioctl of a board with one ROMFS in memory (the ports' vfs_rom_ioctl.c)."""
+    """Returns vfs.rom_ioctl for one ROMFS in memory (as the ports' vfs_rom_ioctl.c)."""
     rom = memoryview(uctypes.bytearray_at(address, blocks * _BLOCK))
 
     def rom_ioctl(operation, number=0, *arguments):
-        if operation == 1:  # how many there are
+        if operation == 1:  # number of ROMFS
             return 1
         if number:
             return -22  # EINVAL
-        if operation == 2:  # what can be read
+        if operation == 2:  # memory to read
             return rom
-        if operation == 3:  # erase; the least that can be written at once
+        if operation == 3:  # erase; returns the smallest write in bytes
             return 16
         if operation == 4:  # write
             start, data = arguments
@@ -91,7 +91,7 @@ def rom_ioctl_of(address, blocks):
             rom[start : start + len(data)] = data
             power.check()
             return 0
-        if operation == 6:  # what is erased at once
+        if operation == 6:  # erase size in bytes
             return _BLOCK
         return 0
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUndefinedVariable=false
-"""What start.py does; a module, so that the board's `__main__` stays empty."""
+"""The work of start.py, in a module so that the board's `__main__` stays empty."""
 
 import gc
 import io
@@ -16,25 +16,25 @@ import micropython
 import vfs
 
 
-def _mount(flash, shape):
-    # As the ports' _boot.py do: what cannot be mounted is formatted.
-    read_only = shape["read_only"]
+def _mount(flash, config):
+    # As the ports' _boot.py do, format a file system that cannot be mounted.
+    read_only = config["read_only"]
     try:
         disk = vfs.VfsLfs2(flash, progsize=256)
     except OSError:
         vfs.VfsLfs2.mkfs(flash, progsize=256)
         disk = vfs.VfsLfs2(flash, progsize=256)
-    if shape["flat"]:
-        import _maixpy  # before the host's files are out of sight
+    if config["flat"]:
+        import _maixpy  # while the host's files are still visible
 
         disk = _maixpy.Flat(disk)
     vfs.umount("/")
-    vfs.mount(disk, shape["mount"], readonly=read_only)
-    os.chdir(shape["mount"])
+    vfs.mount(disk, config["mount"], readonly=read_only)
+    os.chdir(config["mount"])
 
 
 def _mount_rom(address, blocks):
-    # As the ports do where a partition holds a ROMFS (ports/stm32/main.c, MICROPY_VFS_ROM).
+    # As the ports do if a partition holds a ROMFS (ports/stm32/main.c, MICROPY_VFS_ROM).
     if not address:
         return
     rom_ioctl = _flash.rom_ioctl_of(address, blocks)
@@ -47,7 +47,7 @@ def _mount_rom(address, blocks):
 
 
 def _report(error):
-    # The traceback as the board prints it: without the frames of this file.
+    # Prints the traceback as the board does, without the frames of this file.
     text = io.StringIO()
     sys.print_exception(error, text)
     for line in text.getvalue().split("\n"):
@@ -56,7 +56,7 @@ def _report(error):
 
 
 def _execute(path):
-    """Run a file of the board if it is there. True: go on; False: it failed; SystemExit passes."""
+    """Run a file of the board if it exists. Returns False if it raised; SystemExit passes through."""
     try:
         os.stat(path)
     except OSError:
@@ -72,53 +72,56 @@ def _execute(path):
 
 
 def _boot(mode):
-    # main.py runs when boot.py has not failed, and not on the way back to a raw REPL (ports/rp2/main.c).
+    # main.py runs unless boot.py failed or the board returns to the raw REPL (ports/rp2/main.c).
     try:
         if _execute("boot.py") and mode == "friendly":
             _execute("main.py")
     except SystemExit:  # a soft reset, as sys.exit() is on the ports
         machine._owner.write(b"exit\n")
-        machine._owner.read(1)  # no answer comes: the owner ends this process
+        machine._owner.read(1)  # blocks until the owner ends this process
     except KeyboardInterrupt as error:
         _report(error)
 
 
-def _import(paths, descriptor, beside):
-    """Import stand-in modules, and take out of use what they leave of the `beside` bytes that are theirs."""
+def _import(paths, descriptor, reserved):
+    """Import stand-in modules. What they leave of the `reserved` bytes of heap is made unusable."""
     gc.collect()
     before = gc.mem_alloc()
-    import _link
+    import _host
 
-    _link._socket = open(descriptor, "r+b")  # noqa: SIM115
+    _host._socket = open(descriptor, "r+b")  # noqa: SIM115
     for path in paths:
         folder, name = path.rsplit("/", 1)
         sys.path.insert(0, folder)
         __import__(name[:-3])
         sys.path.pop(0)
     gc.collect()
-    _link.unused = bytearray(max(0, beside - (gc.mem_alloc() - before)))
+    _host.unused = bytearray(max(0, reserved - (gc.mem_alloc() - before)))
 
 
 def run(owner, rom):
-    """Be the board that the owner describes (process.py). A descriptor, and an address or 0."""
+    """Become the board that the owner describes (process.py).
+
+    `owner` is the descriptor of its socket, `rom` the address of the ROMFS or 0.
+    """
     owner = open(owner, "r+b")  # noqa: SIM115
-    shape = json.loads(owner.readline())
+    config = json.loads(owner.readline())
     machine._owner = owner
-    machine._clock_hz, machine._cause = shape["clock_hz"], shape["cause"]
-    if shape["modules"]:
-        _import(shape["modules"], shape["link"], shape["beside"])
-    _flash.power.left = shape["power_at"] or 0
-    _mount(_flash.Flash(open(shape["image"], "r+b"), shape["blocks"]), shape)  # noqa: SIM115
-    root = shape["mount"].rstrip("/")
+    machine._clock_hz, machine._cause = config["clock_hz"], config["cause"]
+    if config["modules"]:
+        _import(config["modules"], config["host_calls"], config["stand_in_heap"])
+    _flash.power.left = config["power_at"] or 0
+    _mount(_flash.Flash(open(config["image"], "r+b"), config["blocks"]), config)  # noqa: SIM115
+    root = config["mount"].rstrip("/")
     sys.path[:] = ["", ".frozen"] + ([root] if root else []) + [root + "/lib"]
-    _mount_rom(rom, shape["rom_blocks"])
-    _sys.install(shape)
+    _mount_rom(rom, config["rom_blocks"])
+    _sys.install(config)
     sys.argv[:] = []
     del sys.modules["_startup"]
     for name in ("_startup", "sys", "__file__"):
         __main__.__dict__.pop(name, None)
-    mode = shape["mode"]
-    del shape
+    mode = config["mode"]
+    del config
     gc.collect()
     owner.write(b"ready\n")
     _boot(mode)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportWildcardImportFromLibrary=false
 # ruff: noqa: F403
-"""`sys` of an emulated board: it names the board, and sys.stdout.buffer passes bytes as they are.
+"""`sys` of an emulated board: it names the board, and sys.stdout.buffer writes raw bytes.
 
-A board turns each line feed that is printed into CR LF, and leaves what is written to stdout.buffer alone.
-The Unix port prints both alike, so the latter is marked, and the owner does the rest (process.py).
+A board turns each printed line feed into CR LF, but not those written to stdout.buffer. The Unix port treats
+both alike, so raw bytes are marked, and the owner converts the rest (process.py).
 """
 
 import io
@@ -22,7 +22,7 @@ class _Buffer(io.IOBase):
         self._message = bytearray(mark) + bytearray(_CHUNK)
 
     def write(self, data, *part):
-        """As a stream's: write(data), write(data, count) or write(data, offset, count)."""
+        """As streams do: write(data), write(data, count) or write(data, offset, count)."""
         if isinstance(data, array):
             data = bytes(data)
         offset = part[0] if len(part) == 2 else 0
@@ -35,7 +35,7 @@ class _Buffer(io.IOBase):
         return end - offset
 
     def flush(self):
-        """Nothing waits."""
+        """Does nothing: writes are not buffered."""
 
 
 class _Stdout(io.IOBase):
@@ -46,27 +46,27 @@ class _Stdout(io.IOBase):
         return sys.stdout.write(*arguments)
 
     def flush(self):
-        """Nothing waits."""
+        """Does nothing: writes are not buffered."""
 
 
-def install(shape):
-    """Make this module `sys`. `shape` is process.py's; its mark starts messages that must not be changed."""
+def install(config):
+    """Make this module `sys`. `config` comes from process.py; its mark starts packets of raw bytes."""
     global stdout, implementation, platform
-    stdout = _Stdout(shape["mark"].encode())
+    stdout = _Stdout(config["mark"].encode())
     own = sys.implementation
     fields = ["name", "version", "_machine", "_mpy", "_build"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
-    implementation = named(own.name, own.version, shape["machine"], own._mpy, shape["build"])
-    if shape["flat"]:
+    implementation = named(own.name, own.version, config["machine"], own._mpy, config["build"])
+    if config["flat"]:
         import _maixpy
 
         implementation, platform = _maixpy.implementation, "MaixPy"
-        extend("os", uname=lambda: _maixpy.uname(shape["machine"]))
+        extend("os", uname=lambda: _maixpy.uname(config["machine"]))
     sys.modules["sys"] = sys.modules.pop("_sys")
 
 
 class _Extended:
-    """A built-in module with more in it."""
+    """A built-in module with additional members."""
 
     def __init__(self, module, more):
         self._module = module
@@ -78,10 +78,10 @@ class _Extended:
 
 
 def extend(name, **more):
-    """Give the board's programs a built-in module `name` that has `more`."""
+    """Add members to the built-in module `name`, as seen by the board's programs."""
     sys.modules[name] = _Extended(__import__(name), more)  # pyright: ignore[reportArgumentType]
 
 
 def __getattr__(name):
-    # path, argv, ps1 and their like: their values change.
+    # path, argv, ps1 and the like, whose values change.
     return getattr(sys, name)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportUndefinedVariable=false
 # ruff: noqa: A002, F403
-"""`machine` of an emulated board: what the Unix port has, and what every board has besides."""
+"""`machine` of an emulated board: that of the Unix port, and what boards have in addition."""
 
 import time
 
@@ -26,27 +26,27 @@ def reset():
 
 
 def bootloader(timeout=0):
-    """There is none here: the board restarts."""
+    """Restart the board: an emulated board has no bootloader."""
     reset()
 
 
 def reset_cause():
-    """Why the board started."""
+    """Returns why the board started, one of the constants above."""
     return _cause
 
 
 def unique_id():
-    """Eight bytes; every emulated board has the same."""
+    """Returns eight bytes, the same for every emulated board."""
     return b"galago\x00\x00"
 
 
 def freq(hz=None):
-    """Clock of the emulated board in Hz. Setting it is accepted, and changes nothing."""
+    """Returns the clock of the emulated board in Hz. Setting it is accepted and has no effect."""
     return _clock_hz if hz is None else None
 
 
 class WDT:
-    """A watchdog: once started it stays, and without food for `timeout` milliseconds the board restarts."""
+    """A watchdog: once started it cannot be stopped, and restarts the board if not fed for `timeout` ms."""
 
     def __init__(self, id=0, timeout=5000):
         if timeout <= 0:
@@ -56,7 +56,7 @@ class WDT:
         _owner.write(b"watchdog %d\n" % timeout)
 
     def feed(self):
-        """Starts the wait anew. The owner is told now and then."""
+        """Restart the timeout. The owner is notified only now and then."""
         now = time.ticks_ms()
         if time.ticks_diff(now, self._fed) * 8 > self._timeout:
             self._fed = now
@@ -64,7 +64,7 @@ class WDT:
 
 
 class Pin:
-    """A pin that the owner watches (EmulatedBoard.pins). Numbers to 48, and names as they come."""
+    """A pin that the owner watches (EmulatedBoard.pins): a number up to 48, or any name."""
 
     IN, OUT = 0, 1
 
@@ -77,16 +77,16 @@ class Pin:
             self.value(value)
 
     def value(self, level=None):
-        """The level; with an argument, sets it."""
+        """Returns the level, or sets it."""
         if level is None:
             return self._value
         self._value = 1 if level else 0
         _owner.write(b"pin %s %d\n" % (str(self._id).encode(), self._value))
 
     def on(self):
-        """Level 1."""
+        """Set level 1."""
         self.value(1)
 
     def off(self):
-        """Level 0."""
+        """Set level 0."""
         self.value(0)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""As much of `ulab` as runtimes and backends need: arrays in one piece that know their shape."""
+"""The part of `ulab` that runtimes and backends need: contiguous arrays with a shape."""
 
 from array import array
 
 
 class ndarray:  # noqa: N801 (ulab's name)
-    """Single floats, unless made of an array of others; indexing the first axis gives a copy."""
+    """Floats, or the elements of the array it was made from; indexing the first axis returns a copy."""
 
     def __init__(self, values, shape=None):
         self._values = values if isinstance(values, array) else array("f", values)
@@ -13,7 +13,7 @@ class ndarray:  # noqa: N801 (ulab's name)
 
     @property
     def size(self):
-        """How many elements there are."""
+        """Number of elements."""
         return len(self._values)
 
     def __len__(self):
@@ -29,15 +29,15 @@ class ndarray:  # noqa: N801 (ulab's name)
         return (self[index] for index in range(len(self)))
 
     def flatten(self):
-        """A copy with one axis."""
+        """Returns a copy with one axis."""
         return ndarray(self._values[:])
 
     def reshape(self, shape):
-        """The same elements."""
+        """Returns the same elements in another shape."""
         return ndarray(self._values, shape)
 
     def tolist(self):
-        """As lists in lists."""
+        """Returns nested lists."""
         return list(self._values) if len(self.shape) == 1 else [row.tolist() for row in self]
 
 
@@ -49,10 +49,10 @@ class numpy:  # noqa: N801
 
     @staticmethod
     def array(values):
-        """An array of the floats in a list."""
+        """Returns an array of the floats in a list."""
         return ndarray(values)
 
     @staticmethod
     def frombuffer(buffer, *, dtype="f"):
-        """An array of the elements in a buffer."""
+        """Returns an array of the elements in a buffer."""
         return ndarray(array(dtype, bytes(buffer)))

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 # pyright: reportOptionalSubscript=false, reportArgumentType=false
-"""`nncase_runtime` of CanMV on a K230, as far as a classifier goes: nncase's own simulator computes.
+"""`nncase_runtime` of CanMV on a K230, as far as a classifier needs it; nncase's simulator computes.
 
-Its errors are the real module's, EOFError for a .kmodel that does not load among them, which is no OSError.
+Errors are the real module's, among them EOFError, not OSError, for a .kmodel that does not load.
 """
 
 import os
 from array import array
 
-import _link
+import _host
 from ulab import ndarray
 
 
@@ -18,27 +18,27 @@ class _Tensor:
         self._array = array
 
     def to_numpy(self):
-        """The array."""
+        """Returns the array."""
         return self._array
 
 
 def from_numpy(array):
-    """A tensor of a copy of an array."""
+    """Returns a tensor of a copy of an array."""
     return _Tensor(ndarray(array._values[:], array.shape))
 
 
 def shrink_memory_pool():
-    """Nothing is kept."""
+    """Does nothing: there is no pool."""
 
 
 class kpu:  # noqa: N801 (its name)
     """One model."""
 
     def __init__(self):
-        self._model = self._given = self._made = None
+        self._model = self._pixels = self._scores = None
 
     def load_kmodel(self, model):
-        """A path, or the bytes. Raises OSError or EOFError."""
+        """Load a .kmodel from a path or from bytes. Raises OSError or EOFError."""
         kind = "buffer"
         if isinstance(model, str):
             kind = "path"
@@ -48,34 +48,34 @@ class kpu:  # noqa: N801 (its name)
                 raise OSError("Kmodel file not exist.") from None
             with open(model, "rb") as file:
                 model = file.read()
-        self._model = _link.call("k230_load", data=model)
+        self._model = _host.call("k230_load", data=model)
         if self._model is None:
             raise EOFError(f"KPU load model failed from {kind}.")
 
     def inputs_size(self):
-        """How many inputs there are."""
+        """Returns the number of inputs."""
         return 1
 
     def outputs_size(self):
-        """How many outputs there are."""
+        """Returns the number of outputs."""
         return 1
 
     def set_input_tensor(self, index, tensor):
-        """The pixels: uint8, as many as the model takes."""
-        given = tensor.to_numpy()
-        if index or len(given.shape) != 4 or given.size != self._model["inputs"]:
+        """Set the pixels: uint8 [1, height, width, channels]."""
+        pixels = tensor.to_numpy()
+        if index or len(pixels.shape) != 4 or pixels.size != self._model["inputs"]:
             raise ValueError("KPU set input tensor failed.")
-        self._given = given
+        self._pixels = pixels
 
     def run(self):
-        """Computes."""
-        if self._given is None:
+        """Run the model on the input."""
+        if self._pixels is None:
             raise RuntimeError("KPU run failed.")
         floats = bytearray(4 * self._model["outputs"])
-        shape = self._given.shape[1:]
-        _link.call("k230_run", self._model["model"], shape, data=bytes(self._given._values), into=floats)
-        self._made = floats
+        shape = self._pixels.shape[1:]
+        _host.call("k230_run", self._model["model"], shape, data=bytes(self._pixels._values), into=floats)
+        self._scores = floats
 
     def get_output_tensor(self, index):
-        """The scores, float [1, classes]."""
-        return _Tensor(ndarray(array("f", bytes(self._made)), (1, self._model["outputs"])))
+        """Returns the scores, float [1, classes]."""
+        return _Tensor(ndarray(array("f", bytes(self._scores)), (1, self._model["outputs"])))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false
-"""`camera` as micropython-camera-API 0.6 has it: one camera, frames as memoryviews of signed bytes.
+"""`camera` of micropython-camera-API 0.6: one camera, frames as memoryviews of signed bytes.
 
-A frame is lost with the next capture. Its memory is PSRAM's, outside of the heap.
+The next capture overwrites a frame, whose memory is PSRAM outside the heap.
 """
 
 from array import array
 
-import _link
+import _host
 
 _SIZES = {"R96X96": (96, 96), "QQVGA": (160, 120), "R128x128": (128, 128), "QCIF": (176, 144)}
 _SIZES.update({"HQVGA": (240, 176), "R240X240": (240, 240), "QVGA": (320, 240), "R320X320": (320, 320)})
@@ -22,7 +22,7 @@ _memory = array("b", bytes(640 * 480 * 3))
 
 
 class FrameSize:
-    """The names of frame sizes."""
+    """Frame sizes by name."""
 
 
 for _name in _NUMBERS:
@@ -30,7 +30,7 @@ for _name in _NUMBERS:
 
 
 class PixelFormat:
-    """The kinds of pixels."""
+    """Pixel formats."""
 
     RGB565 = 0
     YUV422 = 1
@@ -40,14 +40,14 @@ class PixelFormat:
 
 
 class GrabMode:
-    """When a frame buffer is filled."""
+    """When a frame buffer is filled: as soon as it is free, or with the latest frame."""
 
     WHEN_EMPTY = 0
     LATEST = 1
 
 
 class Camera:
-    """The camera; a second one takes over from the first."""
+    """The camera; a second object takes it over from the first."""
 
     def __init__(
         self,
@@ -92,52 +92,52 @@ class Camera:
             self.deinit()
 
     def init(self):
-        """Starts it."""
+        """Start the camera."""
         if not self.initialized:
-            _link.call("camera_start", *self._size, _KINDS[self._format], *self._settings)
+            _host.call("camera_start", *self._size, _KINDS[self._format], *self._settings)
             self.initialized = True
 
     def deinit(self):
-        """Stops it."""
+        """Stop the camera."""
         self.initialized = False
 
     def capture(self):
-        """The next frame, None if there is none."""
+        """Returns the next frame, or None if there is none."""
         self._check()
-        count = _link.call("camera_capture", into=_memory)
+        count = _host.call("camera_capture", into=_memory)
         if count is None:
             return None
         return memoryview(_memory)[:count]
 
     def free_buffer(self):
-        """Gives the last frame back."""
+        """Give the last frame back."""
         self._check()
-        _link.call("camera_release")
+        _host.call("camera_release")
 
     def frame_available(self):
-        """There is always one."""
+        """Returns True: there is always a frame."""
         self._check()
         return True
 
     def set_hmirror(self, value):
-        """Turns the picture around its upright axis."""
+        """Mirror the picture horizontally."""
         self._check()
         self._mirror = bool(value)
-        _link.call("camera_turn", self._mirror, self._flip)
+        _host.call("camera_turn", self._mirror, self._flip)
 
     def set_vflip(self, value):
-        """Turns the picture upside down."""
+        """Flip the picture vertically."""
         self._check()
         self._flip = bool(value)
-        _link.call("camera_turn", self._mirror, self._flip)
+        _host.call("camera_turn", self._mirror, self._flip)
 
     def get_pixel_width(self):
-        """Of a frame."""
+        """Returns the width of a frame in pixels."""
         self._check()
         return self._size[0]
 
     def get_pixel_height(self):
-        """Of a frame."""
+        """Returns the height of a frame in pixels."""
         self._check()
         return self._size[1]
 

@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportArgumentType=false, reportAssignmentType=false
-"""`image` of MaixPy and CanMV on the K210: RGB565 in memory outside of the heap, and bytes for the KPU.
+"""`image` of MaixPy and CanMV on the K210: RGB565 pixels outside the heap, and planes of bytes for the KPU.
 
-Only what a classifier needs. A file is decoded by the emulator: BMP and baseline JPEG, as MaixPy can.
+It has only what a classifier needs. The emulator decodes files: BMP and baseline JPEG, as MaixPy does.
 """
 
 import struct
 
-import _link
+import _host
 
 
 class Image:
-    """An image from a file, or of a size, which is black (a board leaves it as it is)."""
+    """An image from a file, or a black one of `size` (on a board its content is undefined)."""
 
     def __init__(self, path=None, size=(320, 240), _pixels=None):
         if path is not None:
             with open(path, "rb") as file:
                 content = file.read()
-            size, _pixels = _link.call("k210_decode", data=content)
+            size, _pixels = _host.call("k210_decode", data=content)
         self._wide, self._high = size
         self._pixels = _pixels or bytearray(2 * self._wide * self._high)
         self._planes = None
 
     def width(self):
-        """In pixels."""
+        """Returns the width in pixels."""
         return self._wide
 
     def height(self):
-        """In pixels."""
+        """Returns the height in pixels."""
         return self._high
 
     def pix_to_ai(self):
-        """Makes the planes of bytes that the KPU takes."""
+        """Fill the planes of bytes that the KPU reads."""
         self._planes = bytearray(3 * self._wide * self._high)
-        _link.call("k210_planes", self._wide, self._high, data=self._pixels, into=self._planes)
+        _host.call("k210_planes", self._wide, self._high, data=self._pixels, into=self._planes)
 
     def copy(self, roi=None):
-        """A part of it, (left, top, width, height), without the KPU's bytes."""
+        """Returns a copy of the region (left, top, width, height), without the KPU's planes."""
         left, top, wide, high = roi or (0, 0, self._wide, self._high)
         if left < 0 or top < 0 or left + wide > self._wide or top + high > self._high:
             raise OSError("The specified ROI is outside the image!")
@@ -47,23 +47,23 @@ class Image:
         return Image(size=(wide, high), _pixels=part)
 
     def mean_pooled(self, across, down):
-        """Truncated means of blocks of `across` x `down` pixels."""
+        """Returns the truncated means of blocks of `across` x `down` pixels."""
         size = self._wide // across, self._high // down
         pixels = bytearray(2 * size[0] * size[1])
-        _link.call("k210_pool", self._wide, self._high, across, down, data=self._pixels, into=pixels)
+        _host.call("k210_pool", self._wide, self._high, across, down, data=self._pixels, into=pixels)
         return Image(size=size, _pixels=pixels)
 
     def resize(self, wide, high):
-        """Another size: smaller ones leave out pixels."""
+        """Returns the image resized by nearest neighbour."""
         pixels = bytearray(2 * wide * high)
-        _link.call("k210_resize", self._wide, self._high, wide, high, data=self._pixels, into=pixels)
+        _host.call("k210_resize", self._wide, self._high, wide, high, data=self._pixels, into=pixels)
         return Image(size=(wide, high), _pixels=pixels)
 
     def replace(self, other, hmirror=False, vflip=False):
-        """The pixels of an image of the same size, mirrored and flipped."""
+        """Take over the pixels of an image of the same size, mirrored or flipped."""
         turned = bytearray(len(self._pixels))
         numbers = self._wide, self._high, hmirror, vflip
-        _link.call("k210_turn", *numbers, data=other._pixels, into=turned)
+        _host.call("k210_turn", *numbers, data=other._pixels, into=turned)
         self._pixels[:] = turned
         return self
 

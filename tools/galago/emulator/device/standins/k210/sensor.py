@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false
-"""`sensor` of MaixPy and CanMV on the K210: frames that have the KPU's bytes already."""
+"""`sensor` of MaixPy and CanMV on the K210: its frames have the KPU's planes already."""
 
-import _link
+import _host
 import image
 
 RGB565 = 2
@@ -17,26 +17,26 @@ _running = False
 
 
 def reset(freq=24000000, set_regs=True, dual_buff=False):
-    """Finds the camera and stops it."""
+    """Find the camera and stop it."""
     global _running
     _running = False
     _turned[:] = False, False
 
 
 def set_pixformat(pixels):
-    """RGB565 alone."""
+    """Set the pixel format; only RGB565."""
     if pixels != RGB565:
         raise RuntimeError("Pixel format is not supported!")
 
 
 def set_framesize(size):
-    """One of the sizes above."""
+    """Set one of the sizes above."""
     global _size
     _size = _SIZES[size]
 
 
 def set_windowing(window):
-    """The middle of the frame, (width, height)."""
+    """Crop the centre of the frame to (width, height)."""
     global _size
     if window[0] < 8 or window[1] < 8 or window[0] > _size[0] or window[1] > _size[1]:
         raise ValueError("The selected window is too small or outside the sensor area!")
@@ -44,34 +44,34 @@ def set_windowing(window):
 
 
 def set_hmirror(enable):
-    """Turns the picture around its upright axis."""
+    """Mirror the picture horizontally."""
     _turned[0] = bool(enable)
 
 
 def set_vflip(enable):
-    """Turns the picture upside down."""
+    """Flip the picture vertically."""
     _turned[1] = bool(enable)
 
 
 def run(enable):
-    """Starts or stops it. The sensor fills a buffer ahead of each snapshot."""
+    """Start or stop the sensor, which fills a buffer ahead of each snapshot."""
     global _running
     _running = bool(enable)
     if _running:
-        _link.call("camera_start", _size[0], _size[1], "rgb565le", 85, 1)
-        _link.call("camera_turn", _turned[0], _turned[1])
+        _host.call("camera_start", _size[0], _size[1], "rgb565le", 85, 1)
+        _host.call("camera_turn", _turned[0], _turned[1])
 
 
 def skip_frames(time=300):
-    """Lets the camera settle: nothing to do here."""
+    """Let the camera settle; does nothing here."""
 
 
 def snapshot():
-    """The next frame. Raises RuntimeError if none comes."""
+    """Returns the next frame. Raises RuntimeError if none comes."""
     if not _running:
         raise RuntimeError("Not init!")
     pixels = bytearray(2 * _size[0] * _size[1])
-    if _link.call("camera_capture", into=pixels) is None:
+    if _host.call("camera_capture", into=pixels) is None:
         raise RuntimeError("Sensor timeout!")
     frame = image.Image(size=_size, _pixels=pixels)
     frame.pix_to_ai()
@@ -79,10 +79,10 @@ def snapshot():
 
 
 def width():
-    """Of frames."""
+    """Returns the width of frames in pixels."""
     return _size[0]
 
 
 def height():
-    """Of frames."""
+    """Returns the height of frames in pixels."""
     return _size[1]

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalSubscript=false
-"""`csi` of OpenMV's firmware from 4.8 on: snapshots lie in the camera's memory, one after the other.
+"""`csi` of OpenMV's firmware from 4.8 on: each snapshot overwrites the last one in the camera's memory.
 
-With one frame buffer an exposure starts when a snapshot is asked for; with more, frames wait there.
+With one frame buffer an exposure starts when a snapshot is requested; with more, old frames wait there.
 """
 
 import time as _time
 
-import _link
+import _host
 import image as _image
 
 GRAYSCALE, RGB565 = _image.GRAYSCALE, _image.RGB565
@@ -19,7 +19,7 @@ _memory = bytearray(640 * 480 * 2)
 
 
 class CSI:
-    """The camera. Errors are RuntimeErrors with the firmware's words."""
+    """The camera. Errors are RuntimeErrors with the firmware's texts."""
 
     def __init__(self, *, cid=-1, delays=True, fflush=True, stream=None):
         self._clear()
@@ -30,15 +30,15 @@ class CSI:
         self._started = self._mirror = self._flip = False
 
     def reset(self, *, hard=True):
-        """Forgets all settings."""
+        """Reset all settings."""
         self._clear()
 
     def shutdown(self, enable):
-        """Switches it off."""
+        """Switch the camera off."""
         self._started = False
 
     def pixformat(self, value=None):
-        """RGB565 or GRAYSCALE."""
+        """Returns or sets RGB565 or GRAYSCALE."""
         if value is None:
             return self._format
         if value not in (GRAYSCALE, RGB565):
@@ -47,7 +47,7 @@ class CSI:
         self._started = False
 
     def framesize(self, value=None):
-        """One of the sizes, or (width, height)."""
+        """Returns or sets one of the sizes, or (width, height)."""
         if value is None:
             return self._size
         if not isinstance(value, tuple) and value not in _SIZES:
@@ -56,7 +56,7 @@ class CSI:
         self._started = False
 
     def framebuffers(self, value=None):
-        """How many frames may wait."""
+        """Returns or sets the number of frame buffers."""
         if value is None:
             return self._buffers
         if value < 1:
@@ -65,42 +65,42 @@ class CSI:
         self._started = False
 
     def hmirror(self, value=None):
-        """Turns the picture around its upright axis."""
+        """Mirror the picture horizontally."""
         if value is None:
             return self._mirror
         self._mirror = bool(value)
         self._started = False
 
     def vflip(self, value=None):
-        """Turns the picture upside down."""
+        """Flip the picture vertically."""
         if value is None:
             return self._flip
         self._flip = bool(value)
         self._started = False
 
     def width(self):
-        """Of the frame."""
+        """Returns the width of the frame in pixels."""
         return self._size[0]
 
     def height(self):
-        """Of the frame."""
+        """Returns the height of the frame in pixels."""
         return self._size[1]
 
     def snapshot(self, *, time=-1, frames=-1):
-        """The next frame as an Image; with `time` (ms) or `frames` it passes over some and gives None."""
+        """Returns the next frame as an Image; with `time` (ms) or `frames`, skips frames and returns None."""
         if not self._format:
             raise RuntimeError("Pixel format is not supported or is not set.")
         if not self._size:
             raise RuntimeError("Frame size is not supported or is not set.")
         if not self._started:
             kind = "rgb565le" if self._format == RGB565 else "grey"
-            _link.call("camera_start", *self._size, kind, 85, self._buffers, self._buffers == 1)
-            _link.call("camera_turn", self._mirror, self._flip)
+            _host.call("camera_start", *self._size, kind, 85, self._buffers, self._buffers == 1)
+            _host.call("camera_turn", self._mirror, self._flip)
             self._started = True
         if time >= 0 or frames >= 0:
-            _time.sleep_ms(max(0, time))  # the frames that pass meanwhile are nobody's
+            _time.sleep_ms(max(0, time))  # frames of that time are discarded
             return None
         image = _image.Image(*self._size, self._format, buffer=_memory)
-        if _link.call("camera_capture", into=_memory) != image.size():  # none, or one that ended early
+        if _host.call("camera_capture", into=_memory) != image.size():  # no frame, or a truncated one
             raise RuntimeError("Frame capture has failed.")
         return image

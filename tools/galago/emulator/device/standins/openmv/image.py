@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""`image` of OpenMV: pixels in memory, grey or RGB565 with the low byte first."""
+"""`image` of OpenMV: pixels in memory, grey or little-endian RGB565."""
 
-BINARY, GRAYSCALE, RGB565 = 1, 2, 3  # numbers of our own: the real ones are opaque
+BINARY, GRAYSCALE, RGB565 = 1, 2, 3  # our own numbers; the real ones are opaque
 BILINEAR, CENTER, SCALE_ASPECT_IGNORE, BLACK_BACKGROUND = 1, 2, 4, 8
 
 
 class Image:
-    """An image over a buffer of its size, or over memory of its own."""
+    """An image in `buffer`, or in memory of its own."""
 
     def __init__(self, width, height, pixformat, *, buffer=None):
         if not isinstance(width, int):
@@ -16,21 +16,21 @@ class Image:
         self._buffer = memoryview(bytearray(size) if buffer is None else buffer)[:size]
 
     def width(self):
-        """In pixels."""
+        """Returns the width in pixels."""
         return self._width
 
     def height(self):
-        """In pixels."""
+        """Returns the height in pixels."""
         return self._height
 
     def format(self):
-        """GRAYSCALE or RGB565."""
+        """Returns GRAYSCALE or RGB565."""
         return self._format
 
     def size(self):
-        """In bytes."""
+        """Returns the size in bytes."""
         return self._width * self._height * (2 if self._format == RGB565 else 1)
 
     def bytearray(self):
-        """The pixels themselves, no copy."""
+        """Returns the pixels without a copy."""
         return self._buffer

@@ -2,14 +2,14 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportOptionalSubscript=false
 """`sensor` of OpenMV's firmware 4: one camera, whose settings are functions of the module.
 
-Its habits are the real one's: a new size, window or kind of pixels brings back three frame buffers, in which
-frames wait; with one, an exposure starts when a snapshot is asked for. 4.6 and 4.7 have these functions under
-the name `csi` too, and no class there.
+It behaves as the real module does: a new size, window or pixel format brings back three frame buffers, in
+which old frames wait; with one buffer, an exposure starts when a snapshot is requested. Firmware 4.6 and 4.7
+have these functions also as `csi`, without the class CSI.
 """
 
 import time as _time
 
-import _link
+import _host
 import image as _image
 
 GRAYSCALE, RGB565 = _image.GRAYSCALE, _image.RGB565
@@ -24,48 +24,48 @@ _state = {}
 
 
 def reset():
-    """Forgets all settings."""
+    """Reset all settings."""
     _state.update(_NEW)
     _state["running"] = False
 
 
 def shutdown(enable):
-    """Switches it off."""
+    """Switch the camera off."""
     _state["running"] = False
 
 
 def set_pixformat(value):
-    """RGB565 or GRAYSCALE."""
+    """Set RGB565 or GRAYSCALE."""
     if value not in (GRAYSCALE, RGB565):
         raise RuntimeError("Pixel format is not supported or is not set.")
     _change(format=value, buffers=3)
 
 
 def get_pixformat():
-    """What set_pixformat was given."""
+    """Returns the pixel format."""
     return _state["format"]
 
 
 def set_framesize(value):
-    """One of the sizes; all of it is the window."""
+    """Set one of the sizes; the window becomes the whole frame."""
     if value not in _SIZES:
         raise RuntimeError("Frame size is not supported or is not set.")
     _change(size=_SIZES[value], window=(0, 0) + _SIZES[value], buffers=3)
 
 
-def set_windowing(*given):
-    """(width, height) of the middle, or (x, y, width, height); also as numbers."""
+def set_windowing(*window):
+    """Set the window: (width, height) in the centre or (x, y, width, height), as a tuple or as numbers."""
     if not _state["size"]:
         raise RuntimeError("Frame size is not supported or is not set.")
-    given = given[0] if len(given) == 1 else given
+    window = window[0] if len(window) == 1 else window
     wide, high = _state["size"]
-    if len(given) == 2:
-        given = (wide // 2 - given[0] // 2, high // 2 - given[1] // 2, given[0], given[1])
-    if len(given) != 4:
+    if len(window) == 2:
+        window = (wide // 2 - window[0] // 2, high // 2 - window[1] // 2, window[0], window[1])
+    if len(window) != 4:
         raise ValueError("The tuple/list must either be (x, y, w, h) or (w, h)")
-    left, top = max(0, given[0]), max(0, given[1])
-    right, bottom = min(wide, given[0] + given[2]), min(high, given[1] + given[3])
-    if given[2] < 1 or given[3] < 1:
+    left, top = max(0, window[0]), max(0, window[1])
+    right, bottom = min(wide, window[0] + window[2]), min(high, window[1] + window[3])
+    if window[2] < 1 or window[3] < 1:
         raise ValueError("Invalid ROI dimensions!")
     if left >= right or top >= bottom:
         raise ValueError("ROI does not overlap on the image!")
@@ -73,44 +73,44 @@ def set_windowing(*given):
 
 
 def get_windowing():
-    """(x, y, width, height)."""
+    """Returns the window (x, y, width, height)."""
     return _state["window"]
 
 
 def set_framebuffers(count):
-    """How many frames may wait."""
+    """Set the number of frame buffers."""
     if count < 1:
         raise RuntimeError("An invalid argument is used.")
     _change(buffers=count)
 
 
 def get_framebuffers():
-    """How many frames may wait."""
+    """Returns the number of frame buffers."""
     return _state["buffers"]
 
 
 def set_hmirror(enable):
-    """Turns the picture around its upright axis."""
+    """Mirror the picture horizontally."""
     _change(mirror=bool(enable))
 
 
 def set_vflip(enable):
-    """Turns the picture upside down."""
+    """Flip the picture vertically."""
     _change(flip=bool(enable))
 
 
 def width():
-    """Of the frame size, whatever the window."""
+    """Returns the width of the frame in pixels, whatever the window."""
     return _state["size"][0]
 
 
 def height():
-    """Of the frame size, whatever the window."""
+    """Returns the height of the frame in pixels, whatever the window."""
     return _state["size"][1]
 
 
 def skip_frames(count=0, *, time=300):
-    """Passes over `count` frames, or over those of `time` milliseconds, which are nobody's."""
+    """Skip `count` frames, or those of `time` milliseconds."""
     for _ in range(count):
         snapshot()
     if not count:
@@ -119,11 +119,11 @@ def skip_frames(count=0, *, time=300):
 
 
 def snapshot(**ignored):
-    """The next frame as an Image."""
+    """Returns the next frame as an Image."""
     _start()
     wide, high = _state["size"]
     full = _image.Image(wide, high, _state["format"], buffer=_memory)
-    if _link.call("camera_capture", into=_memory) != full.size():  # none, or one that ended early
+    if _host.call("camera_capture", into=_memory) != full.size():  # no frame, or a truncated one
         raise RuntimeError("Frame capture has failed.")
     left, top, wide_in, high_in = _state["window"]
     if (wide_in, high_in) == (wide, high):
@@ -147,8 +147,8 @@ def _start():
         raise RuntimeError("Frame size is not supported or is not set.")
     if not _state["running"]:
         kind = "rgb565le" if _state["format"] == RGB565 else "grey"
-        _link.call("camera_start", *_state["size"], kind, 85, _state["buffers"], _state["buffers"] == 1)
-        _link.call("camera_turn", _state["mirror"], _state["flip"])
+        _host.call("camera_start", *_state["size"], kind, 85, _state["buffers"], _state["buffers"] == 1)
+        _host.call("camera_turn", _state["mirror"], _state["flip"])
         _state["running"] = True
 
 

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Answers the stand-in modules of an emulated board: they ask, this process computes.
+"""Answers calls of the stand-in modules on an emulated board: they ask, this process computes.
 
-    link = Link({"tflm_invoke": invoke})
-    link.descriptor                          # of the socket for device/_link.py, until release()
-    link.close()
+    calls = HostCalls({"tflm_invoke": invoke})
+    calls.descriptor                         # of the socket for device/_host.py, until release()
+    calls.close()
 
-A service is a function(*arguments, data=bytes) that gives a value for JSON, or (value, bytes). What it
-raises, the board's program gets: StandInError as the exception that it names, another GalagoError as OSError.
+A service is a function(*arguments, data=bytes) that returns a value for JSON, or (value, bytes). An exception
+of a service is raised in the board's program: StandInError as the exception it names, another GalagoError as
+OSError.
 
-A message is a header (JSON) and its data, in packets: seven bytes say to which call one belongs, which of the
-two it is and how many of the next CHUNK bytes count. A program that is interrupted leaves its call half done:
-a new number ends it, on both sides.
+A message is a JSON header followed by its data, in packets. Seven bytes before each packet give the number of
+the call, whether it is header or data, and how many of the next CHUNK bytes count. A program that is
+interrupted leaves its call half done; a packet with a new number ends it on both sides.
 """
 
 import json
@@ -32,34 +33,34 @@ Service = Callable[..., Any]
 
 
 class StandInError(Exception):
-    """What the real module would raise: the name of a built-in exception and its text."""
+    """The exception that the real module would raise: the name of a built-in exception and its text."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(text)
         self.kind = kind
 
 
-class Link:
-    """One run of the interpreter; works in a thread of its own, so that Ctrl-C stays as quick as it is."""
+class HostCalls:
+    """The calls of one run of the interpreter, answered in a separate thread so that Ctrl-C stays quick."""
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = services
-        self._here, self._there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.descriptor = self._there.fileno()
-        threading.Thread(target=self._serve, name="link", daemon=True).start()
+        self._own_end, self._board_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.descriptor = self._board_end.fileno()
+        threading.Thread(target=self._serve, name="host calls", daemon=True).start()
 
     def release(self) -> None:
-        """The interpreter has its end: close ours of it."""
-        self._there.close()
+        """Close our copy of the board's end, once the interpreter has inherited it."""
+        self._board_end.close()
 
     def close(self) -> None:
-        """Ends the thread."""
-        self._there.close()
+        """End the thread."""
+        self._board_end.close()
         with suppress(OSError):  # the thread has ended by itself
-            self._here.shutdown(socket.SHUT_RDWR)
+            self._own_end.shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
-        with self._here:
+        with self._own_end:
             number, header, data = -1, {}, bytearray()
             while packet := self._receive():
                 call, kind, size = _PREFIX.unpack_from(packet)
@@ -76,7 +77,7 @@ class Link:
 
     def _receive(self) -> bytes:
         try:
-            return self._here.recv(_PREFIX.size + CHUNK)
+            return self._own_end.recv(_PREFIX.size + CHUNK)
         except OSError:  # the interpreter has ended
             return b""
 
@@ -84,26 +85,26 @@ class Link:
         try:
             if name not in self._services:
                 raise StandInError("OSError", f"this board has no {name}")
-            given = self._services[name](*arguments, **({"data": data} if data else {}))
+            result = self._services[name](*arguments, **({"data": data} if data else {}))
         except StandInError as error:
             return {"raise": [error.kind, str(error)]}, b""
         except GalagoError as error:
             return {"raise": ["OSError", error.message]}, b""
-        value, content = given if isinstance(given, tuple) else (given, b"")
+        value, content = result if isinstance(result, tuple) else (result, b"")
         return {"value": value}, content
 
     def _answer(self, number: int, header: dict, data: bytes) -> bool:
-        """Sends a reply; another call that comes meanwhile ends it. False: the interpreter has ended."""
+        """Send a reply, which a new call cuts short. Returns False if the interpreter has ended."""
         parts = [(_HEADER, json.dumps(header | {"size": len(data)}).encode())]
         parts += [(_DATA, data[start : start + CHUNK]) for start in range(0, len(data), CHUNK)]
         for kind, content in parts:
-            # Whole packets: MicroPython's readinto goes on until its buffer is full.
+            # Packets of full size: MicroPython's readinto goes on until its buffer is full.
             packet = _PREFIX.pack(number, kind, len(content)) + content.ljust(CHUNK, b"\0")
-            readable, _, _ = select.select([self._here], [self._here], [])
+            readable, _, _ = select.select([self._own_end], [self._own_end], [])
             if readable:
                 return True
             try:
-                self._here.send(packet)
+                self._own_end.send(packet)
             except OSError:
                 return False
         return True

@@ -12,7 +12,7 @@ from instruments import LONGEST
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.hardware import Hardware, usual
-from galago.emulator.link import StandInError
+from galago.emulator.host_calls import StandInError
 from galago.errors import GalagoError
 
 SLOW = 0.3  # seconds of a call that tests interrupt
@@ -50,18 +50,18 @@ def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
 
 def run(board: EmulatedBoard, script: str) -> str:
     with transport.connect(board.port) as device:
-        return device.exec(f"import _link\n{script}", timeout=LONGEST).strip()
+        return device.exec(f"import _host\n{script}", timeout=LONGEST).strip()
 
 
 def test_arguments_and_data_of_any_size_come_back(board: EmulatedBoard) -> None:
     script = """
-print(_link.call("echo", 1, -2.5, "dög", None, [True]))
+print(_host.call("echo", 1, -2.5, "dög", None, [True]))
 for size in (1, 7, 16383, 16384, 16385, 150000):
     data = bytes(i % 251 for i in range(size))
     into = bytearray(size)
-    _link.call("echo", data=data, into=into)
+    _host.call("echo", data=data, into=into)
     print(size, all(into[i] == data[size - 1 - i] for i in range(size)))
-value, data = _link.call("echo", 3, data=b"abc")
+value, data = _host.call("echo", 3, data=b"abc")
 print(value, bytes(data))
 """
     lines = run(board, script).splitlines()
@@ -77,14 +77,14 @@ print(value, bytes(data))
 def test_errors_arrive_as_the_exceptions_that_they_name(board: EmulatedBoard, kind: str, seen: str) -> None:
     script = f"""
 try:
-    _link.call("fail", {kind!r}, "it does not work")
+    _host.call("fail", {kind!r}, "it does not work")
 except Exception as error:
     print(type(error).__name__, error)
 try:
-    _link.call("nonsense")
+    _host.call("nonsense")
 except OSError as error:
     print(error)
-print(_link.call("echo", "on"))
+print(_host.call("echo", "on"))
 """
     assert run(board, script).splitlines() == [
         f"{seen} it does not work",
@@ -98,15 +98,15 @@ def test_an_interrupted_call_leaves_nothing_behind_for_the_next(board: EmulatedB
     with serial.Serial(board.port, timeout=LONGEST) as port:
         port.write(b"\r\x03\x02")
         port.read_until(b">>> ")
-        port.write(b"import _link; into = bytearray(400000)\r")
+        port.write(b"import _host; into = bytearray(400000)\r")
         port.read_until(b">>> ")
         for attempt in range(4):
-            port.write(b"_link.call('slow', 1, 400000, into=into)\r")
+            port.write(b"_host.call('slow', 1, 400000, into=into)\r")
             port.read_until(b"into=into)\r\n")
             time.sleep(SLOW / 4 * attempt)
             port.write(b"\x03")
             assert b"KeyboardInterrupt" in port.read_until(b">>> ")
-            port.write(b"print('got', _link.call('slow', 2, 1000))\r")
+            port.write(b"print('got', _host.call('slow', 2, 1000))\r")
             port.read_until(b"1000))\r\n")
             assert port.read_until(b">>> ").startswith(b"got (2, bytearray(b'\\x02\\x02")
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A K210 for the stand-ins of MaixPy and CanMV: the simulated KPU, the firmware's pixels, and the LCD.
+"""The K210 of an emulated Maix board: the simulated KPU, the firmware's image functions, and the LCD.
 
-    chip = K210()
-    chip.services()             # what device/standins/k210, maixpy and canmv_k210 ask
+    chip = K210Chip()
+    chip.services()             # called by device/standins/k210, maixpy and canmv_k210
     chip.screen                 # what the LCD shows, a PIL image of 320 x 240
     chip.flash[0x300000] = kmodel
 
-Pixels are RGB565, little-endian; they become bytes and back by rounding, as MaixPy's tables do.
+Pixels are little-endian RGB565; conversions to and from 8 bits round, as MaixPy's tables do.
 """
 
 import io
@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from galago.emulator.link import StandInError
+from galago.emulator.host_calls import StandInError
 from galago.errors import GalagoError
 from galago.targets.k210.kmodel import Kmodel
 from galago.targets.k210.simulator import Simulator
 
 SYSTEM_HEAP = 3_460_000  # bytes for models under full MaixPy, measured on a board (docs/k210.md)
-_TOPS = np.array([31, 63, 31])
-_LETTER, _LINE = 8, 16  # pixels of a letter of the LCD's font
-_VERSION, _FORMAT, _MEMORY, _FIRST = 2002, 2003, 2006, 2007
+_CHANNEL_MAX = np.array([31, 63, 31])  # of red, green and blue in RGB565
+_LETTER, _LINE = 8, 16  # width and height of a character on the LCD, in pixels
+_VERSION, _FORMAT, _MEMORY, _FIRST = 2002, 2003, 2006, 2007  # error numbers of MaixPy's kpu.load
 _TEXTS = {
     0: "",
     _VERSION: "ERR_KMODEL_VERSION: only support kmodel V3",
@@ -34,23 +34,23 @@ _TEXTS = {
 }
 
 
-class K210:
-    """The models that are loaded are forgotten with `reset`; flash and screen stay."""
+class K210Chip:
+    """`reset` unloads all models; flash and screen keep their content."""
 
     def __init__(self) -> None:
         self.flash: dict[int, bytes] = {}
         self.screen = Image.new("RGB", (320, 240))
         self.written: list[str] = []
-        """All text that the screen has shown."""
+        """Every text that was written to the screen."""
         self.reset()
 
     def reset(self) -> None:
-        """As the chip after a restart."""
+        """Restart the chip: all models are unloaded."""
         self._models: dict[int, tuple[Simulator, int]] = {}
         self._next = 0
 
     def services(self) -> dict[str, Callable[..., Any]]:
-        """By the names that stand-ins use."""
+        """Returns the services by the names that stand-ins use."""
         names = ("load", "load_flash", "run", "free", "decode", "planes", "pool", "resize", "turn")
         screen = {f"screen_{name}": getattr(self, f"_screen_{name}") for name in ("clear", "show", "write")}
         return {f"k210_{name}": getattr(self, f"_{name}") for name in names} | screen
@@ -58,7 +58,7 @@ class K210:
     # The KPU
 
     def _load(self, data: bytes) -> list[int | str]:
-        """Error number, its text, and the number of the model."""
+        """Returns MaixPy's error number (0 for success) and text, and the number of the loaded model."""
         used = sum(size for _, size in self._models.values())
         error, number = 0, self._next
         try:
@@ -72,8 +72,8 @@ class K210:
                 else:
                     self._models[number] = Simulator(model), size
                     self._next += 1
-        except GalagoError as problem:
-            error = _FIRST if "first layer" in problem.message else _FORMAT
+        except GalagoError as refusal:
+            error = _FIRST if "first layer" in refusal.message else _FORMAT
         return [error, _TEXTS[error], number]
 
     def _load_flash(self, address: int) -> list[int | str]:
@@ -89,10 +89,10 @@ class K210:
     def _free(self, number: int) -> None:
         self._models.pop(number, None)
 
-    # The firmware's images
+    # The firmware's image functions
 
     def _decode(self, data: bytes) -> tuple[tuple[int, int], bytes]:
-        """Width and height, and the pixels of a BMP or a baseline JPEG."""
+        """Decode a BMP or a baseline JPEG. Returns (width, height) and RGB565 pixels."""
         try:
             with Image.open(io.BytesIO(data), formats=("BMP", "JPEG")) as picture:
                 if picture.info.get("progressive"):
@@ -109,7 +109,7 @@ class K210:
         wide, high = width // across, height // down
         fields = _fields(_pixels(data, width, height)[: high * down, : wide * across])
         blocks = fields.reshape(high, down, wide, across, 3)
-        return None, _joined(blocks.sum((1, 3)) // (across * down)).tobytes()
+        return None, _packed(blocks.sum((1, 3)) // (across * down)).tobytes()
 
     def _resize(self, width: int, height: int, wide: int, high: int, data: bytes) -> tuple[None, bytes]:
         pixels = _pixels(data, width, height)
@@ -139,20 +139,20 @@ class K210:
 
 
 def to_565(rgb: np.ndarray) -> np.ndarray:
-    """RGB888 [height, width, 3] as uint16 [height, width]."""
-    return _joined(np.rint(rgb * (_TOPS / 255)))
+    """RGB888 [height, width, 3] as RGB565, uint16 [height, width]."""
+    return _packed(np.rint(rgb * (_CHANNEL_MAX / 255)))
 
 
 def from_565(pixels: np.ndarray) -> np.ndarray:
-    """uint16 [...] as RGB888 [..., 3]."""
-    return np.rint(_fields(pixels) * (255 / _TOPS)).astype(np.uint8)
+    """RGB565, uint16 [...], as RGB888 [..., 3]."""
+    return np.rint(_fields(pixels) * (255 / _CHANNEL_MAX)).astype(np.uint8)
 
 
 def _fields(pixels: np.ndarray) -> np.ndarray:
     return np.stack([pixels >> 11, pixels >> 5 & 63, pixels & 31], axis=-1).astype(np.int64)
 
 
-def _joined(fields: np.ndarray) -> np.ndarray:
+def _packed(fields: np.ndarray) -> np.ndarray:
     red, green, blue = np.moveaxis(fields.astype(np.uint16), -1, 0)
     return (red << 11 | green << 5 | blue).astype("<u2")
 

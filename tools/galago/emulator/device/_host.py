@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
-"""What stand-in modules ask the emulator, ../link.py: an answer, data, or the exception of the real module.
+"""Calls from stand-in modules to the emulator's process (../host_calls.py).
 
-_link.call("camera_open", 320, 240)
-_link.call("tflm_run", 1, data=tensor, into=scores)
+_host.call("camera_open", 320, 240)
+_host.call("tflm_run", 1, data=tensor, into=scores)
 """
 
 import builtins
@@ -22,7 +22,10 @@ _view = memoryview(_packet)
 
 
 def call(name, *arguments, data=b"", into=None):
-    """The answer's value. Its data fills the buffer `into`; without one, data comes as (value, data)."""
+    """Returns the reply's value, or raises the exception that the real module would raise.
+
+    Data of the reply fills the buffer `into`; without `into` the result is (value, data).
+    """
     global _number
     _number = _number + 1 & 0x3FFFFFFF
     data = memoryview(data)
@@ -32,15 +35,15 @@ def call(name, *arguments, data=b"", into=None):
         _send(1, data[at : at + _CHUNK])
     reply = json.loads(bytes(_receive()))
     size = reply["size"]
-    given = size and into is None
-    if given:
+    returns_data = size and into is None
+    if returns_data:
         into = bytearray(size)
     if size:
         _fill(memoryview(into), size)
     if "raise" in reply:
         kind, text = reply["raise"]
         raise getattr(builtins, kind)(text)
-    return (reply["value"], into) if given else reply["value"]
+    return (reply["value"], into) if returns_data else reply["value"]
 
 
 def _send(kind, content):
@@ -51,7 +54,7 @@ def _send(kind, content):
 
 
 def _receive():
-    # Packets of a call that was interrupted are passed over.
+    # Packets of a call that was interrupted are skipped.
     while True:
         if not _socket.readinto(_packet):
             raise OSError("the emulator has ended")
