@@ -7,7 +7,9 @@ from runtime_bench import RUNTIMES, Bench
 
 from galago import boards, models
 from galago.runtimes import canmv_k230, emlearn
-from galago.targets import k230, tinymaix
+from galago.targets import k230
+from galago.targets.tinymaix import simulator
+from galago.targets.tinymaix.tmdl import Tmdl
 
 LOAD = """
 import gc
@@ -41,7 +43,7 @@ def golden_answers(model: models.ModelDirectory, name: str) -> list[np.ndarray]:
         return list(k230.simulate(canmv_k230.kmodel(model), pixels))
     if name == "emlearn":
         ((_, tmdl),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
-        scores = np.stack([tinymaix.run(tinymaix.read(tmdl), each) for each in pixels]).astype(float)
+        scores = np.stack([simulator.run(Tmdl.read(tmdl), each) for each in pixels]).astype(float)
         powers = np.exp(scores - scores.max(1, keepdims=True))
         return list(powers / powers.sum(1, keepdims=True))
     return [(expected.astype(int) + 128) / 256 for _, expected in model.golden()]

@@ -67,7 +67,7 @@ def test_what_nncase_cannot_use_is_refused_in_its_words(
     assert caught.value.code == "backend.refused"
     assert "\n" not in caught.value.message
     with pytest.raises(GalagoError, match="nncase failed"):
-        k230.ends(b"no kmodel")
+        k230.input_output_sizes(b"not a kmodel")
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The .tmdl that flashing makes: read back, and run, it answers as TensorFlow Lite Micro does.
+"""The .tmdl that flashing makes: read back and run, it answers as TensorFlow Lite Micro does.
 
-The runner's arithmetic was compared, bit for bit, with emlearn's own x64 module (0.10.1) on the real
-interpreter.
+The simulator was compared, bit for bit, with emlearn's own x64 module (0.10.1) on the real interpreter.
 """
 
 import struct
@@ -14,8 +13,9 @@ import pytest
 from galago import boards, models, pictures
 from galago.errors import GalagoError
 from galago.runtimes import emlearn
-from galago.targets import tinymaix
-from galago.targets.tinymaix.convert import convert
+from galago.targets.tinymaix import simulator, tmdl
+from galago.targets.tinymaix.converter import convert
+from galago.targets.tinymaix.tmdl import Tmdl, TmdlLayer
 from galago.tflite.tflm import Tflm
 from support.builder import RELU6, VALID, Builder
 
@@ -25,16 +25,16 @@ def softmax(values: np.ndarray) -> np.ndarray:
     return powers / powers.sum()
 
 
-def differences(tflite: bytes, inputs: list[np.ndarray], tmdl: tinymaix.Tmdl | None = None) -> list[float]:
+def differences(tflite: bytes, inputs: list[np.ndarray], model: Tmdl | None = None) -> list[float]:
     """The largest difference of a probability from TFLM's, in 1/256, for each input."""
     oracle = Tflm(tflite)
-    tmdl = tmdl or tinymaix.read(tinymaix.write(convert(tflite)))
-    given = oracle.output_details
+    model = model or Tmdl.read(convert(tflite).write())
+    output = oracle.output_details
     steps = []
     for tensor in inputs:
-        expected = (oracle.run(tensor).ravel().astype(float) - given["zero_point"]) * given["scale"]
+        expected = (oracle.run(tensor).ravel().astype(float) - output["zero_point"]) * output["scale"]
         pixels = (tensor.astype(np.int16) + 128).astype(np.uint8)
-        steps.append(float(256 * abs(softmax(tinymaix.run(tmdl, pixels)) - expected).max()))
+        steps.append(float(256 * abs(softmax(simulator.run(model, pixels)) - expected).max()))
     return steps
 
 
@@ -67,15 +67,15 @@ def small(channels: int = 16, seed: int = 1) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def tmdl(model: models.ModelDirectory) -> bytes:
-    return tinymaix.write(convert(model.tflite.read_bytes()))
+def file(model: models.ModelDirectory) -> bytes:
+    return convert(model.tflite.read_bytes()).write()
 
 
 def test_golden_pictures_come_out_near_tflm_s(model: models.ModelDirectory) -> None:
-    """Of 256; two of them are noise, on which an answer turns by little."""
+    """Differences in 1/256; two of the pictures are noise, where little decides an answer."""
     inputs = [given for given, _ in model.golden()]
     _, flashed = emlearn.files(model, boards.load("RPI_PICO2"))["tmdl"]
-    assert max(differences(model.tflite.read_bytes(), inputs, tinymaix.read(flashed))) <= 40
+    assert max(differences(model.tflite.read_bytes(), inputs, Tmdl.read(flashed))) <= 40
 
 
 def test_visual_wake_words_too(data: Path) -> None:
@@ -92,16 +92,14 @@ def test_every_kind_of_layer(seed: int) -> None:
 
 
 def test_corrected_biases_bring_it_nearer(data: Path) -> None:
-    """With the biases that flashing makes, from drawn pictures, and without; photos of no flowers are close
-    calls.
-    """
+    """Answers with and without the biases that flashing corrects; photos without flowers are close calls."""
     model = models.find("flowers-v1-025-96")
     tflite = model.tflite.read_bytes()
     paths = sorted((data / "images" / "imagenet_val650").glob("*.JPEG"))[:60]
     inputs = [pictures.to_input(pictures.load(path), *model.input_shape, "crop") for path in paths]
     ((_, flashed),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
     plain = np.mean(differences(tflite, inputs))
-    corrected = np.mean(differences(tflite, inputs, tinymaix.read(flashed)))
+    corrected = np.mean(differences(tflite, inputs, Tmdl.read(flashed)))
     print(f"on average {plain:.1f} of 256 apart, with corrected biases {corrected:.1f}")
     assert corrected < 0.8 * plain
 
@@ -109,8 +107,9 @@ def test_corrected_biases_bring_it_nearer(data: Path) -> None:
 def test_where_the_differences_come_from(
     data: Path, model: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TinyMaix's arithmetic, made TensorFlow Lite Micro's part by part: what is cut off in convolutions, then
-    the softmax within the network, which has 127 steps there.
+    """Part by part, TinyMaix's arithmetic becomes that of TensorFlow Lite Micro.
+
+    First convolutions round, then the softmax within the network, which has 127 steps there, is exact.
     """
     tflite = model.tflite.read_bytes()
     paths = sorted((data / "images" / "imagenet_val650").glob("*.JPEG"))[:100]
@@ -118,40 +117,42 @@ def test_where_the_differences_come_from(
     oracle = Tflm(tflite)
     expected = [int(oracle.run(given).argmax()) for given in inputs]
 
-    def count(what: str, tmdl: tinymaix.Tmdl) -> int:
-        answers = [tinymaix.run(tmdl, given.view(np.uint8) ^ 128).argmax() for given in inputs]
+    def count(what: str, model: Tmdl) -> int:
+        answers = [simulator.run(model, given.view(np.uint8) ^ 128).argmax() for given in inputs]
         same = int((np.array(answers) == expected).sum())
         print(f"{what}: best class as TensorFlow Lite Micro's on {same} of {len(inputs)}")
         return same
 
-    def rounded(layer: tinymaix.Layer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    def rounded(layer: TmdlLayer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
         with monkeypatch.context() as patch:
-            patch.setattr(tinymaix, "_cut", lambda values: np.rint(values).clip(-128, 127).astype(np.int8))
-            return tinymaix._convolve(layer, given, memory)
+            patch.setattr(
+                simulator, "_to_int8", lambda values: np.rint(values).clip(-128, 127).astype(np.int8)
+            )
+            return simulator._convolve(layer, given, memory)
 
-    def exact(layer: tinymaix.Layer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    def exact(layer: TmdlLayer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
         shares = softmax((given.ravel().astype(int) - layer.input_zero_point) * layer.input_scale)
         return np.rint(shares / layer.output_scale + layer.output_zero_point).astype(np.int8)
 
     ((_, flashed),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
     plain = convert(tflite)
-    counts = [count("as it is", plain), count("corrected biases", tinymaix.read(flashed))]
-    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.CONV, rounded)
-    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.DEPTHWISE, rounded)
+    counts = [count("as it is", plain), count("corrected biases", Tmdl.read(flashed))]
+    monkeypatch.setitem(simulator._COMPUTE, tmdl.CONV, rounded)
+    monkeypatch.setitem(simulator._COMPUTE, tmdl.DEPTHWISE, rounded)
     counts.append(count("if convolutions rounded", plain))
-    monkeypatch.setitem(tinymaix._COMPUTE, tinymaix.SOFTMAX, exact)
+    monkeypatch.setitem(simulator._COMPUTE, tmdl.SOFTMAX, exact)
     counts.append(count("and the softmax within the network too", plain))
     assert counts == sorted(counts)
     assert counts[-1] >= 96
 
 
-def test_a_file_is_as_long_as_the_buffer_that_it_needs(tmdl: bytes) -> None:
-    """emlearn makes a buffer of the size of the file and asks no further."""
-    assert len(tmdl) >= tinymaix.read(tmdl).buffer_bytes
+def test_a_file_is_as_long_as_the_buffer_that_it_needs(file: bytes) -> None:
+    """emlearn allocates a buffer of the file's size without checking."""
+    assert len(file) >= Tmdl.read(file).buffer_bytes
 
 
-def test_what_is_written_is_what_is_read(model: models.ModelDirectory, tmdl: bytes) -> None:
-    wanted, got = convert(model.tflite.read_bytes()), tinymaix.read(tmdl)
+def test_what_is_written_is_what_is_read(model: models.ModelDirectory, file: bytes) -> None:
+    wanted, got = convert(model.tflite.read_bytes()), Tmdl.read(file)
     assert (got.input_shape, got.outputs) == (wanted.input_shape, wanted.outputs)
     for one, other in zip(wanted.layers, got.layers, strict=True):
         assert (one.kind, one.input, one.output, one.stride, one.pad, one.kernel) == (
@@ -166,36 +167,36 @@ def test_what_is_written_is_what_is_read(model: models.ModelDirectory, tmdl: byt
         assert np.array_equal(one.biases, other.biases)
 
 
-def test_maps_that_are_needed_at_the_same_time_lie_apart(tmdl: bytes) -> None:
-    for layer in tinymaix.read(tmdl).layers:
+def test_maps_that_are_needed_at_the_same_time_lie_apart(file: bytes) -> None:
+    for layer in Tmdl.read(file).layers:
         taken = layer.input, layer.input + int(np.prod(layer.input_shape))
-        assert layer.output >= taken[1] or layer.output + layer.room <= taken[0]
+        assert layer.output >= taken[1] or layer.output + layer.output_bytes <= taken[0]
 
 
 @pytest.mark.parametrize("size", [0, 10, 64, 100, 5000])
-def test_a_file_that_ends_early_is_refused(tmdl: bytes, size: int) -> None:
+def test_a_file_that_ends_early_is_refused(file: bytes, size: int) -> None:
     with pytest.raises(GalagoError) as caught:
-        tinymaix.read(tmdl[:size])
+        Tmdl.read(file[:size])
     assert caught.value.code == "model.malformed"
 
 
-def test_no_damage_leads_the_reader_astray(tmdl: bytes) -> None:
-    """Heads with random bytes are read, or refused; nothing else happens."""
+def test_no_damage_leads_the_reader_astray(file: bytes) -> None:
+    """Headers with random bytes are read or refused; nothing else happens."""
     random = np.random.default_rng(7)
     heads = [64 + i for i in range(80)]
     for _ in range(300):
-        damaged = bytearray(tmdl)
+        damaged = bytearray(file)
         for at in random.choice(heads, 3):
             damaged[at] = int(random.integers(256))
         try:
-            tinymaix.read(bytes(damaged))
+            Tmdl.read(bytes(damaged))
         except GalagoError as error:
             assert error.code == "model.malformed"  # noqa: PT017
 
 
 def test_a_model_that_overruns_emlearn_s_memory_is_refused() -> None:
-    """256 channels of a 3x3 depthwise layer fit into its window, 257 do not; nothing there checks."""
-    assert tinymaix.LARGEST_WINDOW == 9 * 256
+    """256 channels of a 3x3 depthwise layer fit into its window, 257 do not; emlearn does not check."""
+    assert tmdl.MAX_WINDOW == 9 * 256
     with pytest.raises(GalagoError, match=r"takes 2,313 bytes at once, its build 2,304"):
         convert(small(257))
     convert(small(256))
@@ -209,21 +210,21 @@ def test_another_input_quantization_is_refused(model: models.ModelDirectory) -> 
     assert caught.value.code == "backend.refused"
 
 
-def test_the_head_is_as_tinymaix_lays_it_out(tmdl: bytes) -> None:
+def test_the_header_is_laid_out_as_in_tinymaix_h(file: bytes) -> None:
     """Offsets of tinymaix.h: magic, type, floats out, counts, size of the buffer, shapes; then layers."""
-    assert tmdl[:4] == b"MAIX"
-    assert tmdl[4:6] == b"\0\1"
-    assert struct.unpack_from("<HH", tmdl, 6) == (1, 1)
-    assert struct.unpack_from("<4H4H", tmdl, 20) == (3, 96, 96, 3, 1, 1, 1, 20)
-    kind, last, size = struct.unpack_from("<HHI", tmdl, 64)
-    assert (kind, last, size % 8) == (tinymaix.CONV, 0, 0)
+    assert file[:4] == b"MAIX"
+    assert file[4:6] == b"\0\1"
+    assert struct.unpack_from("<HH", file, 6) == (1, 1)
+    assert struct.unpack_from("<4H4H", file, 20) == (3, 96, 96, 3, 1, 1, 1, 20)
+    kind, last, size = struct.unpack_from("<HHI", file, 64)
+    assert (kind, last, size % 8) == (tmdl.CONV, 0, 0)
 
 
 def test_a_model_that_this_arithmetic_gets_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here: without room for the logits, as much as wrapping around spoils a large model."""
+    """Logits without enough range wrap around, as they do in a large model."""
     model = models.find("flowers-v1-025-96")
     monkeypatch.setattr(
-        "galago.targets.tinymaix.convert._widened", lambda scale, zero, below=0.0: (scale / 8, zero)
+        "galago.targets.tinymaix.converter._widened", lambda scale, zero, below=0.0: (scale / 8, zero)
     )
     emlearn._tmdl.cache_clear()
     with pytest.raises(GalagoError, match="of 256 off on average") as caught:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What each runtime needs on a board beside the .tflite, made when flashing. One file here per backend, with
+"""The files that each runtime needs on a board in addition to the .tflite, made when flashing.
 
-files(model, board)   kind → (file name, bytes); GalagoError with the reason where it cannot
-facts(model, board)   what else the board should know, name → number; a file may do without it
+One module per backend, with
+
+files(model, board)   kind → (file name, bytes); raises GalagoError if the runtime cannot run the model
+facts(model, board)   other values for the board, name → number; optional
 
     needed = runtimes.prepare(model, boards.load("RPI_PICO2"))
     needed.files                         # {"tmdl": ("model.tmdl", b"…")}
@@ -32,18 +34,18 @@ MODULES = {
     "canmv_k210": ("maix",),
     "canmv_k230": ("nncase_runtime",),
 }
-"""The module that a backend uses on the board, of several names the present one first."""
+"""The module that each backend uses on the board; of several names the current one comes first."""
 
 READ_TFLITE = {"builtin", "openmv", "microlite"}
-"""Backends that run the .tflite itself; a board with none of them gets no .tflite."""
+"""Backends that run the .tflite itself; a board with none of them does not get it."""
 
 EXACT = READ_TFLITE
-"""Those that compute as TensorFlow Lite Micro does; the others have an arithmetic of their own."""
+"""Backends whose answers equal TensorFlow Lite Micro's; the others have their own arithmetic."""
 
 
 @dataclass
 class Prepared:
-    """The files of all runtimes that can run a model on a board, and why the others cannot."""
+    """The files for all runtimes that can run a model on a board, and the reasons why others cannot."""
 
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
     """Kind, as in model.json, → file name and bytes."""
@@ -53,26 +55,26 @@ class Prepared:
 
 
 def carried(device: transport.Board, known: BoardSpec | None) -> BoardSpec | None:
-    """The known board with those of its backends that its firmware turns out to have, or all if it has none.
+    """Returns the board with only those backends whose module its firmware has, or with all if it has none.
 
-    Others would only get files that nothing on the board reads.
+    Other backends would get files that nothing on the board reads.
     """
     if known is None:
         return None
     names = [module for backend in known.backends for module in MODULES.get(backend, ())]
-    found = device.exec(
+    importable = device.exec(
         f"for name in {names!r}:\n try:\n  __import__(name)\n  print(name)\n except ImportError:\n  pass"
     ).split()
     backends = tuple(
-        name for name in known.backends if name not in MODULES or set(MODULES[name]) & set(found)
+        name for name in known.backends if name not in MODULES or set(MODULES[name]) & set(importable)
     )
     return dataclasses.replace(known, backends=backends or known.backends)
 
 
 def prepare(model: ModelDirectory, board: BoardSpec | None) -> Prepared:
-    """Asks the runtimes of a board, or none if it is not known which board that is.
+    """Prepares a model for all runtimes of a board; for an unknown board (None) there are no runtimes.
 
-    Raises the first refusal if no runtime of the board can run the model.
+    Raises the GalagoError of the first runtime if no runtime of the board can run the model.
     """
     prepared = Prepared()
     backends = board.backends if board else ()
@@ -96,9 +98,9 @@ def prepare(model: ModelDirectory, board: BoardSpec | None) -> Prepared:
 def board_model(
     model: ModelDirectory, board: BoardSpec | None, prepared: Prepared | None = None
 ) -> dict[str, bytes]:
-    """All files of a model's directory on a board by name; model.json, which names them, comes last.
+    """Returns the files of a model's directory on a board by name; model.json, which lists them, comes last.
 
-    `prepared` is what `prepare` gave, where the caller has it already. Raises as that does.
+    `prepared` is the result of `prepare` if the caller already has it. Raises as `prepare`.
     """
     prepared = prepared or prepare(model, board)
     content: dict[str, tuple[str, bytes]] = {}

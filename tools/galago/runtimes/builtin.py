@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The built-in engine reads the .tflite itself; machine code for its layers makes it about ten times faster.
+"""For the built-in engine, which reads the .tflite itself; machine code makes it about ten times faster.
 
 kernels(model, "armv7emsp")         # {"kernels": ("kernels.mpy", b"…")}
 """
@@ -10,12 +10,12 @@ from galago.native.kernels import FILE, build
 
 
 def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
-    """Nothing that the kind of board decides: machine code is for the processor that answers."""
+    """Returns no files: machine code depends on the processor that answers, not on the board."""
     return {}
 
 
 def kernels(model: ModelDirectory, arch: str) -> dict[str, tuple[str, bytes]]:
-    """Machine code for a model on an architecture, as mpy-cross names it; nothing where viper has to do.
+    """Returns machine code for a model on an architecture (mpy-cross's name); {} if viper code must do.
 
     Raises GalagoError model.* for a model that the engine cannot run.
     """

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""CanMV on the K210: a kmodel, compiled for its KPU."""
+"""For CanMV on the K210: a kmodel, compiled for its KPU."""
 
-from galago.runtimes.k210 import facts, files
+from galago.runtimes.k210_kmodel import facts, files
 
 __all__ = ["facts", "files"]

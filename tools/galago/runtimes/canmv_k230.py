@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""For CanMV on a K230: a .kmodel, made by the user's own nncase (galago.targets.k230), and how to prove it.
+"""For CanMV on a K230: a .kmodel compiled by nncase (galago.targets.k230), and a golden answer.
 
     files(model, board)["kmodel"]          # ("model.kmodel", bytes)
     facts(model, board)                    # a golden picture's best class and score
 
-nncase quantizes by itself: it wants the float model and calibration pictures, which `galago quantize --float`
-leaves in the model directory as float.tflite and calibration.npy. Its scores are not TensorFlow Lite Micro's:
-the board compares with those of nncase's simulator.
+nncase quantizes by itself: it needs the float model and calibration pictures, which `galago quantize --float`
+leaves in the model directory as float.tflite and calibration.npy. Its scores differ from TensorFlow Lite
+Micro's, so the board compares with those of nncase's simulator.
 """
 
 import functools
@@ -21,28 +21,31 @@ from galago.targets import k230
 
 FLOAT, CALIBRATION = "float.tflite", "calibration.npy"
 NAME = "model.kmodel"
-_PATTERN = 3  # noise, in which a mistake shows best
+_PATTERN = 3  # noise, which shows mistakes best
 
 
 def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes]]:
-    """Raises GalagoError backend.refused where nncase, .NET or the float model is missing, or it fails."""
+    """Returns the .kmodel.
+
+    Raises GalagoError backend.refused if nncase, .NET or the float model is missing.
+    """
     return {"kmodel": (NAME, kmodel(model))}
 
 
 def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
-    """What the simulator answers to a golden picture: best class, and its score in thousandths."""
+    """Returns the simulator's answer to a golden picture: best class, and its score in thousandths."""
     picture = models.pattern(_PATTERN, model.input_shape).view(np.uint8) ^ 128
     (scores,) = k230.simulate(kmodel(model), picture[np.newaxis])
     return models.proof(_PATTERN, scores)
 
 
 def kmodel(model: ModelDirectory) -> bytes:
-    """The bytes of a model's .kmodel. Raises as `files`."""
+    """Returns the .kmodel of a model. Raises as `files`."""
     for name in (FLOAT, CALIBRATION):
         if not (model.path / name).is_file():
             raise GalagoError(
                 "backend.refused",
-                f"canmv_k230: nncase wants the float model and pictures to calibrate, and {model.name} has "
+                f"canmv_k230: nncase needs the float model and calibration pictures, and {model.name} has "
                 f"no {name}: make the model again with galago quantize --float",
             )
     pixels = np.load(model.path / CALIBRATION, allow_pickle=False)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""MaixPy on the K210: a kmodel, compiled for its KPU."""
+"""For MaixPy on the K210: a kmodel, compiled for its KPU."""
 
-from galago.runtimes.k210 import facts, files
+from galago.runtimes.k210_kmodel import facts, files
 
 __all__ = ["facts", "files"]

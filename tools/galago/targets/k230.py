@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The K230's KPU on this computer: Canaan's nncase 2 compiles for it, and simulates it.
+"""The K230's KPU: Canaan's nncase 2 compiles models for it and simulates it on this computer.
 
-    kmodel = compile_model(float_tflite, pixels)     # uint8 [n, h, w, c], calibration pictures
+    kmodel = compile_model(float_tflite, pixels)     # uint8 [n, h, w, c], calibration images
     scores = simulate(kmodel, pixels)                # uint8 [n, h, w, c] → float32 [n, classes]
 
-nncase is the user's own: pip install 'galago[k230]' brings it and .NET, on Linux. It runs in processes of its
-own, `python -m galago.targets.k230`, which it may end, or fill with what it prints.
+nncase is an optional dependency: on Linux, pip install 'galago[k230]' installs it with .NET. It runs in
+subprocesses (`python -m galago.targets.k230`), because it may crash and prints much.
 
-The .kmodel takes pixels as they are (uint8, rows of RGB) and must be of the version that the board's firmware
-knows: CanMV's release notes name the nncase of each.
+The .kmodel takes pixels unchanged (uint8, rows of RGB). Its version must be one that the board's firmware
+knows; CanMV's release notes name the nncase version of each firmware.
 """
 
 import importlib.util
@@ -25,27 +25,30 @@ import numpy as np
 from galago.errors import GalagoError
 
 INSTALL = "pip install 'galago[k230]' (Linux on x86-64)"
-_LONGEST = 1800  # seconds
+_TIMEOUT = 1800  # seconds
 _NO_DOTNET = ("dotnet", "hostfxr", "coreclr")
 
 
 @dataclass(frozen=True)
-class Ends:
-    """What a .kmodel takes and gives: bytes of pixels, and how many scores."""
+class InputOutputSizes:
+    """The sizes of a .kmodel's input and output."""
 
     inputs: int
+    """Bytes of pixels."""
     outputs: int
+    """Number of scores."""
 
 
 def available() -> bool:
-    """Whether nncase is installed."""
+    """Returns whether nncase is installed."""
     return importlib.util.find_spec("_nncase") is not None
 
 
 def compile_model(float_tflite: bytes, pixels: np.ndarray) -> bytes:
-    """The .kmodel of a float model that takes (pixel - 128) / 128, quantized by nncase.
+    """Returns the .kmodel of a float model that takes (pixel - 128) / 128; nncase quantizes it.
 
-    Raises GalagoError backend.refused where nncase or .NET is missing, or nncase fails.
+    `pixels` are uint8 [n, height, width, channels], for calibration.
+    Raises GalagoError backend.refused if nncase or .NET is missing, or nncase fails.
     """
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         (Path(folder) / "float.tflite").write_bytes(float_tflite)
@@ -55,7 +58,10 @@ def compile_model(float_tflite: bytes, pixels: np.ndarray) -> bytes:
 
 
 def simulate(kmodel: bytes, pixels: np.ndarray) -> np.ndarray:
-    """What the chip answers, by nncase's simulator of it: float32 [n, classes]. Raises as `compile_model`."""
+    """Returns the scores of nncase's simulator of the chip, float32 [n, classes].
+
+    Raises as `compile_model`.
+    """
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         (Path(folder) / "in.kmodel").write_bytes(kmodel)
         np.save(Path(folder) / "pixels.npy", pixels)
@@ -63,45 +69,44 @@ def simulate(kmodel: bytes, pixels: np.ndarray) -> np.ndarray:
         return np.load(Path(folder) / "scores.npy")
 
 
-def ends(kmodel: bytes) -> Ends:
-    """Of a .kmodel that loads. Raises as `compile_model`."""
+def input_output_sizes(kmodel: bytes) -> InputOutputSizes:
+    """Loads a .kmodel and returns the sizes of its input and output. Raises as `compile_model`."""
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         (Path(folder) / "in.kmodel").write_bytes(kmodel)
-        said = _run("ends", folder)
-        inputs, outputs = said.split()[-2:]
-        return Ends(int(inputs), int(outputs))
+        inputs, outputs = _run("sizes", folder).split()[-2:]
+        return InputOutputSizes(int(inputs), int(outputs))
 
 
-def _run(work: str, folder: str) -> str:
-    """One of the functions below, in a process with this working directory; what it printed."""
+def _run(task: str, folder: str) -> str:
+    """Runs one of _TASKS in a process with this working directory. Returns what it printed."""
     if not available():
         raise _refused(f"nncase is not installed: {INSTALL}")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", __name__, work],
+            [sys.executable, "-m", __name__, task],
             cwd=folder,
             env=_environment(),
             capture_output=True,
             text=True,
-            timeout=_LONGEST,
+            timeout=_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _refused(f"nncase was not done after {_LONGEST} seconds: take a smaller model") from None
+        raise _refused(f"nncase did not finish in {_TIMEOUT} seconds: use a smaller model") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        message = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
         missing = any(word in done.stderr.lower() for word in _NO_DOTNET)
-        hint = f".NET 7 or newer is missing: {INSTALL}" if missing else "see what it says"
-        raise _refused(f"nncase failed (status {done.returncode}, it said {said[:120]!r}): {hint}")
+        hint = f".NET 7 or newer is missing: {INSTALL}" if missing else "see its message"
+        raise _refused(f"nncase failed (status {done.returncode}, it printed {message[:120]!r}): {hint}")
     return done.stdout
 
 
 def _environment() -> dict[str, str]:
-    """For nncase: it asks for .NET 7, whose time is over, and starts its simulator by name."""
-    source = str(Path(__file__).parents[1])  # also where Galago is not installed, and in another folder
+    """Returns nncase's environment: it requests .NET 7 (end of life) and needs its simulator on PATH."""
+    source = str(Path(__file__).parents[1])  # so that it works from any folder, and without an installation
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     variables = os.environ | {"DOTNET_ROLL_FORWARD": "Major", "PYTHONPATH": path}
-    variables.setdefault("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")  # it needs no tables of languages
+    variables.setdefault("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")  # it needs no locale data
     native = importlib.util.find_spec("_nncase")
     if native and native.origin:
         variables["PATH"] = os.pathsep.join((variables.get("PATH", ""), str(Path(native.origin).parent)))
@@ -134,7 +139,8 @@ def _compile() -> None:
     compiler.import_tflite(Path("float.tflite").read_bytes(), nncase.ImportOptions())
     ptq = nncase.PTQTensorOptions()
     ptq.samples_count = len(pixels)
-    # Its default, Kld, cuts ranges off that ReLU6 bounds anyway: everyday-v1-025-128 was further from float.
+    # The default, Kld, clips ranges that ReLU6 bounds anyway; with it everyday-v1-025-128 was further from
+    # float.
     ptq.calibrate_method = "NoClip"
     ptq.set_tensor_data([[picture[np.newaxis] for picture in pixels]])
     compiler.use_ptq(ptq)
@@ -145,7 +151,7 @@ def _compile() -> None:
 def _simulator():
     import _nncase  # pyright: ignore[reportMissingImports]
 
-    simulator = _nncase.Simulator()  # it needs no .NET
+    simulator = _nncase.Simulator()  # needs no .NET
     simulator.load_model(Path("in.kmodel").read_bytes())
     return simulator, _nncase.RuntimeTensor.from_numpy
 
@@ -160,11 +166,13 @@ def _simulate() -> None:
     np.save("scores.npy", np.array(scores, np.float32))
 
 
-def _ends() -> None:
+def _print_sizes() -> None:
     simulator, _ = _simulator()
-    given, made = simulator.get_input_desc(0), simulator.get_output_desc(0)
-    print(given.size, made.size // made.dtype.itemsize)
+    source, result = simulator.get_input_desc(0), simulator.get_output_desc(0)
+    print(source.size, result.size // result.dtype.itemsize)
 
+
+_TASKS = {"compile": _compile, "simulate": _simulate, "sizes": _print_sizes}
 
 if __name__ == "__main__":
-    {"compile": _compile, "simulate": _simulate, "ends": _ends}[sys.argv[1]]()
+    _TASKS[sys.argv[1]]()
