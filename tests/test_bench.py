@@ -43,7 +43,7 @@ def test_any_bytes_give_layers_or_an_error(model):
 
 def test_times_the_layers_of_a_board(model):
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated, transport.connect(emulated.port) as board:
-        flash.Plan(board, flash.device_package(board) | flash.model_files(model)).run()
+        flash.UploadPlan(board, flash.device_package(board) | flash.model_files(model)).run()
         result = run(board, model, runs=2)
         assert result.layers == summary.layers(model.tflite.read_bytes())
         assert len(result.us) == len(result.layers)

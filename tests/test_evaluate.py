@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures against scikit-learn's, and the board against TensorFlow Lite Micro, also where they differ."""
+"""Scores equal scikit-learn's; a board equals TensorFlow Lite Micro, and a difference is located."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from galago import boards, evaluate, models, transport
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.evaluate import on_board
-from galago.flash import Plan, device_package, model_files
+from galago.flash import UploadPlan, device_package, model_files
 from support.requirements import extra_module
 
 metrics = extra_module("sklearn.metrics", extra="train")
@@ -27,10 +27,12 @@ def test_figures_are_scikit_learns() -> None:
     labels = random.integers(-1, 4, 300)
     inside = labels >= 0
     scores = evaluate.Scores.of(answers, labels)
-    said = answers.argmax(axis=1)
-    assert scores.accuracy == metrics.accuracy_score(labels[inside], said[inside])
-    np.testing.assert_array_equal(scores.confusion, metrics.confusion_matrix(labels[inside], said[inside]))
-    precision, recall, _, support = metrics.precision_recall_fscore_support(labels[inside], said[inside])
+    predicted = answers.argmax(axis=1)
+    assert scores.accuracy == metrics.accuracy_score(labels[inside], predicted[inside])
+    np.testing.assert_array_equal(
+        scores.confusion, metrics.confusion_matrix(labels[inside], predicted[inside])
+    )
+    precision, recall, _, support = metrics.precision_recall_fscore_support(labels[inside], predicted[inside])
     rows = scores.by_class()
     np.testing.assert_allclose([row.precision or 0.0 for row in rows], precision)
     np.testing.assert_allclose([row.recall or 0.0 for row in rows], recall)
@@ -52,7 +54,7 @@ def test_confidence_of_int8_is_in_256ths() -> None:
 
 
 def test_calibration_error_by_hand() -> None:
-    """Two sure and right, two half sure, of which none is: (2 · 0.05 + 2 · 0.55) / 4."""
+    """Two answers of 0.95 are right, two of 0.55 are wrong: (2 · 0.05 + 2 · 0.55) / 4."""
     answers = np.array([[0.95, 0.05], [0.95, 0.05], [0.55, 0.45], [0.55, 0.45]])
     scores = evaluate.Scores.of(answers, np.array([0, 0, 1, 1]))
     assert abs(scores.calibration_error - 0.3) < 1e-9
@@ -63,7 +65,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "galago", "evaluate", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
         check=False,
         env={**os.environ, "COLUMNS": "120"},
     )
@@ -80,7 +82,7 @@ def test_the_board_agrees_on_every_photo(data: Path) -> None:
 
 
 def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
-    """The board has the model; the host believes in one whose ninth operator has another bias."""
+    """The board runs the model, while the host computes one whose ninth operator has another bias."""
     model = models.find(MODEL)
     from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
@@ -94,16 +96,16 @@ def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
     )
     contract = {key: value for key, value in model.contract.items() if key not in ("galago", "files")}
     other = models.write(tmp_path / model.name, bytes(data), contract)
-    given = next(iter(model.golden()))[0]
+    picture = next(iter(model.golden()))[0]
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated, transport.connect(emulated.port) as board:
-        Plan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
-        assert on_board.first_difference(board, model, given) is None
-        found = on_board.first_difference(board, other, given)
+        UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
+        assert on_board.first_difference(board, model, picture) is None
+        found = on_board.first_difference(board, other, picture)
     assert found is not None
     assert found.startswith("operator 9,")
 
 
-def test_wrong_use_is_said_in_a_line(tmp_path: Path, data: Path) -> None:
+def test_wrong_arguments_are_reported_in_a_line(tmp_path: Path, data: Path) -> None:
     done = run(MODEL, tmp_path, "--on", "gpu")
     assert done.returncode == 2
     assert done.stderr.startswith("galago: --on gpu: wanted one or more of float, int8, board")

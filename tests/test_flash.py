@@ -15,15 +15,15 @@ from galago import boards, flash, transport
 from galago.cli import app
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
-from galago.flash import firmware, install, romfs
-from galago.flash.install import Order
+from galago.flash import install, micropython_image, romfs
+from galago.flash.install import InstallOptions
 from galago.models import ModelDirectory
 from support.tiny_model import make_model
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> list[ModelDirectory]:
-    """Three models that fit everywhere; the third is called as the first, and is another."""
+    """Three models that fit everywhere; the third has the first one's name and other weights."""
     folder = tmp_path_factory.mktemp("models")
     models = [make_model(folder, name, seed) for seed, name in enumerate(("first", "second"), 1)]
     return [*models, make_model(folder / "other", "first", 3)]
@@ -41,18 +41,18 @@ def run(*arguments: object):
 
 def config(port: str) -> dict:
     with transport.connect(port) as board:
-        found = flash.config(board)
+        found = flash.read_config(board)
         assert found
         return found
 
 
 def classifies(port: str, path: str) -> str:
-    """Loads a model on the board, has its golden picture come out right; where its weights are."""
+    """Load a model on the board and run its self-test; returns where its weights are."""
     with transport.connect(port) as board:
         board.soft_reset()
         program = (
             f"from mobilenet import Classifier\nnet = Classifier({path!r}, ['builtin'])\nnet.self_test()\n"
-            "print(net.us > 0, net._backend._interpreter.weights)"
+            "print(net.us > 0, net.describe()['weights'])"
         )
         tested, weights = board.exec(program, timeout=60).splitlines()[-1].split()  # kernels may log before
         assert tested == "True"
@@ -63,7 +63,7 @@ def test_only_what_differs_is_uploaded_and_the_old_model_stays(
     emulated: EmulatedBoard, small: list[ModelDirectory]
 ) -> None:
     port = emulated.port
-    done = [install.install(port, Order(model=model)) for model in (*small[:2], small[1])]
+    done = [install.install(port, InstallOptions(model=model)) for model in (*small[:2], small[1])]
     assert done[0].uploaded > 100_000
     assert 77_000 < done[1].uploaded < 95_000, "a model, its kernels and its config"
     assert done[2].uploaded == 0
@@ -79,7 +79,9 @@ def test_a_model_never_overwrites_the_one_of_its_name_that_runs(
     emulated: EmulatedBoard, small: list[ModelDirectory]
 ) -> None:
     port = emulated.port
-    places = [install.install(port, Order(model=model)).place for model in (small[0], small[2], small[0])]
+    places = [
+        install.install(port, InstallOptions(model=model)).place for model in (small[0], small[2], small[0])
+    ]
     assert places == ["/models/first", "/models/first~", "/models/first"]
     assert classifies(port, "/models/first~")
 
@@ -87,17 +89,17 @@ def test_a_model_never_overwrites_the_one_of_its_name_that_runs(
 def test_a_heap_that_is_too_small_is_told_when_flashing(small: list[ModelDirectory]) -> None:
     tiny = replace(boards.load("RPI_PICO"), heap=40_000)
     with EmulatedBoard(tiny, firmware=[]) as running:
-        done = install.install(running.port, Order(model=small[0]))
+        done = install.install(running.port, InstallOptions(model=small[0]))
         assert "the heap has" in done.warning
         assert "the heap has" in run(small[0].path, "--port", running.port).stderr
     with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as running:
-        assert install.install(running.port, Order(model=small[0])).warning == ""
+        assert install.install(running.port, InstallOptions(model=small[0])).warning == ""
 
 
 def test_a_board_without_an_earlier_model_cannot_be_rolled_back(
     emulated: EmulatedBoard, small: list[ModelDirectory]
 ) -> None:
-    install.install(emulated.port, Order(model=small[0]))
+    install.install(emulated.port, InstallOptions(model=small[0]))
     error = run("--rollback", "--port", emulated.port).exception
     assert isinstance(error, GalagoError)
     assert error.code == "config.missing"
@@ -114,15 +116,15 @@ def test_what_has_arrived_is_not_sent_again(emulated: EmulatedBoard, small: list
             raise StopError
 
     with transport.connect(emulated.port) as board:
-        plan = flash.Plan(board, files)
+        plan = flash.UploadPlan(board, files)
         assert plan.total == 133_000
         with pytest.raises(StopError):
             plan.run(stop)
-        rest = flash.Plan(board, files)
+        rest = flash.UploadPlan(board, files)
         assert 133_000 - 100_000 - 60_000 < rest.total < 133_000 - 40_000
         rest.run()
         assert {board.get(path) for path in files} == set(files.values())
-        assert flash.Plan(board, files).empty
+        assert flash.UploadPlan(board, files).empty
 
 
 def test_several_boards_are_flashed_at_once_and_each_has_its_line(small: list[ModelDirectory]) -> None:
@@ -148,7 +150,7 @@ def test_images_are_aligned_whatever_the_sizes() -> None:
         files = {
             f"models/{'m' * (1 + size % 9)}/{name}": os.urandom(size + n) for n, name in enumerate("abc")
         }
-        image = romfs.image(files)
+        image = romfs.build_image(files)
         assert len(image) % 2 == 0
         for path in files:
             if files[path]:
@@ -158,7 +160,7 @@ def test_images_are_aligned_whatever_the_sizes() -> None:
 def test_a_model_goes_to_the_romfs_where_its_weights_are_used_in_place(small: list[ModelDirectory]) -> None:
     with EmulatedBoard(boards.load("PYBD_SF2")) as running:
         port = running.port
-        first = install.install(port, Order(model=small[0]))
+        first = install.install(port, InstallOptions(model=small[0]))
         assert first.place == "/rom/models/first"
         assert classifies(port, first.place) == "place"
         with transport.connect(port) as board:
@@ -167,23 +169,23 @@ def test_a_model_goes_to_the_romfs_where_its_weights_are_used_in_place(small: li
                 "print(uctypes.addressof(m) % 16)"
             )
             assert int(address) == 0
-        assert install.install(port, Order(model=small[0])).uploaded == 0
-        second = install.install(port, Order(model=small[1]))
+        assert install.install(port, InstallOptions(model=small[0])).uploaded == 0
+        second = install.install(port, InstallOptions(model=small[1]))
         assert second.place == "/rom/models/second"
         assert classifies(port, second.place) == "place"
         assert run("--rollback", "--port", port).exit_code == 0
         assert config(port)["model"] == "/flash/models/first", "it moved to the file system in time"
         assert classifies(port, "/flash/models/first") in ("ram", "stream")
-        files = install.install(port, Order(model=small[1], romfs=False))
+        files = install.install(port, InstallOptions(model=small[1], romfs=False))
         assert files.place == "/flash/models/second"
 
 
 def test_a_romfs_with_files_of_the_user_is_left_alone(small: list[ModelDirectory]) -> None:
     with EmulatedBoard(boards.load("PYBD_SF2")) as running:
-        romfs.deploy(running.port, romfs.image({"mine.py": b"print(1)"}))
+        romfs.deploy(running.port, romfs.build_image({"mine.py": b"print(1)"}))
         with transport.connect(running.port) as board:
             board.soft_reset()
-        assert install.install(running.port, Order(model=small[0])).place == "/flash/models/first"
+        assert install.install(running.port, InstallOptions(model=small[0])).place == "/flash/models/first"
         with transport.connect(running.port) as board:
             assert board.get("/rom/mine.py") == b"print(1)"
 
@@ -193,7 +195,7 @@ def test_a_romfs_with_files_of_the_user_is_left_alone(small: list[ModelDirectory
 
 @pytest.fixture
 def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """A program of a name on PATH that writes down its arguments and ends with a status."""
+    """Make a program on PATH that writes its arguments to a log and ends with a status."""
 
     def make(name: str, status: int = 0) -> Path:
         folder = tmp_path / "bin"
@@ -230,9 +232,13 @@ def test_the_board_s_own_tool_gets_the_image(
     log = fake_tool(tool)
     known, image = boards.load(board), tmp_path / f"firmware{suffix}"
     image.write_bytes(b"image")
-    chosen = firmware.TOOLS["picotool"] if board == "RPI_PICO" else firmware.choose(known, image)
+    chosen = (
+        micropython_image.TOOLS["picotool"]
+        if board == "RPI_PICO"
+        else micropython_image.choose_tool(known, image)
+    )
     said: list[str] = []
-    firmware.run(chosen, known, "/dev/ttyACM0", image, said.append)
+    micropython_image.install(chosen, known, "/dev/ttyACM0", image, said.append)
     arguments = log.read_text().split("\n")
     assert str(image) in arguments
     places = [arguments.index(each) for each in wanted]
@@ -251,7 +257,7 @@ def test_missing_tools_and_wrong_images_are_named(fake_tool: Callable[..., Path]
         ("K230_CANMV", image, "firmware.tool", "SD card"),
     ):
         with pytest.raises(GalagoError, match=text) as caught:
-            firmware.choose(boards.load(board), file)
+            micropython_image.choose_tool(boards.load(board), file)
         assert caught.value.code == code
 
 
@@ -260,11 +266,11 @@ def test_a_uf2_image_is_copied_to_the_drive(tmp_path: Path, monkeypatch: pytest.
     drive.mkdir()
     (drive / "INFO_UF2.TXT").touch()
     image.write_bytes(b"UF2\n")
-    monkeypatch.setattr(firmware, "_DRIVES", (f"{tmp_path}/*",))
+    monkeypatch.setattr(micropython_image, "_DRIVES", (f"{tmp_path}/*",))
     known = boards.load("RPI_PICO")
-    tool = firmware.choose(known, image)
+    tool = micropython_image.choose_tool(known, image)
     assert tool.name == "uf2"
-    firmware.run(tool, known, "/dev/ttyACM0", image)
+    micropython_image.install(tool, known, "/dev/ttyACM0", image)
     assert (drive / "firmware.uf2").read_bytes() == b"UF2\n"
 
 

@@ -16,7 +16,7 @@ from galago.cli import app
 from galago.emulator import EmulatedBoard
 from galago.emulator.faults import Noise
 from galago.models import ModelDirectory
-from galago.monitor import Monitor, Notice, Picture, Start
+from galago.monitor import Monitor, Notice, PictureLine, StartLine
 from support.tiny_model import make_model, picture
 
 LINES = """
@@ -37,7 +37,7 @@ def sent(micropython: Callable[..., str]) -> bytes:
 
 
 def pictures(events: list[monitor.Event]) -> list[dict]:
-    return [event.line for event in events if isinstance(event, Picture)]
+    return [event.line for event in events if isinstance(event, PictureLine)]
 
 
 def notices(events: list[monitor.Event]) -> list[str]:
@@ -51,7 +51,7 @@ def test_10_000_lines_with_noise_are_all_accounted_for(sent: bytes, share: float
         del line["crc"]
     noise = Noise(seed=11, flipped=share, dropped=share, added=share)
     first, last = sent.find(b"\n") + 1, sent.rfind(b"\n", 0, -1) + 1  # these two lines arrive as they are
-    arrived = sent[:first] + noise.spoil(sent[first:last]) + sent[last:]
+    arrived = sent[:first] + noise.corrupt(sent[first:last]) + sent[last:]
     watched = Monitor()
     events: list[monitor.Event] = []
     for start in range(0, len(arrived), 777):
@@ -86,7 +86,7 @@ def test_restarts_are_told_from_losses(micropython: Callable[..., str]) -> None:
     events = list(watched.feed(data.encode()))
     assert [line["seq"] for line in pictures(events)] == [0, 1, 2, 256, 257, 0]
     assert notices(events) == ["log", "skipped", "doubled", "skipped"]
-    assert sum(isinstance(event, Start) for event in events) == 3
+    assert sum(isinstance(event, StartLine) for event in events) == 3
     assert (watched.counts.skipped, watched.counts.restarts, watched.counts.lost) == (253, 2, 0)
 
 
@@ -152,7 +152,7 @@ def test_a_board_is_followed_through_unplugging(
         with transport.connect(emulated.port) as device:
             device.put(WAITS_FOR_THE_PORT, "/boot.py")
         port.symlink_to(emulated.port)
-        events = monitor.listen(str(port), watched, lambda listener: listener.write(b"\r\x03\x02\x04"))
+        events = monitor.listen(str(port), watched, lambda console: console.write(b"\r\x03\x02\x04"))
         listened(events, 5)
         emulated.unplug()
         port.unlink()
@@ -162,9 +162,41 @@ def test_a_board_is_followed_through_unplugging(
     with EmulatedBoard(boards.load("RPI_PICO"), image) as emulated:
         port.symlink_to(emulated.port)
         again = listened(events, 5)
-    assert any(isinstance(event, Start) for event in again)
+    assert any(isinstance(event, StartLine) for event in again)
     assert watched.counts.lost == watched.counts.doubled == 0
     assert watched.counts.skipped > 0, "the power went without warning"
+
+
+def first_notice(events: Iterator[monitor.Event | None]) -> str:
+    """The first thing that the monitor says about the board itself."""
+    return next(event.text for event in events if isinstance(event, Notice) and event.kind == "board")
+
+
+def test_a_board_that_runs_nothing_is_explained(model: ModelDirectory) -> None:
+    restart = b"\r\x03\x02\x04"
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
+        port = emulated.port
+        events = monitor.listen(port, Monitor(), lambda console: console.write(restart))
+        assert f"galago doctor --port {port}" in first_notice(events)
+        events.close()
+        install(port, model, {"source": "files"})
+        watched = Monitor()
+        events = monitor.listen(port, watched, lambda console: console.write(restart))
+        assert first_notice(events) == "main.py has ended"
+        assert watched.counts.pictures == 2
+        events.close()
+        with transport.connect(port) as device:
+            device.put(b"import vfs\nvfs.umount('/')", "/boot.py")
+        events = monitor.listen(port, Monitor(), lambda console: console.write(restart))
+        assert f"galago doctor --port {port}" in first_notice(events), "no file system, so no main.py"
+        events.close()
+
+
+def test_a_board_that_says_nothing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitor, "_SILENCE", 0.0)
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
+        transport.connect(emulated.port).close()  # it is at its prompt, and prints nothing more
+        assert "--restart starts main.py again" in first_notice(monitor.listen(emulated.port, Monitor()))
 
 
 def test_the_command_writes_lines_and_a_table_of_them(model: ModelDirectory, tmp_path: Path) -> None:

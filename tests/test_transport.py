@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The way to a board: all works on an emulated one, and every failure is one error with a code, soon."""
+"""The connection to a board: all works on an emulated one; every failure soon is one error with a code."""
 
 import hashlib
 import os
@@ -23,7 +23,7 @@ from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.transport import board as transport_board
 from galago.transport import ports, upload
-from galago.transport.wire import Wire
+from galago.transport.timed_port import TimedPort
 
 DATA = random.Random(7).randbytes(20_000) + bytes(range(256))
 
@@ -52,7 +52,7 @@ def board(shared: transport.Board) -> transport.Board:
 
 @contextmanager
 def fake_board(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
-    """A port at whose other end is no MicroPython: `answer` gets what arrives, b"" while nothing does."""
+    """A port with no MicroPython at its other end: `answer` gets what arrives, b"" while nothing does."""
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
@@ -95,7 +95,7 @@ def test_implementation_names_the_interpreter(board: transport.Board) -> None:
     assert found["platform"] == "linux"
 
 
-def test_exec_gives_what_was_printed(board: transport.Board) -> None:
+def test_exec_returns_what_was_printed(board: transport.Board) -> None:
     assert board.exec("print('ä', 1)\nprint('x' * 5000)") == "ä 1\n" + "x" * 5000 + "\n"
     assert board.exec("kept = 1") == ""
     assert board.exec("print(kept)") == "1\n"
@@ -110,13 +110,13 @@ def test_exec_raises_the_device_s_exception(board: transport.Board) -> None:
     assert board.exec("print(1)") == "1\n"
 
 
-def test_stream_gives_each_line(board: transport.Board) -> None:
+def test_stream_passes_on_each_line(board: transport.Board) -> None:
     lines: list[str] = []
     board.stream("for i in range(3):\n    print('line', i)\nprint('no end', end='')", lines.append)
     assert lines == ["line 0", "line 1", "line 2", "no end"]
 
 
-def test_stream_hands_lines_over_at_once(board: transport.Board, tmp_path: Path) -> None:
+def test_stream_passes_lines_on_at_once(board: transport.Board, tmp_path: Path) -> None:
     # The board goes on when it sees the file that is made once its line has arrived here.
     def answer(line: str) -> None:
         (tmp_path / f"{line}.txt").write_text("seen")
@@ -148,8 +148,8 @@ def test_files_and_folders(board: transport.Board) -> None:
     board.makedirs("/a/b c/d'e")
     board.makedirs("/a/b c/d'e")
     board.put(b"1", "/a/b c/d'e/ü")
-    assert board.listdir("/a/b c/d'e") == [transport.Entry("ü", False, 1)]
-    assert board.listdir("/a") == [transport.Entry("b c", True, 0)]
+    assert board.listdir("/a/b c/d'e") == [transport.DirEntry("ü", False, 1)]
+    assert board.listdir("/a") == [transport.DirEntry("b c", True, 0)]
     board.put(b"22", "/y")
     board.rename("/y", "/a/b c/d'e/ü")
     assert board.get("/a/b c/d'e/ü") == b"22"
@@ -220,7 +220,7 @@ def test_a_silent_program_is_a_timeout_and_the_board_is_usable_again(emulated: E
             assert board.exec("print(2)") == "2\n"
 
 
-def test_an_exception_of_the_listener_ends_the_program(emulated: EmulatedBoard) -> None:
+def test_an_exception_of_the_callback_ends_the_program(emulated: EmulatedBoard) -> None:
     with EmulatedBoard(boards.load("RPI_PICO")) as own:
         with pytest.raises(KeyboardInterrupt), transport.connect(own.port) as board:
             board.stream("while True: print('x')", lambda line: signal.raise_signal(signal.SIGINT))
@@ -261,7 +261,7 @@ def test_a_mounted_board_that_falls_silent_is_a_timeout(tmp_path: Path) -> None:
             with board.mount(tmp_path):
                 board.exec(program, timeout=0.3)  # starts to open a file, and never says which
 
-        board._link.wire.silence = 0.3
+        board._repl.port._silence = 0.3
         assert code_of(use) == "port.timeout"
 
 
@@ -273,8 +273,8 @@ def test_missing_ports(monkeypatch: pytest.MonkeyPatch) -> None:
         assert code_of(lambda port=port: transport.connect(port)) == "port.missing", port
 
 
-def test_a_port_that_is_no_port(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("no port")
+def test_a_path_that_is_not_a_port(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a port")
     assert code_of(lambda: transport.connect(str(tmp_path / "file"))) == "port.missing"
     assert code_of(lambda: transport.connect(str(tmp_path))) == "port.missing"
     assert code_of(lambda: transport.connect("/dev/null")) == "port.missing"
@@ -305,7 +305,7 @@ def test_a_forbidden_port() -> None:
     ],
     ids=["silent", "echo", "flood", "half", "login"],
 )
-def test_no_micropython_is_told_soon(
+def test_no_micropython_is_reported_soon(
     answer: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(transport_board, "_ATTEMPT", 0.2)
@@ -318,10 +318,10 @@ def test_a_board_that_takes_no_input_is_a_timeout(monkeypatch: pytest.MonkeyPatc
     master, slave = pty.openpty()
     tty.setraw(slave)
     with serial.Serial(os.ttyname(slave)) as port:
-        wire = Wire(port, "port")
+        timed = TimedPort(port, "port")
         port.write_timeout = 0.2
         start = time.monotonic()
-        assert code_of(lambda: wire.write(bytes(1_000_000))) == "port.timeout"
+        assert code_of(lambda: timed.write(bytes(1_000_000))) == "port.timeout"
         assert time.monotonic() - start < 20
     os.close(master)
     os.close(slave)

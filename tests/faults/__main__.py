@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Lets things go wrong on the emulated board, hundreds of times, and writes docs/reliability.md.
+"""Inject faults on the emulated board, hundreds of times, and write docs/reliability.md.
 
-    python tests/faults docs/reliability.md         # all, some minutes
-    python tests/faults --only power                # kinds whose name holds this word; nothing is written
+    python tests/faults docs/reliability.md         # all: takes minutes
+    python tests/faults --only power                # kinds whose name contains this word; nothing is written
 
-Ends with status 1 if anything did not hold.
+Exits with status 1 if a condition did not hold.
 """
 
 import argparse
@@ -19,13 +19,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests"))
 
-import page  # noqa: E402
 import scenarios  # noqa: E402
 from rich.console import Console  # noqa: E402
-from scenarios import BOARD, Bench, Case  # noqa: E402
+from scenarios import BOARD, ROM_BOARD, Bench, Case  # noqa: E402
 
+from docgen import reliability  # noqa: E402
 from galago import boards, flash, models, transport  # noqa: E402
 from galago.emulator import EmulatedBoard  # noqa: E402
+
+_RUNS = 3  # of each way to upload
 
 KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "power fails while a model is replaced, at every write": lambda b: scenarios.power_cuts(b, b.old),
@@ -37,18 +39,18 @@ KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
         b, 12
     ),
     "unplugged, or restarts by itself": lambda b: scenarios.lost_boards(b, 10),
-    "says nothing for a while, what it says is lost": lambda b: scenarios.stalls(b, 8),
-    "bytes flipped, dropped, made up": lambda b: scenarios.noise(b, 36),
+    "silent for a while, its output is lost": lambda b: scenarios.stalls(b, 8),
+    "bytes flipped, dropped or inserted": lambda b: scenarios.noise(b, 36),
     "file system read-only or full": scenarios.bad_disks,
     "a second host opens the port": scenarios.two_hosts,
 }
 
 
 def main() -> int:
-    """The command line; its exit status."""
+    """Run the command line; returns its exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("page", nargs="?", type=Path, help="where to write the report")
-    parser.add_argument("--only", default="", help="kinds of faults whose name holds this")
+    parser.add_argument("--only", default="", help="only kinds of faults whose name contains this")
     options = parser.parse_args()
     console = Console(highlight=False, soft_wrap=True)
     results: dict[str, list[Case]] = {}
@@ -63,7 +65,8 @@ def main() -> int:
                 for case in bad:
                     console.print(f"  {case.fault}: {case.problem}", markup=False)
     if options.page and not options.only:
-        options.page.write_text(page.text(results, _speeds()))
+        boards_used = {"files": BOARD, "romfs": ROM_BOARD}
+        options.page.write_text(reliability.page(results, _upload_speed(), boards_used))
     return 1 if any(case.problem for cases in results.values() for case in cases) else 0
 
 
@@ -73,18 +76,18 @@ def _counted(cases: Iterator[Case], kind: str, show: Callable[[str], None]) -> I
         yield case
 
 
-def _speeds() -> tuple[int, float, float]:
-    """Bytes, and the seconds that `galago flash` and `mpremote cp` take for them; medians, boards all new."""
+def _upload_speed() -> reliability.UploadSpeed:
+    """Upload the device package and the shipped model to new boards, with Galago and with mpremote."""
     board = boards.load(BOARD)
     model = models.find("everyday-v1-025-96")
     ours, theirs = [], []
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
-        for _ in range(page.RUNS):
+        for _ in range(_RUNS):
             with EmulatedBoard(board) as emulated:
                 start = time.perf_counter()
                 with transport.connect(emulated.port) as device:
                     files = flash.device_package(device) | flash.model_files(model)
-                    flash.Plan(device, files).run()
+                    flash.UploadPlan(device, files).run()
                 ours.append(time.perf_counter() - start)
             for path, data in files.items():
                 target = Path(name) / path.lstrip("/")
@@ -97,7 +100,7 @@ def _speeds() -> tuple[int, float, float]:
                 subprocess.run([*command, *folders, ":/"], check=True, capture_output=True)
                 theirs.append(time.perf_counter() - start)
     total = sum(map(len, files.values()))
-    return total, statistics.median(ours), statistics.median(theirs)
+    return reliability.UploadSpeed(total, statistics.median(ours), statistics.median(theirs), _RUNS)
 
 
 if __name__ == "__main__":

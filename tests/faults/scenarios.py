@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What goes wrong, and what must hold afterwards.
+"""The faults, and what must hold after each.
 
-for case in power_cuts(bench): ...                 # Case.problem is empty if all held
+for case in power_cuts(bench, bench.old): ...       # Case.problem is empty if all conditions held
 
 After each fault the board boots and runs the old model or the new one, and a repeated flash finishes by
-uploading only what has not arrived: at most the part of one file that was not flushed yet comes twice.
+uploading only what has not arrived: at most the unflushed part of one file is sent twice.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,22 +21,37 @@ from galago.transport import upload
 from support.tiny_model import make_model
 
 BOARD, ROM_BOARD = "RPI_PICO", "PYBD_SF2"
-_TWICE = upload.FLUSHED + upload.PIECE  # bytes that may have to be uploaded again
+_TWICE = upload.FLUSH_INTERVAL + upload.PIECE  # bytes that may have to be uploaded again
 
 
 @dataclass(frozen=True)
 class Case:
-    """One fault, and what came of it. `ran` is the model that the board ran after it, if any."""
+    """One fault and what came of it. `ran` is the model that the board ran afterwards, if any."""
 
     fault: str
     error: str
-    """The code that the user saw, or empty if the flash succeeded all the same."""
+    """The error code that the user saw; empty if the flash succeeded all the same."""
     ran: str | None
     again: int
     """Bytes that the repeated flash uploaded."""
     twice: int
-    """Bytes of them that had been uploaded before."""
+    """How many of these bytes had been uploaded before."""
     problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """What a case does besides flashing before and after the fault; `work` and `again_by` get the port."""
+
+    prepare: Callable[[Subject], None] = lambda subject: None
+    work: Callable[[str], None] | None = None
+    """What to do while the faults happen, in place of a flash."""
+    repair: Callable[[Subject], None] = lambda subject: None
+    again_by: Callable[[str], None] | None = None
+    """What to do afterwards, in place of a flash."""
+
+
+PLAIN = Steps()
 
 
 class Bench:
@@ -51,60 +66,44 @@ class Bench:
             pass
 
     def fresh(self, base: Subject) -> Subject:
-        """A board with the flash of `base`, to do with as one likes."""
+        """Return a copy of `base`, flash included."""
         work = Subject(base.image.with_name("work.img"), base.board)
         work.copy_of(base)
         return work
 
-    def case(
-        self,
-        fault: str,
-        base: Subject,
-        faults: Faults | None = None,
-        work: Callable[[str], None] | None = None,
-        again_by: Callable[[str], None] | None = None,
-        prepare: Callable[[Subject], None] = lambda subject: None,
-        repair: Callable[[Subject], None] = lambda subject: None,
-    ) -> Case:
-        """A flash (or other `work` on the port) while `faults` happen, a boot, a flash without, a boot."""
+    def case(self, fault: str, base: Subject, faults: Faults | None = None, steps: Steps = PLAIN) -> Case:
+        """Flash while `faults` happen, boot, flash without faults, boot."""
         subject = self.fresh(base)
-        prepare(subject)
-        outcome = subject.attempt(self.second, faults, work)
+        steps.prepare(subject)
+        outcome = subject.attempt(self.second, faults, steps.work)
         lines = subject.boot()
-        repair(subject)
-        again = subject.attempt(self.second, work=again_by)
+        steps.repair(subject)
+        again = subject.attempt(self.second, work=steps.again_by)
         after = runs(subject.boot())
         twice = (
             max(0, outcome.uploaded + again.total - outcome.total) if outcome.error and outcome.total else 0
         )
-        ran = runs(lines)
         code = outcome.error.code if outcome.error else ""
-        problem = self._problem(base, outcome, lines, ran, again, after, twice)
-        return Case(fault, code, ran, again.uploaded, twice, problem)
+        problem = self._problem(base, outcome, lines, again, after)
+        if not problem and twice > _TWICE:
+            problem = f"{twice} bytes were uploaded twice"
+        return Case(fault, code, runs(lines), again.uploaded, twice, problem)
 
     def _problem(
-        self,
-        base: Subject,
-        outcome: Outcome,
-        lines: list[dict],
-        ran: str | None,
-        again: Outcome,
-        after: str | None,
-        twice: int,
+        self, base: Subject, outcome: Outcome, lines: list[dict], again: Outcome, after: str | None
     ) -> str:
-        allowed = [self.first.name, self.second.name]
+        """Return which condition does not hold. `lines` came after the fault, `after` runs at the end."""
+        ran = runs(lines)
         if base is self.empty and not lines:
-            ran = self.first.name  # nothing was there to run, and nothing runs
-        if ran not in allowed:
-            return f"after it the board said {lines}"
+            ran = self.first.name  # there was nothing to run, and nothing runs
+        if ran not in (self.first.name, self.second.name):
+            return f"afterwards the board printed {lines}"
         if not outcome.error and ran != self.second.name and base is not self.empty:
             return "the flash succeeded, and the board runs the old model"
         if again.error:
             return f"the repeated flash failed: {again.error}"
         if after != self.second.name and base is not self.empty:
             return f"after the repeated flash the board runs {after}"
-        if twice > _TWICE:
-            return f"{twice} bytes were uploaded twice"
         return ""
 
 
@@ -128,7 +127,7 @@ def power_cuts_in_rollback(bench: Bench, step: int = 1) -> Iterator[Case]:
     number = 1
     while True:
         faults = Faults(power_at=number)
-        case = bench.case(f"power fails in write {number}", kept, faults, _roll_back)
+        case = bench.case(f"power fails in write {number}", kept, faults, Steps(work=_roll_back))
         if not case.error:
             return
         yield case
@@ -146,12 +145,12 @@ def power_cuts_in_romfs(bench: Bench, step: int = 1, first: int = 1) -> Iterator
     base.prepare_rom(bench.first)
 
     def put(port: str) -> None:
-        install.install(port, install.Order(model=bench.second))
+        install.install(port, install.InstallOptions(model=bench.second))
 
     number = first
     while True:
         faults = Faults(power_at=number)
-        case = bench.case(f"power fails in write {number}", base, faults, put, again_by=put)
+        case = bench.case(f"power fails in write {number}", base, faults, Steps(work=put, again_by=put))
         if not case.error:
             return
         yield case
@@ -159,7 +158,7 @@ def power_cuts_in_romfs(bench: Bench, step: int = 1, first: int = 1) -> Iterator
 
 
 def traffic(bench: Bench) -> int:
-    """Bytes that a host sends while it flashes the second model."""
+    """Return how many bytes a host sends while it flashes the second model."""
     faults = Faults()
     bench.fresh(bench.old).attempt(bench.second, faults)
     return faults.arrived
@@ -175,7 +174,7 @@ def lost_boards(bench: Bench, points: int) -> Iterator[Case]:
 
 
 def stalls(bench: Bench, points: int) -> Iterator[Case]:
-    """The board says nothing: what it would have said is lost."""
+    """The board falls silent for a while: its output is lost."""
     total = traffic(bench)
     for point in range(points):
         after = total * point // points
@@ -183,7 +182,7 @@ def stalls(bench: Bench, points: int) -> Iterator[Case]:
 
 
 def noise(bench: Bench, seeds: int) -> Iterator[Case]:
-    """Bytes are flipped, dropped or made up, on the way to the board or from it."""
+    """Bytes are flipped, dropped or inserted, on the way to the board or from it."""
     for seed in range(seeds):
         share = (1e-3, 1e-4, 2e-5)[seed % 3]
         kind = ("flipped", "dropped", "added")[seed // 3 % 3]
@@ -195,7 +194,7 @@ def noise(bench: Bench, seeds: int) -> Iterator[Case]:
 
 
 def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterator[Case]:
-    """A file system that takes no writes, or has no room left."""
+    """The file system is read-only, or has no room left."""
     yield bench.case("file system read-only", bench.old, Faults(read_only=True))
     for free in room:
 
@@ -209,7 +208,7 @@ def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterat
             with subject.on() as emulated, transport.connect(emulated.port) as device:
                 device.remove("/fill")
 
-        yield bench.case(f"{free} bytes free", bench.old, prepare=fill, repair=clear)
+        yield bench.case(f"{free} bytes free", bench.old, steps=Steps(prepare=fill, repair=clear))
 
 
 def two_hosts(bench: Bench) -> Iterator[Case]:
@@ -229,4 +228,4 @@ def two_hosts(bench: Bench) -> Iterator[Case]:
         assert refused
         assert set(refused) == {"port.busy"}
 
-    yield bench.case("a second host", bench.old, work=flash_and_knock)
+    yield bench.case("a second host", bench.old, steps=Steps(work=flash_and_knock))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The board that faults happen to: the image of its flash, two small models, what it says when it boots."""
+"""The board under test: the image of its flash, and what it prints when it boots."""
 
 import json
 import shutil
@@ -21,27 +21,27 @@ from support.tiny_model import picture
 
 SETTINGS = {"source": "files", "folder": "/pictures", "led": "LED"}
 OLD_PACKAGE = ("classifier", "config", "model", "report", "sources", "sequence")
-"""Modules of the device package that differ from today's on a board that is updated."""
+"""Modules of the device package that differ from the current ones on a board that is updated."""
 _PATIENCE = 60.0  # seconds for a boot
-_QUIET = 2.0  # seconds without an answer after which the host gives up: a fault is all there is to wait for
+_QUIET = 2.0  # seconds without an answer after which the host gives up: nothing but a fault is slow here
 
 
 @cache
 def _renamed(arch: str) -> dict[str, bytes]:
-    """Modules that do the same as today's in other bytes: their tracebacks show another name."""
-    from galago.flash import files
+    """Return modules that do the same as the current ones in other bytes: tracebacks show another name."""
+    from galago.native import mpy
     from galago.resources import firmware_dir
 
     sources = {name: firmware_dir() / "mobilenet" / f"{name}.py" for name in OLD_PACKAGE}
     return {
-        f"{flash.LIBRARY}/{name}.mpy": files._compile(source, f"before/{name}.py", arch)
+        f"{flash.LIBRARY}/{name}.mpy": mpy.compile(source, arch, name=f"before/{name}.py")
         for name, source in sources.items()
     }
 
 
 @dataclass
 class Outcome:
-    """What came of one attempt to flash. Bytes that the board has taken; the error, if one ended it."""
+    """The outcome of one attempt to flash: bytes uploaded, bytes to upload, the error that ended it."""
 
     uploaded: int
     total: int
@@ -49,14 +49,14 @@ class Outcome:
 
 
 class Subject:
-    """A board of a kind, whose flash is the file `image`; each use switches it on and off."""
+    """A board whose flash is the file `image`; each use switches it on and off."""
 
     def __init__(self, image: Path, board: boards.BoardSpec) -> None:
         self.image = image
         self.board = board
 
     def copy_of(self, other: "Subject") -> None:
-        """Takes over another board's flash, whole."""
+        """Copy another board's whole flash."""
         for suffix in ("", ".rom"):
             source = other.image.with_name(other.image.name + suffix)
             if source.exists():
@@ -64,12 +64,12 @@ class Subject:
 
     @contextmanager
     def on(self, faults: Faults | None = None) -> Iterator[EmulatedBoard]:
-        """The board, switched on."""
+        """Switch the board on within this context."""
         with EmulatedBoard(self.board, self.image, faults=faults, firmware=[]) as emulated:
             yield emulated
 
     def prepare(self, model: ModelDirectory) -> None:
-        """An empty board gets a model, an older package, and a picture to classify."""
+        """Give an empty board a model, an older package, and a picture to classify."""
         with self.on() as emulated, transport.connect(emulated.port) as device:
             device.makedirs(device.root + "/pictures")
             device.put(picture(), device.root + "/pictures/red.ppm")
@@ -80,9 +80,9 @@ class Subject:
         assert runs(boots) == model.name, boots
 
     def prepare_rom(self, model: ModelDirectory) -> None:
-        """An empty board gets a model into its ROMFS, and a picture to classify."""
+        """Give an empty board a model in its ROMFS, and a picture to classify."""
         with self.on() as emulated:
-            install.install(emulated.port, install.Order(model=model))
+            install.install(emulated.port, install.InstallOptions(model=model))
             with transport.connect(emulated.port) as device:
                 device.put(picture(), device.root + "/pictures/red.ppm")
         boots = self.boot()
@@ -91,7 +91,7 @@ class Subject:
     def attempt(
         self, model: ModelDirectory, faults: Faults | None = None, work: Callable[[str], None] | None = None
     ) -> Outcome:
-        """Tries to flash `model`, or to do other `work` on the board's port, while faults happen."""
+        """Try to flash `model`, or to do other `work` on the board's port, while faults happen."""
         outcome = Outcome(0, 0, None)
 
         def progress(path: str, done: int) -> None:
@@ -103,7 +103,7 @@ class Subject:
                     work(emulated.port)
                     return outcome
                 with transport.connect(emulated.port) as device:
-                    device._link.wire.silence = _QUIET
+                    device._repl.port._silence = _QUIET
                     plan = flash.boot_plan(device, model, SETTINGS, None)
                     outcome.total = plan.total
                     plan.run(progress)
@@ -112,10 +112,10 @@ class Subject:
         return outcome
 
     def boot(self) -> list[dict]:
-        """Switches the board on, and restarts it once with a terminal open: its serial lines, in order."""
+        """Switch the board on, restart it once with a terminal open, and return its serial lines in order."""
         with self.on() as emulated, serial.Serial(emulated.port, timeout=_PATIENCE) as port:
             port.write(b"\r\x03\x02")
-            port.write(b"print('re' + 'ady')\r")  # prompts of before may still be on their way
+            port.write(b"print('re' + 'ady')\r")  # earlier prompts may still be on their way
             port.read_until(b"ready\r\n>>> ")
             port.write(b"\x04")
             text = port.read_until(b">>> ")
@@ -123,7 +123,7 @@ class Subject:
 
 
 def runs(lines: list[dict]) -> str | None:
-    """The model that a board runs: it started, its self-test passed, and a picture got one of its classes."""
+    """Return the model that runs: it started, its self-test passed, and a picture got one of its classes."""
     errors = [line for line in lines if "error" in line]
     starts = [line["start"]["model"] for line in lines if "start" in line]
     answers = [line["top"][0]["label"] for line in lines if "top" in line]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import scenarios
-from scenarios import Bench, Case
+from scenarios import Bench, Case, Steps
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +66,4 @@ def test_the_bench_sees_a_board_that_does_not_run(bench: Bench, tmp_path: Path) 
             device.remove("/galago.json")
             device.remove("/galago.good.json")
 
-    assert bench.case("no config", bench.old, work=spoil).problem
+    assert bench.case("no config", bench.old, steps=Steps(work=spoil)).problem

@@ -16,12 +16,12 @@ from PIL import Image
 
 from galago import boards, models, pictures, runtimes, transport
 from galago.classify import classify
-from galago.cli.connection import install
+from galago.cli.connection import upload
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera
-from galago.emulator.k210 import from_565, to_565
+from galago.emulator.k210_chip import from_565, to_565
 from galago.errors import GalagoError
-from galago.flash import boot_plan, device_package, flat, kmodel, model_files, remote_path
+from galago.flash import boot_plan, device_package, flat_package, kmodel, model_files, remote_path
 from galago.flash.files import main_program
 from galago.resources import firmware_dir
 from galago.tflite.tflm import Tflm
@@ -37,8 +37,8 @@ MODULES |= {"KPU", "image", "lcd", "sensor", "maix"}
 def programs() -> dict[str, str]:
     """All that goes to a Maix board, by file name."""
     source = (firmware_dir() / "main.py").read_text()
-    return {path: data.decode() for path, data in flat.package().items()} | {
-        "/main.py": flat.flattened(source, "")
+    return {path: data.decode() for path, data in flat_package.package().items()} | {
+        "/main.py": flat_package.flattened(source, "")
     }
 
 
@@ -71,7 +71,7 @@ def test_imports_are_flattened() -> None:
     source = (
         'from .. import camera, errors\nfrom ..errors import GalagoError as E\nx = "mobilenet.backends."\n'
     )
-    assert flat.flattened(source, "mobilenet.backends.maixpy") == (
+    assert flat_package.flattened(source, "mobilenet.backends.maixpy") == (
         "import mobilenet_camera as camera\nimport mobilenet_errors as errors\n"
         'from mobilenet_errors import GalagoError as E\nx = "mobilenet_backends_"\n'
     )
@@ -81,7 +81,7 @@ def test_imports_are_flattened() -> None:
 def maix() -> Iterator[tuple[EmulatedBoard, transport.Board]]:
     """An emulated Maix Bit with the shipped model."""
     with EmulatedBoard(BOARD) as emulated, transport.connect(emulated.port) as device:
-        install(device, device_package(device) | model_files(MODEL, BOARD), "test")
+        upload(device, device_package(device) | model_files(MODEL, BOARD), "test")
         yield emulated, device
 
 
@@ -146,7 +146,7 @@ def test_a_camera_is_turned_for_the_kpu(firmware: tuple[str, ...], data: Path) -
         EmulatedBoard(BOARD, firmware=firmware, camera=camera) as emulated,
         transport.connect(emulated.port) as device,
     ):
-        install(device, device_package(device) | model_files(MODEL, BOARD), "test")
+        upload(device, device_package(device) | model_files(MODEL, BOARD), "test")
         program = (
             "from mobilenet_camera import open as camera_open\nfrom mobilenet_outputs import open as output\n"
             "eye = camera_open({})\nlcd = output('display', 'lcd')\n"
@@ -183,7 +183,7 @@ def test_a_large_kmodel_goes_to_flash_by_kflash(
 ) -> None:
     """A program called kflash that keeps what it gets; then the chip has it where it was to go."""
     emulated, device = maix
-    monkeypatch.setattr("galago.runtimes.k210._SHARE", 0.01)
+    monkeypatch.setattr("galago.runtimes.k210_kmodel._MAX_FILESYSTEM_SHARE", 0.01)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(GalagoError, match="pip install kflash") as caught:
         kmodel.write(BOARD, "/dev/ttyUSB9", 1, b"")
@@ -191,7 +191,7 @@ def test_a_large_kmodel_goes_to_flash_by_kflash(
     tool = tmp_path / "kflash"
     tool.write_text(f"#!/bin/sh\necho $* > {tmp_path}/said\nfor last; do :; done\ncp $last {tmp_path}/got\n")
     tool.chmod(0o755)
-    large = kmodel.beside(MODEL, BOARD)
+    large = kmodel.large_kmodel(MODEL, BOARD)
     assert large
     assert large[0] == BOARD.kmodel_address
     kmodel.write(BOARD, "/dev/ttyUSB9", *large)
@@ -201,10 +201,10 @@ def test_a_large_kmodel_goes_to_flash_by_kflash(
         listed = re.sub(r'"address": (.*),', r'"address": "\1",', archive.read("flash-list.json").decode())
         (entry,) = json.loads(listed)["files"]
         emulated.k210.flash[int(entry["address"], 0)] = archive.read(entry["bin"])
-    install(device, model_files(MODEL, BOARD) | device_package(device), "test")
+    upload(device, model_files(MODEL, BOARD) | device_package(device), "test")
     assert run(device, "print(net.model.file('kmodel'), net.backend)").split() == ["None", "maixpy"]
     monkeypatch.undo()
-    install(device, model_files(MODEL, BOARD) | device_package(device), "test")
+    upload(device, model_files(MODEL, BOARD) | device_package(device), "test")
 
 
 def test_kmodels_that_cannot_be_loaded_are_refused(maix, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
             EmulatedBoard(board, firmware=firmware, camera=camera) as emulated,
             transport.connect(emulated.port) as device,
         ):
-            flash.Plan(device, flash.device_package(device) | flash.model_files(model, board)).run()
+            flash.UploadPlan(device, flash.device_package(device) | flash.model_files(model, board)).run()
             yield Bench(device, emulated.camera, device.root + flash.remote_path(model))
 
     return start
@@ -63,7 +63,7 @@ def k230_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> models.M
     float_model = quantize.convert_float(quantize.load(folder / "float.keras"))
     (folder / canmv_k230.FLOAT).write_bytes(float_model)
     paths = sorted((data / "images" / "flowers" / "train").glob("*/*.jpg"))
-    pixels = quantize.calibration(paths, shipped.input_shape, "crop", 40, print)
+    pixels = quantize.calibration_pixels(paths, shipped.input_shape, "crop", print, limit=40)
     np.save(folder / canmv_k230.CALIBRATION, pixels)
     return models.ModelDirectory.open(folder)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from galago import boards, flash, models, pictures, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.camera import Camera, Capture, Fault, scene
-from galago.monitor import Monitor, Notice, Picture
+from galago.monitor import Monitor, Notice, PictureLine
 from galago.tflite.tflm import Tflm
 from support.tiny_model import make_model
 
@@ -85,7 +85,7 @@ def run_for_eight_hours(port: str) -> tuple[list[dict], list[dict], Monitor]:
             data = link.read(max(1, link.in_waiting))
             assert data, f"the board hangs after {len(lines)} pictures"
             for event in monitor.feed(data):
-                if isinstance(event, Picture):
+                if isinstance(event, PictureLine):
                     lines.append(event.line)
                 elif isinstance(event, Notice) and event.text.startswith("{"):
                     notes.append(json.loads(event.text))
@@ -107,7 +107,7 @@ def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, f
     camera = Camera(folder, faults=faults)
     with EmulatedBoard(boards.load(kind), firmware=[firmware], camera=camera) as emulated:
         with transport.connect(emulated.port) as board:
-            settings = flash.settings_of(emulated.board, "camera") | {"interval": INTERVAL}
+            settings = flash.default_settings(emulated.board, "camera") | {"interval": INTERVAL}
             settings["camera"] = {"pins": PINS, "frame": "QQVGA"}
             flash.boot_plan(board, model, settings, emulated.board).run()
             board.put(BOOT.encode(), f"{board.root}/boot.py")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from galago import boards, flash, models, runtimes, transport
 from galago.cli import app
-from galago.doctor import Report, device
+from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
 
 COUNT = 4
@@ -47,11 +47,11 @@ def test_photos_and_golden_pictures(name: str, data: Path, request: pytest.Fixtu
         assert told["same_best_class"] >= COUNT - 1
 
         with transport.connect(emulated.port) as board:
-            settings = flash.settings_of(emulated.board, "files") | {"backends": [name]}
+            settings = flash.default_settings(emulated.board, "files") | {"backends": [name]}
             known = runtimes.carried(board, emulated.board)
             flash.boot_plan(board, model, settings, known).run()
             report = Report()
-            device.examine(report, board)
+            board_check.examine(report, board)
     assert report.facts["model"]["runtime"] == name
     assert "of 6 as TensorFlow Lite Micro" in report.facts["model"]["golden pictures"]
     if name in runtimes.EXACT:
@@ -67,10 +67,10 @@ def test_the_doctor_says_why_each_runtime_is_passed_over(model: models.ModelDire
         transport.connect(emulated.port) as board,
     ):
         order = ["canmv_k230", "emlearn", "microlite", "openmv", "builtin"]
-        settings = flash.settings_of(emulated.board, "files") | {"backends": order}
+        settings = flash.default_settings(emulated.board, "files") | {"backends": order}
         flash.boot_plan(board, model, settings, None).run()
         report = Report()
-        device.examine(report, board)
+        board_check.examine(report, board)
     assert report.facts["model"]["runtime"] == "builtin"
     over = {p.what.split()[1]: p.fix for p in report.problems if "is passed over" in p.what}
     assert list(over) == ["canmv_k230", "emlearn", "microlite"]  # openmv is not in the firmware

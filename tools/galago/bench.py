@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long each layer of a model takes on a board, real or emulated, in the built-in engine.
+"""The time that each layer of a model takes in the built-in engine, on a real or an emulated board.
 
 with transport.connect(port) as board:
     result = bench(board, model)              # the device package and the model are on the board already
@@ -18,9 +18,9 @@ from galago.tflite import summary
 from galago.tflite.summary import LayerSummary
 from galago.transport import Board
 
-# The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
-_SILENCE = 600.0
-# Two times each: a run without a hook is the time of an inference; one with it tells how that is shared.
+# Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
+_TIMEOUT = 600.0
+# Each run is done twice: with a hook, for the time of each layer, and without it, for the whole inference.
 _CODE = """
 import json, time
 from mobilenet import GalagoError, report
@@ -58,20 +58,22 @@ except GalagoError as error:
 
 @dataclass(frozen=True)
 class Result:
-    """Times in microseconds, each the shortest of the runs."""
+    """The times of a model in microseconds, each the shortest of all runs."""
 
     layers: list[LayerSummary]
-    us: list[int]  # of each layer, in a run that is interrupted after each
-    invoke_us: int  # of a whole inference that is not
+    us: list[int]
+    """The time of each layer, in a run that is interrupted after each."""
+    invoke_us: int
+    """The time of a whole inference without interruption."""
     arena_bytes: int
 
     @property
     def macs(self) -> int:
-        """Multiplications of one inference."""
+        """MACs of one inference."""
         return sum(layer.macs for layer in self.layers)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The result as JSON can hold it."""
         total = sum(self.us) or 1
         return {
             "invoke_us": self.invoke_us,
@@ -92,21 +94,21 @@ class Result:
 
 
 def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
-    """Times the layers of a model that is on the board.
+    """Times the layers of a model that is already on the board.
 
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
     layers = summary.layers(model.tflite.read_bytes())
     path = board.root + flash.remote_path(model)
-    # A heap that something ran on has holes, and a model wants its memory in large pieces.
+    # A heap in use is fragmented, and a model needs its memory in large pieces.
     flash.clear_memory(board)
-    reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_SILENCE)
+    reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_TIMEOUT)
     try:
         answer = json.loads(reply.strip().splitlines()[-1])
     except (ValueError, IndexError):
         raise GalagoError(
             "board.answer",
-            f"wanted the times of {model.name}, the board printed {reply[-80:]!r}: run it again",
+            f"expected the times of {model.name}, the board printed {reply[-80:]!r}: run it again",
         ) from None
     if "error" in answer:
         raise GalagoError(answer["error"]["code"], answer["error"]["message"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures in, serial lines out: the main job, on any board that answers mpremote.
+"""Pictures in, serial lines out, on any board that answers mpremote.
 
     for line in classify(board, model, ["cat.jpg", "cup.png"], top=3):
         ...                                            # {"seq": 0, "image": "cat.jpg", "top": [...], ...}
@@ -18,10 +18,10 @@ from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.transport import Board
 
-# The longest silence of a board that is still at work: V1 1.0@224 on a slow core takes minutes.
-_SILENCE = 600.0
+# Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
+_TIMEOUT = 600.0
 
-_PICTURE = "/galago.bmp"  # where a board keeps the picture that is asked for, if it cannot mount a folder
+_PICTURE = "/galago.bmp"  # where a board that cannot mount a folder keeps the picture to classify
 
 
 def classify(
@@ -32,15 +32,15 @@ def classify(
     on_log: Callable[[str], None] = lambda text: None,
     order: Sequence[str] | None = None,
 ) -> Iterator[dict]:
-    """Gives the serial line of each picture, in order, as a dict; `seq` counts from 0.
+    """Yields the serial line of each picture, in order, as a dict; `seq` counts from 0.
 
-    A picture that cannot be used gives a line with an `error`. `on_log` gets what else the board prints,
-    "runs on openmv" among it. `order` names the runtimes to try, by default all that the firmware has.
+    A picture that cannot be used yields a line with an `error`. `on_log` gets every other line that the board
+    prints, such as "runs on openmv". `order` names the runtimes to try, by default all that the firmware has.
     Raises GalagoError where the model does not load (model.*, memory.*) or the board is lost (port.*).
     """
-    # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    flash.forget(board)
-    if board.flat:
+    # A heap in use is fragmented, and a model needs its memory in large pieces.
+    flash.clear_memory(board)
+    if board.has_flat_filesystem:
         yield from _classify_by_upload(board, model, paths, top, on_log, order)
         return
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
@@ -59,7 +59,7 @@ def _classify_by_upload(
     on_log: Callable[[str], None],
     order: Sequence[str] | None,
 ) -> Iterator[dict]:
-    """For a firmware that cannot mount a folder of the host: each picture is fitted here, and uploaded."""
+    """For a firmware that cannot mount a folder of the host: each picture is resized here and uploaded."""
     _open(board, model, on_log, order)
     remote = board.root + _PICTURE
     try:
@@ -92,7 +92,7 @@ def _open(
         "        print(error.message)\n"
         "except GalagoError as error:\n"
         "    print(report.failure(error))\n",
-        timeout=_SILENCE,
+        timeout=_TIMEOUT,
     )
     for text in reply.splitlines():
         error = _parse(text).get("error")
@@ -110,7 +110,7 @@ def _classify_one(
     top: int,
     on_log: Callable[[str], None],
 ) -> dict:
-    # A folder per picture keeps names as they are, also when two pictures are called the same.
+    # With a folder per picture, two pictures of the same name keep their names.
     inside = folder / str(seq)
     inside.mkdir()
     try:
@@ -130,7 +130,7 @@ def _failed(seq: int, path: Path, error: GalagoError) -> dict:
 
 
 def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Callable[[str], None]) -> dict:
-    """The board's line about a picture that it can read at `remote`."""
+    """The board's serial line for a picture that it can read at `remote`."""
     answers: list[dict] = []
 
     def on_line(text: str) -> None:
@@ -141,21 +141,21 @@ def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Call
             on_log(text)
 
     code = f"for result in net.classify({remote!r}, top={top}):\n    print(report.line({seq}, result))\n"
-    board.stream(code, on_line, timeout=_SILENCE)
+    board.stream(code, on_line, timeout=_TIMEOUT)
     if len(answers) != 1:
         raise GalagoError(
-            "board.answer", f"{path.name}: wanted one line from the board, got {len(answers)}: run it again"
+            "board.answer", f"{path.name}: expected one line from the board, got {len(answers)}: run it again"
         )
     return answers[0]
 
 
 def _utf8(text: str) -> str:
-    """Text that can be printed and sent: file names may hold bytes that are no UTF-8."""
+    """The text with `?` for what is not UTF-8: file names may contain any bytes."""
     return text.encode("utf-8", "replace").decode()
 
 
 def _parse(text: str) -> dict:
-    """A serial line as a dict; log text gives an empty one."""
+    """A serial line as a dict; an empty dict for log text."""
     try:
         line = json.loads(text)
     except ValueError:

@@ -22,7 +22,7 @@ from galago import boards, flash, pictures, runtimes, transport
 from galago.emulator import EmulatedBoard, hardware
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
-from galago.runtimes import k210
+from galago.runtimes import k210_kmodel
 from galago.targets.k210.compiler import compile_model
 from galago.targets.k210.simulator import Simulator
 from galago.tflite.tflm import Tflm
@@ -100,7 +100,7 @@ def bench_board(model: ModelDirectory, name: str) -> Iterator[transport.Board]:
     files = flash.model_files(model, board)
     firmware = [name] if name in hardware.known() else []
     with EmulatedBoard(board, firmware=firmware) as emulated, transport.connect(emulated.port) as device:
-        flash.Plan(device, flash.device_package(device) | files).run()
+        flash.UploadPlan(device, flash.device_package(device) | files).run()
         yield device
 
 
@@ -132,11 +132,11 @@ def column(device: transport.Board, model: ModelDirectory, name: str, inputs: li
 
 def kpu(model: ModelDirectory, inputs: list[np.ndarray]) -> Cell:
     """As `column`, by the simulator of the K210's KPU."""
-    k210.files(model, boards.load("SIPEED_MAIX_BIT"))  # what flashing would refuse
+    k210_kmodel.files(model, boards.load("SIPEED_MAIX_BIT"))  # what flashing would refuse
     compiled = compile_model(model.tflite.read_bytes())
     simulator, cell = Simulator(compiled.model), Cell()
     for number, given in enumerate(inputs):
-        planes = k210.through_565(given.view(np.uint8) ^ 128).transpose(2, 0, 1)
+        planes = k210_kmodel.through_565(given.view(np.uint8) ^ 128).transpose(2, 0, 1)
         planes = planes[:, ::-1, ::-1] if compiled.rotated else planes
         answer = np.asarray(simulator.run(np.ascontiguousarray(planes))[0])
         _compare(cell, model, number, given, answer)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What a board is, what runs on it, what is wrong, and how to mend it.
+"""What a board is, what runs on it, what is wrong, and how to fix it.
 
     report = Report()
-    host.examine(report, "/dev/ttyACM0")
+    host_check.examine(report, "/dev/ttyACM0")
     with transport.connect("/dev/ttyACM0") as board:
-        device.examine(report, board)
+        board_check.examine(report, board)
     report.facts, report.problems
 
 Nothing on the board is changed.
@@ -17,8 +17,8 @@ from typing import Any
 from galago.errors import GalagoError
 
 
-def parsed(text: str) -> dict[str, Any]:
-    """An answer of a board. Raises GalagoError port.corrupt if it is garbled."""
+def parse_answer(text: str) -> dict[str, Any]:
+    """Parse a board's answer, one JSON object. Raises GalagoError port.corrupt if it is garbled."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -38,19 +38,19 @@ class Problem:
 
 @dataclass
 class Report:
-    """What was found: facts by heading, a value or a line of text each, and the problems."""
+    """The findings: facts by heading, each a value or a line of text, and the problems."""
 
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def fact(self, heading: str, name: str, value: Any) -> None:
-        """Adds one."""
+        """Add a fact."""
         self.facts.setdefault(heading, {})[name] = value
 
     def problem(self, what: str, fix: str) -> None:
-        """Adds one."""
+        """Add a problem: what is wrong, and how to fix it."""
         self.problems.append(Problem(what, fix))
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report as a dict for JSON."""
         return asdict(self)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Puts the device package and a model on a board, and has it run them; uploads only what differs.
+"""Put the device package and a model on a board and have it run them; upload only what differs.
 
 with transport.connect(port) as board:
-    plan = Plan(board, device_package(board) | model_files(model))           # files alone
+    plan = UploadPlan(board, device_package(board) | model_files(model))     # files alone
     known = boards.identify(board.implementation)
-    plan = boot_plan(board, model, settings_of(known, "files"), known)
+    plan = boot_plan(board, model, default_settings(known, "files"), known)
     plan.run(on_progress=lambda path, done: ...)
     roll_back(board)
 """
@@ -13,30 +13,44 @@ from galago.flash.boot import (
     CONFIG,
     PREVIOUS,
     boot_plan,
-    check_main,
-    config,
-    forget,
+    check_main_py,
+    clear_memory,
+    default_settings,
+    read_config,
     roll_back,
-    settings_of,
 )
-from galago.flash.files import LIBRARY, MODELS, device_package, model_files, native_arch, remote_path
-from galago.flash.plan import Plan, compare
+from galago.flash.files import (
+    LIBRARY,
+    MODELS,
+    device_package,
+    model_files,
+    native_arch,
+    remote_path,
+    source_package,
+)
+from galago.flash.import_check import check_import
+from galago.flash.upload_plan import MAKE_FILESYSTEM, NO_FILESYSTEM, Comparison, UploadPlan, compare
 
 __all__ = [
     "CONFIG",
     "LIBRARY",
+    "MAKE_FILESYSTEM",
     "MODELS",
+    "NO_FILESYSTEM",
     "PREVIOUS",
-    "Plan",
+    "Comparison",
+    "UploadPlan",
     "boot_plan",
-    "check_main",
+    "check_import",
+    "check_main_py",
+    "clear_memory",
     "compare",
-    "config",
+    "default_settings",
     "device_package",
-    "forget",
     "model_files",
     "native_arch",
+    "read_config",
     "remote_path",
     "roll_back",
-    "settings_of",
+    "source_package",
 ]

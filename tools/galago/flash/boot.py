@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a board does at boot: galago.json, which names the model, and main.py, which does what it says.
+"""What a board does at boot: galago.json names the model and its settings, main.py carries them out.
 
-The config before it is kept as galago.previous.json, with the model that it names: `roll_back` returns to it.
+The previous config is kept as galago.previous.json, with the model that it names: `roll_back` returns to it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from typing import Any
 from galago import boards
 from galago.errors import GalagoError
 from galago.flash.files import LIBRARY, device_package, main_program, model_files, native_arch, remote_path
-from galago.flash.plan import Plan
+from galago.flash.upload_plan import UploadPlan
 from galago.models import CONTRACT, ModelDirectory
 from galago.transport import Board
 
@@ -27,14 +27,14 @@ def boot_plan(
     known: boards.BoardSpec | None,
     place: str | None = None,
     kernels: str | None = None,
-) -> Plan:
-    """What makes a board run `model` at boot as `settings` say (mobilenet.config, less `model`).
+) -> UploadPlan:
+    """Return the plan that makes a board run `model` at boot with `settings` (keys of mobilenet.config).
 
-    `place` is the model's path where it is on the board already, in its ROMFS; `kernels` is native_arch's
-    `wish`. Raises GalagoError board.main where the board has a main.py of its own, not ours to replace.
+    `place` is the model's path if it is on the board already, in its ROMFS; `kernels` is what to compute with
+    (native_arch). Raises GalagoError board.main if the board has a main.py that is not Galago's to replace.
     """
-    check_main(board)
-    old = config(board)
+    check_main_py(board)
+    old = read_config(board)
     files = device_package(board)
     if place is None:
         native = native_arch(board, known, kernels)
@@ -46,11 +46,14 @@ def boot_plan(
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()
-    return Plan(board, files)
+    return UploadPlan(board, files)
 
 
-def settings_of(known: boards.BoardSpec | None, source: str) -> dict[str, Any]:
-    """What galago.json says of a known board: its runtimes in order, LED and display, the camera's pins."""
+def default_settings(known: boards.BoardSpec | None, source: str) -> dict[str, Any]:
+    """Return galago.json's settings for a board: its runtimes in order, LED, display, the camera's pins.
+
+    For an unknown board only the source.
+    """
     settings: dict[str, Any] = {"source": source}
     if known is None:
         return settings
@@ -65,47 +68,47 @@ def settings_of(known: boards.BoardSpec | None, source: str) -> dict[str, Any]:
 
 
 def roll_back(board: Board) -> str:
-    """Returns to the config before, and keeps the present one in its place; the path of its model.
+    """Return to the previous config and keep the present one in its place; returns the path of its model.
 
-    Raises GalagoError config.missing if there is none, model.missing if its model is gone.
+    Raises GalagoError config.missing if there is no previous config, model.missing if its model is gone.
     """
-    present, previous = config(board), config(board, PREVIOUS)
+    present, previous = read_config(board), read_config(board, PREVIOUS)
     if previous is None or present is None:
         raise GalagoError(
             "config.missing",
-            "the board keeps no earlier model: galago flash keeps it when another comes",
+            "the board has no earlier model to return to: galago flash keeps the old model when it installs "
+            "another",
         )
     path = str(previous.get("model"))
     if board.sha256(f"{path}/{CONTRACT}") is None:
-        raise GalagoError("model.missing", f"the board has no {path} any more: flash that model again")
-    files = {CONFIG: previous, PREVIOUS: present}
-    Plan(
-        board, device_package(board) | {name: json.dumps(each).encode() for name, each in files.items()}
-    ).run()
+        raise GalagoError("model.missing", f"{path} is no longer on the board: flash that model again")
+    configs = {CONFIG: previous, PREVIOUS: present}
+    files = {name: json.dumps(settings).encode() for name, settings in configs.items()}
+    UploadPlan(board, device_package(board) | files).run()
     return path
 
 
-def config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
-    """A config file of the board; None if it is missing or unusable."""
+def read_config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
+    """Return a config file of the board; None if it is missing or unusable."""
     if board.sha256(board.root + name) is None:
         return None
     try:
-        found = json.loads(board.get(board.root + name))
+        settings = json.loads(board.get(board.root + name))
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return settings if isinstance(settings, dict) else None
 
 
-def forget(board: Board) -> None:
-    """Clears the board's memory by a soft reset, and keeps on feeding a watchdog that main.py has started."""
-    seconds = (config(board) or {}).get("watchdog")
+def clear_memory(board: Board) -> None:
+    """Clear the board's memory by a soft reset, and keep feeding a watchdog that main.py has started."""
+    seconds = (read_config(board) or {}).get("watchdog")
     board.soft_reset()
     if isinstance(seconds, int | float) and seconds > 0 and board.sha256(f"{board.root}{WATCHDOG}"):
         board.exec(f"from mobilenet.watchdog import Watchdog\n_dog = Watchdog({seconds})\n_dog.hold()")
 
 
-def check_main(board: Board) -> None:
-    """Raises GalagoError board.main where the board has a main.py that is not Galago's."""
+def check_main_py(board: Board) -> None:
+    """Raise GalagoError board.main if the board has a main.py that is not Galago's."""
     path = board.root + "/main.py"
     if board.sha256(path) is not None and b"galago.json" not in board.get(path):
         raise GalagoError(
@@ -121,7 +124,7 @@ def _free_folder(
     old: dict[str, Any] | None,
     native: str | None,
 ) -> str:
-    """Where the model goes: never over another one of the same name that the board runs now."""
+    """Return the folder for the model: never one in which another model of its name runs now."""
     usual = remote_path(model)
     for folder, other in ((usual, usual + "~"), (usual + "~", usual)):
         if old is not None and old.get("model") == board.root + folder:

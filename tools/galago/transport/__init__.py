@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The way to a board, real or emulated: mpremote's, where each failure is a GalagoError and each wait ends.
+"""The connection to a board, real or emulated, over mpremote: each failure is a GalagoError, each wait ends.
 
     with transport.connect("/dev/ttyACM0") as board:
         print(board.implementation["machine"])
         board.put(data, "/models/model.tflite")
         board.stream("import main", print, timeout=60)
 
-Errors: port.missing, port.busy, port.denied (it does not open); port.lost (unplugged), port.timeout (silent
-too long), port.corrupt (bytes changed on the way); board.firmware (no MicroPython answers), board.exec (the
-traceback of a program), board.full, board.file.
+Errors: port.missing, port.busy, port.denied (the port does not open); port.lost (unplugged), port.timeout
+(silent for too long), port.corrupt (bytes changed on the way); board.firmware (no MicroPython answers),
+board.exec (a program's traceback), board.full, board.file.
 """
 
-from galago.transport.board import Board, Entry
-from galago.transport.listener import Listener
+from galago.transport.board import Board, DirEntry
+from galago.transport.identity import Implementation
 from galago.transport.ports import open_port
+from galago.transport.serial_console import SerialConsole
 
-__all__ = ["Board", "Entry", "Listener", "connect"]
+__all__ = ["Board", "DirEntry", "Implementation", "SerialConsole", "connect"]
 
 
 def connect(port: str = "auto") -> Board:

@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: MIT
-"""A board that answers: its raw REPL and its files."""
+"""A connected board: its raw REPL and its files."""
 
 import errno
 import hashlib
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
-from mpremote.transport import TransportExecError
+from typing import NamedTuple, TypeVar
 
 from galago.errors import GalagoError
-from galago.transport.failures import as_galago_errors
-from galago.transport.link import Link
+from galago.transport.error_translation import as_galago_errors
+from galago.transport.identity import file_system_root, read_implementation
+from galago.transport.mpremote_adapter import RawRepl, TransportExecError
 from galago.transport.upload import Upload
 
-_ATTEMPT, _ATTEMPTS = 1.5, 6  # seconds, and how often, until no MicroPython answers
+_Result = TypeVar("_Result")
+
+_ATTEMPT = 1.5  # seconds until Ctrl-C and Ctrl-A are sent again
+_ATTEMPTS = (1, 1, 1, 2, 2, 4)  # how many times as long each attempt lasts: a slow board gets its time
+_SOFT_RESET = 30.0  # seconds without a byte, for a boot.py that connects to a network
 _CHUNK = 2048  # bytes of a file in one command; the board holds about three times as many meanwhile
+_LARGEST_READ = 4200  # bytes that a board may be waiting for from a mounted folder
 _BANNER, _PROMPT = b"raw REPL; CTRL-B to exit\r\n>", b">>> "
 _FOLDER = 0x4000  # in st_mode
 
-# sys.implementation._mpy >> 10 & 15 (MicroPython, py/persistentcode.h)
-_ARCH = ["", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp"]
-_ARCH += ["xtensa", "xtensawin", "rv32imc", "rv64imc", "", "", ""]
 
-
-class Entry(NamedTuple):
+class DirEntry(NamedTuple):
     """One name in a folder of the board; `size` in bytes."""
 
     name: str
@@ -35,25 +35,25 @@ class Entry(NamedTuple):
 
 
 class Board:
-    """A context that leaves the board at its friendly REPL. `implementation` says what the board runs.
+    """A context manager that leaves the board at its friendly REPL. `implementation` says what it runs.
 
-    Its keys: name, version (a tuple), mpy (ABI and architecture of .mpy), arch, machine, platform, build.
-    `root` is where its file system is: "" or "/flash", to put before the path of a file.
+    `root` is where its file system is mounted: "" or, for example, "/flash", to put before a file's path.
     """
 
-    def __init__(self, link: Link) -> None:
-        """Takes over an open port: interrupts what runs and enters the raw REPL, without a reset.
+    def __init__(self, repl: RawRepl) -> None:
+        """Take over an open port: interrupt what runs and enter the raw REPL, without a reset.
 
         Raises GalagoError board.firmware if no MicroPython answers.
         """
-        self.port: str = link.device_name
-        self._link = link
+        self.port: str = repl.device_name
+        self._repl = repl
         try:
             self.interrupt()
-            self.implementation = self._implementation()
-            self.root = self._root()
+            with self._errors():
+                self.implementation = read_implementation(repl)
+                self.root = file_system_root(repl)
         except BaseException:
-            link.close()
+            repl.close()
             raise
 
     def __enter__(self) -> "Board":
@@ -63,43 +63,52 @@ class Board:
         self.close()
 
     def close(self) -> None:
-        """Stop what runs, go back to the friendly REPL and close the port; never fails."""
-        wire = self._link.wire
-        with suppress(GalagoError), wire.within(_ATTEMPT):  # a board that is gone has been reported already
-            wire.write(b"\r\x03\r\x02")
-            self._link.skip_to(_PROMPT)
-        self._link.close()
+        """Stop what runs, return to the friendly REPL and close the port; never fails."""
+        port = self._repl.port
+        with suppress(GalagoError), port.deadline(_ATTEMPT):  # a board that is gone has been reported already
+            port.write(b"\r\x03\r\x02")
+            self._repl.skip_to(_PROMPT)
+        self._repl.close()
 
     @property
-    def flat(self) -> bool:
-        """Whether it runs a firmware for the K210: an old MicroPython, whose flash knows no folders."""
+    def has_flat_filesystem(self) -> bool:
+        """Whether it runs a firmware for the K210: an old MicroPython, whose flash has no folders."""
         return self.implementation["platform"] in ("MaixPy", "CanMV")
+
+    def has_filesystem(self) -> bool:
+        """Whether a file system is mounted at `root`: a board may have none, or one that is damaged."""
+        return self.exec_int(f"import os; print(os.statvfs({self.root or '/'!r})[2])") > 0
 
     # Programs
 
-    def exec(self, code: str, timeout: float = 10.0) -> str:
-        """Run `code`; what it printed. `timeout` is the longest silence in seconds.
+    def exec(self, code: str, timeout: float = 10.0, repeatable: bool = False) -> str:
+        """Run `code` and return what it printed. `timeout` is the longest silence in seconds.
 
-        Raises GalagoError board.exec with the last line of the traceback; all of it is its
-        __cause__.error_output.
+        A slow board gets more time. A `repeatable` program, which does the same when it runs twice, is run
+        again if its answer is lost. Raises GalagoError board.exec with the last line of the traceback; all of
+        it is its __cause__.error_output.
         """
-        output = bytearray()
-        with self._errors():
-            self._run(code, timeout, output.extend)
-        return output.decode(errors="replace").replace("\r\n", "\n")
 
-    def number(self, code: str, timeout: float = 10.0) -> int:
-        """Run `code`; the whole number that it printed. Raises GalagoError port.corrupt for anything else."""
-        said = self.exec(code, timeout)
+        def run() -> str:
+            output = bytearray()
+            with self._errors():
+                self._run(code, timeout, output.extend)
+            return output.decode(errors="replace").replace("\r\n", "\n")
+
+        return self._repeated(run) if repeatable else run()
+
+    def exec_int(self, code: str, timeout: float = 10.0) -> int:
+        """Run `code` and return the integer that it printed. Raises GalagoError port.corrupt otherwise."""
+        output = self.exec(code, timeout)
         try:
-            return int(said)
+            return int(output)
         except ValueError:
             raise GalagoError(
-                "port.corrupt", f"{self.port}: wanted a number, got {said[:40]!r}: try again"
+                "port.corrupt", f"{self.port}: expected a number, got {output[:40]!r}: try again"
             ) from None
 
     def stream(self, code: str, on_line: Callable[[str], None], timeout: float = 60.0) -> None:
-        """Run `code` and call `on_line` with each line as soon as it is whole; otherwise as exec."""
+        """Run `code` and call `on_line` with each line as soon as it is complete; otherwise like exec."""
         line = bytearray()
 
         def consume(data: bytes) -> None:
@@ -114,21 +123,24 @@ class Board:
         if line:
             on_line(line.decode(errors="replace"))
 
-    def interrupt(self, attempts: int = _ATTEMPTS) -> None:
-        """Stop what runs, and be at the raw REPL. Raises GalagoError board.firmware if nothing answers."""
-        # A program may take its time to end, and a board that starts up may miss the first Ctrl-C. What
-        # earlier attempts called forth is skipped by asking for something that nothing else answers.
-        link, wire = self._link, self._link.wire
-        for _ in range(attempts):
+    def interrupt(self, attempts: int = len(_ATTEMPTS)) -> None:
+        """Stop what runs and be at the raw REPL. Raises GalagoError board.firmware if nothing answers."""
+        # A program may need time to end, and a board that starts up may miss the first Ctrl-C. Answers to
+        # earlier attempts are skipped by asking for something that nothing else prints.
+        repl, port = self._repl, self._repl.port
+        for number, factor in enumerate(_ATTEMPTS[:attempts]):
             try:
-                with wire.within(_ATTEMPT):
-                    wire.write(b"\r\x03")
-                    wire.write(b"\r\x01")
-                    link.skip_to(_BANNER)
+                with port.deadline(port.patience(_ATTEMPT * factor)):
+                    # One that still waits for bytes of a mounted folder takes Ctrl-C for them.
+                    port.write(b"\r" + b"\x03" * (_LARGEST_READ if number else 1))
+                    port.write(b"\r\x01")
+                    repl.skip_to(_BANNER)
                     question = secrets.token_hex(4).encode()
-                    wire.write(b"print('%s')\x04" % question)
-                    link.skip_to(b"OK" + question)
-                    link.skip_to(b"\x04\x04")
+                    asked = port.now()
+                    port.write(b"print('%s')\x04" % question)
+                    repl.skip_to(b"OK" + question)
+                    port.round_trip = port.now() - asked
+                    repl.skip_to(b"\x04\x04")
                     return
             except GalagoError as error:
                 if error.code != "port.timeout":
@@ -139,36 +151,38 @@ class Board:
         )
 
     def soft_reset(self) -> None:
-        """Clear the memory of the board. boot.py runs again, main.py does not."""
-        with self._errors(), self._link.wire.within(_ATTEMPT * _ATTEMPTS):
-            self._link.enter_raw_repl(soft_reset=True)
+        """Clear the board's memory. boot.py runs again, main.py does not."""
+        port = self._repl.port
+        with self._errors(), port.silence(_SOFT_RESET), port.deadline(2 * port.patience(_SOFT_RESET)):
+            self._repl.enter_raw_repl(soft_reset=True)
 
     @contextmanager
-    def mount(self, folder: Path) -> Iterator[None]:
-        """The host's `folder` is /remote on the board."""
-        link = self._link
+    def mount(self, folder: Path) -> Generator[None]:
+        """Make the host's `folder` /remote on the board within this context."""
+        repl = self._repl
         with self._errors():
-            link.mount_local(str(folder))
+            repl.mount_local(str(folder))
             self._run(f"import os; os.chdir({self.root or '/'!r})")  # mpremote leaves it in /remote
         try:
             yield
         except BaseException:
-            # The program that failed may still run, and ask for files that are no longer served.
-            link.serial, link.mounted = link.wire, False
+            # The program that failed may still run, and wait for files that are no longer served.
+            repl.stop_serving()
             with suppress(GalagoError):
+                repl.port.write(b"\x03" * _LARGEST_READ)
                 self.interrupt(attempts=1)
                 self._run("import os; os.umount('/remote')")
             raise
         with self._errors():
-            link.umount_local()
+            repl.umount_local()
 
     # Files
 
     def put(self, data: bytes, path: str, progress: Callable[[int], None] | None = None) -> None:
-        """Write a file, whole or not at all: under another name, compared by its hash, then renamed.
+        """Write a file, all of it or nothing: under another name, checked by its hash, then renamed.
 
         `progress` gets the number of bytes sent so far. Raises GalagoError board.full, board.file or
-        port.corrupt; what was there before is still there then.
+        port.corrupt; the previous content is still there then.
         """
         part = path + ".part"
         try:
@@ -187,12 +201,12 @@ class Board:
     def upload(
         self, data: bytes, path: str, offset: int = 0, progress: Callable[[int], None] | None = None
     ) -> str:
-        """Write `data` into a file from `offset` on, where it ends now; the hash of the whole file.
+        """Append `data` to a file that ends at `offset`; returns the SHA-256 of the whole file.
 
-        What has arrived outlives an interruption. Raises GalagoError as `put` does.
+        What has arrived survives an interruption. Raises GalagoError as `put` does.
         """
         try:
-            with self._errors(path), Upload(self._link) as upload:
+            with self._errors(path), Upload(self._repl) as upload:
                 return upload.send(data, path, offset, progress)
         except BaseException as error:
             if not isinstance(error, GalagoError) or error.code != "port.lost":
@@ -201,32 +215,45 @@ class Board:
             raise
 
     def get(self, path: str) -> bytes:
-        """The content of a file, compared by its hash. Raises GalagoError board.file or port.corrupt."""
-        with self._errors(path):
-            data = bytes(self._link.fs_readfile(path, chunk_size=_CHUNK))
+        """Return a file's content, checked by its hash. Raises GalagoError board.file or port.corrupt."""
+
+        def read() -> bytes:
+            with self._errors(path):
+                return bytes(self._repl.fs_readfile(path, chunk_size=_CHUNK))
+
+        data = self._repeated(read)
         if self.sha256(path) != hashlib.sha256(data).hexdigest():
             raise GalagoError("port.corrupt", f"{path} changed on its way from the board: try again")
         return data
 
     def sha256(self, path: str) -> str | None:
-        """Hash of a file, computed on the board, in hexadecimal; None if there is no such file."""
-        with self._errors(path):
-            try:
-                return self._link.fs_hashfile(path, "sha256", chunk_size=_CHUNK).hex()
-            except OSError as error:
-                if error.errno in (errno.ENOENT, errno.ENODEV):
-                    return None
-                raise
+        """Return a file's hash, computed on the board, in hexadecimal; None if there is no such file."""
 
-    def listdir(self, path: str = "/") -> list[Entry]:
-        """What is in a folder."""
-        with self._errors(path):
-            return [Entry(e.name, bool(e.st_mode & _FOLDER), e.st_size) for e in self._link.fs_listdir(path)]
+        def read() -> str | None:
+            with self._errors(path):
+                try:
+                    return self._repl.fs_hashfile(path, "sha256", chunk_size=_CHUNK).hex()
+                except OSError as error:
+                    if error.errno in (errno.ENOENT, errno.ENODEV):
+                        return None
+                    raise
+
+        return self._repeated(read)
+
+    def listdir(self, path: str = "/") -> list[DirEntry]:
+        """Return the entries of a folder."""
+
+        def read() -> list[DirEntry]:
+            with self._errors(path):
+                entries = self._repl.fs_listdir(path)
+                return [DirEntry(each.name, bool(each.st_mode & _FOLDER), each.st_size) for each in entries]
+
+        return self._repeated(read)
 
     def remove(self, path: str) -> None:
         """Remove a file or an empty folder."""
         with self._errors(path):
-            self._link.fs_rmdir(path) if self._link.fs_isdir(path) else self._link.fs_rmfile(path)
+            self._repl.fs_rmdir(path) if self._repl.fs_isdir(path) else self._repl.fs_rmfile(path)
 
     def rename(self, old: str, new: str) -> None:
         """Rename a file, over an existing one if need be; in one step on LittleFS, in two on FAT."""
@@ -241,39 +268,32 @@ class Board:
     def makedirs(self, path: str) -> None:
         """Make a folder and those above it, where they are missing."""
         folder = PurePosixPath(path)
-        if self.flat and path.startswith(self.root):
-            return  # a slash is a letter of names there
+        if self.has_flat_filesystem and path.startswith(self.root):
+            return  # a slash is part of a file's name there
         for each in [*reversed(folder.parents), folder]:
             with self._errors(path):
-                if not self._link.fs_isdir(str(each)):
-                    self._link.fs_mkdir(str(each))
+                if not self._repl.fs_isdir(str(each)):
+                    self._repl.fs_mkdir(str(each))
 
-    # Between these and the board
+    # Between these methods and the board
 
-    def _implementation(self) -> dict[str, Any]:
-        with self._errors():
-            found = self._link.eval(
-                "(lambda i,s,o:[i[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine','')or o.uname()[4],"
-                "s.platform,getattr(i,'_build','')])(*[__import__('sys').implementation,__import__('sys'),"
-                "__import__('os')])"
-            )
-        named = dict(zip(("name", "version", "mpy", "machine", "platform", "build"), found, strict=True))
-        return named | {"arch": _ARCH[named["mpy"] >> 10 & 15]}
-
-    def _root(self) -> str:
-        # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
-        with self._errors():
-            return str(
-                self._link.eval(
-                    "(lambda o:'' if o.statvfs('/')[2] else (['/'+n for n in ('flash','sdcard','sd') "
-                    "if n in o.listdir('/')]+[''])[0])(__import__('os'))"
-                )
-            )
+    def _repeated(self, query: Callable[[], _Result]) -> _Result:
+        """Return the result of `query`, which changes nothing; ask again if the answer is lost or garbled."""
+        try:
+            return query()
+        except GalagoError as error:
+            if error.code not in ("port.timeout", "port.corrupt"):
+                raise
+            try:
+                self.interrupt()
+                return query()
+            except GalagoError:
+                raise error from None
 
     def _run(
         self, code: str, timeout: float = 10.0, consume: Callable[[bytes], object] | None = None
     ) -> None:
-        output, traceback = self._link.exec_raw(code, timeout, consume)
+        output, traceback = self._repl.exec_raw(code, timeout, consume)
         if traceback:
             raise TransportExecError(output, traceback.decode(errors="replace"))
 

@@ -8,26 +8,25 @@ import sys
 from pathlib import Path
 
 import serial
-from mpremote.transport import TransportError
 from serial.tools import list_ports
 
 from galago.errors import GalagoError
-from galago.transport.link import Link
+from galago.transport.mpremote_adapter import RawRepl, TransportError
 
 _SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 
 
-def open_port(port: str) -> Link:
+def open_port(port: str) -> RawRepl:
     """Open `port`: auto, id:SERIAL, port:NAME, a0, u0, c0, a device, or a URL of pyserial.
 
     Raises GalagoError port.missing, port.busy or port.denied.
     """
     if port != "auto":
         return _open(device_of(port))
-    for found in sorted(list_ports.comports()):
-        if found.vid is not None and found.pid is not None:
+    for candidate in sorted(list_ports.comports()):
+        if candidate.vid is not None and candidate.pid is not None:
             try:
-                return Link(found.device)
+                return RawRepl(candidate.device)
             except TransportError:
                 continue  # as mpremote does: the next one may be free
     raise GalagoError(
@@ -37,13 +36,17 @@ def open_port(port: str) -> Link:
 
 
 def device_of(port: str) -> str:
-    """The device or URL behind a port's name. Raises GalagoError port.missing for a serial number unknown."""
+    """Return the device or URL that a port's name stands for.
+
+    Raises GalagoError port.missing for an unknown serial number.
+    """
     if port.startswith("id:"):
-        for found in list_ports.comports():
-            if found.serial_number == port[3:]:
-                return found.device
+        for candidate in list_ports.comports():
+            if candidate.serial_number == port[3:]:
+                return candidate.device
         raise GalagoError(
-            "port.missing", f"no board with the serial number {port[3:]}: `mpremote connect list` shows all"
+            "port.missing",
+            f"no board with the serial number {port[3:]}: `mpremote connect list` shows all boards",
         )
     shortcut = re.fullmatch(r"([auc])(\d+)", port)
     if shortcut:
@@ -51,20 +54,20 @@ def device_of(port: str) -> str:
     return port.removeprefix("port:")
 
 
-def _open(device: str) -> Link:
+def _open(device: str) -> RawRepl:
     try:
-        return Link(device)
+        return RawRepl(device)
     except (TransportError, ValueError):
         pass
     try:  # mpremote does not say why; pyserial does
         serial.serial_for_url(device, exclusive=True).close()
     except (OSError, ValueError) as error:
-        raise reason(device, error) from error
-    return Link(device)
+        raise opening_error(device, error) from error
+    return RawRepl(device)
 
 
-def reason(device: str, error: OSError | ValueError) -> GalagoError:
-    """Why a port does not open."""
+def opening_error(device: str, error: OSError | ValueError) -> GalagoError:
+    """Return the error that says why `device` does not open, from pyserial's exception."""
     number = getattr(error, "errno", None)
     if number == errno.EACCES:
         return GalagoError(
@@ -74,17 +77,18 @@ def reason(device: str, error: OSError | ValueError) -> GalagoError:
     if number in (errno.EBUSY, errno.EAGAIN):
         return GalagoError("port.busy", f"{device} is in use{_holders(device)}: close the other program")
     return GalagoError(
-        "port.missing", f"no port {device} ({error}): `mpremote connect list` shows those there are"
+        "port.missing", f"no port {device} ({error}): `mpremote connect list` shows all boards"
     )
 
 
 def _holders(device: str) -> str:
-    # The programs that have it open, as far as /proc shows them to this user.
-    names = set()
+    """Return " by NAME, process PID; …" for the programs that hold `device` open, as far as /proc shows."""
+    holders: set[str] = set()
     for link in Path("/proc").glob("[0-9]*/fd/*") if sys.platform == "linux" else ():
         try:
             if os.readlink(link) == os.path.realpath(device):
-                names.add(f"{(link.parents[1] / 'comm').read_text().strip()}, process {link.parents[1].name}")
+                process = link.parents[1]
+                holders.add(f"{(process / 'comm').read_text().strip()}, process {process.name}")
         except OSError:
-            continue  # it ended, or is another user's
-    return f" by {'; '.join(sorted(names))}" if names else ""
+            continue  # it has ended, or belongs to another user
+    return f" by {'; '.join(sorted(holders))}" if holders else ""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Files to a board: a program there takes them, so that nothing is compiled and asked for per piece.
+"""Upload files to a board: one program there takes them, so that nothing is compiled for each piece.
 
-    with Upload(link) as upload:
+    with Upload(repl) as upload:
         digest = upload.send(data, "/model.part", 0, progress)
 
-The host sends a line `path, offset, size`, then pieces in base64, each answered with a byte; the board
+The host sends a line `path, offset, size`, then pieces in base64, each acknowledged with a byte; the board
 writes them, and answers with the SHA-256 of what its flash then holds. All of it is text: Ctrl-C works.
 """
 
@@ -12,14 +12,12 @@ import binascii
 from collections.abc import Callable
 from types import TracebackType
 
-from mpremote.transport import TransportExecError
-
 from galago.errors import GalagoError
-from galago.transport.link import Link
+from galago.transport.mpremote_adapter import RawRepl, TransportExecError
 
-PIECE = 3072  # bytes in one line; the board holds about three times as many meanwhile
-FLUSHED = 16 * PIECE  # bytes after which what has arrived outlives a power cut
-_TAKEN, _EOT = b"\x06", b"\x04"
+PIECE = 3072  # bytes per line; the board holds about three times as many meanwhile
+FLUSH_INTERVAL = 16 * PIECE  # bytes after which what has arrived survives a power cut
+_ACK, _EOT = b"\x06", b"\x04"
 _PROGRAM = f"""
 def _receive():
     import hashlib
@@ -35,7 +33,7 @@ def _receive():
         with open(path, "ab" if offset else "wb") as file:
             while count < size:
                 count += file.write(a2b_base64(stdin.readline()))
-                if count % {FLUSHED} == 0:
+                if count % {FLUSH_INTERVAL} == 0:
                     file.flush()
                 stdout.write("\\x06")
         sha = hashlib.sha256()
@@ -54,38 +52,38 @@ _receive()
 class Upload:
     """A context within which a board does nothing but take files."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, repl: RawRepl) -> None:
+        self._repl = repl
 
     def __enter__(self) -> "Upload":
-        self._link.exec_raw_no_follow(_PROGRAM)
+        self._repl.exec_raw_no_follow(_PROGRAM)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # After an error the board may be in the middle of a line: the next to use it has to interrupt it.
+        # After an error the board may be in the middle of a line: its next user has to interrupt it.
         if error is None:
-            self._link.serial.write(b"\n")
-            _, traceback = self._link.follow(None)
+            self._repl.serial.write(b"\n")
+            _, traceback = self._repl.follow(None)
             if traceback:
                 raise TransportExecError(b"", traceback.decode(errors="replace"))
 
     def send(
         self, data: bytes, path: str, offset: int = 0, progress: Callable[[int], None] | None = None
     ) -> str:
-        """Writes `data` from `offset` on, where the file ends now; the hash of the whole file on the board.
+        """Append `data` at `offset`, where the file ends now; returns the SHA-256 of the whole file.
 
         `progress` gets the number of bytes sent so far. Raises TransportExecError if the board cannot write.
         """
-        self._link.serial.write(f"{(path, offset, len(data))!r}\n".encode())
+        self._repl.serial.write(f"{(path, offset, len(data))!r}\n".encode())
         for start in range(0, len(data), PIECE):
-            self._link.serial.write(binascii.b2a_base64(data[start : start + PIECE]))
-            self._await_taken()
+            self._repl.serial.write(binascii.b2a_base64(data[start : start + PIECE]))
+            self._await_ack()
             if progress:
                 progress(min(start + PIECE, len(data)))
-        self._await_taken()
-        digest = self._link.serial.read(64)
+        self._await_ack()
+        digest = self._repl.serial.read(64)
         try:
             return bytes.fromhex(digest.decode()).hex()
         except ValueError:
@@ -93,10 +91,10 @@ class Upload:
                 "port.corrupt", f"{path}: the board's answer is garbled: run it again"
             ) from None
 
-    def _await_taken(self) -> None:
-        while (answer := self._link.serial.read(1)) != _TAKEN:
-            if answer == _EOT:  # the program ended: its traceback follows
+    def _await_ack(self) -> None:
+        while (answer := self._repl.serial.read(1)) != _ACK:
+            if answer == _EOT:  # the program has ended: its traceback follows
                 traceback = bytearray()
-                while (data := self._link.serial.read(1)) != _EOT:
+                while (data := self._repl.serial.read(1)) != _EOT:
                     traceback += data
                 raise TransportExecError(b"", traceback.decode(errors="replace"))

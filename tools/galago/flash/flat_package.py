@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The device package for firmwares on the K210: an old MicroPython on a file system that has no folders.
+"""The device package for firmwares on the K210: an old MicroPython on a file system without folders.
 
     package()           # path on the board → source
     flattened(source, "mobilenet.backends")
 
-MaixPy imports modules from the top of /flash alone, knows neither `.mpy` files of today nor machine code, and
-no module-level __getattr__. So each module that the KPU needs becomes a file of its own, `mobilenet.backends.
-maixpy` is mobilenet_backends_maixpy.py, and imports say so. The built-in engine and the decoders of pictures,
-which are machine code in large part, stay away: the firmware has its own.
+MaixPy imports modules only from the top of /flash, and supports neither current `.mpy` files nor machine code
+nor module-level __getattr__. So each module that the KPU needs becomes one file with rewritten imports:
+`mobilenet.backends.maixpy` becomes mobilenet_backends_maixpy.py. The built-in engine and the picture
+decoders, which are largely machine code, are left out: the firmware has its own.
 """
 
 import ast
@@ -16,14 +16,14 @@ from pathlib import Path
 
 from galago.resources import firmware_dir
 
-_PARTS = ("backends", "camera", "outputs")  # packages inside, of which some modules go
-_ELSEWHERE = {"builtin", "openmv", "microlite", "emlearn", "canmv_k230", "esp32", "frame"}
-_HOMES = {"Classifier": "mobilenet.classifier", "GalagoError": "mobilenet.errors"}
+_SUBPACKAGES = ("backends", "camera", "outputs")  # some of their modules are included
+_EXCLUDED = {"builtin", "openmv", "microlite", "emlearn", "canmv_k230", "esp32", "frame"}
+_DEFINED_IN = {"Classifier": "mobilenet.classifier", "GalagoError": "mobilenet.errors"}
 _TOP = "from mobilenet import Classifier, GalagoError, report\n"
 
 
 def package() -> dict[str, bytes]:
-    """All files but main.py."""
+    """Return all files but main.py: path on the board → source."""
     firmware = firmware_dir()
     files = {f"/{_flat(name)}.py": flattened(path.read_text(), name) for name, path in modules().items()}
     files["/mobilenet.py"] = flattened(_TOP, "")
@@ -32,20 +32,23 @@ def package() -> dict[str, bytes]:
 
 
 def modules() -> dict[str, Path]:
-    """The modules that go, by their dotted names; packages by their own."""
+    """Return the modules to include: dotted name → source file."""
     folder = firmware_dir() / "mobilenet"
     found = {f"mobilenet.{path.stem}": path for path in folder.glob("*.py") if path.stem != "__init__"}
-    for part in _PARTS:
+    for part in _SUBPACKAGES:
         for path in (folder / part).glob("*.py"):
-            if path.stem not in _ELSEWHERE:
+            if path.stem not in _EXCLUDED:
                 tail = "" if path.stem == "__init__" else f".{path.stem}"
                 found[f"mobilenet.{part}{tail}"] = path
     return dict(sorted(found.items()))
 
 
 def flattened(source: str, name: str) -> str:
-    """A module's source with its imports from the package rewritten; `name` is its own, "" of a program."""
-    package = name if name in {f"mobilenet.{part}" for part in _PARTS} else name.rpartition(".")[0]
+    """Return a module's source with its imports from the package rewritten.
+
+    `name` is the module's dotted name, "" for a program.
+    """
+    package = name if name in {f"mobilenet.{part}" for part in _SUBPACKAGES} else name.rpartition(".")[0]
     lines = source.splitlines()
     for node in reversed([node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]):
         target = _target(node, package)
@@ -58,7 +61,7 @@ def flattened(source: str, name: str) -> str:
 
 
 def _target(node: ast.ImportFrom, package: str) -> str:
-    """The dotted name that an import is from."""
+    """Return the dotted name of the module that `node` imports from."""
     parts = package.split(".")
     base = parts[: len(parts) - node.level + 1] if node.level else []
     return ".".join([*base, *([node.module] if node.module else [])])
@@ -66,8 +69,8 @@ def _target(node: ast.ImportFrom, package: str) -> str:
 
 def _statement(target: str, alias: ast.alias) -> str:
     full, known = f"{target}.{alias.name}", alias.asname or alias.name
-    if target == "mobilenet" and alias.name in _HOMES:
-        target, full = _HOMES[alias.name], ""
+    if target == "mobilenet" and alias.name in _DEFINED_IN:
+        target, full = _DEFINED_IN[alias.name], ""
     if full in modules():
         return f"import {_flat(full)} as {known}"
     renamed = "" if known == alias.name else f" as {known}"

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The model that a board runs: whether it loads, whether its golden pictures come out right, how fast."""
+"""The model that a board runs: whether it loads, gives the golden outputs, and how fast it is."""
 
 import json
 from typing import Any
 
 from galago import flash
 from galago.boards import BoardSpec
-from galago.doctor import Report, parsed
+from galago.doctor import Report, parse_answer
 from galago.models import CONTRACT
 from galago.runtimes import EXACT
 from galago.transport import Board
 
-_SILENCE = 600.0  # seconds: of a board that is still at work
+_SILENCE = 600.0  # seconds that a working board may be silent
 
 _WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "stream": "streamed from the file"}
 
@@ -24,31 +24,28 @@ try:
     print(json.dumps({{"backend": net.backend, "skipped": skipped}}))
     for pattern in {patterns!r}:
         scores = net.golden(pattern)
-        confidence = net._backend.confidence
-        scores = [confidence(score) for score in scores]
+        scores = [net.confidence(score) for score in scores]
         print(json.dumps({{"pattern": pattern, "us": net.us, "scores": scores}}))
-    inner = getattr(net._backend, "_interpreter", None)
     gc.collect()
-    about = {{"weights": getattr(inner, "weights", ""), "free": gc.mem_free()}}
-    about["native"], about["layers"] = len(getattr(inner, "native", ())), len(getattr(inner, "runs", ()))
-    print(json.dumps(about))
+    free = gc.mem_free()
+    print(json.dumps({{"loaded": net.describe(), "free": free}}))
 except GalagoError as error:
     print(report.failure(error))
 """
 
 
 def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
-    """Loads the model of galago.json on the board, and compares all its golden pictures."""
-    settings = flash.config(board)
+    """Load the model of galago.json on the board and compare its outputs for all golden inputs."""
+    settings = flash.read_config(board)
     if settings is None:
         report.fact("galago", "model", "none")
         if board.sha256(board.root + flash.CONFIG) is None:
-            report.problem("the board has no model that it runs at boot", "galago flash MODEL --port PORT")
+            report.problem("the board has no model to run at boot", "galago flash MODEL --port PORT")
         else:
             report.problem(f"{flash.CONFIG} cannot be used", "correct it, or galago flash MODEL --port PORT")
         return
     path = str(settings.get("model"))
-    previous = flash.config(board, flash.PREVIOUS)
+    previous = flash.read_config(board, flash.PREVIOUS)
     report.fact("galago", "model", path)
     report.fact("galago", "source", settings.get("source", "files"))
     if previous:
@@ -60,14 +57,16 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     golden = contract.get("golden", [])
     order = settings.get("backends") or (list(known.backends) if known else [])
     patterns = [entry["pattern"] for entry in golden]
-    # A heap that something ran on has holes, and a model wants its memory in large pieces.
-    flash.forget(board)
+    # A used heap is fragmented, and a model needs its memory in large blocks.
+    flash.clear_memory(board)
     code = _PROGRAM.format(path=path, order=order, patterns=patterns)
-    said = board.exec(code, timeout=_SILENCE).splitlines()
-    for line in said:
+    output = board.exec(code, timeout=_SILENCE).splitlines()
+    for line in output:
         if line.startswith("kernels:") and "wrong" in line:  # tflite/kernels/proof.py
-            report.problem(line, "it is right, and slower; please report it with the board and the model")
-    lines = [parsed(line) for line in said if line.startswith("{")]
+            report.problem(
+                line, "results are right, but slower; please report it with the board and the model"
+            )
+    lines = [parse_answer(line) for line in output if line.startswith("{")]
     _judge(report, lines, contract)
 
 
@@ -84,31 +83,30 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             for name, code, message in line["skipped"]:
                 report.problem(f"runtime {name} is passed over ({code})", message)
         elif "pattern" in line:
-            wanted = [(value - zero) * scale for value in golden[line["pattern"]]]
-            apart = max(abs(a - b) for a, b in zip(wanted, line["scores"], strict=True)) / scale
-            exact, worst = exact + (apart < 0.01), max(worst, apart)
+            expected = [(value - zero) * scale for value in golden[line["pattern"]]]
+            difference = max(abs(a - b) for a, b in zip(expected, line["scores"], strict=True)) / scale
+            exact, worst = exact + (difference < 0.01), max(worst, difference)
             fastest = min(fastest or line["us"], line["us"])
         elif "free" in line:
-            report.fact("model", "weights", _WHERE.get(line["weights"], "the runtime's own"))
-            if line["native"]:
-                text = (
-                    f"machine code in {line['native']} of {line['layers']} layers, each tried against viper"
-                )
-                report.fact("model", "kernels", text)
-            elif line["layers"]:
+            loaded = line["loaded"]
+            report.fact("model", "weights", _WHERE.get(loaded.get("weights"), "kept by the runtime"))
+            if loaded.get("native"):
+                share = f"{loaded['native']} of {loaded['layers']} layers"
+                report.fact("model", "kernels", f"machine code in {share}, each tried against viper")
+            elif "layers" in loaded:
                 report.fact("model", "kernels", "viper")
             report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")
     if not fastest:
         return
     text = f"{exact} of {len(golden)} as TensorFlow Lite Micro"
     if exact < len(golden):
-        text += f", the others up to {worst:.1f} of 256 apart"
+        text += f", the others differ by up to {worst:.1f} of 256"
     report.fact("model", "golden pictures", text)
     report.fact("model", "time", f"{fastest / 1000:.1f} ms for one inference")
-    if worst > 2.5 and runtime in EXACT:  # the others were proved by their own measure when they loaded
+    if worst > 2.5 and runtime in EXACT:  # the others were checked by their own measure when they loaded
         report.problem(
-            f"golden pictures come out wrong, by up to {worst:.0f} of 256",
-            "flash it again; if that does not help, take 'backends': [\"builtin\"] in galago.json",
+            f"golden outputs are wrong by up to {worst:.0f} of 256",
+            "flash it again; if that does not help, set 'backends': [\"builtin\"] in galago.json",
         )
 
 

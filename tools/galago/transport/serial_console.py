@@ -1,42 +1,42 @@
 # SPDX-License-Identifier: MIT
-"""A port to listen at: what a board says by itself, with nothing interrupted."""
+"""A board's serial port as a terminal sees it: nothing is interrupted, no REPL is entered."""
 
 from contextlib import suppress
 
 import serial
 
 from galago.errors import GalagoError
-from galago.transport.ports import device_of, reason
+from galago.transport.ports import device_of, opening_error
 
 _BAUD = 115200
 
 
-class Listener:
-    """An open port, as a context. Raises GalagoError port.missing, port.busy or port.denied."""
+class SerialConsole:
+    """An open port, as a context manager. Raises GalagoError port.missing, port.busy or port.denied."""
 
     def __init__(self, port: str) -> None:
-        """`port` is what transport.connect takes, but for auto."""
+        """`port` is what transport.connect takes, except auto."""
         self.name = device_of(port)
         try:
             self._port = serial.serial_for_url(self.name, baudrate=_BAUD, exclusive=True, timeout=0.1)
         except (OSError, ValueError) as error:
-            raise reason(self.name, error) from error
+            raise opening_error(self.name, error) from error
 
-    def __enter__(self) -> "Listener":
+    def __enter__(self) -> "SerialConsole":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def read(self) -> bytes:
-        """What has arrived, after a tenth of a second at most. Raises GalagoError port.lost."""
+        """Return what has arrived, after at most a tenth of a second. Raises GalagoError port.lost."""
         try:
             return self._port.read(max(1, self._port.in_waiting))
         except OSError as error:
             raise GalagoError("port.lost", f"{self.name} is gone: plug the board in again") from error
 
     def write(self, data: bytes) -> None:
-        """Sends all of `data`. Raises GalagoError port.lost."""
+        """Send all of `data`. Raises GalagoError port.lost."""
         try:
             self._port.write(data)
         except OSError as error:

@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""What mpremote raises, as GalagoError."""
+"""mpremote's exceptions, raised again as GalagoError."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
-from mpremote.transport import TransportError, TransportExecError
-
 from galago.errors import GalagoError
+from galago.transport.mpremote_adapter import TransportError, TransportExecError
 
 
 @contextmanager
-def as_galago_errors(port: str, path: str = "") -> Iterator[None]:
-    """Around calls of mpremote's transport; `path` is the file on the board that they are about, if any.
+def as_galago_errors(port: str, path: str = "") -> Generator[None]:
+    """Wrap calls of mpremote's transport; `path` is the file on the board that they work on, if any.
 
     Raises board.full and board.file for that file, board.exec for a traceback, board.firmware for an answer
     that is not MicroPython's, port.corrupt for one that cannot be read.
@@ -27,11 +26,11 @@ def as_galago_errors(port: str, path: str = "") -> Iterator[None]:
     except TransportError as error:
         raise GalagoError(
             "board.firmware",
-            f"{port}: {error}: not what MicroPython answers, reset the board and try again",
+            f"{port}: {error}: not an answer of MicroPython, reset the board and try again",
         ) from error
-    except (ValueError, SyntaxError) as error:  # mpremote's reading of an answer that is spoilt
+    except (ValueError, SyntaxError) as error:  # mpremote parses a corrupt answer
         raise GalagoError("port.corrupt", f"{port}: the board's answer is garbled: try again") from error
-    except OSError as error:  # mpremote's reading of a traceback about a file
+    except OSError as error:  # mpremote translates a traceback about a file
         raise _file_error(path, str(error.strerror or error), full=error.errno == errno.ENOSPC) from error
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What this computer needs in order to reach boards: its tools, and permission on the port."""
+"""What this computer needs to reach boards: its tools, and permission to use the port."""
 
 import grp
 import importlib.metadata
@@ -14,25 +14,26 @@ _RULES = ("/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 
 
 def examine(report: Report, port: str | None) -> None:
-    """Looks at versions, and at the port if it is a device of this computer."""
-    for name, least in _TOOLS.items():
-        _check_tool(report, name, least)
+    """Check the tools' versions, and the port if it is a device of this computer."""
+    for name, oldest in _TOOLS.items():
+        _check_tool(report, name, oldest)
     if port and port.startswith("/dev/") and Path(port).exists():
         _check_port(report, Path(port))
 
 
-def _check_tool(report: Report, name: str, least: tuple[int, int]) -> None:
-    wanted = ".".join(map(str, least))
+def _check_tool(report: Report, name: str, oldest: tuple[int, int]) -> None:
+    required = ".".join(map(str, oldest))
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        report.problem(f"{name} is not installed", f"pip install '{name}>={wanted}'")
+        report.problem(f"{name} is not installed", f"pip install '{name}>={required}'")
         return
     report.fact("this computer", name, version)
-    found = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if found < least:
+    installed = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if installed < oldest:
         report.problem(
-            f"{name} is {version}, wanted {wanted} or newer", f"pip install --upgrade '{name}>={wanted}'"
+            f"{name} is {version}, expected {required} or newer",
+            f"pip install --upgrade '{name}>={required}'",
         )
 
 
@@ -44,7 +45,7 @@ def _check_port(report: Report, port: Path) -> None:
         return
     if group == "root":
         report.problem(
-            f"{port} belongs to root alone, no udev rule gives it to users",
+            f"{port} belongs to root alone: no udev rule lets users open it",
             'add a rule such as SUBSYSTEM=="tty", ATTRS{idVendor}=="2e8a", MODE="0660", '
             f'GROUP="dialout" to {_RULES[0]}/99-micropython.rules, then plug the board in again',
         )

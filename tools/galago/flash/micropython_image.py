@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A MicroPython image onto a board, with the board's own tool: found on this computer, or named.
+"""Install a MicroPython image on a board, with the board's own tool, if this computer has it.
 
-tool = firmware.choose(known, image)        # the first of the board's tools that is here and takes the file
-firmware.run(tool, known, "/dev/ttyACM0", image, on_line)
+tool = micropython_image.choose_tool(known, image)      # the first of the board's tools that accepts the file
+micropython_image.install(tool, known, "/dev/ttyACM0", image, on_line)
 
-Nothing is downloaded: images are at micropython.org/download, or at the makers of the board.
+Nothing is downloaded: images come from micropython.org/download or the board's maker.
 """
 
 import shutil
@@ -19,7 +19,7 @@ from galago.errors import GalagoError
 
 _PATIENCE = 300.0  # seconds for a tool
 _DRIVES = ("/media/*/*", "/run/media/*/*", "/media/*", "/mnt/*", "/Volumes/*")
-_MOUNTING = 30.0  # seconds until a board's drive shows up, or is gone again
+_MOUNTING = 30.0  # seconds until a board's drive shows up
 
 # Where the image goes in an ESP32's flash: its second-stage bootloader comes first in it.
 _ESP_OFFSETS = {"ESP32": "0x1000", "ESP32-S2": "0x1000", "ESP32-P4": "0x2000", "ESP32-C5": "0x2000"}
@@ -31,10 +31,10 @@ class Tool(NamedTuple):
 
     name: str
     programs: tuple[str, ...]
-    """Names to look for; none for a copy to a drive."""
+    """The program's possible names; none for a copy to a drive."""
     suffixes: tuple[str, ...]
-    package: str
-    """How to get it."""
+    how_to_install: str
+    """The command that installs the tool."""
     bootloader: bool
     """Whether the board must be sent to its bootloader first."""
 
@@ -53,13 +53,13 @@ TOOLS = {
 }
 
 
-def choose(known: BoardSpec, image: Path) -> Tool:
-    """The board's first tool that takes this file and is installed here.
+def choose_tool(known: BoardSpec, image: Path) -> Tool:
+    """Return the board's first tool that accepts this file and is installed on this computer.
 
-    Raises GalagoError firmware.image for a file that none takes, firmware.tool where none is installed.
+    Raises GalagoError firmware.image for a file that no tool accepts, firmware.tool if none is installed.
     """
     if not image.is_file():
-        raise GalagoError("firmware.image", f"no file {image}: download one for the {known.id}")
+        raise GalagoError("firmware.image", f"no file {image}: download an image for the {known.id}")
     tools = [TOOLS[name] for name in known.install_with if name in TOOLS]
     if not tools:
         raise GalagoError(
@@ -68,24 +68,24 @@ def choose(known: BoardSpec, image: Path) -> Tool:
         )
     fitting = [tool for tool in tools if image.suffix.lower() in tool.suffixes]
     if not fitting:
-        wanted = sorted({suffix for tool in tools for suffix in tool.suffixes})
+        suffixes = sorted({suffix for tool in tools for suffix in tool.suffixes})
         raise GalagoError(
             "firmware.image",
-            f"{image.name} is no image for a {known.id}: wanted {' or '.join(wanted)}",
+            f"{image.name} is not an image for a {known.id}: expected {' or '.join(suffixes)}",
         )
     for tool in fitting:
         if not tool.programs or _program(tool):
             return tool
-    names = " or ".join(f"{tool.name} ({tool.package})" for tool in fitting)
+    names = " or ".join(f"{tool.name} ({tool.how_to_install})" for tool in fitting)
     raise GalagoError("firmware.tool", f"to install {image.name} on a {known.id} install {names} first")
 
 
-def run(
+def install(
     tool: Tool, known: BoardSpec, device: str, image: Path, on_line: Callable[[str], None] = lambda line: None
 ) -> None:
-    """Installs the image. `device` is the serial port; `on_line` gets what the tool says.
+    """Install the image. `device` is the serial port; `on_line` gets each line that the tool prints.
 
-    Raises GalagoError firmware.failed with the tool's last words.
+    Raises GalagoError firmware.failed with the last line of its output.
     """
     if tool.name == "uf2":
         _copy(known, image)
@@ -94,9 +94,8 @@ def run(
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
     ) as process:
-        assert process.stdout is not None  # for the type checker
-        last = "nothing"
-        for line in process.stdout:
+        last = "no output"
+        for line in process.stdout or ():
             if line.strip():
                 last = line.strip().split("\r")[-1]
                 on_line(last)
@@ -135,7 +134,7 @@ def _command(tool: Tool, known: BoardSpec, device: str, image: Path) -> list[str
 
 
 def _copy(known: BoardSpec, image: Path) -> None:
-    """To the drive that the bootloader shows; the board restarts when it has the whole file."""
+    """Copy the image to the bootloader's drive; the board restarts when it has the whole file."""
     deadline = time.monotonic() + _MOUNTING
     while not (drive := _drive()):
         if time.monotonic() > deadline:

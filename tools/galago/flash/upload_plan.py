@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""Give a board the files that it should have: upload what differs, then switch to it in one step.
+
+    plan = UploadPlan(board, device_package(board) | model_files(model))
+    plan.run(on_progress=lambda path, done: ...)
+
+New files are uploaded beside the old ones as PATH.new and hashed on the board; then one rename there switches
+to all of them at once (firmware/galago_switch.py). A plan that is made again after an interruption finds what
+has arrived and uploads the rest.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from galago.errors import GalagoError
+from galago.flash.files import LIBRARY, MODELS
+from galago.flash.import_check import check_import
+from galago.resources import firmware_dir
+from galago.transport import Board
+
+_BLOCK = 4096  # bytes of a LittleFS block; each file takes at least one
+_ATTEMPTS = 3  # per file, if its bytes change on the way or an answer is lost
+NO_FILESYSTEM = "the board has no file system that could hold files"
+MAKE_FILESYSTEM = (
+    "erase its flash and install its MicroPython again, which formats it, or insert a formatted SD card"
+)
+_BATCH = 12  # paths in one question to the board
+
+# _survey prints size and SHA-256 of each path and of its .new ("-": no such file), _walk all paths below one.
+_SURVEY = """
+import os
+def _hash(path):
+    import hashlib
+    from binascii import hexlify
+    try:
+        size = os.stat(path)[6]
+        with open(path, "rb") as file:
+            sha = hashlib.sha256()
+            block = memoryview(bytearray(1024))
+            while True:
+                count = file.readinto(block)
+                if not count:
+                    return "%d %s" % (size, hexlify(sha.digest()).decode())
+                sha.update(block[:count])
+    except OSError:
+        return "0 -"
+def _survey(paths):
+    for path in paths:
+        print(_hash(path), _hash(path + ".new"))
+def _walk(folder):
+    try:
+        entries = list(os.ilistdir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        path = folder + "/" + entry[0]
+        if entry[1] == 0x4000:
+            _walk(path)
+        else:
+            print(path)
+"""
+
+
+@dataclass(frozen=True)
+class _FileState:
+    """A file on a board: sizes in bytes, SHA-256 in hexadecimal or "-" if there is none."""
+
+    sha256: str
+    new_size: int
+    new_sha256: str
+
+
+class UploadPlan:
+    """What to upload and what to remove, so that a board holds exactly these files.
+
+    `files` maps paths on the board to bytes. Other files of the device package are stale and removed; other
+    models and anything else on the board stay. An interrupted switch is completed first.
+    """
+
+    def __init__(self, board: Board, files: dict[str, bytes]) -> None:
+        """Compare with what is on the board.
+
+        Raises GalagoError board.full if the upload would not fit, board.filesystem if there is nowhere to put
+        it, board.import if the board would not import the package from there.
+        """
+        self._board = board
+        if not board.has_filesystem():
+            raise GalagoError("board.filesystem", f"{NO_FILESYSTEM}: {MAKE_FILESYSTEM}")
+        if not board.has_flat_filesystem and any(path.startswith(LIBRARY) for path in files):
+            check_import(board)
+        self._switch_program = (firmware_dir() / "galago_switch.py").read_text()
+        board.exec(f"{self._switch_program}\nfinish()", timeout=60, repeatable=True)
+        files = {board.root + path: data for path, data in files.items()}
+        states, existing, free = _survey(board, list(files))
+        self._switch = [path for path, data in files.items() if states[path].sha256 != _sha256(data)]
+        missing = [path for path in self._switch if states[path].new_sha256 != _sha256(files[path])]
+        self.upload = {path: files[path] for path in missing}
+        """Files that have not been uploaded yet, not even beside the old file: path → bytes."""
+        self.remove = sorted(_stale(existing, set(files), set(self._switch), board.root))
+        self._offsets = {path: _arrived(states[path], data) for path, data in self.upload.items()}
+        self._check_space(free)
+
+    @property
+    def total(self) -> int:
+        """Number of bytes to upload."""
+        return sum(len(data) - self._offsets[path] for path, data in self.upload.items())
+
+    @property
+    def empty(self) -> bool:
+        """Whether the board is up to date already."""
+        return not self._switch and not self.remove
+
+    def _check_space(self, free: int) -> None:
+        # Replaced files keep their space until the switch; each new file takes whole blocks.
+        sizes = [len(data) - self._offsets[path] for path, data in self.upload.items()]
+        needed = _BLOCK * (sum(-(-size // _BLOCK) for size in sizes) + 4)
+        if self.upload and needed > free:
+            raise GalagoError(
+                "board.full",
+                f"upload needs {needed:,} bytes, the board's file system has {free:,} free: "
+                f"remove old models under {self._board.root}{MODELS}, or take a smaller model",
+            )
+
+    def run(self, on_progress: Callable[[str, int], None] = lambda path, done: None) -> None:
+        """Upload, switch and remove. `on_progress` gets a path and the number of bytes uploaded so far."""
+        board, done = self._board, 0
+        for folder in sorted({str(PurePosixPath(path).parent) for path in self.upload}):
+            board.makedirs(folder)
+        for path, data in self.upload.items():
+            before = done
+            self._put(path, data, lambda sent, path=path, before=before: on_progress(path, before + sent))
+            done += len(data) - self._offsets[path]
+            on_progress(path, done)
+        if not self.empty:
+            commit = f"commit({json.dumps(self._switch)}, {json.dumps(self.remove)})"
+            board.exec(f"{self._switch_program}\n{commit}", timeout=60, repeatable=True)
+
+    def _put(self, path: str, data: bytes, progress: Callable[[int], None]) -> None:
+        offset = self._offsets[path]
+        for attempt in range(_ATTEMPTS):
+            try:
+                digest = self._board.upload(data[offset:], path + ".new", offset, progress)
+            except GalagoError as error:
+                if error.code != "port.timeout" or attempt == _ATTEMPTS - 1:
+                    raise
+                offset = self._arrived_now(path, data, error)
+                continue
+            if digest == _sha256(data):
+                return
+            offset = 0  # the file's beginning was not what it seemed to be
+        raise GalagoError(
+            "port.corrupt", f"{path} changed on its way to the board, {_ATTEMPTS} times: try a shorter cable"
+        )
+
+    def _arrived_now(self, path: str, data: bytes, lost: GalagoError) -> int:
+        """Return how many bytes of a file the board has; raises `lost`, the error before, if it is gone."""
+        try:
+            self._board.interrupt()
+            self._board.exec(_SURVEY)
+            state = _parse_survey(
+                [path], self._board.exec(f"_survey([{path!r}])", timeout=60), self._board.port
+            )
+        except GalagoError:
+            raise lost from None
+        return _arrived(state[path], data)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a set of files compares with those on a board: how many there are, are present, and differ."""
+
+    total: int
+    present: int
+    differing: int
+    interrupted: bool
+    """Whether parts of an upload, or an unfinished switch, are on the board."""
+
+
+def compare(board: Board, files: dict[str, bytes]) -> Comparison:
+    """Compare `files`, path → bytes, with those on the board, where nothing is changed."""
+    states, existing, _ = _survey(board, [board.root + path for path in files])
+    present = {path: state for path, state in states.items() if state.sha256 != "-"}
+    differing = sum(
+        state.sha256 != _sha256(files[path[len(board.root) :]]) for path, state in present.items()
+    )
+    unfinished = any(path.endswith(".new") for path in existing)
+    return Comparison(len(files), len(present), differing, unfinished)
+
+
+def _arrived(state: _FileState, data: bytes) -> int:
+    """Return how many bytes of `data` are in the .new file already."""
+    begun = state.new_size and state.new_sha256 == _sha256(data[: state.new_size])
+    return state.new_size if begun else 0
+
+
+def _stale(existing: list[str], wanted: set[str], switch: set[str], root: str) -> list[str]:
+    """Return the files that no longer belong to the package, and what earlier uploads left behind."""
+    return [
+        path
+        for path in existing
+        if path not in wanted
+        and path.removesuffix(".new") not in switch
+        and (path.startswith(root + LIBRARY) or path.endswith((".new", ".part")))
+    ]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _survey(board: Board, paths: list[str]) -> tuple[dict[str, _FileState], list[str], int]:
+    """Return the state of each path, the paths of the package's and models' files, and the free bytes."""
+    board.exec(_SURVEY, repeatable=True)
+    states = {}
+    for start in range(0, len(paths), _BATCH):
+        batch = paths[start : start + _BATCH]
+        answer = board.exec(f"_survey({batch!r})", timeout=60, repeatable=True)
+        states |= _parse_survey(batch, answer, board.port)
+    folders = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
+    walk = "\n".join(f"_walk({folder!r})" for folder in folders)
+    existing = board.exec(walk, repeatable=True).splitlines()
+    free = board.exec_int(f"s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
+    board.exec("del _hash, _survey, _walk")
+    return states, existing, free
+
+
+def _parse_survey(paths: list[str], answer: str, port: str) -> dict[str, _FileState]:
+    """Parse what _survey printed, a line for each path. Raises GalagoError port.corrupt."""
+    states = {}
+    try:
+        for path, line in zip(paths, answer.splitlines(), strict=True):
+            _, sha256, new_size, new_sha256 = line.split()
+            states[path] = _FileState(sha256, int(new_size), new_sha256)
+    except ValueError:
+        raise GalagoError("port.corrupt", f"{port}: the board's answer is garbled: try again") from None
+    return states
