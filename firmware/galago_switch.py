@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The step from old files to new ones, whole or not at all, whenever the power goes.
+"""Replaces old files by new ones atomically: after a power cut either all files are old or all are new.
 
-New files lie beside the old ones as PATH.new. One rename, of a list of them to its name, decides; what is
-left to do then is done at once, or at the next boot. `galago flash` runs this file over the serial line too.
-It imports nothing of the package `mobilenet`, which may be half old and half new meanwhile.
+New files are uploaded beside the old ones as PATH.new. The commit point is a single rename, of the list of
+these files; the replacements follow at once or, after a power cut, at the next boot. `galago flash` also runs
+this file over the serial line. It imports nothing from `mobilenet`, which may be half replaced at that time.
 """
 
 import json
@@ -11,7 +11,7 @@ import os
 
 
 def _root():
-    # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
+    # At a root directory that only holds mount points, statvfs counts no blocks.
     if os.statvfs("/")[2]:
         return ""
     found = [name for name in ("flash", "sdcard", "sd") if name in os.listdir("/")]
@@ -22,7 +22,7 @@ LIST = _root() + "/galago.switch.json"
 
 
 def commit(files, removals=()):
-    """Puts every PATH.new in the place of PATH, and removes `removals`."""
+    """Replaces each PATH in `files` by its PATH.new, and removes the paths in `removals`."""
     with open(LIST + ".part", "w") as file:
         json.dump({"files": files, "remove": removals}, file)
     os.rename(LIST + ".part", LIST)
@@ -30,7 +30,7 @@ def commit(files, removals=()):
 
 
 def finish():
-    """Completes a switch that was interrupted; True if there was one."""
+    """Completes an interrupted switch; returns whether there was one."""
     try:
         with open(LIST) as file:
             work = json.load(file)
@@ -40,7 +40,7 @@ def finish():
         if _exists(path + ".new"):
             try:
                 os.rename(path + ".new", path)
-            except OSError:  # FAT does not rename over a file
+            except OSError:  # FAT cannot rename over an existing file
                 os.remove(path)
                 os.rename(path + ".new", path)
     for path in work["remove"]:

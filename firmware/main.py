@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Runs at boot: reads galago.json, classifies, reports. Ctrl-C gives the REPL at any moment.
+"""Runs at boot: reads galago.json, classifies pictures, reports results. Ctrl-C opens the REPL at any time.
 
-A config or model that cannot be used is reported, and the last good one runs instead.
+If the config or its model cannot be used, the error is reported and the last good config runs instead.
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 try:
     import galago_switch
 
-    galago_switch.finish()  # first: what a power cut interrupted may be the package itself
+    galago_switch.finish()  # first: a power cut may have interrupted an update of the package itself
 except ImportError:
     pass
 
@@ -17,16 +17,16 @@ from mobilenet import Classifier, GalagoError, config, outputs, report, sources
 from mobilenet.sequence import Sequence
 from mobilenet.watchdog import Watchdog
 
-_SLICE = 0.2  # seconds between signs of life in a pause
+_SLICE = 0.2  # seconds between two feeds of the watchdog during a pause
 
 
 def say(line):
-    """A serial line, with its checksum."""
+    """Prints a serial line with its checksum."""
     print(report.sealed(line))
 
 
 def open_classifier():
-    """The classifier and settings of galago.json, else those of the last good boot, else None."""
+    """Returns (classifier, settings) of galago.json, else of the last good config, else None."""
     for path in (config.PATH, config.GOOD):
         try:
             settings = config.read(path)
@@ -47,7 +47,7 @@ def open_classifier():
 
 
 def keep():
-    """Marks the config as good, where the board can be written to."""
+    """Saves the config as the last good one; reports an error if the file system is not writable."""
     try:
         config.keep()
     except OSError as error:
@@ -56,7 +56,7 @@ def keep():
 
 
 def open_outputs(settings):
-    """What shows results beside the serial line."""
+    """Opens the outputs that show results in addition to the serial line."""
     opened = []
     for name in outputs.NAMES:
         if settings[name] != "":
@@ -68,10 +68,10 @@ def open_outputs(settings):
 
 
 def open_watchdog(seconds, inference):
-    """A watchdog that no picture keeps waiting for too long. `inference` is in microseconds."""
+    """Starts the watchdog, unless a picture may take longer; `inference` is in microseconds."""
     try:
         if seconds and seconds < 5 + 2 * inference / 1e6:
-            text = "a watchdog of %s s is too short where an inference takes %d ms: wait for %d s at least"
+            text = "a watchdog of %s s is too short for an inference of %d ms: set it to %d s or more"
             values = (seconds, inference // 1000, 6 + 2 * inference // 1000000)
             raise GalagoError("config.invalid", text % values)
         return Watchdog(seconds)
@@ -81,7 +81,7 @@ def open_watchdog(seconds, inference):
 
 
 def pause(seconds, feed):
-    """Waits, with signs of life."""
+    """Waits `seconds`, and feeds the watchdog meanwhile."""
     start = time.ticks_ms()
     while True:
         feed()
@@ -92,7 +92,7 @@ def pause(seconds, feed):
 
 
 def work(classifier, settings, numbers, shown, feed):
-    """Classifies what the config names, one line per picture."""
+    """Classifies the pictures of the configured source and prints one line for each."""
     for result in sources.results(settings, classifier, feed):
         say(report.line(numbers.next(), result))
         if numbers.error:
@@ -104,7 +104,7 @@ def work(classifier, settings, numbers, shown, feed):
 
 
 def run():
-    """From galago.json to the last picture; whatever ends it, the board stays usable."""
+    """Runs from galago.json to the last picture; however it ends, the REPL stays usable."""
     opened = open_classifier()
     if not opened:
         return
@@ -122,7 +122,7 @@ def run():
         for output in shown:
             output.close()
         if not watchdog.hold():
-            print("the watchdog goes on: the board restarts in %s s" % settings["watchdog"])
+            print("the watchdog cannot be stopped: the board restarts in %s s" % settings["watchdog"])
 
 
 if __name__ == "__main__":

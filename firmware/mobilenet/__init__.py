@@ -11,8 +11,8 @@ _HOMES = {"Classifier": "classifier", "GalagoError": "errors"}
 
 
 def __getattr__(name):
-    # Loaded on first use, so that importing one part of the package does not cost the heap of the others.
-    # MicroPython asks here for submodules too (`from mobilenet import report`): they are parts of their own.
+    # Imports are lazy, so that using one module of the package does not cost the heap of the others.
+    # MicroPython also looks up submodules here (`from mobilenet import report`).
     if name.startswith("_"):
         raise AttributeError(name)
     module = __import__("mobilenet." + _HOMES.get(name, name), None, None, (name,))

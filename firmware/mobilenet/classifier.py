@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Picture in, ranked classes out.
+"""Classifies pictures: path or camera frame in, ranked classes out.
 
 net = Classifier("/models/everyday-v1-025-96")
 for result in net.classify("cat.jpg", "cup.bmp", top=3):
@@ -15,20 +15,20 @@ from .model import Model
 
 try:
     from .image import Resizer
-except ImportError:  # a firmware whose own images a runtime computes with (backends/k210.py)
+except ImportError:  # firmware on which the backend prepares pictures itself (backends/k210.py)
     Resizer = None
 
 
 class Result:
-    """What was said of one picture.
+    """The outcome for one picture.
 
-    image       the name of the picture, without its folder
-    top         list of (label, index, confidence), best first; empty if there is an error
-    unknown     the best confidence is below the model's `unknown_below`
-    us          microseconds spent: read (and decode), resize (crop, resize, quantize), invoke
-    picture     the image of the firmware that was classified, None where pictures are plain bytes
-    turned      it is upside down
-    error       the GalagoError that kept this picture from being classified, or None
+    image       name of the picture, without its folder
+    top         list of (label, index, confidence), best first; empty after an error
+    unknown     whether the best confidence is below the model's `unknown_below`
+    us          dict of microseconds: "read" (and decode), "resize" (crop, resize, quantize), "invoke"
+    picture     the firmware's image object that was classified; None where pictures are plain bytes
+    turned      whether `picture` is upside down
+    error       the GalagoError that prevented classification, or None
     """
 
     def __init__(self, image):
@@ -42,22 +42,24 @@ class Result:
 
     @property
     def label(self):
-        """The best class, or None after an error."""
+        """The label of the best class, or None after an error."""
         return self.top[0][0] if self.top else None
 
     @property
     def confidence(self):
-        """The probability of the best class, 0 to 1."""
+        """The probability of the best class, 0 to 1; 0 after an error."""
         return self.top[0][2] if self.top else 0.0
 
 
 class Classifier:
     """A verified model on one backend, with the buffers to feed it.
 
-    `order` names the backends to try (default: backends.ORDER). `backend` is the name of the one in use, and
-    `skipped` a list of (name, GalagoError) of those that could not be used.
-    Raises GalagoError: model.* for a directory that is not whole, memory.* where it does not fit, backend.*
-    where no backend can run it. `us` is the time of the last golden picture in microseconds, 0 before.
+    `order` names the backends to try (default: backends.ORDER). `backend` is the name of the one in use,
+    `skipped` a list of (name, GalagoError) for those that could not be used. `us` is the time of the last
+    golden picture in microseconds, initially 0.
+
+    Raises GalagoError: model.* for an incomplete or damaged model directory, memory.* if the model does not
+    fit, backend.* if no backend can run it.
     """
 
     us = 0
@@ -75,7 +77,7 @@ class Classifier:
             gc.collect()
             raise GalagoError(
                 "memory.heap",
-                "%s does not fit into the heap, %d bytes are free: take a smaller alpha or size"
+                "%s does not fit into the heap, %d bytes are free: use a smaller alpha or size"
                 % (path, gc.mem_free()),
             ) from None
         if len(model.labels) != self._backend.outputs:
@@ -86,14 +88,14 @@ class Classifier:
             )
 
     def classify(self, *paths, top=1):
-        """Gives one Result per path, in order; a bad picture gives a Result with its error."""
+        """Yields one Result per path, in order; for an unusable picture, a Result with the error."""
         for path in paths:
             yield self._classify(path, top)
 
     def watch(self, camera, top=1):
-        """Gives one Result per frame of a camera (mobilenet.camera), for ever.
+        """Yields one Result per frame of a camera (mobilenet.camera), without end.
 
-        A frame is taken when its result is asked for; they are called "frame 0", "frame 1", …
+        A frame is captured when its result is requested; frames are named "frame 0", "frame 1", …
         """
         number = 0
         while True:
@@ -104,10 +106,10 @@ class Classifier:
         return self._answer(path.rsplit("/", 1)[-1], self._resizer.read, (path,), top)
 
     def _answer(self, name, fill, arguments, top):
-        # `fill` puts a picture into the tensor that is its last argument.
+        # `fill` writes a picture into the tensor that is its last argument.
         result = Result(name)
         try:
-            fill(*(arguments + (self._backend.input,)))  # (old compilers take no argument after *arguments)
+            fill(*(arguments + (self._backend.input,)))  # (old compilers accept no argument after *arguments)
             start = time.ticks_us()
             scores = self._backend.invoke()
             elapsed = time.ticks_diff(time.ticks_us(), start)
@@ -118,7 +120,7 @@ class Classifier:
             gc.collect()
             result.error = GalagoError(
                 "memory.heap",
-                "%s: no memory for it, %d bytes are free: send a smaller picture"
+                "%s: not enough memory, %d bytes are free: send a smaller picture"
                 % (result.image, gc.mem_free()),
             )
             return result
@@ -130,7 +132,7 @@ class Classifier:
         return result
 
     def _rank(self, scores, top):
-        # A selection per place: `top` is small, and nothing but the winners is allocated.
+        # Selects one class at a time: `top` is small, and only the winners are allocated.
         ranked = []
         taken = set()
         for _ in range(min(top, len(scores))):
@@ -139,11 +141,11 @@ class Classifier:
                 if index not in taken and (best < 0 or score > scores[best]):
                     best = index
             taken.add(best)
-            ranked.append((self.model.labels[best], best, self._backend.confidence(scores[best])))
+            ranked.append((self.model.labels[best], best, self.confidence(scores[best])))
         return ranked
 
     def golden(self, pattern):
-        """The scores of a golden input (galago.models.pattern on the host); `us` is how long that took."""
+        """Returns the scores of a golden input (galago.models.pattern on the host), and sets `us`."""
         from .backends.golden import fill
 
         fill(pattern, self._backend.input)
@@ -152,25 +154,41 @@ class Classifier:
         self.us = time.ticks_diff(time.ticks_us(), start)
         return scores
 
-    def self_test(self):
-        """Compares the built-in engine's answer to the model's golden picture with TensorFlow Lite Micro's.
+    def confidence(self, score):
+        """The probability (0 to 1) that one of these scores stands for."""
+        return self._backend.confidence(score)
 
-        Raises GalagoError backend.wrong. Other backends have been proved when they were chosen.
+    def describe(self):
+        """Returns what runs the model, as a dict: "backend", and with the built-in engine
+
+        "kernels"       what computes, in words
+        "layers", "native"   number of layers, and of those that machine code computes
+        "weights"       where they are: "place" (in ROMFS), "ram" or "stream" (read from the file)
+        "arena_bytes"   bytes that the engine takes, weights aside
+        "macs"          MACs of one inference
+        """
+        describe = getattr(self._backend, "describe", dict)
+        return dict(describe(), backend=self.backend)
+
+    def self_test(self):
+        """Compares the built-in engine's scores of the golden picture with those of TensorFlow Lite Micro.
+
+        Raises GalagoError backend.wrong. Other backends were checked when they were chosen.
         """
         if self.model.golden is None or self.backend != "builtin":
             return
         pattern, expected = self.model.golden
         scores = self.golden(pattern)
-        worst = max([abs(scores[index] - wanted) for index, wanted in enumerate(expected)])
+        worst = max([abs(scores[index] - score) for index, score in enumerate(expected)])
         if worst:
             raise GalagoError(
                 "backend.wrong",
-                "the self-test differs: golden picture %d of %s, by %d of 256: flash it again"
+                "the self-test failed: golden picture %d of %s is off by %d of 256: flash the model again"
                 % (pattern, self.model.name, worst),
             )
 
     def close(self):
-        """Gives the memory back; the classifier cannot be used any more."""
+        """Frees all memory; the classifier cannot be used afterwards."""
         self._backend.close()
         self._backend = self._resizer = None
         gc.collect()

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""galago.json: what the board does at boot. `galago flash` writes it; a text editor will do.
+"""galago.json: what the board does at boot. `galago flash` writes it; it can be edited by hand.
 
     {"model": "/models/everyday-v1-025-96", "source": "files", "folder": "/pictures", "top": 1, "interval": 1}
 
     model      the model directory to run
-    backends   runtimes in order of preference (default: those that are there)
+    backends   runtimes in order of preference (default: all that the firmware has)
     source     where pictures come from: "files", "camera" or "host" (sources.py)
-    folder     files: where they lie
-    loop       files: start again after the last one (default false)
+    folder     files: the folder that they are in
+    loop       files: start over after the last one (default false)
     camera     camera: settings of its driver (camera/__init__.py)
-    top        how many classes to report (default 1)
+    top        number of classes to report (default 1)
     threshold  confidence from which a class counts as known (default: the model's own)
     interval   seconds between pictures (default 0)
-    led        machine.Pin that is on after a known class, by name or number; "~" before it: lit when low
-    display    the display to show results on: "lcd" (display.py)
-    watchdog   seconds without a sign of life after which the board restarts (default 0: never)
+    led        machine.Pin, by name or number, that is on after a known class; "~" in front: active low
+    display    the display that shows results: "lcd" (outputs/display.py)
+    watchdog   seconds without progress after which the board restarts (default 0: never)
     self_test  compare a golden output before the first picture (default true)
 
-After a boot that worked the file is kept as galago.good.json, which is what a later boot falls back to.
+After a successful boot a copy is kept as galago.good.json, which later boots fall back to.
 """
 
 import os
@@ -27,7 +27,7 @@ from .errors import GalagoError
 
 
 def _root():
-    # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
+    # At a root directory that only holds mount points, statvfs counts no blocks.
     if os.statvfs("/")[2]:
         return ""
     found = [name for name in ("flash", "sdcard", "sd") if name in os.listdir("/")]
@@ -45,15 +45,15 @@ def _choice(*names):
     return str, lambda value: value in names, " or ".join(['"%s"' % name for name in names])
 
 
-def _from(least, kind, wanted):
-    return kind, lambda value: value >= least, "%s from %s" % (wanted, least)
+def _from(least, kind, unit):
+    return kind, lambda value: value >= least, "%s from %s" % (unit, least)
 
 
 def _anything(value):
     return True
 
 
-# Key: default (None: it must be there), accepted types, whether a value will do, and what was wanted.
+# Key: default (None: the key is required), accepted types, test of a value, description of what is expected.
 _KEYS = {
     "model": (None, str, _anything, "the path of a model directory"),
     "backends": ([], list, lambda value: all(isinstance(name, str) for name in value), "a list of names"),
@@ -76,38 +76,41 @@ def _invalid(path, text):
 
 
 def read(path=PATH):
-    """The settings in a file, complete with defaults. Raises GalagoError config.missing, config.invalid."""
+    """Returns the settings in a file, with defaults filled in.
+
+    Raises GalagoError config.missing or config.invalid.
+    """
     try:
-        given = jsonfile.load(path)
+        content = jsonfile.load(path)
     except OSError:
         raise GalagoError("config.missing", "no %s: write one with galago flash" % path) from None
     except ValueError:
-        raise _invalid(path, "not JSON: correct it, or write it again with galago flash") from None
-    if not isinstance(given, dict):
-        raise _invalid(path, "wanted a JSON object")
-    for key in given:
+        raise _invalid(path, "not valid JSON: correct it, or write it again with galago flash") from None
+    if not isinstance(content, dict):
+        raise _invalid(path, "expected a JSON object")
+    for key in content:
         if key not in _KEYS:
             raise _invalid(
-                path, "unknown key %s, wanted one of %s" % (jsonfile.shown(key), ", ".join(sorted(_KEYS)))
+                path, "unknown key %s, expected one of %s" % (jsonfile.shown(key), ", ".join(sorted(_KEYS)))
             )
     settings = {}
-    for key, (default, kind, will_do, wanted) in _KEYS.items():
-        settings[key] = value = given.get(key, default)
+    for key, (default, kind, accepts, expected) in _KEYS.items():
+        settings[key] = value = content.get(key, default)
         if value is None:
-            raise _invalid(path, "no '%s', wanted %s" % (key, wanted))
+            raise _invalid(path, "no '%s', expected %s" % (key, expected))
         wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
-        if wrong or not will_do(value):
-            raise _invalid(path, "'%s' is %s, wanted %s" % (key, jsonfile.shown(value), wanted))
+        if wrong or not accepts(value):
+            raise _invalid(path, "'%s' is %s, expected %s" % (key, jsonfile.shown(value), expected))
     return settings
 
 
 def keep():
-    """Marks the present file as good; a power cut meanwhile leaves the old one or the new one."""
+    """Copies galago.json to galago.good.json; after a power cut that is the old copy or the new one."""
     with open(PATH) as file:
         text = file.read()
     try:
         with open(GOOD) as file:
-            if file.read() == text:  # spares the flash a write at every boot
+            if file.read() == text:  # saves the flash a write at every boot
                 return
     except OSError:
         pass

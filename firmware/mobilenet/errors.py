@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The one error of the device package; it ends up as the `error` of a serial line.
+"""The only exception class of the device package; it is reported as the `error` of a serial line.
 
-A message is one line that says what was wanted, what was found and what to do next. Codes are dotted
-and stable, the same as on the host.
+A message is one line: what was expected, what was found and what to do next. Codes are dotted, stable, and
+the same as on the host.
 """
 
 

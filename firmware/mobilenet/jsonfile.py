@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JSON files that may hold anything: read within bounds, and shown within a line."""
+"""Reads JSON files that may be damaged, and formats their values for one-line messages."""
 
 import json
 
@@ -7,10 +7,10 @@ from .errors import GalagoError
 
 
 def load(path):
-    """What the file holds.
+    """Returns the parsed content of a file.
 
-    Raises OSError if it cannot be read, ValueError if it is not JSON, GalagoError memory.heap if it is too
-    large or nested too deeply for the board.
+    Raises OSError if it cannot be read, ValueError if it is not valid JSON, GalagoError memory.heap if it is
+    too large or too deeply nested for the board.
     """
     try:
         with open(path) as file:
@@ -22,7 +22,7 @@ def load(path):
 
 
 def shown(value):
-    """A value for a message: short, on one line, and without recursion."""
+    """Formats a value for a message: short, on one line, without recursion."""
     if value is None or isinstance(value, (bool, int, float, str)):
         text = json.dumps(value)
         return text if len(text) <= 40 else text[:37] + "..."

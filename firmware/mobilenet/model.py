@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A model directory, verified: the contract in model.json and the bytes of the files that it names.
+"""A verified model directory: the contract in model.json and the files that it names.
 
 model = Model("/models/everyday-v1-025-96")
 model.labels, model.height, model.width, model.channels, model.resize
 model.scale, model.zero_point, model.output_scale, model.output_zero_point
-model.golden                        # (number of an input, array of the int8 scores), or None
-model.file("tflite")                # its path, once its hash is right; None if there is no such file
+model.golden                        # (pattern number, array of the expected int8 scores), or None
+model.file("tflite")                # path of the file, after its hash was checked; None if there is none
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from . import jsonfile
 from .errors import GalagoError
 
 _BLOCK = const(1024)
-_LONGEST_SIDE = const(1024)  # pixels of an input, far beyond any board's memory
+_LONGEST_SIDE = const(1024)  # pixels per side of an input, far beyond any board's memory
 
 
 def _refuse(where, text):
@@ -27,9 +27,9 @@ def _refuse(where, text):
 
 def _need(table, key, kind, where):
     value = table.get(key)
-    # bool is a subclass of int on every port, and never what a contract means by a number.
+    # bool is a subclass of int, but a contract never uses it as a number.
     if not isinstance(value, kind) or isinstance(value, bool):
-        _refuse(where, "no usable '%s'" % key)
+        _refuse(where, "'%s' is missing or has the wrong type" % key)
     return value
 
 
@@ -40,12 +40,12 @@ def _read_contract(path):
     except OSError:
         raise GalagoError("model.missing", "no model at %s: flash one with galago flash" % path) from None
     except ValueError:
-        _refuse(name, "not JSON")
+        _refuse(name, "not valid JSON")
     if not isinstance(contract, dict):
         _refuse(name, "not a JSON object")
     version = contract.get("galago")
     if version != 1:
-        _refuse(name, "contract version %s, this firmware reads 1" % jsonfile.shown(version))
+        _refuse(name, "contract version is %s, expected 1" % jsonfile.shown(version))
     return contract
 
 
@@ -57,7 +57,7 @@ def _verify(path, name, size, digest):
         raise GalagoError("model.missing", "%s is missing: flash the model again" % path) from None
     if found != size:
         raise GalagoError(
-            "model.hash", "%s has %d bytes, model.json says %d: flash the model again" % (name, found, size)
+            "model.hash", "%s has %d bytes, expected %d: flash the model again" % (name, found, size)
         )
     block = bytearray(_BLOCK)
     view = memoryview(block)
@@ -70,12 +70,12 @@ def _verify(path, name, size, digest):
             sha.update(view[:count])
     if "".join("%02x" % byte for byte in sha.digest()) != digest:
         raise GalagoError(
-            "model.hash", "%s differs from the SHA-256 in model.json: flash the model again" % name
+            "model.hash", "%s does not match its SHA-256 in model.json: flash the model again" % name
         )
 
 
 class Model:
-    """The contract between whoever made a model and whatever runs it.
+    """The contract of a model directory, checked when it is opened; its files are checked when used.
 
     Raises GalagoError model.missing or model.contract; `file` also model.hash.
     """
@@ -92,16 +92,16 @@ class Model:
         self.channels = _need(shape, "channels", int, where)
         self.resize = _need(shape, "resize", str, where)
         if not (0 < self.height <= _LONGEST_SIDE and 0 < self.width <= _LONGEST_SIDE):
-            _refuse(where, "an input of %d x %d pixels" % (self.width, self.height))
+            _refuse(where, "the input has %d x %d pixels, expected 1 to 1024" % (self.width, self.height))
         if self.resize not in ("crop", "stretch", "pad") or self.channels not in (1, 3):
             _refuse(
                 where,
-                "resize %s with %d channels, wanted crop, stretch or pad, and 1 or 3"
+                "resize is %s with %d channels, expected crop, stretch or pad, and 1 or 3"
                 % (jsonfile.shown(self.resize), self.channels),
             )
         self.labels = _need(contract, "labels", list, where)
         if not self.labels:
-            _refuse(where, "no labels")
+            _refuse(where, "'labels' is empty")
         for label in self.labels:
             if not isinstance(label, str):
                 _refuse(where, "label %s is not text" % jsonfile.shown(label))
@@ -119,23 +119,23 @@ class Model:
         self.golden = self._golden(contract, where)
         self._runtimes = _need(contract, "runtimes", dict, where) if "runtimes" in contract else {}
         self._files = files = _need(contract, "files", dict, where)
-        if not files and not self._runtimes:  # (a kmodel may lie elsewhere in the flash)
-            _refuse(where, "no files")
+        if not files and not self._runtimes:  # (a kmodel may be elsewhere in flash)
+            _refuse(where, "'files' is empty")
         for kind in files:
             entry = _need(files, kind, dict, where)
-            for key, wanted in (("name", str), ("bytes", int), ("sha256", str)):
-                _need(entry, key, wanted, where)
+            for key, expected in (("name", str), ("bytes", int), ("sha256", str)):
+                _need(entry, key, expected, where)
         self._verified = set()
 
     def digest(self, kind):
-        """The SHA-256 of the model's file of a kind, as hex; None if there is no such file."""
+        """Returns the SHA-256 of the file of a kind as hex, or None if there is no such file."""
         entry = self._files.get(kind)
         return entry["sha256"] if entry else None
 
     def file(self, kind):
-        """The path of the model's file of a kind ("tflite", "kernels", "tmdl", "kmodel"), verified; or None.
+        """Returns the verified path of the file of a kind ("tflite", "kernels", "tmdl", "kmodel"), or None.
 
-        A file is verified when it is first asked for: only the runtime that is chosen needs its own.
+        A file is verified on first use: only the chosen runtime needs its own.
         """
         entry = self._files.get(kind)
         if entry is None:
@@ -147,21 +147,21 @@ class Model:
         return path
 
     def runtime(self, name, key):
-        """What flashing found out for the runtime `name` beside its files, a number; 0 if there is none."""
+        """Returns a number that flashing recorded for the runtime `name`; 0 if there is none."""
         value = self._runtimes.get(name)
         value = value.get(key) if isinstance(value, dict) else None
         return value if isinstance(value, int) else 0
 
     def _golden(self, contract, where):
-        # The last one is noise, in which a mistake shows best.
+        # Uses the last entry: it is noise, which reveals mistakes best.
         if "golden" not in contract:
             return None
         entries = _need(contract, "golden", list, where)
         if not entries or not isinstance(entries[-1], dict):
-            _refuse(where, "no usable 'golden'")
+            _refuse(where, "'golden' is empty or invalid")
         scores = _need(entries[-1], "output_int8", list, where)
         pattern = _need(entries[-1], "pattern", int, where)
         try:
             return pattern, array("b", scores)
         except (TypeError, OverflowError, ValueError):
-            _refuse(where, "no usable 'golden'")
+            _refuse(where, "'golden' is empty or invalid")

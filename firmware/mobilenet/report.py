@@ -5,7 +5,7 @@
     {"seq": 0, "image": "a.png", "top": [{"label": "cat", "index": 3, "confidence": 0.91}], "us": {…}}
     {"seq": 1, "image": "b.jpg", "error": {"code": "image.truncated", "message": "…"}}
 
-Put together by hand: a MicroPython dict has no order, and these lines are read by people too.
+Lines are formatted by hand: a MicroPython dict has no order, and people read these lines too.
 """
 
 import json
@@ -16,11 +16,11 @@ def _error(error):
 
 
 def line(seq, result):
-    """The serial line of one Result; `seq` counts the pictures of a run from 0."""
+    """Returns the serial line of a Result; `seq` is the number of the picture."""
     start = '{"seq": %d, "image": %s, ' % (seq, json.dumps(result.image))
     if result.error:
         return start + _error(result.error) + "}"
-    # Four digits print the same with single and double floats.
+    # Four digits print alike on boards with single and with double floats.
     top = ", ".join(
         '{"label": %s, "index": %d, "confidence": %.4f}' % (json.dumps(label), index, confidence)
         for label, index, confidence in result.top
@@ -31,7 +31,7 @@ def line(seq, result):
 
 
 def start(seq, classifier):
-    """The line before the first picture: the number that it will have, and what classifies."""
+    """Returns the line before the first picture: the next sequence number, and the model and backend."""
     model = classifier.model
     return '{"start": {"seq": %d, "model": %s, "backend": %s, "input": [%d, %d, %d], "resize": "%s"}}' % (
         seq,
@@ -45,7 +45,10 @@ def start(seq, classifier):
 
 
 def sealed(text):
-    """A line with the CRC-32 of what comes before it, where the firmware has one, for `galago monitor`."""
+    """Returns a line with the CRC-32 of its text appended, which `galago monitor` checks.
+
+    Firmware without `binascii.crc32` sends the line as it is.
+    """
     try:
         from binascii import crc32
     except ImportError:
@@ -54,5 +57,5 @@ def sealed(text):
 
 
 def failure(error):
-    """The serial line of an error that belongs to no picture."""
+    """Returns the serial line of an error that belongs to no picture."""
     return "{" + _error(error) + "}"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Numbers of serial lines that survive a restart: none comes twice, and a jump says that power was lost.
+"""Sequence numbers that survive a restart: no number is used twice, and a jump shows that power was lost.
 
 numbers = Sequence("/galago.seq")
 numbers.next()
-numbers.close()                 # after this the next one follows without a gap
+numbers.close()                 # the next Sequence continues without a gap
 
-The file holds the first number that may not be given out yet. It is written once in a while, because flash
-wears: after a power cut the count goes on behind what was set aside.
+The file holds the end of the block of numbers that is reserved. It is written once per block, because flash
+wears out; after a power cut, counting continues after the reserved block.
 """
 
 import os
@@ -15,11 +15,11 @@ from micropython import const
 
 from .errors import GalagoError
 
-_AHEAD = const(256)
+_AHEAD = const(256)  # numbers per block
 
 
 class Sequence:
-    """Counts from 0. `error` is the GalagoError that keeps the count from surviving, or None."""
+    """Counts from 0. `error` is a GalagoError if the count cannot be saved, else None."""
 
     def __init__(self, path):
         self._path = path
@@ -32,7 +32,7 @@ class Sequence:
         self._end = self.number
 
     def next(self):
-        """The next number."""
+        """Returns the next number."""
         number = self.number
         if number >= self._end:
             self._end = number + _AHEAD
@@ -41,7 +41,7 @@ class Sequence:
         return number
 
     def close(self):
-        """Gives back what was set aside and is not used."""
+        """Releases the reserved numbers that were not used."""
         if self.number != self._end:
             self._end = self.number
             self._write(self._end)
@@ -54,6 +54,6 @@ class Sequence:
         except OSError as error:
             self.error = GalagoError(
                 "board.file",
-                "%s cannot be written (error %s), numbers will come again after a restart: free some space"
+                "%s cannot be written (error %s), numbers will repeat after a restart: free some space"
                 % (self._path, error.errno),
             )

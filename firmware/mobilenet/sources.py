@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Where pictures come from: the results of a source, one by one, as galago.json says.
+"""Picture sources: yields the results of the source that galago.json selects.
 
     for result in sources.results(settings, classifier, idle):
         ...
 
-files    those in `folder` in the order of their names, once or in a `loop`
+files    the files in `folder`, sorted by name, once or in a `loop`
 camera   frames of the board's camera (mobilenet.camera)
-host     pictures that the host sends over the serial line, fitted to the model's input: `monitor --send`
+host     pictures that `galago monitor --send` sends over the serial line
 
-What the host sends is lines of text, so that Ctrl-C works at any moment: a JSON object with `image`, `width`,
-`height`, then a row of RGB pixels in base64 on each line. The board answers each with the byte 6.
+The host sends lines of text, so that Ctrl-C works at any time: a JSON object with `image`, `width` and
+`height`, then one line per row with its RGB pixels in base64. The board acknowledges each line with byte 6.
 """
 
 import os
@@ -17,14 +17,14 @@ import sys
 
 from .errors import GalagoError
 
-_TAKEN = "\x06"
-_TICK = 200  # milliseconds between calls of `idle` while nothing arrives
+_ACKNOWLEDGE = "\x06"
+_TICK = 200  # milliseconds between calls of `idle` while no data arrives
 
 
 def results(settings, classifier, idle):
-    """Gives one Result per picture. `idle` is called again and again while there is none.
+    """Yields one Result per picture. `idle` is called repeatedly while the board waits for the host.
 
-    Raises GalagoError config.invalid or camera.* where the source cannot be used.
+    Raises GalagoError config.invalid or camera.* if the source cannot be used.
     """
     return _SOURCES[settings["source"]](settings, classifier, idle)
 
@@ -36,7 +36,7 @@ def _files(settings, classifier, idle):
             names = sorted(os.listdir(folder))
         except OSError:
             raise GalagoError(
-                "config.invalid", "no folder %s: make it, or change 'folder' in galago.json" % folder
+                "config.invalid", "no folder %s: create it, or change 'folder' in galago.json" % folder
             )
         for name in names:
             for result in classifier.classify(folder + "/" + name, top=settings["top"]):
@@ -64,14 +64,14 @@ def _host(settings, classifier, idle):
 
 
 class _Host:
-    """A camera whose frames come over the serial line."""
+    """A camera whose frames arrive over the serial line."""
 
     def __init__(self, idle):
         try:
             import select
         except ImportError:
             raise GalagoError(
-                "config.invalid", "this firmware cannot take pictures from the host: use files or camera"
+                "config.invalid", "this firmware cannot receive pictures from the host: use files or camera"
             )
         self.image = ""
         self._idle = idle
@@ -79,17 +79,17 @@ class _Host:
         self._poll.register(sys.stdin, select.POLLIN)
 
     def capture(self, resizer, tensor):
-        """Waits for a picture, and fits it into the tensor."""
+        """Waits for a picture and resizes it into the tensor."""
         import time
         from binascii import a2b_base64
 
-        from .image.resize import RGB
+        from .image.picture import RGB
 
         width, height = self._header()
         start = time.ticks_us()
         resizer.begin(width, height, tensor, RGB)
         resizer.us_resize = 0
-        sys.stdout.write(_TAKEN)
+        sys.stdout.write(_ACKNOWLEDGE)
         for number in range(height):
             try:
                 row = a2b_base64(self._line())
@@ -98,17 +98,17 @@ class _Host:
             if len(row) != 3 * width:
                 raise GalagoError(
                     "image.corrupt",
-                    "%s: row %d of %d has %d of %d bytes: send it again"
+                    "%s: row %d of %d has %d bytes, expected %d: send it again"
                     % (self.image, number, height, len(row), 3 * width),
                 )
             resizer.push(row)
-            sys.stdout.write(_TAKEN)
+            sys.stdout.write(_ACKNOWLEDGE)
         resizer.us_read = time.ticks_diff(time.ticks_us(), start)
 
     def _header(self):
         import json
 
-        while True:  # rows of a picture that was given up come first
+        while True:  # skips the remaining rows of a picture that failed
             line = self._line()
             if line.startswith("{"):
                 break
@@ -117,12 +117,12 @@ class _Host:
             self.image, width, height = str(header["image"]), header["width"], header["height"]
         except (ValueError, KeyError, TypeError):
             self.image = "?"
-            raise GalagoError("image.corrupt", "the host's line is no picture's: send it again")
+            raise GalagoError("image.corrupt", "the host sent an invalid picture header: send it again")
         if not (
             isinstance(width, int) and isinstance(height, int) and 0 < width <= 1024 and 0 < height <= 1024
         ):
             raise GalagoError(
-                "image.size", "%s: wanted 1 to 1024 pixels on a side: send it smaller" % self.image
+                "image.size", "%s: a side must have 1 to 1024 pixels: send a smaller picture" % self.image
             )
         return width, height
 

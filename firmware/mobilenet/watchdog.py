@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Restarts a board that hangs; but never one whose user is at the prompt.
+"""Restarts a board that hangs, but not while its user works at the prompt.
 
-watchdog = Watchdog(8)          # seconds; 0 is none
+watchdog = Watchdog(8)          # seconds; 0: no watchdog
 watchdog.feed()
-watchdog.hold()                 # from now on a timer feeds it: a started one cannot be stopped
+watchdog.hold()                 # a timer feeds it from now on: a started watchdog cannot be stopped
 """
 
 from .errors import GalagoError
 
 
 class Watchdog:
-    """Raises GalagoError config.invalid where the board has none, or none that waits so long."""
+    """The board's watchdog. Raises GalagoError config.invalid if it has none with this timeout."""
 
     def __init__(self, seconds):
         self._dog = None
@@ -27,12 +27,12 @@ class Watchdog:
                 )
 
     def feed(self):
-        """Shows that the program is alive."""
+        """Restarts the timeout."""
         if self._dog:
             self._dog.feed()
 
     def hold(self):
-        """Keeps the board from restarting while no program feeds; False where it has no timer to do so."""
+        """Has a timer feed the watchdog; returns False if the board has no timer for it."""
         if not self._dog:
             return True
         self._dog.feed()
@@ -40,7 +40,7 @@ class Watchdog:
             from machine import Timer
 
             period = max(1, int(self._seconds * 250))
-            for number in (-1, 0):  # a virtual timer, or the first where there are none
+            for number in (-1, 0):  # a virtual timer, else the first hardware timer
                 try:
                     self._timer = Timer(number)
                     self._timer.init(

@@ -59,9 +59,9 @@ def test_a_missing_file_is_named(micropython, tmp_path):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("", "not JSON"),
-        ('{"model": "/m"', "not JSON"),
-        (b"\xff\xfe\x00garbage", "not JSON"),
+        ("", "not valid JSON"),
+        ('{"model": "/m"', "not valid JSON"),
+        (b"\xff\xfe\x00garbage", "not valid JSON"),
         ("[]", "JSON object"),
         ("{}", "'model'"),
         ('{"two\\nlines": 1}', "unknown key"),

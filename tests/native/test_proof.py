@@ -62,7 +62,7 @@ def test_good_kernels_are_tried_once(answer, model, tmp_path):
     layers = len(records.read(model.tflite.read_bytes()))
     (line,) = answer(data)
     assert line.startswith("kernels: machine code computes ")
-    assert line.endswith(f" of {layers} layers, tried against viper")
+    assert line.endswith(f" of {layers} layers, checked against viper")
     assert json.loads((tmp_path / "galago.kernels.json").read_text())["wrong"] == []
     assert answer(data) == []
 
@@ -78,7 +78,7 @@ def test_viper_takes_over_what_is_wrong(answer, model, tmp_path):
     assert sorted(answer(data)[1:]) == sorted(wrong)
     # The verdict is known from then on, and forgotten with the file.
     assert sorted(answer(data)) == sorted(wrong)
-    assert answer(kernels.pack(made, good, "x64"))[0].endswith("tried against viper")
+    assert answer(kernels.pack(made, good, "x64"))[0].endswith("checked against viper")
 
 
 def test_kernels_for_another_processor_are_refused(answer, model):
@@ -92,7 +92,7 @@ def test_kernels_for_another_model_are_not_used(answer):
     data = kernels.build(other, "x64")
     assert data
     named = {layer for kernel in kernels.generate(records.read(other), "x64") for layer in kernel.scratch}
-    refused = [line for line in answer(data) if "is not what" in line]
+    refused = [line for line in answer(data) if "is not the one" in line]
     assert len(refused) == len(named)
 
 

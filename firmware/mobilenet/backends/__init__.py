@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Runtimes that can run a model. A backend is one file here, found by its name; it imports its runtime at
-once, so that ImportError says that the board's firmware lacks it. It has
+"""Backends: adapters for the runtimes that can run a model.
 
-supports(model)   None, or the reason why it cannot run this model
-TOLERANCE         how far a score may be from TensorFlow Lite Micro's, in 1/256
-load(model)       an object with
-    .input        int8 buffer of height x width x channels, to be filled anew before each invoke
-    .outputs      how many scores there are
-    .invoke()     runs the model; gives its scores as an indexable of int8 or float
-    .confidence(score)   the probability (0..1) that one score stands for
-    .close()      gives all memory back
+A backend is one file in this folder, found by its name. It imports its runtime at module level, so that
+ImportError shows that the board's firmware lacks the runtime. It defines
 
-    chosen = backends.choose(model)     # the first of ORDER that is there, can, and answers rightly
+supports(model)   returns None, or the reason why it cannot run this model
+TOLERANCE         largest deviation of a score from TensorFlow Lite Micro's, in 1/256; None: not checked here
+load(model)       returns an object with
+    .input        int8 buffer of height x width x channels, to be refilled before each invoke
+    .outputs      number of scores
+    .invoke()     runs the model; returns its scores, an indexable of int8 or float
+    .confidence(score)   returns the probability (0 to 1) that a score stands for
+    .close()      frees all memory
+    .describe()   optional; returns the entries of Classifier.describe()
+
+    chosen = backends.choose(model)     # the first of ORDER that can run the model correctly
     chosen.name, chosen.backend, chosen.skipped
 """
 
@@ -21,11 +24,11 @@ import sys
 from ..errors import GalagoError
 
 ORDER = ("openmv", "microlite", "maixpy", "canmv_k210", "canmv_k230", "emlearn", "builtin")
-"""The order where nobody says another: accelerators and C before the built-in engine, which runs anywhere."""
+"""The default order: accelerators and C runtimes before the built-in engine, which runs anywhere."""
 
 
 class Chosen:
-    """A loaded backend, its name, and a list of (name, GalagoError) of those that were passed over."""
+    """A loaded backend, its name, and a list of (name, GalagoError) for the backends that were skipped."""
 
     def __init__(self, name, backend, skipped):
         self.name = name
@@ -34,14 +37,15 @@ class Chosen:
 
 
 def load(name, model):
-    """The backend `name`, loaded with a verified Model, and proved by the model's golden picture.
+    """Loads a verified Model with the backend `name`, and checks the scores of its golden picture.
 
     Raises GalagoError backend.unknown, backend.refused, backend.wrong, or what loading raises.
     """
     try:
         module = __import__("mobilenet.backends." + name, None, None, ("load",))
-    except (ImportError, ValueError):  # ValueError: machine code that this board does not load
-        raise GalagoError("backend.unknown", "no backend '%s' on this board: try 'builtin'" % name) from None
+    except (ImportError, ValueError):  # ValueError: machine code that this board cannot load
+        text = "there is no backend '%s' on this board: try 'builtin'"
+        raise GalagoError("backend.unknown", text % name) from None
     reason = module.supports(model)
     if reason:
         raise GalagoError(
@@ -49,7 +53,7 @@ def load(name, model):
         )
     backend = module.load(model)
     try:
-        _prove(name, backend, model, module.TOLERANCE)
+        _check(name, backend, model, module.TOLERANCE)
     except BaseException:
         backend.close()
         raise
@@ -57,10 +61,10 @@ def load(name, model):
 
 
 def choose(model, order=None):
-    """The first backend in `order` (default ORDER) that runs the model rightly, as a Chosen.
+    """Returns the first backend in `order` (default ORDER) that runs the model correctly, as a Chosen.
 
-    Those that the firmware lacks are passed over in silence; the others say why, in `skipped`. Raises the
-    error of the last one if none is left.
+    Backends that the firmware lacks are skipped silently; `skipped` holds the errors of the others. If none
+    works, raises the error of the last one.
     """
     skipped = []
     failure = None
@@ -68,7 +72,7 @@ def choose(model, order=None):
         try:
             return Chosen(name, load(name, model), skipped)
         except MemoryError:
-            # Not raised from here: the traceback would hold on to what has to go.
+            # Not raised here: the traceback would keep the memory that has to be freed.
             failure = GalagoError("memory.heap", "%s: %s does not fit into the heap" % (name, model.name))
         except GalagoError as error:
             failure = error
@@ -81,10 +85,10 @@ def choose(model, order=None):
     raise failure
 
 
-def _prove(name, backend, model, tolerance):
-    """Compares the answer to a golden picture with TensorFlow Lite Micro's.
+def _check(name, backend, model, tolerance):
+    """Compares the scores of the golden picture with those of TensorFlow Lite Micro.
 
-    The built-in engine is spared: nothing could take its place, and an inference may take seconds there.
+    The built-in engine is exempt: nothing could replace it, and its inference may take seconds.
     """
     if tolerance is None or model.golden is None or len(model.golden[1]) != backend.outputs:
         return
@@ -93,15 +97,15 @@ def _prove(name, backend, model, tolerance):
 
     fill(pattern, backend.input)
     scores = backend.invoke()
-    right, worst = True, 0
-    for index, wanted in enumerate(expected):
-        probability = (wanted - model.output_zero_point) * model.output_scale
+    correct, worst = True, 0
+    for index, score in enumerate(expected):
+        probability = (score - model.output_zero_point) * model.output_scale
         difference = 256 * abs(backend.confidence(scores[index]) - probability)
-        if not difference <= tolerance + 0.01:  # also where it is no number
-            right, worst = False, max(worst, difference)
-    if not right:
+        if not difference <= tolerance + 0.01:  # true for NaN too
+            correct, worst = False, max(worst, difference)
+    if not correct:
         raise GalagoError(
             "backend.wrong",
-            "%s answers golden picture %d of %s wrongly, by %.1f of 256 where %d are allowed: try 'builtin'"
+            "%s computes golden picture %d of %s wrong by %.1f of 256, %d are allowed: try 'builtin'"
             % (name, pattern, model.name, worst, tolerance),
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The built-in engine: runs an int8 .tflite on stock firmware."""
+"""The built-in engine, which runs an int8 .tflite on stock firmware."""
 
 import sys
 from array import array
@@ -7,16 +7,19 @@ from array import array
 from ..errors import GalagoError
 from ..tflite import Interpreter
 
-TOLERANCE = None  # it is exact, and the last resort: galago doctor runs its golden pictures
+TOLERANCE = None  # exact, and the last resort: galago doctor checks its golden pictures
 
 
 def supports(model):
-    """Whatever else it cannot run, it names while loading."""
+    """Returns None, or the reason why it cannot run this model; loading reports all other reasons."""
     return None if model.file("tflite") else "its directory on this board has no .tflite"
 
 
 def _interpreter(model):
-    """With the machine code that came with the model, tried when it is new; in viper if there is none."""
+    """Loads the model with the machine code of its directory, which is verified when it is new.
+
+    Without machine code, or memory for it, viper kernels compute.
+    """
     path, kernels = model.file("tflite"), model.file("kernels")
     if not kernels:
         return Interpreter(path)
@@ -38,22 +41,33 @@ def _interpreter(model):
 class _Engine:
     def __init__(self, model):
         self._interpreter = interpreter = _interpreter(model)
-        wanted = (1, model.height, model.width, model.channels)
-        if tuple(interpreter.input_shape) != wanted:
+        shape = (1, model.height, model.width, model.channels)
+        if tuple(interpreter.input_shape) != shape:
             raise GalagoError(
                 "model.contract",
-                "%s: model.json says input %s, the .tflite has %s: build the model directory again"
-                % (model.name, wanted, tuple(interpreter.input_shape)),
+                "%s: the input is %s in model.json and %s in the .tflite: build the model directory again"
+                % (model.name, shape, tuple(interpreter.input_shape)),
             )
         self.input = interpreter.input
         self.outputs = len(interpreter.output)
 
     def invoke(self):
         self._interpreter.invoke()
-        return array("b", self._interpreter.output)  # signed: the engine's buffers are raw bytes
+        return array("b", self._interpreter.output)  # as signed numbers: the engine's buffers are raw bytes
 
     def confidence(self, score):
         return (score - self._interpreter.output_zero_point) * self._interpreter.output_scale
+
+    def describe(self):
+        net = self._interpreter
+        return {
+            "kernels": net.kernels,
+            "layers": len(net.runs),
+            "native": len(net.native),
+            "weights": net.weights,
+            "arena_bytes": net.arena_bytes,
+            "macs": net.macs,
+        }
 
     def close(self):
         self._interpreter.close()

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""CanMV's KPU on the K210, with the kmodel that galago flash compiled."""
+"""CanMV on the K210: runs the kmodel that galago flash compiled on the KPU."""
 
 from maix import KPU
 
 from . import k210
 
-TOLERANCE = None  # its pictures pass through RGB565: k210.py has a proof of its own
+TOLERANCE = None  # pictures pass through RGB565: k210.py checks the answers in its own way
 
 
 def supports(model):
-    """None, or the reason why it cannot run this model."""
+    """Returns None, or the reason why it cannot run this model."""
     return k210.supports("canmv_k210", model)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""CanMV on a K230: its KPU, through `nncase_runtime`, for models as .kmodel of nncase 2."""
+"""CanMV on the K230: runs a .kmodel of nncase 2 on the KPU, through `nncase_runtime`."""
 
 import gc
 
@@ -8,11 +8,11 @@ from ulab import numpy
 
 from ..errors import GalagoError
 
-TOLERANCE = None  # nncase quantizes the float model in its own way: golden.prove knows its answer
+TOLERANCE = None  # nncase quantizes the float model in its own way: golden.check compares with its simulator
 
 
 def supports(model):
-    """None, or the reason why the KPU cannot run this model."""
+    """Returns None, or the reason why the KPU cannot run this model."""
     if not model.file("kmodel") or not model.runtime("canmv_k230", "classes"):
         return "its directory on this board has no .kmodel: flash it again with nncase installed"
     if model.scale != 0.0078125 or model.zero_point:
@@ -28,22 +28,22 @@ class _Runtime:
         self._kpu = nncase_runtime.kpu()
         try:
             self._kpu.load_kmodel(model.file("kmodel"))
-        except (EOFError, OSError) as error:  # EOFError: nncase's word for a version that it does not know
+        except (EOFError, OSError) as error:  # EOFError: nncase does not know the version
             raise GalagoError(
                 "backend.refused",
-                "canmv_k230 cannot load %s (%s): compile it with the nncase that this firmware names"
+                "canmv_k230 cannot load %s (%s): compile it with the nncase version of this firmware"
                 % (model.name, error),
             ) from None
-        from .golden import prove
+        from .golden import check
 
         try:
-            prove("canmv_k230", self, model)
+            check("canmv_k230", self, model)
         except BaseException:
             self.close()
             raise
 
     def invoke(self):
-        pixels = self.input  # the .kmodel takes them as they are
+        pixels = self.input  # the .kmodel expects pixels, not int8
         for index in range(len(pixels)):
             pixels[index] ^= 128
         array = numpy.frombuffer(pixels, dtype=numpy.uint8).reshape(self._shape)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""emlearn_cnn_int8 of emlearn-micropython: TinyMaix in a native module, for models as .tmdl."""
+"""emlearn-micropython: runs a .tmdl with TinyMaix, in its native module `emlearn_cnn_int8`."""
 
 import gc
 import os
@@ -14,25 +14,25 @@ except ImportError:
     try:
         from emlearn_cnn import new  # 0.6 and 0.7
     except ImportError:
-        from tinymaix_cnn import new  # until 0.5
+        from tinymaix_cnn import new  # up to 0.5
 
-TOLERANCE = None  # TinyMaix cuts off where TFLM rounds: golden.prove knows its answer
+TOLERANCE = None  # TinyMaix truncates where TFLM rounds: golden.check compares with the host's simulator
 
 _SPARE = 8192  # bytes of heap to leave free
 
 
 def supports(model):
-    """None, or the reason why emlearn cannot run this model."""
+    """Returns None, or the reason why emlearn cannot run this model."""
     path = model.file("tmdl")
     if not path or not model.runtime("emlearn", "classes"):
         return "its directory on this board has no .tmdl: flash it again for this board"
     if model.scale != 0.0078125 or model.zero_point:
         return "its inputs are not pixel - 128"
     gc.collect()
-    # The module keeps a copy of the model, and a buffer of that size, beside the array that it is given.
-    wanted, free = 3 * os.stat(path)[6] + _SPARE, gc.mem_free()
-    if wanted > free:
-        return "it needs %d bytes of heap, %d are free" % (wanted, free)
+    # In addition to the array passed to it, the module keeps a copy of the model and a buffer of that size.
+    needed, free = 3 * os.stat(path)[6] + _SPARE, gc.mem_free()
+    if needed > free:
+        return "it needs %d bytes of heap, %d are free" % (needed, free)
     return None
 
 
@@ -42,7 +42,7 @@ class _Runtime:
         self.outputs = len(model.labels)
         self._scores = array("f", [0] * self.outputs)
         self.input = array("B", bytes(model.height * model.width * model.channels))
-        content = array("B", bytes(os.stat(path)[6]))  # it refuses bytes and bytearray
+        content = array("B", bytes(os.stat(path)[6]))  # `new` rejects bytes and bytearray
         with open(path, "rb") as file:
             file.readinto(content)
         try:
@@ -53,19 +53,19 @@ class _Runtime:
             raise GalagoError(
                 "backend.refused", "emlearn cannot load %s (%s): try 'builtin'" % (model.name, error)
             ) from None
-        from .golden import prove
+        from .golden import check
 
         try:
-            prove("emlearn", self, model)
+            check("emlearn", self, model)
         except BaseException:
             self.close()
             raise
 
     def invoke(self):
-        _flip(self.input, len(self.input))  # it takes pixels, and makes int8 of them
+        _flip(self.input, len(self.input))  # TinyMaix expects pixels and converts them to int8
         scores = self._scores
         self._model.run(self.input, scores)
-        # The .tmdl ends before the last softmax, which TinyMaix has in a rough form alone.
+        # The .tmdl ends before the final softmax, for which TinyMaix only has a rough approximation.
         largest = max(scores)
         total = 0
         for index in range(self.outputs):

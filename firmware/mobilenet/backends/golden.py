@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The golden inputs of model.json, made on the board: galago.models.pattern is the other half."""
+"""Generates the golden inputs of model.json on the board, as galago.models.pattern does on the host."""
 
 from ..errors import GalagoError
 
-_WRONG = 100  # thousandths that a score may be off: other decimals, never another class
+_TOLERANCE = 100  # thousandths of a score: other decimals, never another class
 
 
 def fill(pattern, tensor):
-    """Fills an int8 buffer: 0 black, 1 white, 2 a ramp, from 3 on noise with that number as its seed, below 0
-    the same under a white half."""
+    """Fills an int8 buffer with a pattern.
+
+    0 is black, 1 white, 2 a ramp, a number above 2 noise with this seed, a negative one a white half above
+    the noise of its absolute value.
+    """
     if 0 <= pattern < 3:
         for i in range(len(tensor)):
             tensor[i] = (0x80, 0x7F, i & 0xFF ^ 0x80)[pattern]
@@ -20,18 +23,18 @@ def fill(pattern, tensor):
         tensor[i] = 0x7F if i < white else x >> 24 ^ 0x80
 
 
-def prove(name, backend, model):
-    """Compares the best class of a golden picture with what the host's simulator says of it.
+def check(name, backend, model):
+    """Compares the best class of a golden picture with the score that the host's simulator computed.
 
-    For runtimes whose compilers quantize in their own way. Raises GalagoError backend.wrong.
+    Used for runtimes whose compilers quantize in their own way. Raises GalagoError backend.wrong.
     """
     fill(model.runtime(name, "pattern"), backend.input)
     scores = backend.invoke()
     best, score = model.runtime(name, "best"), model.runtime(name, "score")
-    got = round(1000 * scores[best]) if len(scores) == backend.outputs else -1000
-    if not abs(got - score) <= _WRONG:  # also where it is no number
+    actual = round(1000 * scores[best]) if len(scores) == backend.outputs else -1000
+    if not abs(actual - score) <= _TOLERANCE:  # true for NaN too
         raise GalagoError(
             "backend.wrong",
-            "%s gives class %d of a golden picture of %s %d of 1000, wanted %d: flash the model again"
-            % (name, best, model.name, got, score),
+            "%s scores class %d of a golden picture of %s with %d of 1000, expected %d: flash the model again"
+            % (name, best, model.name, actual, score),
         )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What the K210's firmwares have in common: pictures as the KPU takes them, and a proof of its answers.
+"""The common part of the K210's backends: pictures in the KPU's format, and a check of its scores.
 
     pictures = Pictures(model, turned)
-    pictures.read("/sd/cat.bmp")            # from a file: cropped, shrunk, turned
-    pictures.take(sensor.snapshot())        # a camera that is mirrored and flipped turns by itself
-    pictures[0] = -128 & 0xFF               # or byte by byte, as any input of a backend, from 0 to the last
-    pictures.image                          # for the KPU
+    pictures.read("/sd/cat.bmp")            # from a file: crops, shrinks and turns it
+    pictures.take(sensor.snapshot())        # from a camera, whose sensor turns the picture
+    pictures[0] = -128 & 0xFF               # or byte by byte, from the first to the last
+    pictures.image                          # input of the KPU
 
-The KPU computes with bytes, which the firmware makes of pixels in RGB565 (`pix_to_ai`). A kmodel may want its
-pictures rotated by 180 degrees: `turned` (docs/k210.md).
+The KPU computes with bytes that the firmware derives from RGB565 pixels (`pix_to_ai`). A kmodel may expect
+its pictures rotated by 180 degrees: `turned` (docs/k210.md).
 """
 
 import gc
@@ -20,21 +20,21 @@ from ..errors import GalagoError
 
 
 def supports(name, model):
-    """None, or the reason why the KPU cannot run this model."""
+    """Returns None, or the reason why the KPU cannot run this model."""
     if not model.runtime(name, "classes"):
         return "its directory on this board has no kmodel: flash it again for this board"
     if model.channels != 3 or model.resize == "pad":
-        return "wanted colour pictures that are cropped or stretched, and it has another input"
+        return "its input is not a colour picture that is cropped or stretched"
     return None
 
 
 class Runtime:
-    """A backend but for what the firmwares name differently: a subclass has
+    """Base class of both backends. A subclass defines what differs between the firmwares:
 
-    name                    of the backend
-    _load(place, size)      a kmodel of `size` bytes from a path or an address in flash
-    _run(picture)           its scores, floats
-    _unload()
+    name                    name of the backend
+    _load(place, size)      loads a kmodel of `size` bytes from a path or an address in flash
+    _run(picture)           returns the scores, floats
+    _unload()               frees the kmodel
     """
 
     name = ""
@@ -47,36 +47,36 @@ class Runtime:
         except (ValueError, OSError) as error:
             raise GalagoError(
                 "backend.refused",
-                "%s cannot load the kmodel of %s (%s): take a smaller model, or the firmware named minimum"
+                "%s cannot load the kmodel of %s (%s): use a smaller model, or the firmware named minimum"
                 % (self.name, model.name, error),
             )
         self.outputs = len(model.labels)
         self.input = self.resizer = Pictures(model, model.runtime(self.name, "turned"))
         try:
-            from .golden import prove
+            from .golden import check
 
-            prove(self.name, self, model)
+            check(self.name, self, model)
         except BaseException:
             self.close()
             raise
 
     def invoke(self):
-        """Scores, floats."""
+        """Returns the scores, floats."""
         return self._run(self.input.image)
 
     def confidence(self, score):
-        """Scores are probabilities."""
+        """Returns the score itself: scores are probabilities."""
         return score
 
     def close(self):
-        """Gives all memory back."""
+        """Frees all memory."""
         self._unload()
         self.input = self.resizer = None
         gc.collect()
 
 
 class Pictures:
-    """The input of a backend, and what fills it: `image` has the model's size and its bytes for the KPU."""
+    """The input and the resizer of a backend: `image` has the model's size, and the bytes for the KPU."""
 
     def __init__(self, model, turned):
         self.height = model.height
@@ -101,15 +101,15 @@ class Pictures:
             self.image.pix_to_ai()
 
     def read(self, path, tensor=None):
-        """A picture of the board's files. Raises GalagoError image.missing or image.unsupported."""
+        """Reads a picture file. Raises GalagoError image.missing or image.unsupported."""
         start = ticks_us()
         name = path.rsplit("/", 1)[-1]
-        self.image = None  # its memory may be needed
+        self.image = None  # frees memory that the new picture may need
         try:
             picture = image.Image(path)
         except OSError as error:
             raise GalagoError("image.missing", "%s: cannot be read (%s)" % (name, error))
-        except Exception as error:  # what its decoders find wrong, they say in their own ways
+        except Exception as error:  # the firmware's decoders raise exceptions of any type
             raise GalagoError(
                 "image.unsupported", "%s: %s: send a BMP or a baseline JPEG in colour" % (name, error)
             )
@@ -121,7 +121,7 @@ class Pictures:
         self.us_resize = ticks_diff(ticks_us(), start) - self.us_read
 
     def take(self, picture):
-        """An image of any size: its middle, shrunk to the model's. Bytes for the KPU are made if need be."""
+        """Crops and shrinks an image of any size to the model's input, without making the KPU's bytes."""
         wide, high = picture.width(), picture.height()
         if self._resize == "crop" and wide * self.height != high * self.width:
             columns = min(wide, high * self.width // self.height)
@@ -129,7 +129,7 @@ class Pictures:
             picture = picture.copy(roi=((wide - columns) // 2, (high - rows) // 2, columns, rows))
             wide, high = columns, rows
         across, down = wide // self.width, high // self.height
-        if across > 1 or down > 1:  # means first: `resize` leaves pixels out
+        if across > 1 or down > 1:  # averages first, because `resize` skips pixels
             picture = picture.mean_pooled(max(across, 1), max(down, 1))
             wide, high = picture.width(), picture.height()
         if (wide, high) != (self.width, self.height):
@@ -140,7 +140,7 @@ class Pictures:
 def _turn(picture):
     try:
         picture.replace(picture, hmirror=True, vflip=True)
-    except AttributeError:  # a smaller firmware
+    except AttributeError:  # a minimal firmware
         last = picture.width() * picture.height() - 1
         for i in range((last + 1) // 2):
             picture[i], picture[last - i] = picture[last - i], picture[i]

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""MaixPy's KPU: the K210's accelerator, with the kmodel that galago flash compiled."""
+"""MaixPy on the K210: runs the kmodel that galago flash compiled on the KPU."""
 
 import KPU
 
 from . import k210
 
-TOLERANCE = None  # its pictures pass through RGB565: k210.py has a proof of its own
+TOLERANCE = None  # pictures pass through RGB565: k210.py checks the answers in its own way
 
 
 def supports(model):
-    """None, or the reason why it cannot run this model."""
+    """Returns None, or the reason why it cannot run this model."""
     return k210.supports("maixpy", model)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""microlite: TensorFlow Lite Micro in a firmware of its own (tensorflow-micropython-examples)."""
+"""microlite: TensorFlow Lite Micro in the firmware of tensorflow-micropython-examples."""
 
 import gc
 import os
@@ -7,24 +7,24 @@ import os
 import microlite
 import micropython
 
-TOLERANCE = 1  # its kernels may round a tie another way
+TOLERANCE = 1  # its kernels may round ties differently
 
 _SPARE = 8192  # bytes of heap to leave free
 
 
 def supports(model):
-    """None, or the reason why microlite cannot run this model."""
+    """Returns None, or the reason why microlite cannot run this model."""
     path = model.file("tflite")
     arena = model.runtime("microlite", "arena_bytes")
     if not path:
         return "its directory on this board has no .tflite"
     if not arena:
-        return "model.json does not say how large an arena it needs: flash it again for this board"
+        return "model.json lacks the size of the arena: flash it again for this board"
     gc.collect()
-    # An arena that is too small is only printed by microlite, and the next call ends the firmware.
-    wanted, free = os.stat(path)[6] + arena + _SPARE, gc.mem_free()
-    if wanted > free:
-        return "it needs %d bytes of heap, %d are free" % (wanted, free)
+    # If the arena is too small, microlite only prints a message, and its next call crashes the firmware.
+    needed, free = os.stat(path)[6] + arena + _SPARE, gc.mem_free()
+    if needed > free:
+        return "it needs %d bytes of heap, %d are free" % (needed, free)
     return None
 
 
@@ -54,7 +54,7 @@ class _Runtime:
         if self._interpreter.invoke():
             from ..errors import GalagoError
 
-            raise GalagoError("backend.wrong", "microlite failed while it ran: try 'builtin'")
+            raise GalagoError("backend.wrong", "microlite failed to run the model: try 'builtin'")
         return self._scores
 
     def confidence(self, score):
@@ -67,7 +67,7 @@ class _Runtime:
 
 @micropython.native
 def _set_all(set_value, values):
-    # microlite has no way to set more than one element with a call: what can be spared is the bytecode.
+    # microlite sets one element per call: native code at least avoids the cost of bytecode.
     for index in range(len(values)):
         value = values[index]
         set_value(index, value - ((value & 128) << 1))

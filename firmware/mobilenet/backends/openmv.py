@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""OpenMV's `ml`, from firmware 4.5.6 on: TensorFlow Lite Micro in C, with kernels of the core."""
+"""OpenMV's module `ml` (firmware 4.5.6 and later): TensorFlow Lite Micro in C, with CMSIS-NN kernels."""
 
 import gc
 
 import ml
 
-TOLERANCE = 1  # its scores are floats, of exactly TFLM's int8
+TOLERANCE = 1  # its scores are floats that stand for exactly TFLM's int8
 
 
 def supports(model):
-    """None, or the reason why ml cannot run this model."""
+    """Returns None, or the reason why `ml` cannot run this model."""
     if not model.file("tflite"):
         return "its directory on this board has no .tflite"
     return None
@@ -19,7 +19,7 @@ class _Runtime:
     def __init__(self, model):
         gc.collect()
         try:
-            # Its labels come from model.json: ml looks for a .txt beside the part of the path before any dot.
+            # Labels come from model.json; `ml` itself would look for a .txt file beside the model.
             self._model = ml.Model(model.file("tflite"))
         except (OSError, ValueError, RuntimeError) as error:
             from ..errors import GalagoError
@@ -29,14 +29,14 @@ class _Runtime:
             ) from None
         self.input = None
         self.outputs = len(model.labels)
-        # A callable gets the tensor itself. Images and arrays would pass through RGB565 or floats instead.
+        # A callable receives the tensor itself; images and arrays would pass through RGB565 or floats.
         self._model.predict([self._keep])
 
     def _keep(self, buffer, shape, dtype):
         self.input = buffer
 
     def _filled(self, buffer, shape, dtype):
-        # ml hands out the same memory each time; should a release not, the picture gets there all the same.
+        # `ml` passes the same memory each time; this copy also works for a release that does not.
         buffer[:] = self.input
 
     def invoke(self):

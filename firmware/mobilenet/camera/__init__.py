@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Cameras. A driver is one file here, found by its name.
+"""Camera drivers. A driver is one file in this folder, found by its name.
 
     eye = camera.open({"driver": "esp32", "pins": {…}})
     eye.capture(resizer, tensor)     # a new frame, exposed after the call, into the input tensor
     eye.close()
 
-A driver module has `open(settings)`, which raises ImportError where the board's firmware lacks its module,
-and GalagoError camera.failed where the camera does not start. `capture` sets `resizer.us_read` and
-`resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed where no whole frame comes;
-the next call tries again.
+A driver module defines `open(settings)`, which raises ImportError if the firmware lacks the camera module,
+and GalagoError camera.failed if the camera does not start. `capture` sets `resizer.us_read` and
+`resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed if no complete frame arrives;
+the next call tries again. Settings:
 
-    driver   one of DRIVERS; by default the first whose module the firmware has
-    pins     GPIO numbers by signal, where the module must be told (esp32): as in the board's TOML
-    skip     frames to discard before each one that counts (default: as many as may be waiting)
-    mirror, flip   true or false: turn the picture, or not, against what the firmware does by itself
-    swap     true where red and blue are mixed up (default false)
+    driver   one of DRIVERS; default: the first whose module the firmware has
+    pins     GPIO numbers by signal, as in the board's TOML, for modules that need them (esp32)
+    skip     frames to discard before each capture (default: as many as may be buffered)
+    mirror, flip   true or false: mirror or flip the picture (default: as the firmware does)
+    swap     true if red and blue are exchanged (default false)
 """
 
 from ..errors import GalagoError
@@ -23,7 +23,7 @@ DRIVERS = ("openmv", "esp32", "maixpy")
 
 
 def open(settings):  # noqa: A001 (read as camera.open)
-    """The board's camera. Raises GalagoError camera.missing or camera.failed."""
+    """Opens the board's camera. Raises GalagoError camera.missing or camera.failed."""
     named = settings.get("driver")
     for name in (named,) if named else DRIVERS:
         try:
@@ -31,5 +31,5 @@ def open(settings):  # noqa: A001 (read as camera.open)
             return driver.open(settings)
         except ImportError:
             continue
-    text = "this firmware has no camera module for %s: install a firmware that has"
+    text = "this firmware has no camera module for %s: install a firmware that has one"
     raise GalagoError("camera.missing", text % (named or " or ".join(DRIVERS)))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Cameras of ESP32 boards, through micropython-camera-API; they need PSRAM.
+"""Cameras of ESP32 boards with PSRAM, through micropython-camera-API.
 
 {"driver": "esp32", "pins": {"data": [15, 17, …], "vsync": 38, …}, "format": "rgb565", "frame": "QVGA"}
 
-pins     as in the board's TOML; those that are missing are what the firmware was built with
+pins     as in the board's TOML; missing ones default to those that the firmware was built with
 format   rgb565 (default), grey, jpeg (smaller in PSRAM, slower to read) or rgb888
-frame    the name of a frame size of the module (default QVGA, 320 x 240)
-clock    Hz of the sensor's clock (default 20000000)
+frame    name of a frame size of the module (default QVGA, 320 x 240)
+clock    clock of the sensor in Hz (default 20000000)
 """
 
 from time import ticks_diff, ticks_us
@@ -17,7 +17,7 @@ from ..errors import GalagoError
 from .frame import Frame, jpeg
 
 _FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE", "jpeg": "JPEG", "rgb888": "RGB888"}
-_KINDS = {"rgb565": "rgb565", "grey": "grey", "rgb888": "bgr888"}  # esp32-camera puts blue first
+_KINDS = {"rgb565": "rgb565", "grey": "grey", "rgb888": "bgr888"}  # esp32-camera stores blue first
 
 
 def open(settings):  # noqa: A001
@@ -32,7 +32,7 @@ class _Camera:
         if self._format not in _FORMATS or not hasattr(camera.FrameSize, frame):
             raise GalagoError(
                 "config.invalid",
-                "the camera has no format '%s' of size '%s': try rgb565 and QVGA" % (self._format, frame),
+                "the camera has no format '%s' with size '%s': try rgb565 and QVGA" % (self._format, frame),
             )
         arguments = {signal + "_pin": pin for signal, pin in settings.get("pins", {}).items()}
         if "data_pin" in arguments:
@@ -46,7 +46,7 @@ class _Camera:
                 grab_mode=camera.GrabMode.WHEN_EMPTY,
                 **arguments,
             )
-            # Only where it is asked for: firmware turns some sensors by itself, and some cannot be turned.
+            # Only if configured: the firmware turns some sensors by itself, and some cannot be turned.
             if "mirror" in settings:
                 eye.set_hmirror(settings["mirror"])
             if "flip" in settings:
@@ -56,12 +56,12 @@ class _Camera:
             raise GalagoError(
                 "camera.failed", "the camera does not start (%s): check its pins and its cable" % error
             ) from None
-        # The one buffer is filled as soon as it is given back: its frame is as old as the last picture.
+        # The only buffer is refilled as soon as it is released: its frame is as old as the last capture.
         self._skip = settings.get("skip", 1)
         self._swap = settings.get("swap", False)
 
     def capture(self, resizer, tensor):
-        """A new frame into the input tensor."""
+        """Captures a new frame into the input tensor."""
         start = ticks_us()
         resizer.us_resize = 0
         try:
@@ -69,7 +69,7 @@ class _Camera:
                 self._camera.capture()
             frame = self._camera.capture()
             if frame is None:
-                raise GalagoError("camera.failed", "the camera gives no frame: check its cable")
+                raise GalagoError("camera.failed", "the camera delivers no frame: check its cable")
             if self._format == "jpeg":
                 picture = jpeg(frame)
             else:
@@ -77,7 +77,8 @@ class _Camera:
                 picture = Frame(frame, self._width, self._height, kind, self._swap)
             resizer.take(picture, tensor)
         except (OSError, RuntimeError) as error:
-            raise GalagoError("camera.failed", "the camera gives no frame (%s)" % error) from None
+            text = "the camera delivers no frame (%s): check its cable"
+            raise GalagoError("camera.failed", text % error) from None
         finally:
             self._camera.free_buffer()
         resizer.us_read = ticks_diff(ticks_us(), start) - resizer.us_resize

@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""A camera's frame in memory as a picture: its rows go to the Resizer one by one, without a whole copy.
+"""A camera frame in memory as a Picture: its rows go to the Resizer one by one, without copying the frame.
 
     resizer.take(Frame(buffer, 320, 240, "rgb565"), tensor)
     resizer.take(jpeg(buffer), tensor)
 
-Kinds: "rgb565" (the high byte first, as sensors send it), "rgb565le" (as a 16-bit number lies in memory),
-"rgb888", "bgr888" and "grey". `swap` exchanges red and blue.
+Kinds: "rgb565" (high byte first, as sensors send it), "rgb565le" (low byte first), "rgb888", "bgr888" and
+"grey". `swap` exchanges red and blue.
 """
 
 import micropython
 
 from ..errors import GalagoError
-from ..image.picture import Picture, PictureFile
-from ..image.resize import BGR, GREY, RGB
+from ..image.picture import BGR, GREY, RGB, Picture, PictureFile
 
 _BYTES = {"rgb565": 2, "rgb565le": 2, "rgb888": 3, "bgr888": 3, "grey": 1}
 
 
 class Frame(Picture):
-    """Raises GalagoError camera.failed for a buffer that does not hold a whole frame."""
+    """A frame of raw pixels. Raises GalagoError camera.failed if the buffer is not a complete frame."""
 
     def __init__(self, buffer, width, height, kind, swap=False):
         self._buffer = memoryview(buffer)
@@ -27,19 +26,19 @@ class Frame(Picture):
         self.width = width
         self.height = height
         self.layout = GREY if kind == "grey" else BGR if swap != (kind == "bgr888") else RGB
-        wanted = width * height * self._bytes
-        if len(buffer) != wanted:
+        size = width * height * self._bytes
+        if len(buffer) != size:
             raise GalagoError(
                 "camera.failed",
-                "the camera gave %d bytes of a frame of %d: check its cable and its settings"
-                % (len(buffer), wanted),
+                "the camera delivered %d bytes, expected %d: check its cable and its settings"
+                % (len(buffer), size),
             )
 
     def __exit__(self, *_):
         pass
 
     def rows(self, left, top, width, height):
-        """Each row of this window, as a buffer in `layout` that the next one uses again."""
+        """Yields each row of this window, in a buffer of `layout` that is reused for the next row."""
         size = self._bytes
         expanded = bytearray(3 * width) if size == 2 else None
         low = 1 if self._kind == "rgb565" else 0
@@ -53,7 +52,7 @@ class Frame(Picture):
 
 
 def jpeg(buffer):
-    """A JPEG in memory as a Picture. Raises GalagoError image.* for one that cannot be used."""
+    """Opens a JPEG in memory as a Picture. Raises GalagoError image.* if it cannot be used."""
     from ..image.jpeg import JpegPicture
 
     return JpegPicture(_MemoryFile(buffer), 0, 0)
@@ -89,7 +88,7 @@ class _Stream:
 
 @micropython.viper
 def _expand(pixels: ptr8, at: int, width: int, low: int, out: ptr8):
-    """`width` pixels of 5, 6 and 5 bits to RGB888 (31 becomes 255); `low`: where the low byte of two lies."""
+    """Expands `width` RGB565 pixels to RGB888 (31 becomes 255); `low` is the index of the low byte."""
     i = 0
     p = 0
     while i < width:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Cameras of the K210's firmwares, MaixPy and CanMV: frames for the KPU.
+"""Cameras of the K210's firmwares, MaixPy and CanMV: captures frames for the KPU.
 
-A kmodel that wants its pictures turned gets them from the sensor: mirrored and flipped is rotated by 180
-degrees. `mirror` and `flip` say how the camera is mounted.
+If a kmodel expects its pictures rotated by 180 degrees, the sensor mirrors and flips them. `mirror` and
+`flip` describe how the camera is mounted.
 """
 
 from time import ticks_diff, ticks_us
@@ -15,11 +15,11 @@ if not hasattr(sensor, "run"):
     raise ImportError("sensor is OpenMV's")
 
 _WIDE, _HIGH = 320, 240  # QVGA
-_SETTLE = 500  # milliseconds until exposure and white balance have found the scene
+_SETTLE = 500  # milliseconds for exposure and white balance to settle
 
 
 def open(settings):  # noqa: A001
-    """The camera, which starts with the first capture: only then is it known what the model wants."""
+    """Returns the camera. It starts with the first capture, when the size of the model's input is known."""
     return _Camera(settings)
 
 
@@ -27,7 +27,7 @@ class _Camera:
     def __init__(self, settings):
         self._mirror = bool(settings.get("mirror", False))
         self._flip = bool(settings.get("flip", False))
-        self._skip = settings.get("skip", 1)  # the sensor fills a buffer ahead
+        self._skip = settings.get("skip", 1)  # the sensor fills one buffer ahead
         self._started = False
 
     def _start(self, pictures):
@@ -45,7 +45,7 @@ class _Camera:
         self._started = True
 
     def capture(self, resizer, pictures):
-        """A new frame into the backend's pictures."""
+        """Captures a new frame into the backend's Pictures."""
         start = ticks_us()
         try:
             if not self._started:
@@ -55,10 +55,10 @@ class _Camera:
             frame = sensor.snapshot()
         except (OSError, RuntimeError, TypeError) as error:
             self._started = False
-            raise GalagoError("camera.failed", "the camera gives no frame (%s): check its cable" % error)
+            raise GalagoError("camera.failed", "the camera delivers no frame (%s): check its cable" % error)
         pictures.us_read = ticks_diff(ticks_us(), start)
         pictures.take(frame)
-        if pictures.image is not frame:  # the sensor makes the KPU's bytes of whole frames only
+        if pictures.image is not frame:  # the sensor makes the KPU's bytes for complete frames only
             pictures.image.pix_to_ai()
         pictures.us_resize = ticks_diff(ticks_us(), start) - pictures.us_read
 

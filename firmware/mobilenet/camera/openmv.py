@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Cameras of OpenMV's firmware: `csi.CSI` from 4.8 on, `sensor` before that.
+"""Cameras of OpenMV's firmware: `csi.CSI` since 4.8, `sensor` before.
 
 {"driver": "openmv", "format": "rgb565", "frame": "QVGA"}
 
 format   rgb565 (default) or grey
-frame    the name of a frame size of the module (default QVGA, 320 x 240)
+frame    name of a frame size of the module (default QVGA, 320 x 240)
 """
 
 from time import ticks_diff, ticks_us
@@ -16,18 +16,18 @@ try:
     import csi
 except ImportError:
     csi = None
-if not hasattr(csi, "CSI"):  # in 4.6 and 4.7 `csi` is another name of `sensor`
+if not hasattr(csi, "CSI"):  # in 4.6 and 4.7 `csi` is an alias of `sensor`
     csi = None
     try:
         import sensor
-    except RuntimeError as error:  # it looks for the camera when it is imported
+    except RuntimeError as error:  # importing it probes the camera
         raise GalagoError("camera.failed", "%s: check the camera's cable" % error) from None
-    if not hasattr(sensor, "set_framebuffers"):  # MaixPy's module of that name
+    if not hasattr(sensor, "set_framebuffers"):  # MaixPy's module of the same name
         raise ImportError("sensor is not OpenMV's")
 
 _FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE"}
 _KINDS = {"rgb565": "rgb565le", "grey": "grey"}
-_SETTLE = 500  # milliseconds until exposure and white balance have found the scene, as OpenMV's examples wait
+_SETTLE = 500  # milliseconds for exposure and white balance to settle, as in OpenMV's examples
 
 
 def open(settings):  # noqa: A001
@@ -36,7 +36,7 @@ def open(settings):  # noqa: A001
 
 
 def _turn(settings, mirror, flip):
-    # Only where it is asked for: the firmware turns sensors that are mounted upside down by itself.
+    # Only if configured: the firmware already turns sensors that are mounted upside down.
     if "mirror" in settings:
         mirror(settings["mirror"])
     if "flip" in settings:
@@ -51,12 +51,12 @@ class _Camera:
         if chosen not in _FORMATS or not hasattr(module, frame):
             raise GalagoError(
                 "config.invalid",
-                "the camera has no format '%s' of size '%s': try rgb565 and QVGA" % (chosen, frame),
+                "the camera has no format '%s' with size '%s': try rgb565 and QVGA" % (chosen, frame),
             )
         pixels, size = getattr(module, _FORMATS[chosen]), getattr(module, frame)
         self._kind = _KINDS[chosen]
         try:
-            # With one frame buffer an exposure starts when a snapshot is asked for: none is older than that.
+            # With one frame buffer, exposure starts when a snapshot is requested: no frame is older.
             if csi:
                 self._eye = eye = csi.CSI()
                 eye.reset()
@@ -81,7 +81,7 @@ class _Camera:
         self._swap = settings.get("swap", False)
 
     def capture(self, resizer, tensor):
-        """A new frame into the input tensor."""
+        """Captures a new frame into the input tensor."""
         start = ticks_us()
         resizer.us_resize = 0
         try:
@@ -91,7 +91,8 @@ class _Camera:
             picture = Frame(image.bytearray(), image.width(), image.height(), self._kind, self._swap)
             resizer.take(picture, tensor)
         except (OSError, RuntimeError) as error:
-            raise GalagoError("camera.failed", "the camera gives no frame (%s)" % error) from None
+            text = "the camera delivers no frame (%s): check its cable"
+            raise GalagoError("camera.failed", text % error) from None
         resizer.us_read = ticks_diff(ticks_us(), start) - resizer.us_resize
 
     def close(self):

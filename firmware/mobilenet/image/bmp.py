@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""BMP pictures with 24 or 32 bits per pixel, uncompressed, bottom-up or top-down."""
+"""Reads uncompressed BMP pictures with 24 or 32 bits per pixel, bottom-up or top-down."""
 
 from struct import unpack_from
 
 from ..errors import GalagoError
-from .picture import Picture
-from .resize import BGR, BGRX
+from .picture import BGR, BGRX, Picture
 
 _COMPRESSIONS = ("", "RLE8", "RLE4", "bit fields", "JPEG", "PNG", "bit fields")
 
@@ -37,8 +36,8 @@ class BmpPicture(Picture):
         used = width * self.layout[0]
         self.padding = -used % 4
         if pixels < 14 + size:
-            message = "{}: its pixels begin at byte {:,}, inside its header: save it again"
+            message = "{}: its pixels start at byte {:,}, inside its header: save it again"
             raise GalagoError("image.corrupt", message.format(file.name, pixels))
-        # The padding of the last row may be absent.
+        # The last row may lack its padding.
         file.need("BMP", pixels + (used + self.padding) * self.height - self.padding)
         file.skip(pixels - len(header))

@@ -1,95 +1,44 @@
 # SPDX-License-Identifier: MIT
-"""Opens a picture file with the decoder that its first bytes call for, and reads files in few, large pieces.
+"""The base class of all decoders, and the file that they read from.
 
-    with open_picture("cat.jpg") as picture:
-        for row in picture.rows(0, 0, picture.width, picture.height):
-            ...
+    class BmpPicture(Picture):
+        layout = BGR
 
-A raw RGB888 file (*.rgb, *.raw) has no header: it must have exactly the size of the input that is given.
+        def __init__(self, file, height, width): ...    # reads the header from a PictureFile
+
+A decoder sets width, height and layout; `rows` then yields the pixels.
 """
 
-import gc
 import os
 
 from micropython import const
 
 from ..errors import GalagoError
-from .resize import LONGEST_SIDE, RGB
 
-_BLOCK = const(4096)  # one read over `mpremote mount` is a round trip, whatever its size
-_FOLDER = const(0x4000)
+# Pixel layout of a row in memory: bytes per pixel, then the offsets of red, green and blue.
+RGB = (3, 0, 1, 2)
+BGR = (3, 2, 1, 0)
+BGRX = (4, 2, 1, 0)
+GREY = (1, 0, 0, 0)
 
-_PNM = (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7")
+_LONGEST_SIDE = const(16384)  # pixels
 
-# Known, but not read on the board: the host converts them.
-_OTHERS = (
-    (b"\x89PNG", "PNG"),
-    (b"GIF8", "GIF"),
-    (b"RIFF", "WebP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"\0\0\1\0", "ICO"),
-    (b"8BPS", "PSD"),
-    (b"\0\0\0\x0cjP", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-)
-
-
-def open_picture(path, height=0, width=0):
-    """The picture in the file, a `Picture`; `height` and `width` are the input's, for raw files.
-
-    Raises GalagoError: image.missing, .empty, .format, .unsupported, .size, .truncated or .corrupt.
-    """
-    gc.collect()  # a decoder that is compiled on the board needs the heap in one piece
-    file = PictureFile(path)
-    opened = False
-    try:
-        picture = _decoder(file)(file, height, width)
-        opened = True
-        return picture
-    finally:
-        if not opened:
-            file.close()
-
-
-def _decoder(file):
-    if file.name.endswith((".rgb", ".raw")):
-        from .raw import RawPicture
-
-        return RawPicture
-    file.want(8)
-    magic = bytes(file.buffer[file.start : min(file.start + 8, file.stop)])
-    if magic.startswith(b"\xff\xd8"):
-        from .jpeg import JpegPicture
-
-        return JpegPicture
-    if magic.startswith(b"BM"):
-        from .bmp import BmpPicture
-
-        return BmpPicture
-    if magic[:2] in _PNM and (magic[2:3].isspace() or magic[2:3] == b"#"):
-        from .ppm import PpmPicture
-
-        return PpmPicture
-    for start, kind in _OTHERS:
-        if magic.startswith(start):
-            raise file.unsupported(kind)
-    message = "{}: starts with {!r}, which is no picture: send JPEG, BMP, PPM or PGM"
-    raise GalagoError("image.format", message.format(file.name, magic))
+_BLOCK = const(4096)  # a read over `mpremote mount` is one round trip, whatever its size
+_FOLDER = const(0x4000)  # bit of st_mode
 
 
 class Picture:
-    """An open picture; closes its file at the end of a `with`."""
+    """An open picture; leaving a `with` block closes its file."""
 
-    layout = RGB  # of a row in memory: see resize.py
-    bottom_up = False  # the order of `rows`
+    layout = RGB  # pixel layout of a row in memory
+    bottom_up = False  # order of `rows`
     padding = 0  # bytes after each row in the file
-    reducible = False  # whether `reduce(divisor)` decodes it at 1/2, 1/4 or 1/8 of its size
+    reducible = False  # whether it has `reduce(divisor)`, which decodes at 1/2, 1/4 or 1/8 of the size
 
     def __init__(self, file, kind, width, height):
-        if not (1 <= width <= LONGEST_SIDE and 1 <= height <= LONGEST_SIDE):
+        if not (1 <= width <= _LONGEST_SIDE and 1 <= height <= _LONGEST_SIDE):
             message = "{}: {} of {}x{} pixels, a side may have 1 to {:,}: resize it"
-            raise GalagoError("image.size", message.format(file.name, kind, width, height, LONGEST_SIDE))
+            raise GalagoError("image.size", message.format(file.name, kind, width, height, _LONGEST_SIDE))
         self.file = file
         self.width = width
         self.height = height
@@ -101,7 +50,7 @@ class Picture:
         self.file.close()
 
     def rows(self, left, top, width, height):
-        """Each row of this window, as a buffer in `layout` that the next one uses again."""
+        """Yields each row of this window, in a buffer of `layout` that is reused for the next row."""
         pixel = self.layout[0]
         row = memoryview(bytearray(width * pixel))
         unused = (self.width - width) * pixel + self.padding
@@ -115,7 +64,7 @@ class Picture:
 
 
 class PictureFile:
-    """A file read in blocks: buffer[start:stop] is what is read and not yet used."""
+    """A file that is read in blocks: buffer[start:stop] holds the bytes read but not yet used."""
 
     def __init__(self, path):
         self.name = path.rsplit("/", 1)[-1]
@@ -123,7 +72,7 @@ class PictureFile:
             mode, self.size = _stat(path)
             if mode & _FOLDER:
                 raise GalagoError(
-                    "image.missing", "{}: is a folder: give the path of a picture".format(self.name)
+                    "image.missing", "{}: is a folder: pass the path of a picture".format(self.name)
                 )
             if not self.size:
                 raise GalagoError("image.empty", "{}: has 0 bytes: copy it again".format(self.name))
@@ -132,21 +81,21 @@ class PictureFile:
             raise GalagoError("image.missing", "{}: no such file: check the path".format(self.name))
         self.buffer = bytearray(_BLOCK)
         self.start = self.stop = 0
-        self._read = 0  # bytes of the file up to buffer[stop]
+        self._read = 0  # position in the file of buffer[stop]
 
     def close(self):
-        """Close the file."""
+        """Closes the file."""
         self._file.close()
 
     @property
     def position(self):
-        """How many bytes of the file are used."""
+        """The number of bytes of the file that were used."""
         return self._read - (self.stop - self.start)
 
-    def want(self, count):
-        """Make buffer[start:stop] hold `count` bytes, at most a block; fewer only at the end of the file."""
+    def fill(self, count):
+        """Fills buffer[start:stop] to `count` bytes, at most a block; fewer only at the end of the file."""
         while self.stop - self.start < count:
-            if self.start:  # the rest moves to the front
+            if self.start:  # moves the rest to the front
                 rest = self.stop - self.start
                 view = memoryview(self.buffer)
                 view[:rest] = view[self.start : self.stop]
@@ -158,24 +107,24 @@ class PictureFile:
             self._read += got
 
     def take(self, count):
-        """The next `count` bytes, at most a block; fewer only at the end of the file."""
-        self.want(count)
+        """Returns the next `count` bytes, at most a block; fewer only at the end of the file."""
+        self.fill(count)
         end = min(self.start + count, self.stop)
         taken = bytes(memoryview(self.buffer)[self.start : end])
         self.start = end
         return taken
 
     def read_into(self, row):
-        """Fill the buffer `row` from the file."""
+        """Fills the buffer `row` from the file. Raises GalagoError image.truncated."""
         at = min(len(row), self.stop - self.start)
         row[:at] = memoryview(self.buffer)[self.start : self.start + at]
         self.start += at
         while at < len(row):
-            if len(row) - at >= _BLOCK:  # no detour for long rows
+            if len(row) - at >= _BLOCK:  # long rows bypass the buffer
                 got = self._file.readinto(row[at:])
                 self._read += got
             else:
-                self.want(len(row) - at)
+                self.fill(len(row) - at)
                 got = min(len(row) - at, self.stop - self.start)
                 row[at : at + got] = memoryview(self.buffer)[self.start : self.start + got]
                 self.start += got
@@ -185,7 +134,7 @@ class PictureFile:
             at += got
 
     def skip(self, count):
-        """Leave out `count` bytes."""
+        """Skips `count` bytes."""
         ahead = self.stop - self.start
         if count <= ahead:
             self.start += count
@@ -195,15 +144,15 @@ class PictureFile:
             self.start = self.stop = 0
 
     def need(self, kind, size):
-        """Raise image.truncated unless the file has `size` bytes."""
+        """Raises GalagoError image.truncated unless the file has at least `size` bytes."""
         if self.size < size:
             message = "{}: {} ends after {:,} of {:,} bytes: copy it again"
             raise GalagoError("image.truncated", message.format(self.name, kind, self.size, size))
 
     def unsupported(self, what):
-        """The error for a picture that only the host can read."""
+        """Returns the error for a picture that only the host can read."""
         message = (
-            "{}: {} is not read on the board: convert it, or send it with galago classify, which converts"
+            "{}: the board does not read {}: convert it, or send it with galago classify, which converts"
         )
         return GalagoError("image.unsupported", message.format(self.name, what))
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""PPM (P6) and PGM (P5) pictures with 8 bits per sample."""
+"""Reads PPM (P6) and PGM (P5) pictures with 8 bits per sample."""
 
 from ..errors import GalagoError
-from .picture import Picture
-from .resize import GREY
+from .picture import GREY, Picture
 
 
 class PpmPicture(Picture):
@@ -27,7 +26,7 @@ class PpmPicture(Picture):
 
 
 def _number(file):
-    # A decimal number after white space and comments (# to the end of the line), and the byte that ends it.
+    # Reads white space, comments (# to the end of the line), a decimal number, and the byte that follows it.
     digits = b""
     while True:
         byte = file.take(1)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Raw RGB888 pictures (*.rgb, *.raw): no header, just height * width * 3 bytes of the size of the input."""
+"""Reads raw RGB888 pictures (*.rgb, *.raw): height x width x 3 bytes without header, of the input's size."""
 
 from ..errors import GalagoError
 from .picture import Picture
 
 
 class RawPicture(Picture):
-    """A file of exactly the bytes of the input. Raises GalagoError image.truncated or image.size."""
+    """A file with exactly as many bytes as the input. Raises GalagoError image.truncated or image.size."""
 
     def __init__(self, file, height, width):
         super().__init__(file, "raw RGB888", width, height)

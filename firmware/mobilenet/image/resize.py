@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Crop, resize and quantize a picture to a model's input while its rows arrive: the same bytes as the host.
+"""Crops, resizes and quantizes a picture to a model's input, row by row, to the same bytes as the host.
 
-    resizer = Resizer(96, 96)                             # buffers for one target size, used again and again
+    resizer = Resizer(96, 96)                            # allocates the buffers for one input size
     resizer.read("cat.jpg", interpreter.input)           # from a file
 
     resizer.begin(320, 240, interpreter.input)           # or row by row, from a camera
     for row in rows:
         resizer.push(row)
 
-The formula is in docs/pictures.md; `galago.pictures.resize` is its host half. Only rows of the input's width
-are kept, whatever the size of the picture; no sum leaves 31 bits while a side is at most 16384 pixels.
+docs/pictures.md has the formula; `galago.pictures.resize` implements it on the host. Only rows of the input's
+width are kept, whatever the size of the picture. No sum exceeds 31 bits, as long as a side has at most 16,384
+pixels.
 """
 
 from array import array
@@ -19,28 +20,24 @@ import micropython
 from micropython import const
 
 from ..errors import GalagoError
+from .formats import open_picture
+from .picture import GREY, RGB
 
-# How a row lies in memory: bytes per pixel, then where red, green and blue are in them.
-RGB = (3, 0, 1, 2)
-BGR = (3, 2, 1, 0)
-BGRX = (4, 2, 1, 0)
-GREY = (1, 0, 0, 0)
-
-LONGEST_SIDE = const(16384)
-_LONGEST_ROW = const(2048)
+_LONGEST_ROW = const(2048)  # pixels
 
 
 class Resizer:
-    """Resizes pictures to int8 inputs (height, width, channels) with int8 = pixel - 128.
+    """Resizes pictures to int8 inputs of shape (height, width, channels), with int8 = pixel - 128.
 
-    `resize` is "crop" (the largest centred part with the shape of the input), "stretch", or "pad" (with 128,
-    which is int8 0). After `read`, `us_read` and `us_resize` are the microseconds of decoding and resizing.
+    `resize` is "crop" (to the largest centred part with the aspect ratio of the input), "stretch", or "pad"
+    (with 128, which is int8 0). After `read`, `us_read` and `us_resize` are the microseconds of decoding and
+    resizing.
     """
 
     def __init__(self, height, width, channels=3, resize="crop"):
         if resize not in ("crop", "stretch", "pad"):
             raise GalagoError(
-                "model.contract", "resize is {!r}: it must be crop, stretch or pad".format(resize)
+                "model.contract", "resize is {!r}, expected crop, stretch or pad".format(resize)
             )
         self.height = height
         self.width = width
@@ -54,12 +51,10 @@ class Resizer:
         self._sums = array("i", bytes(12 * width))
 
     def read(self, path, tensor):
-        """Decode the picture at `path` and resize it into `tensor`, a writable buffer of the input's size.
+        """Decodes the picture at `path` and resizes it into `tensor`, a writable buffer of the input's size.
 
-        Raises GalagoError: image.* for a picture that cannot be used, memory.heap when its rows do not fit.
+        Raises GalagoError: image.* if the picture cannot be used, memory.heap if its rows do not fit.
         """
-        from .picture import open_picture
-
         start = ticks_us()
         self.us_resize = 0
         try:
@@ -75,9 +70,9 @@ class Resizer:
         self.us_read = ticks_diff(ticks_us(), start) - self.us_resize
 
     def take(self, picture, tensor):
-        """Resize an open `Picture` into `tensor`, and add to `us_resize`.
+        """Resizes an open `Picture` into `tensor`, and adds the time to `us_resize`.
 
-        MemoryError and OSError pass through.
+        Raises MemoryError and OSError as well as GalagoError.
         """
         if picture.reducible:
             picture.reduce(self.reduction(picture.width, picture.height))
@@ -88,10 +83,10 @@ class Resizer:
             self.us_resize += ticks_diff(ticks_us(), pushed)
 
     def reduction(self, width, height):
-        """By what (1, 2, 4 or 8) a decoder that can should divide a picture of this size.
+        """Returns the divisor (1, 2, 4 or 8) at which a picture of this size is to be decoded.
 
-        The input still gets at least two pixels for one of its own on both sides, unless a row of the window
-        would be longer than 2048.
+        It is the largest that leaves at least two pixels per pixel of the input in both directions; a larger
+        one is returned only where a row of the window would exceed 2,048 pixels.
         """
         _, _, columns, rows = self._window(width, height)
         _, _, wide, high = self._target(width, height)
@@ -103,12 +98,13 @@ class Resizer:
         return divisor
 
     def begin(self, width, height, tensor, layout=RGB, bottom_up=False):
-        """Start a picture of `width` x `height` pixels; gives the window to push: left, top, width, height.
+        """Starts a picture of `width` x `height` pixels; returns its window: left, top, width, height.
 
-        Then push exactly its rows, cut to its columns, in the order that `bottom_up` says.
+        Exactly the rows of the window, cut to its columns, must then be pushed, the last one first if
+        `bottom_up`.
         """
         if len(tensor) != self.height * self.width * self.channels:
-            message = "the input has {} bytes, {}x{}x{} needs {}"
+            message = "the input has {} bytes, expected {}x{}x{} = {}: flash the model again"
             shape = (self.height, self.width, self.channels)
             raise GalagoError(
                 "model.contract", message.format(len(tensor), *shape, shape[0] * shape[1] * shape[2])
@@ -123,13 +119,13 @@ class Resizer:
             _fill_zero(tensor, len(tensor))
         for x in range(self._wide):
             _span(self._source_width, self._wide, x, self._columns, 4 * x)
-        self._arrived = 0  # rows of the window
-        self._made = 0  # rows of the input
+        self._arrived = 0  # rows of the window pushed
+        self._made = 0  # rows of the input written
         _span(self._source_height, self._high, 0, self._row)
         return window
 
     def push(self, row):
-        """The next row of the window; every row of the input that it completes is written into the tensor."""
+        """Takes the next row of the window; writes the rows of the input that it completes."""
         wide, size = self._wide, self._wide * self._planes
         self._current, self._previous = self._previous, self._current
         current, sums = self._current, self._sums
@@ -138,21 +134,21 @@ class Resizer:
             _resize_row(
                 row, self._layout[0], self._layout[1 + plane], self._columns, current, plane, wide, total
             )
-        here = self._arrived
+        y = self._arrived
         self._arrived += 1
         while self._made < self._high:
             first, last, head, tail = self._row
-            if here < first:
+            if y < first:
                 return
-            if here == first:
+            if y == first:
                 _set(sums, current, size, head)
-            elif here < last:
+            elif y < last:
                 _add(sums, current, size, self._high)
             else:
                 if last == first + 1 and self._source_height < self._high:
                     _set(sums, self._previous, size, head)
                 _add(sums, current, size, tail)
-            if here < last:
+            if y < last:
                 return
             self._write_row()
 
@@ -166,7 +162,7 @@ class Resizer:
             _span(self._source_height, self._high, self._made, self._row)
 
     def _window(self, width, height):
-        # Left, top, width and height of the part of the picture that is used.
+        # Returns left, top, width and height of the part of the picture that is used.
         columns, rows = width, height
         if self.resize == "crop":
             columns = min(width, max(1, height * self.width // self.height))
@@ -174,7 +170,7 @@ class Resizer:
         return (width - columns) // 2, (height - rows) // 2, columns, rows
 
     def _target(self, width, height):
-        # Left, top, width and height of the part of the input that is filled with picture.
+        # Returns left, top, width and height of the part of the input that the picture fills.
         wide, high = self.width, self.height
         if self.resize == "pad":
             wide = min(wide, max(1, (2 * width * high + height) // (2 * height)))
@@ -183,9 +179,10 @@ class Resizer:
 
 
 def _span(source, target, index, into, at=0):
-    """Which source pixels make pixel `index` of the target, along one axis: first, last and their weights.
+    """Writes the source pixels of target pixel `index` along one axis: first, last, and their weights.
 
-    The pixels between first and last weigh `target` each; all weights together are `_total(source, target)`.
+    Each pixel between first and last has the weight `target`; the sum of all weights is `_total(source,
+    target)`.
     """
     if source >= target:  # area: a source pixel is `target` units long and a target pixel `source` units
         start = index * source
@@ -215,7 +212,7 @@ def _total(source, target):
 def _resize_row(
     row: ptr8, step: int, offset: int, spans: ptr16, out: ptr32, plane: int, target: int, total: int
 ):
-    """One colour of one row: out[plane·target + x] = the weighted mean of its span in 1/256."""
+    """Resizes one colour of a row: out[plane·target + x] = weighted mean of its span, in 1/256."""
     i = 0
     while i < target:
         p = int(spans[4 * i]) * step + offset
@@ -249,9 +246,9 @@ def _add(sums: ptr32, row: ptr32, size: int, weight: int):
 
 @micropython.viper
 def _quantize(sums: ptr32, tensor: ptr8, at: int, width: int, total: int, grey: int):
-    """Divide the sums, and write a row as int8 = pixel - 128, which as a byte is pixel ^ 128.
+    """Divides the sums and writes a row as int8 = pixel - 128, which as a byte is pixel ^ 128.
 
-    Bit 1 of `grey`: the picture has one colour. Bit 0: the input has one channel.
+    Bit 1 of `grey` is set if the picture is grey, bit 0 if the input has one channel.
     """
     divisor = total << 8
     half = total << 7

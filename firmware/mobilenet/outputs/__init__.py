@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where results show beside the serial line. An output is one file, named by its key in galago.json, with
+"""Outputs show results in addition to the serial line. Each is a file named by its key in galago.json, with
 
-open(value)       ImportError where the firmware lacks its module, ValueError for what it cannot be
-    .show(result)     a Result
+open(value)           raises ImportError if the firmware lacks a module, ValueError for an invalid value
+    .show(result)     shows a Result
     .close()
 """
 
@@ -12,7 +12,10 @@ NAMES = ("led", "display")
 
 
 def open(name, value):  # noqa: A001 (read as outputs.open)
-    """The output of a key in galago.json. Raises GalagoError config.invalid if the board has none such."""
+    """Opens the output `name` with its value in galago.json.
+
+    Raises GalagoError config.invalid if this board cannot use it.
+    """
     try:
         return __import__("mobilenet.outputs." + name, None, None, ("open",)).open(value)
     except (ImportError, ValueError, TypeError, OSError) as error:

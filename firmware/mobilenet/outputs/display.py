@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Picture, class and confidence on a board's display. "lcd" is MaixPy's, with the module of this name."""
+"""Shows picture, class and confidence on a display. "lcd" is the display of MaixPy's module `lcd`."""
 
 import lcd
 
 _WHITE, _GREEN, _GREY, _RED = 0xFFFF, 0x07E0, 0x8410, 0xF800
-_LINE = 20  # pixels of a line of text, with room below
-_LETTER = 8
+_LINE = 20  # pixels per line of text, spacing included
+_LETTER = 8  # pixels per letter
 
 
 class _Lcd:
@@ -29,7 +29,7 @@ class _Lcd:
             self._write(self._high - _LINE * (lines - place), line, color)
 
     def _show(self, result):
-        # A picture that the KPU wants upside down is shown upright; letters are upright as they are.
+        # A picture that is upside down for the KPU is shown upright; text always is.
         lcd.rotation(2 if result.turned else 0)
         left = max(0, (self._wide - result.picture.width()) // 2)
         top = max(0, self._high - result.picture.height()) if result.turned else 0

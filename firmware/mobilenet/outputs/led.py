@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An LED that is on after a picture of a known class, and off after any other."""
+"""Switches an LED on after a picture of a known class, and off after any other picture."""
 
 from machine import Pin
 

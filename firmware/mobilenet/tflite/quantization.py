@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""TensorFlow Lite Micro's quantization arithmetic in integers: a board with single floats gets the same bits.
+"""TensorFlow Lite Micro's quantization arithmetic in integers: boards with single floats get the same bits.
 
-Scales are the bits of their float32; `fill` makes fixed-point multipliers of them. To requantize, TFLM rounds
-twice: the product of accumulator and multiplier, half up (`high`), then the shift, ties away from zero. Most
-kernels have that in their loops, where a call would cost more than all of it.
+A scale is represented by the bits of its float32; `fill` converts scales to fixed-point multipliers. To
+requantize, TFLM rounds twice: the product of accumulator and multiplier, half up (`high`), then the shift,
+ties away from zero. Most kernels inline this in their loops, because a call would cost more than the work.
 
-Convolutions decide most outputs by a short product of their own: the accumulator's upper bits a' (15 and a
-sign) times the multiplier's upper bits m' (rounded), in units of 2**-21 of an output step. Dropping the
-lower bits moves the product by -2**14 to 2**14 + 2**15, and TFLM's first rounding by 2**14 more either way:
-an output whose product keeps that far from a tie is decided, and about one in twenty is not.
+Convolutions decide most outputs with a shorter product: the accumulator's upper bits a' (15 and a sign) times
+the multiplier's upper bits m' (rounded), in units of 2**-21 of an output step. Dropping lower bits changes
+the product by -2**14 to 2**14 + 2**15, and TFLM's first rounding by up to 2**14 more in either direction: if
+the product is farther than that from a tie, the output is decided. About one output in twenty is not.
 
-Where an int has 64 bits, loads through ptr32 are zero-extended: shifting by `wide` there and back signs them.
+Where an int has 64 bits, ptr32 zero-extends what it loads: shifting left and right by `wide` sign-extends it.
 """
 
 
@@ -18,19 +18,19 @@ Where an int has 64 bits, loads through ptr32 are zero-extended: shifting by `wi
 def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int, a: int, d: int):
     """Writes multiplier and shift into `count` table entries of three words, for factors a * scales[i] / d.
 
-    The factor is what TFLM computes in double and hands to QuantizeMultiplier: multiplier / 2**31 *
-    2**shift, the multiplier rounded from the double, half up. `scales` are float32 in any alignment, `step`
-    bytes apart (0: one for all); `rest` and `part` are locals, first to be kept in registers: pass 0; a and
-    d are the bits of float32. All are positive and normal.
+    The factor is what TFLM computes in double and passes to QuantizeMultiplier: multiplier / 2**31 *
+    2**shift, with the multiplier rounded half up. `scales` are float32 in any alignment, `step` bytes apart
+    (0: one for all); `a` and `d` are the bits of float32. All are positive and normal. `rest` and `part` are
+    locals, declared first so that viper keeps them in registers: pass 0.
     """
     exponent = (a >> 23) - (d >> 23) - 125
     d = (d & 0x7FFFFF) | 0x800000
     a = (a & 0x7FFFFF) | 0x800000
-    inverse = (1 << 29) // ((d >> 8) + 1) << 1  # 2**38 / d, never too great; 1 << 30 is no small int
+    inverse = (1 << 29) // ((d >> 8) + 1) << 1  # 2**38 / d, rounded down; 1 << 30 is not a small int
     while count:
         e = exponent + ((scales[3] << 1) | (scales[2] >> 7))
         b = scales[0] | (scales[1] << 8) | ((scales[2] | 0x80) << 16)
-        # a * b as two digits of 24 bits, shifted until its quotient by d starts with a 1.
+        # a * b as two digits of 24 bits, shifted left until its quotient by d starts with a 1.
         middle = (a >> 12) * (b & 0xFFF) + (a & 0xFFF) * (b >> 12)
         low = (a & 0xFFF) * (b & 0xFFF) + ((middle & 0xFFF) << 12)
         rest = (a >> 12) * (b >> 12) + (middle >> 12) + (low >> 24)
@@ -43,7 +43,7 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
         rest -= d
         quotient = 1
         n = 5
-        while n:  # 30 more bits, six at a time, estimated from below
+        while n:  # computes 30 more bits, six at a time, estimated from below
             part = ((rest >> 8) * inverse) >> 24
             rest = (rest << 6) + ((low >> 18) & 63) - part * d
             low <<= 6
@@ -52,7 +52,7 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
                 part += 1
             quotient = (quotient << 6) + part
             n -= 1
-        # A double keeps 22 bits below the unit: what is closer than that to a half has become a half.
+        # A double keeps 22 bits below the unit: a fraction closer than that to 1/2 has become 1/2.
         if d - (rest << 1) <= (d >> 22):
             quotient += 1
             if quotient >> 31:
@@ -71,7 +71,7 @@ def fill(rest: int, part: int, table: ptr32, scales: ptr8, step: int, count: int
 
 @micropython.viper
 def high(a: int, b: int) -> int:
-    """(a * b + 2**30) >> 31 of two 32-bit numbers, b not negative, from products that fit 32 bits."""
+    """Returns (a * b + 2**30) >> 31 of two 32-bit numbers, b >= 0, with intermediate results of 32 bits."""
     ah = a >> 16
     al = a & 0xFFFF
     bh = b >> 16

@@ -144,28 +144,28 @@ def test_what_cannot_be_used_is_named(read, tmp_path):
         "text.jpg": (
             b"Hello, world!",
             "image.format",
-            "starts with b'Hello, w', which is no picture: send JPEG, BMP, PPM or PGM",
+            "starts with b'Hello, w', not a known picture format: send JPEG, BMP, PPM or PGM",
         ),
         "one.jpg": (b"\xff", "image.format", None),
-        "a.png": (b"\x89PNG\r\n\x1a\n", "image.unsupported", f"PNG is not read on the board: {host}"),
-        "a.gif": (b"GIF89a...", "image.unsupported", f"GIF is not read on the board: {host}"),
-        "a.webp": (b"RIFF....WEBP", "image.unsupported", f"WebP is not read on the board: {host}"),
+        "a.png": (b"\x89PNG\r\n\x1a\n", "image.unsupported", f"the board does not read PNG: {host}"),
+        "a.gif": (b"GIF89a...", "image.unsupported", f"the board does not read GIF: {host}"),
+        "a.webp": (b"RIFF....WEBP", "image.unsupported", f"the board does not read WebP: {host}"),
         "short.bmp": (whole[:60], "image.truncated", "BMP ends after 60 of 102 bytes: copy it again"),
         "header.bmp": (whole[:20], "image.truncated", "BMP ends after 20 of 54 bytes: copy it again"),
         "palette.bmp": (
             whole[:28] + b"\x08" + whole[29:],
             "image.unsupported",
-            f"BMP with 8 bits per pixel is not read on the board: {host}",
+            f"the board does not read BMP with 8 bits per pixel: {host}",
         ),
         "rle.bmp": (
             whole[:30] + b"\x01" + whole[31:],
             "image.unsupported",
-            f"BMP with RLE8 is not read on the board: {host}",
+            f"the board does not read BMP with RLE8: {host}",
         ),
         "os2.bmp": (
             whole[:14] + b"\x0c" + whole[15:],
             "image.unsupported",
-            f"OS/2 BMP is not read on the board: {host}",
+            f"the board does not read OS/2 BMP: {host}",
         ),
         "huge.bmp": (
             whole[:18] + b"\xff\xff\xff\x7f" + whole[22:],
@@ -174,11 +174,11 @@ def test_what_cannot_be_used_is_named(read, tmp_path):
         ),
         "flat.bmp": (whole[:18] + bytes(4) + whole[22:], "image.size", None),
         "start.bmp": (whole[:10] + bytes(4) + whole[14:], "image.corrupt", None),
-        "text.ppm": (b"P3 1 1 255 1 2 3", "image.unsupported", f"text PPM is not read on the board: {host}"),
+        "text.ppm": (b"P3 1 1 255 1 2 3", "image.unsupported", f"the board does not read text PPM: {host}"),
         "deep.pgm": (
             b"P5 1 1 65535 ab",
             "image.unsupported",
-            f"PGM with values up to 65,535 is not read on the board: {host}",
+            f"the board does not read PGM with values up to 65,535: {host}",
         ),
         "short.ppm": (b"P6 9 9 255 abc", "image.truncated", "PPM ends after 14 of 254 bytes: copy it again"),
         "words.ppm": (
@@ -192,7 +192,7 @@ def test_what_cannot_be_used_is_named(read, tmp_path):
             (tmp_path / name).write_bytes(content)
     (tmp_path / "folder.jpg").mkdir()
     results = read([tmp_path / name for name in [*cases, "folder.jpg"]])
-    assert results.pop() == ["image.missing", "folder.jpg: is a folder: give the path of a picture"]
+    assert results.pop() == ["image.missing", "folder.jpg: is a folder: pass the path of a picture"]
     for (name, (_, code, message)), result in zip(cases.items(), results, strict=True):
         assert result[0] == code
         assert message is None or result[1] == f"{name}: {message}"

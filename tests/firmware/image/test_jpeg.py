@@ -210,7 +210,7 @@ def test_what_is_not_baseline_is_refused_by_name(decode, tmp_path):
     ):
         assert code == "image.unsupported"
         assert message == (
-            f"{name}: {kind} is not read on the board: "
+            f"{name}: the board does not read {kind}: "
             "convert it, or send it with galago classify, which converts"
         )
 

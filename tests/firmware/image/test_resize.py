@@ -12,7 +12,8 @@ from galago.pictures import resize, to_input
 # Rows come from a file as a camera would deliver them; what is printed is a digest of the tensor.
 SCRIPT = """
 import hashlib, json
-from mobilenet.image.resize import Resizer, RGB, BGR, BGRX, GREY
+from mobilenet.image.picture import RGB, BGR, BGRX, GREY
+from mobilenet.image.resize import Resizer
 
 layouts = {"RGB": RGB, "BGR": BGR, "BGRX": BGRX, "GREY": GREY}
 with open(argv[0]) as cases, open(argv[1], "rb") as rows:

@@ -21,18 +21,18 @@ class Word(int):
     """A signed 32-bit word."""
 
 
-def _arithmetic(operation, reflected=False):
-    def compute(left, right):
-        exact = operation(int(right), int(left)) if reflected else operation(int(left), int(right))
-        return Word((exact + (1 << 31)) % (1 << 32) - (1 << 31))
+def _wrapped(exact):
+    return Word(exact if -(1 << 31) <= exact < 1 << 31 else (exact + (1 << 31)) % (1 << 32) - (1 << 31))
 
-    return compute
+
+def _arithmetic(method):
+    # int's own method computes exactly, whatever Word defines; it is called too often to convert operands first.
+    return lambda left, right: _wrapped(method(left, right))
 
 
 for _name in ("add", "sub", "mul", "and", "or", "xor", "lshift", "rshift", "floordiv"):
-    _operation = getattr(operator, _name if _name not in ("and", "or") else f"{_name}_")
-    setattr(Word, f"__{_name}__", _arithmetic(_operation))
-    setattr(Word, f"__r{_name}__", _arithmetic(_operation, reflected=True))
+    for _method in (f"__{_name}__", f"__r{_name}__"):
+        setattr(Word, _method, _arithmetic(getattr(int, _method)))
 Word.__neg__ = lambda self: 0 - self  # type: ignore[method-assign]
 
 
@@ -49,7 +49,7 @@ class Pointer:
         return int(index)
 
     def __getitem__(self, index):
-        return Word(0) + self.cells[self._checked(index)]
+        return _wrapped(self.cells[self._checked(index)])
 
     def __setitem__(self, index, value):
         self.cells[self._checked(index)] = int(value) % (1 << self.bits)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Baseline JPEG (ITU-T T.81), one row of blocks at a time, at 1/1, 1/2, 1/4 or 1/8 of its size.
+"""Decodes baseline JPEG (ITU-T T.81), one row of blocks at a time, at 1/1, 1/2, 1/4 or 1/8 of its size.
 
-8 bits, Huffman coded, one interleaved scan; grey, YCbCr or RGB with sampling factors 1 and 2. The arithmetic
-is libjpeg's (slow integer IDCT, "fancy" upsampling), so that Pillow gives the same bytes. Here the segments
-before the scan are read and validated; scan.py decodes the pixels.
+It supports 8 bits, Huffman coding and one interleaved scan; grey, YCbCr or RGB with sampling factors 1 and 2.
+The arithmetic is libjpeg's (slow integer IDCT, "fancy" upsampling), so that the bytes equal Pillow's. This
+module reads and validates the segments before the scan; scan.py decodes the pixels.
 """
 
 from array import array
@@ -12,12 +12,11 @@ from struct import unpack
 from micropython import const
 
 from ...errors import GalagoError
-from ..picture import Picture
-from ..resize import GREY
+from ..picture import GREY, Picture
 from .huffman import build_table
 from .scan import Scan
 
-_LARGEST_SEGMENT = const(4096)  # of those that are read: all 8 Huffman tables have 2184 bytes
+_LARGEST_SEGMENT = const(4096)  # bytes; all 8 Huffman tables together take 2184
 
 _SOF_NAMES = {
     0xC2: "progressive",
@@ -36,13 +35,13 @@ _SOF_NAMES = {
 
 
 class Component:
-    """One colour component as the frame and the scan header describe it."""
+    """A colour component as described by the frame header and the scan header."""
 
     def __init__(self, identifier, sampling, quantization):
         self.identifier = identifier
         self.horizontal = sampling >> 4
         self.vertical = sampling & 15
-        self.quantization = quantization  # first the number of the table, then the table
+        self.quantization = quantization  # at first the number of the table, later the table
         self.dc = self.ac = None
 
 
@@ -67,24 +66,24 @@ class JpegPicture(Picture):
             self._segment(marker)
 
     def reduce(self, divisor):
-        """Decode at 1/divisor of the size (1, 2, 4 or 8), each pixel the mean of a square of pixels."""
+        """Makes `rows` decode at 1/divisor (1, 2, 4 or 8) of the size: each pixel is the mean of a square."""
         self.width = -(-self.width // divisor)
         self.height = -(-self.height // divisor)
         self.divisor = divisor
 
     def rows(self, left, top, width, height):
-        """Each row of this window as a buffer in `layout`; the data outside is decoded to find all damage."""
+        """Yields each row of this window, in a reused buffer; decodes all data, to find any damage."""
         return Scan(self).rows(left, top, width, height)
 
     def corrupt(self, what):
-        """The error for a file that contradicts itself."""
+        """Returns the error for an inconsistent file."""
         message = "{}: JPEG {} at byte {:,} of {:,}: save it again"
         return GalagoError(
             "image.corrupt", message.format(self.file.name, what, self.file.position, self.file.size)
         )
 
     def truncated(self, where):
-        """The error for a file that ends too early."""
+        """Returns the error for a file that ends too early."""
         read, size = self.file.position, self.file.size
         of = " of {:,}".format(size) if read < size else ""
         message = "{}: JPEG ends after {:,}{} bytes, {}: copy it again"
@@ -101,7 +100,7 @@ class JpegPicture(Picture):
         return byte[0]
 
     def _segment(self, marker):
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # these have no content
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without content
             return
         (size,) = unpack(">H", self._take(2))
         size -= 2
@@ -139,7 +138,7 @@ class JpegPicture(Picture):
 
     def _frame(self, content):
         if self.components or len(content) < 6 or len(content) != 6 + 3 * content[5]:
-            raise self.corrupt("has a wrong frame header")
+            raise self.corrupt("has an invalid frame header")
         bits, height, width, count = unpack(">BHHB", content[:6])
         if bits != 8:
             raise self.file.unsupported("JPEG with {} bits per sample".format(bits))
@@ -151,8 +150,8 @@ class JpegPicture(Picture):
         self.components = [Component(*content[6 + 3 * i : 9 + 3 * i]) for i in range(count)]
         for part in self.components:
             if not (1 <= part.horizontal <= 4 and 1 <= part.vertical <= 4 and part.quantization < 4):
-                raise self.corrupt("has a wrong component")
-            if count == 1:  # a single component has no sampling to speak of
+                raise self.corrupt("has an invalid component")
+            if count == 1:  # the sampling factors of a single component have no effect
                 part.horizontal = part.vertical = 1
                 self.layout = GREY
             if part.horizontal > 2 or part.vertical > 2:
@@ -164,7 +163,7 @@ class JpegPicture(Picture):
             wide, number = content[at] >> 4, content[at] & 15
             end = at + 65 + 64 * wide
             if wide > 1 or number > 3 or end > len(content):
-                raise self.corrupt("has a wrong quantization table")
+                raise self.corrupt("has an invalid quantization table")
             factors = unpack(">64H" if wide else "64B", content[at + 1 : end])
             self._quantization[number] = array("H", factors)
             at = end
@@ -179,7 +178,7 @@ class JpegPicture(Picture):
             if kind <= 1 and number <= 3 and end <= len(content):
                 table = build_table(counts, content[at + 17 : end], 255 if kind else 15)
             if table is None:
-                raise self.corrupt("has a wrong Huffman table")
+                raise self.corrupt("has an invalid Huffman table")
             self._huffman[4 * kind + number] = table
             at = end
 
@@ -188,22 +187,22 @@ class JpegPicture(Picture):
             raise self.corrupt("has no frame header before its scan")
         count = content[0] if content else 0
         if len(content) != 4 + 2 * count:
-            raise self.corrupt("has a wrong scan header")
+            raise self.corrupt("has an invalid scan header")
         if count != len(self.components):
             raise self.file.unsupported("JPEG with several scans")
         for i, part in enumerate(self.components):
             tables = content[2 + 2 * i]
             if content[1 + 2 * i] != part.identifier or tables & 0xCC:
-                raise self.corrupt("has a wrong scan header")
+                raise self.corrupt("has an invalid scan header")
             part.dc = self._huffman[tables >> 4]
             part.ac = self._huffman[4 + (tables & 15)]
             part.quantization = self._quantization[part.quantization]
             if part.dc is None or part.ac is None or part.quantization is None:
-                raise self.corrupt("lacks a table that its scan names")
+                raise self.corrupt("lacks a table that its scan uses")
 
     @property
     def is_rgb(self):
-        """Whether three components are RGB, by the rules of libjpeg; else they are YCbCr."""
+        """Whether three components are RGB rather than YCbCr, by libjpeg's rules."""
         if self._jfif:
             return False
         if self._adobe is not None:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""From the samples of three components to a row of RGB pixels, with libjpeg's rounding."""
+"""Converts the samples of three components to a row of RGB pixels, with libjpeg's rounding."""
 
 import micropython
 
 
 @micropython.viper
 def upsample(plane: ptr8, near: int, far: int, count: int, kind: int, out: ptr8):
-    """Double `count` samples at `near` in width and, between the rows at `near` and `far`, in height.
+    """Doubles `count` samples at `near` in width and, towards the row at `far`, in height.
 
-    The "fancy" way: a new sample is 3/4 of its nearest sample and 1/4 of the next one, in both directions.
-    Bits of `kind`: 1 doubles the width, 2 the height (4: for the lower of the two rows), 8 repeats in width.
+    This is libjpeg's "fancy" upsampling: 3/4 of the nearest sample and 1/4 of the next, in each direction.
+    Bits of `kind`: 1 doubles the width, 2 the height (4: the lower of the two rows), 8 repeats in width.
     """
     if kind & 8:
         i = 0
@@ -34,7 +34,7 @@ def upsample(plane: ptr8, near: int, far: int, count: int, kind: int, out: ptr8)
             out[i] = (3 * int(plane[near + i]) + int(plane[far + i]) + before) >> 2
             i += 1
         return
-    # `weight` of the far row; the near one has 3 times that, or 1 when it is alone.
+    # The far row has `weight`; the near row 3 times that, or 1 if there is no far row.
     own = 1 + 2 * weight
     this = own * int(plane[near]) + weight * int(plane[far])
     left = this
@@ -54,7 +54,7 @@ def upsample(plane: ptr8, near: int, far: int, count: int, kind: int, out: ptr8)
 def interleave(
     y: ptr8, y_at: int, cb: ptr8, cb_at: int, cr: ptr8, cr_at: int, out: ptr8, count: int, ycc: int
 ):
-    """Write `count` RGB pixels from three rows of YCbCr (JFIF, in 1/65536; `ycc` 1) or RGB samples (0)."""
+    """Writes `count` RGB pixels from three rows of YCbCr (`ycc` 1; JFIF, in 1/65536) or RGB samples (0)."""
     p = 0
     i = 0
     while i < count:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Huffman decoding of one block of coefficients (ITU-T T.81, annexes C and F.2).
+"""Decodes one block of Huffman-coded coefficients (ITU-T T.81, annexes C and F.2).
 
-A table is one array('H'):
-    [0:256]    by the next 8 bits: code length << 8 | symbol, 0 where the code is longer
-    [256:273]  by code length: the first value of the next 16 bits that is too large for a code of this length
-    [273:290]  by code length: what to add to a code to find its symbol below, modulo 65536
+A table is an array('H'):
+    [0:256]    by the next 8 bits: code length << 8 | symbol, or 0 for a longer code
+    [256:273]  by code length: the smallest value of the next 16 bits that is too large for this length
+    [273:290]  by code length: offset from a code to the index of its symbol, modulo 65536
     [290:]     the symbols
-The reader's state is an array('i'): bits, how many of them, position in the buffer, its end, how many bits
-were made up after the end of the data, and the last DC value of each component.
+The reader's state is an array('i'): bits, their number, position in the buffer, end of the buffer, number of
+bits made up after the end of the data, and the last DC value of each component.
 """
 
 from array import array
@@ -22,7 +22,7 @@ END = const(3)
 MADE_UP = const(4)
 LAST_DC = const(5)
 
-MOST_BYTES = const(512)  # of a block: 64 times 16 + 15 bits, every byte stuffed
+MOST_BYTES = const(512)  # of one block: 64 times 16 + 15 bits, with every byte stuffed
 
 BAD_CODE = const(-1)
 TOO_MANY = const(-2)
@@ -40,7 +40,7 @@ _ZIGZAG = (
 
 
 def build_table(counts, symbols, largest):
-    """The table for `counts[n]` codes of n + 1 bits and their symbols; None if they are no prefix code."""
+    """Returns the table for `counts[n]` codes of n + 1 bits and their symbols; None if invalid."""
     if len(counts) != 16 or not symbols or len(symbols) > 256 or max(symbols) > largest:
         return None
     table = array("H", bytes(2 * (_SYMBOLS + len(symbols))))
@@ -55,7 +55,7 @@ def build_table(counts, symbols, largest):
                     table[entry] = length << 8 | symbols[i]
             code += 1
         used += count
-        if code >= 1 << length:  # no room, or a code of ones only, which is reserved
+        if code >= 1 << length:  # too many codes, or one of all ones, which is reserved
             return None
         table[_LIMITS + length] = code << (16 - length)
         code <<= 1
@@ -66,12 +66,12 @@ def build_table(counts, symbols, largest):
 def decode_block(
     state: ptr32, data: ptr8, dc: ptr16, ac: ptr16, factors: ptr16, block: ptr16, last_dc: int
 ) -> int:
-    """Decode the next block into `block`, dequantized and in natural order; `last_dc` is a place in `state`.
+    """Decodes the next block into `block`, dequantized and in natural order; `last_dc` indexes `state`.
 
-    Gives the zigzag index of the last coefficient that is there, or BAD_CODE, TOO_MANY or ENDED. Needs
-    MOST_BYTES in `data`, or the end of the file.
+    Returns the zigzag index of the last coefficient, or BAD_CODE, TOO_MANY or ENDED. `data` must hold
+    MOST_BYTES more bytes, or the rest of the file.
     """
-    bits = int(state[BITS])  # only the lowest `count` bits mean something
+    bits = int(state[BITS])  # only the lowest `count` bits are valid
     count = int(state[COUNT])
     position = int(state[POSITION])
     end = int(state[END])
@@ -83,12 +83,12 @@ def decode_block(
     table = dc
     k = 0
     last = 0
-    size = -1  # of the value that comes next; -1: a code comes next
+    size = -1  # bits of the next value; -1: a code comes next
     while k < 64:
-        wanted = size
+        needed = size
         if size < 0:
-            wanted = 16
-        while count < wanted:
+            needed = 16
+        while count < needed:
             byte = 0
             if position < end:
                 byte = int(data[position])

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Inverse DCT of a block to 8x8, 4x4, 2x2 or 1x1 samples, in integers.
+"""Integer inverse DCTs of a block to 8x8, 4x4, 2x2 or 1x1 samples.
 
-8x8 is the algorithm of Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with 11
+The 8x8 IDCT is the algorithm of Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with 11
 multiplications", ICASSP 1989) with constants of 13 bits, as in the slow integer IDCT of libjpeg. The smaller
-ones are the means of 2x2, 4x4 and 8x8 of these samples, computed from the coefficients directly.
+ones compute the means of 2x2, 4x4 and 8x8 of these samples directly from the coefficients.
 
-Viper loads 16 bits without their sign: (x ^ 0x8000) - 0x8000 gives it back.
+Viper loads 16-bit numbers without sign extension: (x ^ 0x8000) - 0x8000 adds it.
 
-Each writes into the samples of a component: 0 to 255, at `at`, one row every `stride`. Coefficients of broken
-files may be of any size: sums wrap around, and the samples are clamped.
+Each function writes samples (0 to 255) into the plane of a component: at `at`, with rows `stride` apart.
+Coefficients of damaged files may have any size: sums wrap around, and the samples are clamped.
 """
 
 import micropython
@@ -16,7 +16,7 @@ import micropython
 
 @micropython.viper
 def fill(block: ptr16, plane: ptr8, at: int, stride: int, size: int):
-    """A block with nothing but its DC coefficient: all size x size samples are the same."""
+    """Writes a block that only has a DC coefficient: all size x size samples are equal."""
     value = (((int(block[0]) ^ 0x8000) - 0x7FFC) >> 3) + 128
     if value < 0:
         value = 0
@@ -35,7 +35,7 @@ def fill(block: ptr16, plane: ptr8, at: int, stride: int, size: int):
 
 @micropython.viper
 def idct_8(block: ptr16, plane: ptr8, at: int, stride: int):
-    """All 8x8 samples; `block` is used up."""
+    """Writes all 8x8 samples; `block` is overwritten."""
     line = 0
     base = 0
     step = 8  # first the columns, then the rows, in place
@@ -117,7 +117,7 @@ def idct_8(block: ptr16, plane: ptr8, at: int, stride: int):
 
 @micropython.viper
 def idct_4(block: ptr16, plane: ptr8, at: int, stride: int):
-    """4x4 samples; `block` is used up."""
+    """Writes 4x4 samples; `block` is overwritten."""
     line = 0
     base = 0
     step = 8  # first seven columns, then four rows, in place
@@ -168,7 +168,7 @@ def idct_4(block: ptr16, plane: ptr8, at: int, stride: int):
 
 @micropython.viper
 def idct_2(block: ptr16, plane: ptr8, at: int, stride: int):
-    """2x2 samples; `block` is used up."""
+    """Writes 2x2 samples; `block` is overwritten."""
     line = 0
     base = 0
     step = 8  # first the columns, of which the rows use 0, 1, 3, 5 and 7, then two rows, in place

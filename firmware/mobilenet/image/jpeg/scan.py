@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The scan of a baseline JPEG: rows of blocks in, rows of pixels out.
+"""Decodes the scan of a baseline JPEG: rows of blocks in, rows of pixels out.
 
-A row of MCUs (ITU-T T.81, A.2) is decoded into one plane of samples per component, only as wide as the wanted
-columns. Upsampling in height needs a sample row above and one below: each plane keeps the last row of the MCU
-row before as its row 0, and the last row of pixels waits for the next MCU row.
+A row of MCUs (ITU-T T.81, A.2) is decoded into one plane of samples per component, only as wide as the
+requested columns. Upsampling in height needs the sample rows above and below: each plane keeps the last row
+of the previous MCU row as its row 0, and the last row of pixels waits for the next MCU row.
 """
 
 from array import array
@@ -13,13 +13,13 @@ from .color import interleave, upsample
 
 
 class _Plane:
-    """The samples of one component for the wanted columns of one row of MCUs."""
+    """The samples of one component, for the requested columns of one row of MCUs."""
 
     def __init__(self, index, picture, scale, first, end):  # first and end: the MCU columns
         part = picture.components[index]
         most_across = max(c.horizontal for c in picture.components)
         most_down = max(c.vertical for c in picture.components)
-        # Where it can, a larger inverse DCT takes the place of upsampling, in both directions or not at all.
+        # Where possible, a larger inverse DCT replaces upsampling, in both directions or not at all.
         self.size = scale
         while (
             self.size < 8
@@ -35,7 +35,7 @@ class _Plane:
         down = most_down * scale // self.rows
         self.stride = (end - first) * self.mcu_width
         self.samples = bytearray(self.stride * (self.rows + 1))
-        # How many samples of a row and how many rows belong to the picture; beyond them is only padding.
+        # Rows, and samples of a row, that belong to the picture; the rest is padding.
         width = -(-picture.width // across)
         self.height = -(-picture.height // down)
         self.count = min(width - first * self.mcu_width, self.stride)
@@ -45,14 +45,14 @@ class _Plane:
         self.down = down
         self.wide = bytearray(across * self.count) if self.kind & 11 else None
         self.store = {8: idct.idct_8, 4: idct.idct_4, 2: idct.idct_2, 1: None}[self.size]
-        # Where each of its blocks goes.
+        # Index of the first sample of each block.
         self.places = []
         for y in range(part.vertical):
             for x in range(part.horizontal):
                 self.places.append((1 + y * self.size) * self.stride + x * self.size)
 
     def row(self, y, first):
-        """The samples of row `y` of pixels, doubled if need be, and where they begin; row 1 is `first`."""
+        """Returns the samples of pixel row `y`, upsampled if necessary, and their index; row 1 is `first`."""
         near = y // self.down
         at = (near - first + 1) * self.stride
         if not self.kind & 11:
@@ -72,7 +72,7 @@ class _Plane:
 
 
 class Scan:
-    """Decodes the one scan of `picture`, which is at the first byte of its data."""
+    """Decodes the only scan of `picture`, whose file is at the first byte of the scan's data."""
 
     def __init__(self, picture):
         self._picture = picture
@@ -87,18 +87,18 @@ class Scan:
         self._across = -(-picture.width // self._mcu_width)
         self._until_restart = picture.restart_interval
         self._restarts = 0
-        self._least = huffman.MOST_BYTES  # that the buffer must hold before a block
+        self._least = huffman.MOST_BYTES  # bytes that the buffer must hold before a block
 
     def rows(self, left, top, width, height):
-        """Each row of this window; then what remains of the scan is decoded too, to find all damage."""
+        """Yields each row of this window; then decodes the rest of the scan, to find any damage."""
         picture = self._picture
-        # One more MCU at each side: upsampling looks at its neighbours.
+        # Includes one more MCU on each side: upsampling uses the neighbouring samples.
         first = max(0, left // self._mcu_width - 1)
         end = min(self._across, (left + width - 1) // self._mcu_width + 2)
         planes = [_Plane(i, picture, self._scale, first, end) for i in range(len(picture.components))]
         start = left - first * self._mcu_width
         row = memoryview(bytearray(width * picture.layout[0]))
-        done = top  # rows given
+        done = top  # next row to yield
         bottom = top + height
         for y in range(0, picture.height, self._mcu_height):
             near = y + self._mcu_height + 2 > top and y < bottom + 2
@@ -129,7 +129,7 @@ class Scan:
         for column in range(self._across):
             if self._picture.restart_interval:
                 self._count_restart(y)
-            wanted = first <= column < end
+            inside = first <= column < end
             for plane in planes:
                 part = plane.part
                 for place in plane.places:
@@ -140,7 +140,7 @@ class Scan:
                     )
                     if last < 0:
                         self._fail(last, y)
-                    if wanted:
+                    if inside:
                         at = place + (column - first) * plane.mcu_width
                         if last == 0 or plane.store is None:
                             idct.fill(block, plane.samples, at, plane.stride, plane.size)
@@ -154,7 +154,7 @@ class Scan:
         self._until_restart -= 1
 
     def _restart(self, y):
-        # The rest of the last byte is dropped, and a marker RST0 to RST7, in turn, is skipped.
+        # Drops the rest of the last byte, and skips a marker: RST0 to RST7 in turn.
         state, file = self._state, self._file
         file.start = state[huffman.POSITION]
         before, byte = b"", file.take(1)
@@ -172,7 +172,7 @@ class Scan:
     def _refill(self):
         state, file = self._state, self._file
         file.start = state[huffman.POSITION]
-        file.want(huffman.MOST_BYTES)
+        file.fill(huffman.MOST_BYTES)
         state[huffman.POSITION], state[huffman.END] = file.start, file.stop
         if file.stop - file.start < huffman.MOST_BYTES:
             self._least = 0  # the end of the file

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One file per operator, loaded only where a model uses it, and kept while it runs.
+"""Viper kernels: one file per operator, loaded if a model uses it, and kept while the model runs.
 
-run(net, at, first, last)   computes output rows first … last of the layer whose record is at net.plan[at]
+run(net, at, first, last)   computes output rows [first, last) of the layer with its record at net.plan[at]
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""AVERAGE_POOL_2D: the mean of what lies inside the picture, rounded half away from zero."""
+"""AVERAGE_POOL_2D: the mean of the window without padding, rounded half away from zero."""
 
 from micropython import const
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -18,12 +18,12 @@ _S_H = const(14)
 _S_W = const(15)
 _P_T = const(16)
 _P_L = const(17)
-_MIN = const(20)
-_MAX = const(21)
+_LOWEST = const(20)
+_HIGHEST = const(21)
 
 
 def run(net, at, first, last):
-    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    """Computes output rows [first, last) of the layer whose record starts at net.plan[at]."""
     _rows(0, 0, net.plan, at, net.arena, first, last)
 
 
@@ -33,8 +33,8 @@ def _rows(x: ptr8, out: ptr8, plan, at: int, arena, first: int, last: int):
     base = int(ptr8(arena))
     depth = p[_IN_C]
     row = p[_IN_W] * depth
-    lowest = (p[_MIN] & 0xFF ^ 0x80) - 0x80
-    highest = (p[_MAX] & 0xFF ^ 0x80) - 0x80
+    lowest = (p[_LOWEST] & 0xFF ^ 0x80) - 0x80
+    highest = (p[_HIGHEST] & 0xFF ^ 0x80) - 0x80
     while first < last:
         out = ptr8(base + p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * p[_OUT_W] * depth)
         top = first * p[_S_H] - p[_P_T]

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""CONV_2D: a tile of output rows at a time, one output channel after the other.
+"""CONV_2D: computes a tile of output rows at a time, one output channel after the other.
 
-The tile's windows are first gathered as unsigned bytes, u = x + 128, one after the other, so that they need
-no sign extension. Then the weights of some taps of a channel wait in locals while all windows of the tile
-pass by: sum w (x - zero) = sum w u - (zero + 128) sum w.
+First, the windows of the tile are gathered one after the other as unsigned bytes, u = x + 128, which need no
+sign extension. Then the weights of some taps of a channel are held in locals while all windows of the tile
+are processed: sum w (x - zero) = sum w u - (zero + 128) sum w.
 """
 
 from micropython import const
 
 from ..quantization import fill
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -29,19 +29,19 @@ _P_T = const(16)
 _P_L = const(17)
 _IN_ZERO = const(18)
 _OUT_ZERO = const(19)
-_MIN = const(20)
-_MAX = const(21)
+_LOWEST = const(20)
+_HIGHEST = const(21)
 _IN_SCALE = const(22)
 _OUT_SCALE = const(23)
 _WEIGHTS = const(24)
 _BIAS = const(25)
 _SCALES = const(26)
 _SCALE_STEP = const(27)
-_TILE = const(28)  # rows of a tile
+_TILE = const(28)
 
 
 def run(net, at, first, last):
-    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    """Computes output rows [first, last) of the layer whose record starts at net.plan[at]."""
     plan = net.plan
     channels = plan[at + _OUT_C]
     if not first:
@@ -64,7 +64,7 @@ def run(net, at, first, last):
 def table(net, at, channels):
     """Writes the multipliers, shifts and biases of all output channels at the start of the scratch."""
     plan = net.plan
-    scales, position = b"\0\0\x80\x3f", 0  # 1.0: the scale is part of the input's (fully_connected.py)
+    scales, position = b"\0\0\x80\x3f", 0  # 1.0: the input's scale includes it (operators/fully_connected.py)
     if plan[at + _SCALES]:
         scales, position = net.constant(plan[at + _SCALES], plan[at + _SCALE_STEP] * channels or 4)
     _entries(0, 0, plan, at, net.arena, scales, position, 0)
@@ -76,7 +76,7 @@ def table(net, at, channels):
 
 @micropython.viper
 def _entries(x: ptr8, e: ptr32, plan, at: int, arena, data, position: int, biases: int):
-    """Fills the table from the file's scales; or, if `biases`, its third words: from the file, or with 0."""
+    """Fills the table from the file's scales or, if `biases`, its third words with the biases."""
     p = ptr32(int(ptr32(plan)) + (at << 2))
     e = ptr32(int(ptr8(arena)) + p[_SCRATCH])
     x = ptr8(int(ptr8(data)) + position)
@@ -95,7 +95,7 @@ def _entries(x: ptr8, e: ptr32, plan, at: int, arena, data, position: int, biase
 
 @micropython.viper
 def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
-    """Lays out the windows of output rows first … last one after the other, as x + 128."""
+    """Gathers the windows of output rows [first, last) one after the other, as x + 128."""
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     depth = p[_IN_C]
@@ -104,7 +104,7 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
     step = p[_S_W] * depth
     columns = p[_OUT_W]
     pixels = (last - first) * columns
-    if width == depth == step and p[_K_H] == 1:  # all windows of a row of pixels are one
+    if width == depth == step and p[_K_H] == 1:  # all windows of a row are contiguous
         width = row
         columns = 1
     zero = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
@@ -115,7 +115,7 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
         start = 0 - p[_P_L] * depth
         column = columns
         while column:
-            # Bytes of a window row before, in and after the picture.
+            # Bytes of a window row before, inside and after the picture.
             before = 0
             if start < 0:
                 before = 0 - start
@@ -184,15 +184,15 @@ def _channels(
     first: int,
     last: int,
 ):
-    """Computes the output channels channel … stop of rows first … last from the gathered windows.
+    """Computes the output channels [channel, stop) of rows [first, last) from the gathered windows.
 
-    Viper keeps the first two locals in registers: the accumulator and the window. The weights of 32, 16 or 8
-    taps wait in the others.
+    Viper keeps the first two locals in registers: the accumulator and the window. The other locals hold the
+    weights of 32, 16 or 8 taps.
     """
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     wide = 1
-    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
+    wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     f = ptr8(int(ptr8(filters)) + position)
     depth = p[_OUT_C]
     window = p[_K_H] * p[_K_W] * p[_IN_C]
@@ -204,9 +204,9 @@ def _channels(
     windows = accumulators + (pixels << 2)
     place = p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * p[_OUT_W] * depth + channel
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
+    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
     relu = int(below == 0)
-    above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
+    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
     while channel < stop:
         start = entry[2]
         total = 0
@@ -223,7 +223,7 @@ def _channels(
             left = window - done
             x = f
             if left < 32 and left & 7:
-                # Fewer taps than a block has: the others weigh nothing.
+                # Fewer taps than a block: the others get weight 0.
                 n = 0
                 while n < 32:
                     stage[n] = 0
@@ -355,8 +355,7 @@ def _channels(
                     x = ptr8(int(x) + window)
             done += taps
         f = ptr8(int(f) + window - done)
-        # Between `lower` and `upper` a short product decides, unless it comes close to a tie
-        # (quantization.py).
+        # Between `lower` and `upper` a shorter product decides unless it is close to a tie: quantization.py.
         high = entry[0] >> 16
         low = entry[0] & 0xFFFF
         up = wide
@@ -399,7 +398,7 @@ def _channels(
                 if (t & mask) < decided:
                     x[0] = t >> bits
                     continue
-            # Both roundings, exactly.
+            # Requantizes with both roundings.
             a = (a << up) >> wide
             t = a & 0xFFFF
             a >>= 16

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""DEPTHWISE_CONV_2D: one channel after the other, so the output may lie on the input.
+"""DEPTHWISE_CONV_2D: computes one channel after the other, so that the output may overwrite the input.
 
-The rows that a window spans are gathered column by column as unsigned bytes, x + 128: every window is then
-one run of bytes. A new row replaces the oldest in its slot of each column, and the weights turn with it:
-they are kept once for each turn, widened to words.
+The rows that a window spans are gathered column by column as unsigned bytes, x + 128, so that each window is
+contiguous. A new row replaces the oldest one in its slot of each column, which rotates the rows of the
+window: the weights are stored once for each rotation, widened to words.
 """
 
 from micropython import const
 
 from .conv_2d import table
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -29,14 +29,14 @@ _P_T = const(16)
 _P_L = const(17)
 _IN_ZERO = const(18)
 _OUT_ZERO = const(19)
-_MIN = const(20)
-_MAX = const(21)
+_LOWEST = const(20)
+_HIGHEST = const(21)
 _WEIGHTS = const(24)
-_MULTIPLIER = const(28)  # output channels of an input channel
+_DEPTH_MULTIPLIER = const(28)
 
 
 def run(net, at, first, last):
-    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    """Computes output rows [first, last) of the layer whose record starts at net.plan[at]."""
     plan = net.plan
     channels = plan[at + _OUT_C]
     if not first:
@@ -47,16 +47,16 @@ def run(net, at, first, last):
 
 @micropython.viper
 def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, first: int, last: int):
-    """Computes output rows first … last, one channel after the other."""
+    """Computes output rows [first, last), one channel after the other."""
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     wide = 1
-    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
+    wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     depth = p[_IN_C]
     channels = p[_OUT_C]
     height = p[_K_H]
     taps = height * p[_K_W]
-    turn = 36 * ((taps + 8) // 9)  # bytes of the weights of one turn
+    turn = 36 * ((taps + 8) // 9)  # bytes of the weights of one rotation
     offset = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
     step = p[_S_W] * height
     more = wide | int(taps > 9)
@@ -70,23 +70,23 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     if inside > p[_IN_W]:
         inside = p[_IN_W]
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_MIN] & 0xFF) ^ 0x80) - 0x80) - zero
+    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
     relu = int(below == 0)
-    above = (((p[_MAX] & 0xFF) ^ 0x80) - 0x80) - zero
-    # Of the first window: its first row, the turn of its weights, and its place in the rings of rows.
+    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    # The first window: its first input row, the rotation of its weights, and the slots in the rings of rows.
     top = first * p[_S_H] - p[_P_T]
     first_turn = (first * p[_S_H]) % height
     first_input = top % p[_INPUT_ROWS]
     first_output = first % p[_OUTPUT_ROWS]
     source = base + p[_INPUT]
-    part = 0  # of the output channels of an input channel
+    part = 0  # index among the output channels of an input channel
     w = ptr32(words)
     while int(w) != windows:
         w[0] = 0
         w = ptr32(int(w) + 4)
     channel = 0
     while channel < channels:
-        # Turn t of the weights: tap (ky, kx) meets the row in slot (ky + t) % height of column kx.
+        # Rotation t of the weights: tap (ky, kx) belongs to slot (ky + t) % height of column kx.
         total = 0
         x = ptr8(int(ptr8(filters)) + position + channel)
         ky = 0
@@ -111,7 +111,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
                 kx += height << 2
             ky += 1
         total = entry[2] - total * offset
-        # From here on as in conv_2d.py.
+        # The requantization is that of conv_2d.py.
         high = entry[0] >> 16
         low = entry[0] & 0xFFFF
         up = wide
@@ -135,7 +135,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
         mask = (1 << bits) - 1
         decided = mask - 0x18000
         half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
-        # The next input row to gather, its slot in the columns and in the ring.
+        # The next input row to gather, and its slots in the columns and in the ring.
         gathered = top
         slot = first_turn
         ring = first_input
@@ -247,6 +247,6 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
         entry = ptr32(int(entry) + 12)
         channel += 1
         part += 1
-        if part == p[_MULTIPLIER]:
+        if part == p[_DEPTH_MULTIPLIER]:
             part = 0
             source += 1

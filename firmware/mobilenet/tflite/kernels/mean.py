@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""MEAN over the height and width of a picture."""
+"""MEAN over height and width."""
 
 from micropython import const
 
 from ..quantization import high
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _OUTPUT = const(2)
 _IN_H = const(6)
@@ -18,7 +18,7 @@ _SHIFT = const(29)
 
 
 def run(net, at, first, last):
-    """Computes the one output row of the layer whose record starts at word `at`."""
+    """Computes the only output row of the layer whose record starts at net.plan[at]."""
     _sums(0, 0, net.plan, at, net.arena)
 
 
@@ -27,7 +27,7 @@ def _sums(x: ptr8, out: ptr8, plan, at: int, arena):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     wide = 1
-    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
+    wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     depth = p[_IN_C]
     size = p[_IN_H] * p[_IN_W]
     offset = size * (((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF)

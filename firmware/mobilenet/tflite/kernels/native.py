@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Calls machine code that the host made for one model and one kind of processor, in place of viper.
+"""Runs machine code that the host generated for one model and one processor, instead of viper kernels.
 
-    kernel = Kernel("pointwise_16", module)
-    kernel.run(net, at, first, last)            # as the `run` of a viper kernel
+    kernel = MachineCode("pointwise_16", module)
+    kernel.run(net, at, first, last)            # like the `run` of a viper kernel
 
-tools/galago/native/kernels/__init__.py describes the module, and how its functions are called.
+tools/galago/native/kernels/__init__.py documents the module and the calling convention of its functions.
 """
 
 import sys
@@ -12,7 +12,7 @@ from array import array
 
 from micropython import const
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _IN_C = const(8)
 _OUT_C = const(11)
 _K_H = const(12)
@@ -26,12 +26,12 @@ _OPERATOR = const(31)
 
 _DEPTHWISE = const(4)  # in the schema
 _CONVOLUTIONS = (3, 9)  # CONV_2D, FULLY_CONNECTED
-_ONE = b"\0\0\x80\x3f"  # float32 1.0: the scale is part of the input's (operators/fully_connected.py)
-_BLOCK = array("Q" if sys.maxsize >> 32 else "I", [0] * 7)  # what a function is told
+_ONE = b"\0\0\x80\x3f"  # float32 1.0: the input's scale includes it (operators/fully_connected.py)
+_BLOCK = array("Q" if sys.maxsize >> 32 else "I", [0] * 7)  # arguments of a function
 
 
-class Kernel:
-    """One function of a module of machine code."""
+class MachineCode:
+    """A function in a module of machine code."""
 
     def __init__(self, name, module):
         self._function = getattr(module, name)
@@ -39,7 +39,7 @@ class Kernel:
         self._biases = getattr(module, "biases", None)
 
     def run(self, net, at, first, last):
-        """Computes output rows first … last of the layer whose record starts at word `at`."""
+        """Computes output rows [first, last) of the layer whose record starts at net.plan[at]."""
         plan = net.plan
         operator = plan[at + _OPERATOR]
         if operator in _CONVOLUTIONS:
@@ -67,7 +67,7 @@ class Kernel:
             channel = 0
             while channel < channels:
                 stop = min(channels, channel + group)
-                if channels - stop == 1:  # kernels take two channels at a time
+                if channels - stop == 1:  # kernels compute two channels at a time
                     stop -= 2
                 filters, position = net.constant(
                     plan[at + _WEIGHTS] + channel * size, (stop - channel) * size
@@ -77,7 +77,7 @@ class Kernel:
             first = end
 
     def _table(self, net, at):
-        """Multipliers, shifts and biases of all output channels, at the start of the scratch."""
+        """Writes multipliers, shifts and biases of all output channels at the start of the scratch."""
         plan = net.plan
         channels = plan[at + _OUT_C]
         if not self._scales:
@@ -98,14 +98,14 @@ class Kernel:
 def _call(function, net, at, constants, position, first, last, channel, stop):
     _BLOCK[3], _BLOCK[4], _BLOCK[5], _BLOCK[6] = first, last, channel, stop
     _addresses(_BLOCK, net.plan, at, net.arena, constants, position)
-    function(_BLOCK, net.plan, net.arena, constants)  # the buffers, so that they stay alive
+    function(_BLOCK, net.plan, net.arena, constants)  # passes the buffers to keep them alive
 
 
 @micropython.viper
 def _addresses(block: ptr32, plan, at: int, arena, constants, position: int):
-    """Writes the first three words of a block; a position of -1 is address 0."""
+    """Writes the first three items of a block: addresses; position -1 stands for address 0."""
     wide = 1
-    wide = (wide << 16 << 16) >> 27  # bits that an int has beyond 32: 0, or 32 on x64
+    wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     step = 1 + (wide >> 5)
     record = int(ptr32(plan)) + (at << 2)
     base = int(ptr8(arena))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""PAD: rows, columns and channels of the output's zero point around a picture."""
+"""PAD: surrounds a tensor with rows, columns and channels of the output's zero point."""
 
 from micropython import const
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -16,11 +16,11 @@ _OUT_C = const(11)
 _P_T = const(16)
 _P_L = const(17)
 _OUT_ZERO = const(19)
-_FRONT = const(28)  # channels before the input's
+_FRONT = const(28)
 
 
 def run(net, at, first, last):
-    """Computes output rows first … last of the layer whose record starts at word `at`."""
+    """Computes output rows [first, last) of the layer whose record starts at net.plan[at]."""
     _rows(0, 0, net.plan, at, net.arena, first, last)
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Tries machine code made for a model against viper, layer by layer, once after it came to the board.
+"""Checks machine code against the viper kernels, layer by layer, once after it was flashed.
 
     proof.settle(net, "/models/everyday-v1-025-96/kernels.mpy", sha256)
 
-Both get the same noise, and are called exactly as an inference calls them. A layer whose outputs differ is
-given to viper from then on, with a line of log. The verdict is kept in galago.kernels.json beside the folder
-of models, under the file's SHA-256, so that this runs once; it takes about as long as an inference in viper.
+Both compute the same noise, and are called exactly as in an inference. If the outputs of a layer differ,
+viper computes it from then on, and a line is logged. The verdict is stored with the file's SHA-256 in
+galago.kernels.json beside the folder of models, so that the check runs only once; it takes about as long as
+an inference in viper.
 """
 
 import gc
@@ -15,8 +16,8 @@ import sys
 
 from micropython import const
 
-RECORD = const(32)
-# Words of a layer's record (loading/graph.py).
+_RECORD = const(32)
+# Words of a layer's record (record.toml).
 _OUTPUT = const(2)
 _OUTPUT_ROWS = const(3)
 _OUT_H = const(9)
@@ -27,7 +28,7 @@ _PACKAGE = __name__.rsplit(".", 1)[0]
 
 
 def settle(net, path, digest):
-    """Gives an Interpreter's layers to machine code or to viper, as the verdict on the file says."""
+    """Assigns viper kernels to the layers of an Interpreter whose machine code is wrong."""
     name = path.rsplit("/", 3)[0] + "/galago.kernels.json"
     wrong = _verdict(name, digest)
     if wrong is None:
@@ -35,11 +36,11 @@ def settle(net, path, digest):
             wrong = [layer for layer in sorted(net.native) if not _same(net, layer)]
         except MemoryError:
             gc.collect()
-            print("kernels: too little memory to try them against viper")
+            print("kernels: not enough memory to check them against viper")
             return
         _keep(name, {"sha256": digest, "wrong": wrong})
         print(
-            "kernels: machine code computes %d of %d layers, tried against viper"
+            "kernels: machine code computes %d of %d layers, checked against viper"
             % (len(net.native) - len(wrong), len(net.runs))
         )
     runs = list(net.runs)
@@ -52,7 +53,7 @@ def settle(net, path, digest):
 
 
 def _verdict(name, digest):
-    """The layers in which the file with this SHA-256 was wrong, or None where that is not known."""
+    """Returns the layers in which the file with this SHA-256 is wrong, or None if it was not checked."""
     try:
         with open(name) as file:
             kept = json.load(file)
@@ -66,7 +67,7 @@ def _keep(name, verdict):
     try:
         with open(name, "w") as file:
             json.dump(verdict, file)
-    except OSError:  # read-only: it is tried at each boot
+    except OSError:  # read-only: the check is repeated at each boot
         pass
 
 
@@ -75,12 +76,12 @@ def _viper(name):
 
 
 def _same(net, layer):
-    """Whether machine code and viper compute the same bytes from the same noise."""
+    """Returns whether machine code and viper compute the same bytes from the same noise."""
     name = net.native[layer][1]
     module = _PACKAGE + "." + name
-    there = module in sys.modules
+    loaded = module in sys.modules
     same = _outputs(net, layer, net.runs[layer]) == _outputs(net, layer, _viper(name).run)
-    if not there:  # it was needed for this alone
+    if not loaded:  # it was imported for this check only
         sys.modules.pop(module, None)
         if hasattr(sys.modules[_PACKAGE], name):
             delattr(sys.modules[_PACKAGE], name)
@@ -89,11 +90,11 @@ def _same(net, layer):
 
 
 def _outputs(net, layer, run):
-    """The SHA-256 of a layer's output, computed from noise by the calls that `Interpreter.invoke` makes.
+    """Returns the SHA-256 of a layer's output, computed from noise with the calls that an inference makes.
 
-    A layer of a chain is called row after row: kernels rely on that order and may keep input rows in scratch.
+    A layer of a chain is called row by row: kernels rely on this order, and may keep input rows in scratch.
     """
-    plan, at = net.plan, layer * RECORD
+    plan, at = net.plan, layer * _RECORD
     rows = plan[at + _OUT_H]
     size = plan[at + _OUT_W] * plan[at + _OUT_C]
     alone = layer in net.ends and (not layer or layer - 1 in net.ends)
@@ -109,7 +110,7 @@ def _outputs(net, layer, run):
 
 @micropython.viper
 def _noise(buffer: ptr8, size: int):
-    """The same bytes each time: the upper ones of a linear congruential generator."""
+    """Fills a buffer with the same noise each time: upper bits of a linear congruential generator."""
     x = 1
     i = 0
     while i < size:

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""SOFTMAX in the fixed point of gemmlowp: exp of each difference to the greatest value, over the sum.
+"""SOFTMAX in gemmlowp's fixed-point arithmetic: exp of each difference to the maximum, divided by their sum.
 
-A difference has 26 bits below the point, an exponential 31, the sum 19.
+A difference has 26 fractional bits, an exponential 31, the sum 19.
 """
 
 from micropython import const
 
 from ..quantization import high
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _OUTPUT = const(2)
 _IN_W = const(7)
 _IN_C = const(8)
 _MULTIPLIER = const(28)
 _SHIFT = const(29)
-_LOWEST = const(30)  # difference below which the exponential counts as 0
+_CUTOFF = const(30)
 
 
 def run(net, at, first, last):
-    """Computes the output of the layer whose record starts at word `at`."""
+    """Computes the output of the layer whose record starts at net.plan[at]."""
     plan = net.plan
     source, target, depth = plan[at + _INPUT], plan[at + _OUTPUT], plan[at + _IN_C]
     for _ in range(plan[at + _IN_W]):
-        _row(net.arena, source, target, depth, plan[at + _MULTIPLIER], plan[at + _SHIFT], plan[at + _LOWEST])
+        _row(net.arena, source, target, depth, plan[at + _MULTIPLIER], plan[at + _SHIFT], plan[at + _CUTOFF])
         source += depth
         target += depth
 
 
 def _row(arena, source, target, depth, multiplier, shift, lowest):
-    # Bytes compare as int8 do once their top bit is turned.
+    # With the top bit inverted, bytes compare like int8.
     highest = max([arena[source + i] ^ 128 for i in range(depth)])
     exponentials = {}
     total = 0
@@ -52,12 +52,12 @@ def _row(arena, source, target, depth, multiplier, shift, lowest):
 
 
 def _divide(x, exponent):
-    """x / 2**exponent, ties away from zero."""
+    """Returns x / 2**exponent, rounded half away from zero."""
     return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x
 
 
 def _exp(a):
-    """exp(a) of a <= 0: the whole fourths by a table, the rest by a polynomial."""
+    """Returns exp(a) for a <= 0: multiples of 1/4 from a table, the remainder by a polynomial."""
     if not a:
         return 0x7FFFFFFF
     quarter = (a & 0xFFFFFF) - 0x1000000
@@ -84,7 +84,7 @@ def _exp(a):
 
 
 def _reciprocal(a):
-    """1 / (1 + a) of 0 <= a < 1, both with 31 bits below the point: three steps of Newton with 29."""
+    """Returns 1 / (1 + a) for 0 <= a < 1, with 31 fractional bits: three Newton steps with 29 bits."""
     half = (a + 0x80000000) >> 1
     x = 1515870810 + high(half, -1010580540)
     for _ in range(3):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Loads a model into an Interpreter. What only that needs, here and in `operators`, leaves memory then."""
+"""Loads a model into an Interpreter. This package and `operators` leave memory afterwards."""
 
 import gc
 import sys
@@ -9,16 +9,15 @@ from micropython import const
 
 from ...errors import GalagoError
 
-RECORD = const(32)
-# Words of a layer's record (graph.py).
+# Words of a layer's record (record.toml).
 _OUT_H = const(9)
 
-_SPARE = const(16384)  # bytes of heap to leave free beside weights in RAM
-_PIECE = const(4096)  # bytes of weights to stream at once, at least
+_SPARE = const(16384)  # bytes of heap to leave free when weights are copied to RAM
+_PIECE = const(4096)  # least size of the buffer that weights are streamed through
 
 
 def load(net, model, weights, memory, kernels):
-    """Fills an Interpreter from a path or a buffer; raises GalagoError as it says."""
+    """Fills an Interpreter from a path or a buffer; raises the errors that Interpreter documents."""
     gc.collect()
     if isinstance(model, str):
         try:
@@ -30,7 +29,7 @@ def load(net, model, weights, memory, kernels):
 
         kernels = native.module(kernels)
     size, lent, arena, piece, names, ends = _plan(net, model, kernels)
-    # What was needed until here makes room for the kernels, which stay, and for the arena.
+    # The code used until here is dropped to make room for the kernels and the arena.
     forget()
     gc.collect()
     net.runs = tuple([_run(name, net.native.get(i), kernels) for i, name in enumerate(names)])
@@ -41,8 +40,8 @@ def load(net, model, weights, memory, kernels):
 
 
 def forget():
-    """Drops what only loading imports: its code is half of the engine."""
-    gc.collect()  # where there was not enough memory to load, there may be none for this
+    """Drops the modules that only loading needs: they are half of the engine's code."""
+    gc.collect()  # if memory ran out while loading, this function needs some too
     package = __name__.rsplit(".", 1)[0]
     for part in ("loading", "operators"):
         prefix = package + "." + part
@@ -53,18 +52,19 @@ def forget():
 
 
 def _run(name, native, kernels):
-    """The `run` of a layer: of its viper kernel, or of the function of a module of machine code."""
+    """Returns the `run` of a layer, of its viper kernel or of its function in a module of machine code."""
     package = __name__.rsplit(".", 1)[0] + ".kernels."
     if native:
-        return __import__(package + "native", None, None, ("native",)).Kernel(native[0], kernels).run
+        return __import__(package + "native", None, None, ("native",)).MachineCode(native[0], kernels).run
     return __import__(package + name, None, None, (name,)).run
 
 
 def _plan(net, model, kernels):
-    """Reads and plans the model.
+    """Reads the model and plans its memory.
 
-    Gives its size, whether it lies in memory, the bytes of the arena, those of the file that a kernel needs
-    at once, the kernels' names, and where input and output lie in the arena.
+    Returns the model's size in bytes, whether it is in memory, the size of the arena in bytes, the most bytes
+    of the file that a kernel needs at once, the names of the kernels, and (start, end) of input and output in
+    the arena.
     """
     from .arena import Layout
     from .flatbuffer import Flatbuffer
@@ -106,7 +106,7 @@ def _plan(net, model, kernels):
 
 
 def _take(net, total, memory):
-    """Allocates the arena."""
+    """Allocates the arena. Raises GalagoError memory.arena."""
     net.arena_bytes = total + 4 * len(net.plan)
     _within(net, memory)
     gc.collect()
@@ -115,7 +115,7 @@ def _take(net, total, memory):
     except MemoryError:
         raise GalagoError(
             "memory.arena",
-            "the arena takes %d bytes, %d are free and not in one piece: take a smaller model"
+            "the arena needs %d bytes in one piece, %d are free in total: use a smaller model"
             % (total, gc.mem_free()),
         )
 
@@ -124,16 +124,14 @@ def _within(net, memory):
     if memory is not None and net.arena_bytes > memory:
         raise GalagoError(
             "memory.arena",
-            "the model takes %d bytes, %d are allowed: take a smaller one" % (net.arena_bytes, memory),
+            "the model needs %d bytes, %d are allowed: use a smaller model" % (net.arena_bytes, memory),
         )
 
 
 def _place(net, model, size, lent, weights, piece, memory):
-    """Decides where the weights are."""
+    """Decides where the weights are, and copies them or allocates the buffer to stream them through."""
     if weights not in (None, "place", "ram", "stream") or (weights == "place" and not lent):
-        raise GalagoError(
-            "config.invalid", "weights %s cannot be had for this model: leave the choice" % weights
-        )
+        raise GalagoError("config.invalid", "weights=%s is not possible for this model: omit it" % weights)
     net.model = model
     net.weights = "place"
     if weights in ("place", None) and lent:
@@ -151,12 +149,14 @@ def _place(net, model, size, lent, weights, piece, memory):
                 return
             net.file.seek(0)
             if net.file.readinto(net.model) != size:
-                raise GalagoError("model.malformed", "the model's file cannot be read whole: copy it again")
+                raise GalagoError(
+                    "model.malformed", "the model's file cannot be read completely: copy it again"
+                )
             net.file.close()
             net.file = None
             return
     if net.file is None:
-        raise GalagoError("config.invalid", "only a file can be streamed: give the model's path")
+        raise GalagoError("config.invalid", "only a file can be streamed: pass the model's path")
     net.weights = "stream"
     net.arena_bytes += piece
     _within(net, memory)

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Plans the memory of a model: which layers run together row by row, and where every tensor lies.
+"""Plans the memory of a model: which layers run together row by row, and the offset of each tensor.
 
     layout = Layout(graph.operators, graph.input, graph.output)
     layout.grow()
     total = layout.place()
 
-Layers of a chain run row by row, each only as far ahead as the next one needs, so that of the tensors
-between them only some rows exist, in rings. The output of a chain may lie on its input where rows are
-written only after the last use of what they cover. A chain of one layer is that layer run whole. Chains
-grow where memory is scarce.
+The layers of a chain run row by row, each only as far ahead as the next one needs, so that the tensors
+between them are ring buffers of a few rows. The output of a chain may overlap its input if rows are written
+only after the last use of the bytes they cover. A chain of one layer runs that layer as a whole. Chains grow
+where that lowers the peak of memory.
 """
 
 from micropython import const
 
-# Words of a layer's record (graph.py).
+# Words of a layer's record (record.toml).
 _INPUT = const(0)
 _INPUT_ROWS = const(1)
 _OUTPUT = const(2)
@@ -31,11 +31,11 @@ _S_H = const(14)
 _P_T = const(16)
 
 _ALIGN = const(4)
-_NEVER = const(1 << 28)  # a distance that no arena holds
+_NEVER = const(1 << 28)  # a distance larger than any arena
 
 
-# In which order blocks (see `place`) find their places: each is the best for some network. No two blocks are
-# equal, so that every sort gives the same.
+# Orders in which blocks (see `place`) are placed: each is the best for some network. Keys are unique, so that
+# every sorting algorithm gives the same order.
 _ORDERS = (
     lambda block: (-block[0], block[3]),
     lambda block: (block[1], -block[0], block[3]),
@@ -46,12 +46,12 @@ _ORDERS = (
 
 
 def rows_needed(plan, at, row):
-    """How many input rows output rows up to `row` need; the layer's record starts at word `at`."""
+    """Returns how many input rows the output rows up to `row` need; the record starts at plan[at]."""
     return min(plan[at + _IN_H], row * plan[at + _S_H] - plan[at + _P_T] + plan[at + _K_H])
 
 
 class Layout:
-    """The memory of a graph's operators, for one choice of chains."""
+    """The memory layout of a graph's operators: chains of layers, and after `place` offsets of tensors."""
 
     def __init__(self, operators, source, target):
         self.operators = operators
@@ -70,7 +70,7 @@ class Layout:
         self.chains = [(i, i) for i in range(len(operators))]
 
     def grow(self):
-        """Joins chains as long as that lowers the greatest need."""
+        """Joins neighbouring chains as long as that lowers the largest need."""
         needs = [self._need(first, last) for first, last in self.chains]
         while True:
             peak = max(needs)
@@ -88,7 +88,7 @@ class Layout:
             needs[start : start + 2] = [best[0]]
 
     def _joins(self, index):
-        """Whether a chain can run together with the next one."""
+        """Returns whether a chain can run together with the next one."""
         if not 0 <= index < len(self.chains) - 1:
             return False
         _, last = self.chains[index]
@@ -98,23 +98,23 @@ class Layout:
         return only and operator.STREAMS and following.STREAMS
 
     def _ring(self, layer):
-        """Bytes of the rows that a chain keeps of a layer's output for the next one."""
+        """Returns the bytes of the ring in which a chain keeps a layer's output."""
         record = self.operators[layer][1]
         return self.rows(layer) * record[_OUT_W] * record[_OUT_C]
 
     def rows(self, layer):
-        """Rows that a chain keeps of a layer's output for the next one."""
+        """Returns the rows of the ring in which a chain keeps a layer's output."""
         return min(self.operators[layer][1][_OUT_H], self.operators[layer + 1][1][_K_H])
 
     def _scratch(self, first, last):
-        """Bytes of scratch of a chain's layers, together."""
+        """Returns the bytes of scratch of all layers of a chain."""
         total = 0
         for operator, record, _, _ in self.operators[first : last + 1]:
             total += _aligned(operator.scratch(record, first == last))
         return total
 
     def _need(self, first, last):
-        """Bytes that a chain needs, what must outlive it included."""
+        """Returns the bytes needed while a chain runs, including the tensors that must outlive it."""
         inputs, output = self.operators[first][2], self.operators[last][3]
         total = self._scratch(first, last) + sum([_aligned(self._ring(i)) for i in range(first, last)])
         for tensor in self.birth:
@@ -130,37 +130,36 @@ class Layout:
         return total + size
 
     def distance(self, first, last):
-        """How many bytes a chain's input must lie above its output, at least; then they may overlap."""
+        """Returns the least distance in bytes from output up to input at which they may overlap."""
         operator, record, _, _ = self.operators[last]
         overlap = operator.OVERLAP if first == last else "rows"
         if overlap != "rows":
             never = overlap == "never" or (overlap == "same" and record[_IN_C] != record[_OUT_C])
             return _NEVER if never else 0
-        start = self.operators[first][1]
+        first_record = self.operators[first][1]
         line = record[_OUT_W] * record[_OUT_C]
-        line_in = start[_IN_W] * start[_IN_C]
+        line_in = first_record[_IN_W] * first_record[_IN_C]
         rows = record[_OUT_H]
         step = operator.step(record) if first == last else 1
         distance = -_NEVER
         row = 0
         while row + step < rows:
             row += step
-            # What is written once `row` rows are out, and the first input row that is still to be read.
+            # After `row` output rows: the last byte written, and the first input row that is still needed.
             done = row - 1
             for layer in range(last, first, -1):
                 done = rows_needed(self.operators[layer][1], 0, done) - 1
-            if done + 1 < start[_OUT_H]:
-                distance = max(
-                    distance, row * line - max(0, (done + 1) * start[_S_H] - start[_P_T]) * line_in
-                )
+            if done + 1 < first_record[_OUT_H]:
+                needed = max(0, (done + 1) * first_record[_S_H] - first_record[_P_T])
+                distance = max(distance, row * line - needed * line_in)
         return distance
 
     def place(self):
-        """Writes the offsets into the records; gives the bytes they take together.
+        """Writes the offsets into the records; returns the size of the arena in bytes.
 
-        A tensor between chains lives from birth to last use, rings and scratch as long as their chain runs.
+        A tensor between chains lives from birth to last use, rings and scratch while their chain runs.
         """
-        blocks = []  # (size, first and last chain that needs it, name: a tensor, or -1 - layer for scratch)
+        blocks = []  # (bytes, first and last chain that needs it, name: a tensor, or -1 - layer for scratch)
         chain_of = {-1: 0, len(self.operators): len(self.chains)}
         between = dict(self.sizes)
         near = {}
@@ -198,10 +197,10 @@ def _aligned(size):
 
 
 def _place(blocks, near, order):
-    """Offsets by name, and the end of the last: in `order`, each at the lowest place free for its life.
+    """Places blocks in `order`, each at the lowest offset that is free during its life.
 
-    `near` has, for (input, output), how far above the output the input must lie at least to overlap it, and
-    whether it may only be in the very same place.
+    `near` maps (input, output) to the least distance at which the input may overlap the output, and whether
+    they may only overlap at the same offset. Returns the offsets by name, and the end of the last block.
     """
     placed = []
     offsets = {}
@@ -228,7 +227,7 @@ def _place(blocks, near, order):
 
 
 def _free(offset, size, name, alive, near):
-    """Whether a block can lie at an offset beside those alive with it."""
+    """Returns whether a block can be placed at an offset among the blocks alive at the same time."""
     for start, end, _, _, other in alive:
         if start < offset + size and offset < end:
             if (name, other) in near:

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Reads a flatbuffer where it lies, every offset checked, from a buffer or from an open file.
+"""Reads a flatbuffer in place, from a buffer or an open file, and checks every offset.
 
     data = Flatbuffer(source)              # bytes-like, or a file opened "rb"
-    model = data.table(data.i32(0))        # a table is its position
-    version = data.scalar(model, 0, 4)     # field 0, 4 bytes, 0 where absent
+    model = data.table(data.i32(0))        # a table is represented by its position
+    version = data.scalar(model, 0, 4)     # field 0, 4 bytes; 0 if absent
     start, count = data.vector(model, 1, 4)
 
-Positions are absolute. Anything that points outside the file raises GalagoError("model.malformed").
+Positions are absolute. An offset that points outside the file raises GalagoError model.malformed.
 """
 
 from micropython import const
 
 from ...errors import GalagoError
 
-_PAGE = const(128)  # bytes kept of a file that is not in memory
+_PAGE = const(128)  # bytes of a file that are buffered
 
 
 class Flatbuffer:
@@ -29,15 +29,15 @@ class Flatbuffer:
             self._file = source
             self.size = source.seek(0, 2)
             self._data = bytearray(_PAGE)
-            self.paged = True  # read from a file as needed
-        self._start = -_PAGE  # position of the page in _data; a whole buffer is one page that starts at 0
+            self.paged = True  # reads pages from the file as needed
+        self._start = -_PAGE  # position in the file of the page in _data
 
     def _at(self, position, size):
-        """The index in _data of `size` bytes at `position`."""
+        """Returns the index in _data of `size` bytes at `position`."""
         if position < 0 or position + size > self.size:
             raise GalagoError(
                 "model.malformed",
-                f"the model points to byte {position}, it has {self.size}: copy the file again",
+                f"the model points to byte {position} of {self.size}: copy the file again",
             )
         if self._file is None:
             return position
@@ -48,7 +48,7 @@ class Flatbuffer:
         return position - self._start
 
     def scalar_at(self, position, size):
-        """The unsigned little-endian number of 1, 2 or 4 bytes at a position."""
+        """Returns the unsigned little-endian number of 1, 2 or 4 bytes at a position."""
         at = self._at(position, size)
         data = self._data
         value = data[at]
@@ -57,12 +57,12 @@ class Flatbuffer:
         return value
 
     def i32(self, position):
-        """The signed 32-bit number at a position."""
+        """Returns the signed 32-bit number at a position."""
         value = self.scalar_at(position, 4)
         return value - (1 << 32) if value >> 31 else value
 
     def table(self, position):
-        """Checks the table at a position and its vtable; gives the position back."""
+        """Checks the table at a position and its vtable; returns the position."""
         vtable = position - self.i32(position)
         size = self.scalar_at(vtable, 2)
         inline = self.scalar_at(vtable + 2, 2)
@@ -74,12 +74,12 @@ class Flatbuffer:
         self._at(position, inline if self._file is None else 4)
         if max(vtable + size, position + inline) > self.size:
             raise GalagoError(
-                "model.malformed", f"table at byte {position} passes the end: copy the file again"
+                "model.malformed", f"the table at byte {position} exceeds the file: copy the file again"
             )
         return position
 
     def field(self, table, number, size):
-        """The position of a field of `size` bytes, or 0 where it is absent."""
+        """Returns the position of a field of `size` bytes, or 0 if it is absent."""
         vtable = table - self.i32(table)
         if 4 + 2 * number >= self.scalar_at(vtable, 2):
             return 0
@@ -88,12 +88,12 @@ class Flatbuffer:
             return 0
         if offset < 4 or offset + size > self.scalar_at(vtable + 2, 2):
             raise GalagoError(
-                "model.malformed", f"table at byte {table} has a field outside it: copy the file again"
+                "model.malformed", f"the table at byte {table} has a field outside it: copy the file again"
             )
         return table + offset
 
     def scalar(self, table, number, size, default=0):
-        """A field's unsigned value."""
+        """Returns the unsigned value of a field."""
         position = self.field(table, number, size)
         return self.scalar_at(position, size) if position else default
 
@@ -106,12 +106,12 @@ class Flatbuffer:
         return position + offset
 
     def child(self, table, number):
-        """The table a field points to, or 0."""
+        """Returns the table that a field points to, or 0."""
         position = self.field(table, number, 4)
         return self.table(self._follow(position)) if position else 0
 
     def vector(self, table, number, item):
-        """(position of the first item, count) of a vector of items of `item` bytes; (0, 0) where absent."""
+        """Returns (position of the first item, count) of a vector of `item`-byte items; (0, 0) if absent."""
         position = self.field(table, number, 4)
         if not position:
             return 0, 0
@@ -119,14 +119,14 @@ class Flatbuffer:
         count = self.scalar_at(start, 4)
         if start + 4 + count * item > self.size:
             raise GalagoError(
-                "model.malformed", f"vector at byte {start} passes the end: copy the file again"
+                "model.malformed", f"the vector at byte {start} exceeds the file: copy the file again"
             )
         return start + 4, count
 
     def tables(self, table, number):
-        """(position of the first offset, count) of a vector of tables: read one with `table_in`."""
+        """Returns (position of the first offset, count) of a vector of tables, for `table_in`."""
         return self.vector(table, number, 4)
 
     def table_in(self, start, index):
-        """The table number `index` of a vector of tables."""
+        """Returns table number `index` of a vector of tables."""
         return self.table(self._follow(start + 4 * index))

@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Reads and checks a .tflite: what passes here, the kernels run without looking again.
+"""Reads and checks a .tflite completely: the kernels run an accepted model without further checks.
 
     graph = Graph(Flatbuffer(source))
-    graph.operators     # of each: (module of `operators`, record, input tensors, output tensor)
+    graph.operators     # list of (module of `operators`, record, input tensors, output tensor)
 
-Refuses by name, with GalagoError: `model.malformed` (does not hold together), `model.operator` (an operator
-or an option that the engine lacks), `model.quantization` (not full int8).
+Raises GalagoError that names the layer: `model.malformed` (inconsistent), `model.operator` (an operator or
+option that the engine lacks), `model.quantization` (not full int8).
 
-A layer's record is an array('i') of RECORD words. Every kernel uses the same layout:
-
-     0 INPUT  1 INPUT_ROWS  2 OUTPUT  3 OUTPUT_ROWS  4 SCRATCH  5 SECOND    offsets in the arena, rows there
-     6 IN_H   7 IN_W   8 IN_C   9 OUT_H  10 OUT_W  11 OUT_C
-    12 K_H   13 K_W   14 S_H   15 S_W   16 P_T   17 P_L                     kernel, stride, padding before
-    18 IN_ZERO  19 OUT_ZERO  20 MIN  21 MAX  22 IN_SCALE  23 OUT_SCALE      scales are the bits of a float32
-    24 WEIGHTS  25 BIAS  26 SCALES  27 SCALE_STEP                           positions in the file; 0: none
-    28 … 30                                                                 the kernel's own
+A layer's record is an array('i') whose words ../record.toml describes.
 """
 
 import gc
@@ -25,13 +18,30 @@ from micropython import const
 from ...errors import GalagoError
 from . import scales
 
-RECORD = const(32)
+_RECORD = const(32)
+# Words of a layer's record (record.toml).
+_IN_H = const(6)
+_IN_W = const(7)
+_IN_C = const(8)
+_OUT_H = const(9)
+_OUT_W = const(10)
+_OUT_C = const(11)
+_K_H = const(12)
+_S_H = const(14)
+_P_T = const(16)
+_IN_ZERO = const(18)
+_OUT_ZERO = const(19)
+_LOWEST = const(20)
+_HIGHEST = const(21)
+_IN_SCALE = const(22)
+_OUT_SCALE = const(23)
 _OPERATOR = const(31)
+
 _INT32 = const(2)
 _INT8 = const(9)
 _TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 7: "int16", 9: "int8"}
-_MOST = const(1 << 24)  # elements of one tensor, far beyond any board's memory
-_WIDEST = const(32767)  # of a window and a stride: TFLM keeps paddings in 16 bits
+_MOST = const(1 << 24)  # elements of a tensor, far beyond any board's memory
+_WIDEST = const(32767)  # window or stride: TFLM stores paddings in 16 bits
 
 _KERNELS = {
     0: "add",
@@ -52,7 +62,7 @@ def _operator(name):
 
 
 class Graph:
-    """The one subgraph of a model: its tensors, and its operators in order."""
+    """The only subgraph of a model: its tensors, and its operators in order."""
 
     def __init__(self, data):
         self.data = data
@@ -60,11 +70,11 @@ class Graph:
             raise GalagoError("model.malformed", "not a TensorFlow Lite model (no TFL3 at byte 4)")
         model = data.table(data.scalar_at(0, 4))
         if data.scalar(model, 0, 4) != 3:
-            self.malformed("schema version %d, wanted 3" % data.scalar(model, 0, 4))
+            self.malformed("schema version is %d, expected 3" % data.scalar(model, 0, 4))
         self._codes, self._code_count = data.tables(model, 1)
         graphs, count = data.tables(model, 2)
         if count != 1:
-            self.malformed("%d subgraphs, wanted 1" % count)
+            self.malformed("%d subgraphs, expected 1" % count)
         graph = data.table_in(graphs, 0)
         self._buffers, self._buffer_count = data.tables(model, 4)
         self._tensors, self.tensor_count = data.tables(graph, 0)
@@ -78,7 +88,7 @@ class Graph:
         self.operators = []
         for i in range(count):
             self.operators.append(self._operator(data.table_in(operators, i), i, known))
-            gc.collect()  # what is kept lies close together, so that the arena finds room in one piece
+            gc.collect()  # compacts what is kept, so that a large block stays free for the arena
         self.layer = "output"
         self.output = self._only(graph, 2)
         if self.output not in known or self.output == self.input:
@@ -87,7 +97,7 @@ class Graph:
     def _only(self, graph, field):
         start, count = self.data.vector(graph, field, 4)
         if count != 1:
-            self.unsupported("%d %ss of the graph, wanted 1" % (count, self.layer))
+            self.unsupported("%d %ss of the graph, expected 1" % (count, self.layer))
         return self.data.i32(start)
 
     def _operator(self, table, index, known):
@@ -107,11 +117,11 @@ class Graph:
         operator = _operator(name)
         start, count = data.vector(table, 1, 4)
         if not operator.NEEDS[0] <= count <= operator.NEEDS[1]:
-            self.malformed("%d inputs, wanted %d to %d" % (count, operator.NEEDS[0], operator.NEEDS[1]))
+            self.malformed("%d inputs, expected %d to %d" % (count, operator.NEEDS[0], operator.NEEDS[1]))
         inputs = [data.i32(start + 4 * i) for i in range(count)]
         start, count = data.vector(table, 2, 4)
         if count != 1:
-            self.malformed("%d outputs, wanted 1" % count)
+            self.malformed("%d outputs, expected 1" % count)
         output = data.i32(start)
         for tensor in inputs[: operator.INPUTS]:
             if tensor not in known:
@@ -120,36 +130,36 @@ class Graph:
         if output in known:
             self.malformed("output tensor %d is written twice" % output)
         known.append(output)
-        record = array("i", [0] * RECORD)
+        record = array("i", [0] * _RECORD)
         record[_OPERATOR] = code
         kind, options = data.scalar(table, 3, 1), data.child(table, 4)
         if kind != operator.OPTIONS and (kind or options):
-            self.malformed("options of type %d, wanted %d" % (kind, operator.OPTIONS))
+            self.malformed("options of type %d, expected %d" % (kind, operator.OPTIONS))
         operator.prepare(self, options, inputs, output, record)
         return operator, record, inputs[: operator.INPUTS], output
 
-    # What an operator's `prepare` asks.
+    # The methods below are for the `prepare` of operators.
 
     def malformed(self, text):
-        """Refuses a model that does not hold together."""
+        """Raises GalagoError for an inconsistent model."""
         where = getattr(self, "layer", "model")
         raise GalagoError("model.malformed", "%s: %s: copy or convert the model again" % (where, text))
 
     def unsupported(self, text):
-        """Refuses what the engine cannot run."""
-        advice = "take a MobileNet or a network like it"
+        """Raises GalagoError for an operator or option that the engine lacks."""
+        advice = "use a MobileNet or a similar network"
         raise GalagoError("model.operator", "%s: %s is not supported: %s" % (self.layer, text, advice))
 
     def unquantized(self, text):
-        """Refuses what is not full int8."""
+        """Raises GalagoError for a model that is not full int8."""
         raise GalagoError("model.quantization", "%s: %s: convert it with full int8" % (self.layer, text))
 
     def option(self, options, number, size, default=0):
-        """A field of the operator's options, which may be absent."""
+        """Returns a field of the operator's options, or `default` if it is absent."""
         return self.data.scalar(options, number, size, default) if options else default
 
     def activated(self, options, number):
-        """The fused activation: 0 NONE, 1 RELU, 3 RELU6."""
+        """Returns the fused activation: 0 NONE, 1 RELU, 3 RELU6."""
         activation = self.option(options, number, 1)
         if activation not in (0, 1, 3):
             self.unsupported("fused activation %d" % activation)
@@ -161,7 +171,7 @@ class Graph:
         return self.data.table_in(self._tensors, tensor)
 
     def shape(self, tensor):
-        """The dimensions, each at least 1, at most four of them."""
+        """Returns the dimensions of a tensor: at most four, each at least 1."""
         start, count = self.data.vector(self._tensor(tensor), 0, 4)
         if count > 4:
             self.unsupported("tensor %d of rank %d" % (tensor, count))
@@ -176,7 +186,7 @@ class Graph:
         return shape
 
     def image(self, tensor):
-        """(height, width, channels) of a tensor of rank 4 and batch 1."""
+        """Returns (height, width, channels) of a tensor of rank 4 and batch 1."""
         shape = self.shape(tensor)
         if len(shape) != 4:
             self.unsupported("tensor %d of rank %d" % (tensor, len(shape)))
@@ -185,24 +195,24 @@ class Graph:
         return shape[1:]
 
     def elements(self, tensor):
-        """The number of elements."""
+        """Returns the number of elements of a tensor."""
         size = 1
         for n in self.shape(tensor):
             size *= n
         return size
 
     def activation(self, tensor):
-        """Checks that a tensor is int8 and computed, not stored."""
+        """Checks that a tensor is int8 and not constant."""
         kind = self.data.scalar(self._tensor(tensor), 1, 1)
         if kind != _INT8:
-            self.unquantized("tensor %d has type %s, wanted int8" % (tensor, _TYPES.get(kind, kind)))
+            self.unquantized("tensor %d has type %s, expected int8" % (tensor, _TYPES.get(kind, kind)))
         if self._buffer(tensor)[1]:
             self.unsupported("constant input tensor %d" % tensor)
         self.shape(tensor)
         self.scale(tensor)
 
     def _quantization(self, tensor):
-        """(position of the scales, count, position of the zero points, dimension), all zero points int8."""
+        """Returns (position of the scales, count, position of the zero points, dimension)."""
         quantization = self.data.child(self._tensor(tensor), 4)
         if not quantization:
             self.unquantized("tensor %d has no quantization" % tensor)
@@ -213,33 +223,34 @@ class Graph:
         return scales, count, zeros, self.data.scalar(quantization, 6, 4)
 
     def ratio(self, a, b, d):
-        """Refuses a factor a * b / d, of the float32 exponents of scales, that shifts sums out of 32 bits."""
+        """Refuses a factor a * b / d that overflows 32-bit sums; all are float32 exponents of scales."""
         if a + b - d > 127 + 28:
-            self.unquantized("scales so great for the output's that sums pass 32 bits")
+            self.unquantized("scales so large, compared with the output's, that sums exceed 32 bits")
 
     def _scale_at(self, position, tensor):
         bits = self.data.scalar_at(position, 4)
         if not 1 <= bits >> 23 <= 254:
-            self.unquantized("tensor %d has a scale that is not positive and normal" % tensor)
+            self.unquantized("tensor %d has a scale that is not a positive normal float32" % tensor)
         return bits
 
     def scale(self, tensor):
-        """(bits of the float32 scale, zero point) of a tensor with one scale."""
+        """Returns (bits of the float32 scale, zero point) of a tensor with one scale."""
         scales, count, zeros, _ = self._quantization(tensor)
         if count != 1:
-            self.unquantized("tensor %d has %d scales, wanted 1" % (tensor, count))
+            self.unquantized("tensor %d has %d scales, expected 1" % (tensor, count))
         zero = self.data.i32(zeros)
         if not -128 <= zero <= 127 or self.data.i32(zeros + 4) != (-1 if zero < 0 else 0):
             self.unquantized("tensor %d has a zero point outside int8" % tensor)
         return self._scale_at(scales, tensor), zero
 
     def channel_scales(self, tensor, channels, axis, record):
-        """(position of the first scale, bytes between them) of weights; zero points must be 0."""
+        """Returns (position of the first scale, bytes between scales) of weights; zero points must be 0."""
         scales, count, zeros, dimension = self._quantization(tensor)
         if count not in (1, channels) or (count > 1 and dimension != axis):
-            self.unquantized("%d weight scales along axis %d, wanted %d" % (count, dimension, channels))
+            self.unquantized("%d weight scales along axis %d, expected %d" % (count, dimension, channels))
         for i in range(count):
-            self.ratio(record[22] >> 23, self._scale_at(scales + 4 * i, tensor) >> 23, record[23] >> 23)
+            scale = self._scale_at(scales + 4 * i, tensor)
+            self.ratio(record[_IN_SCALE] >> 23, scale >> 23, record[_OUT_SCALE] >> 23)
             if self.data.i32(zeros + 8 * i) or self.data.i32(zeros + 8 * i + 4):
                 self.unquantized("weights with a zero point other than 0")
         return scales, 4 if count > 1 else 0
@@ -254,29 +265,29 @@ class Graph:
         return self.data.vector(buffer, 0, 1)
 
     def constant(self, tensor, kind=_INT8):
-        """The position of a stored tensor of int8 or int32, whole."""
+        """Returns the position of the data of a constant tensor of int8 or int32."""
         if self.data.scalar(self._tensor(tensor), 1, 1) != kind:
             found = self.data.scalar(self._tensor(tensor), 1, 1)
             self.unquantized(
-                "tensor %d has type %s, wanted %s" % (tensor, _TYPES.get(found, found), _TYPES[kind])
+                "tensor %d has type %s, expected %s" % (tensor, _TYPES.get(found, found), _TYPES[kind])
             )
         start, size = self._buffer(tensor)
-        wanted = self.elements(tensor) * (1 if kind == _INT8 else 4)
-        if size != wanted:
-            self.malformed("tensor %d holds %d bytes, wanted %d" % (tensor, size, wanted))
+        expected = self.elements(tensor) * (1 if kind == _INT8 else 4)
+        if size != expected:
+            self.malformed("tensor %d holds %d bytes, expected %d" % (tensor, size, expected))
         return start
 
     def bias(self, inputs, channels):
-        """The position of the int32 bias, input 2 of the operator, or 0."""
+        """Returns the position of the int32 bias, the operator's input 2, or 0 if it has none."""
         if len(inputs) < 3 or inputs[2] == -1:
             return 0
         start = self.constant(inputs[2], _INT32)
         if self.elements(inputs[2]) != channels:
-            self.malformed("%d biases, wanted %d" % (self.elements(inputs[2]), channels))
+            self.malformed("%d biases, expected %d" % (self.elements(inputs[2]), channels))
         return start
 
     def integers(self, tensor):
-        """The values of a stored int32 tensor of at most 8."""
+        """Returns the values of a constant int32 tensor with at most 8 elements."""
         start = self.constant(tensor, _INT32)
         count = self.elements(tensor)
         if count > 8:
@@ -284,22 +295,22 @@ class Graph:
         return [self.data.i32(start + 4 * i) for i in range(count)]
 
     def fill(self, record, source, shape_in, output, shape_out, activation):
-        """Writes shapes and quantization into a record: words 6 … 11 and 18 … 23."""
-        record[6], record[7], record[8] = shape_in
-        record[9], record[10], record[11] = shape_out
-        record[22], record[18] = self.scale(source)
-        record[23], record[19] = self.scale(output)
-        record[20], record[21] = scales.activation_range(activation, record[23], record[19])
+        """Writes shapes and quantization into a record: `in_h` … `out_c`, `in_zero` … `out_scale`."""
+        record[_IN_H], record[_IN_W], record[_IN_C] = shape_in
+        record[_OUT_H], record[_OUT_W], record[_OUT_C] = shape_out
+        record[_IN_SCALE], record[_IN_ZERO] = self.scale(source)
+        record[_OUT_SCALE], record[_OUT_ZERO] = scale, zero = self.scale(output)
+        record[_LOWEST], record[_HIGHEST] = scales.activation_range(activation, scale, zero)
 
     def window(self, record, padding, kernel, stride):
-        """Checks a sliding window's output size and writes words 12 … 17. `padding` is 0 SAME or 1 VALID."""
+        """Checks the output size of a window; writes `k_h` … `p_l`. `padding` is 0 SAME or 1 VALID."""
         if padding > 1:
             self.malformed("padding %d" % padding)
         for i in range(2):
-            size, out, k, s = record[6 + i], record[9 + i], kernel[i], stride[i]
+            size, out, k, s = record[_IN_H + i], record[_OUT_H + i], kernel[i], stride[i]
             if not 0 < s <= _WIDEST or not 0 < k <= _WIDEST:
-                self.malformed("window %d with stride %d, wanted 1 to %d" % (k, s, _WIDEST))
+                self.malformed("window %d with stride %d, expected 1 to %d" % (k, s, _WIDEST))
             if out != (size - k + s) // s if padding else out != (size + s - 1) // s:
-                self.malformed("%d outputs from %d inputs, window %d, stride %d" % (out, size, k, s))
-            record[12 + i], record[14 + i] = k, s
-            record[16 + i] = max(0, (out - 1) * s + k - size) // 2
+                self.malformed("%d outputs from %d inputs with window %d and stride %d" % (out, size, k, s))
+            record[_K_H + i], record[_S_H + i] = k, s
+            record[_P_T + i] = max(0, (out - 1) * s + k - size) // 2

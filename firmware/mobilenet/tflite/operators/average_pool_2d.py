@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""AVERAGE_POOL_2D, with any window."""
+"""AVERAGE_POOL_2D with any window."""
+
+from micropython import const
 
 KERNEL = "average_pool_2d"
 INPUTS = 1
@@ -8,6 +10,12 @@ OPTIONS = 5
 STREAMS = True
 OVERLAP = "never"
 
+# Words of a layer's record (record.toml).
+_IN_ZERO = const(18)
+_OUT_ZERO = const(19)
+_IN_SCALE = const(22)
+_OUT_SCALE = const(23)
+
 
 def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
@@ -15,7 +23,7 @@ def prepare(graph, options, inputs, output, record):
     if shape_in[2] != shape_out[2]:
         graph.malformed("%s to %s" % (shape_in, shape_out))
     graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 5))
-    if record[18] != record[19] or record[22] != record[23]:
+    if record[_IN_ZERO] != record[_OUT_ZERO] or record[_IN_SCALE] != record[_OUT_SCALE]:
         graph.unquantized("input and output have different quantization")
     stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
     kernel = graph.option(options, 4, 4), graph.option(options, 3, 4)
@@ -23,5 +31,5 @@ def prepare(graph, options, inputs, output, record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch."""
+    """Returns the bytes of scratch."""
     return 0

@@ -10,7 +10,7 @@ OPTIONS = 1
 STREAMS = True
 OVERLAP = "rows"
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _IN_C = const(8)
 _OUT_H = const(9)
 _OUT_W = const(10)
@@ -21,9 +21,11 @@ _WEIGHTS = const(24)
 _BIAS = const(25)
 _SCALES = const(26)
 _SCALE_STEP = const(27)
-_TILE = const(28)  # rows of a tile
-_PIXELS = const(48)  # of a tile, about; up to three times as many while
-_WINDOWS = const(2048)  # bytes of windows suffice
+_TILE = const(28)
+
+# A tile has about _PIXELS output pixels, or up to three times as many if their windows fit _WINDOWS bytes.
+_PIXELS = const(48)
+_WINDOWS = const(2048)
 
 
 def prepare(graph, options, inputs, output, record):
@@ -41,7 +43,7 @@ def prepare(graph, options, inputs, output, record):
 
 
 def weights(graph, inputs, record, axis):
-    """Writes weights, bias and scales along the axis of the output channels."""
+    """Writes the positions of weights, bias and scales; `axis` is that of the output channels."""
     channels = record[_OUT_C]
     record[_WEIGHTS] = graph.constant(inputs[1])
     record[_BIAS] = graph.bias(inputs, channels)
@@ -49,7 +51,7 @@ def weights(graph, inputs, record, axis):
 
 
 def step(record):
-    """Output rows of a tile: dozens of pixels, so that loading weights costs little beside using them."""
+    """Returns the output rows of a tile: dozens of pixels, so that loading weights costs little."""
     width = record[_OUT_W]
     window = record[_K_H] * record[_K_W] * record[_IN_C]
     rows = max(_PIXELS // width, min(3 * _PIXELS // width, _WINDOWS // (width * window)))
@@ -57,17 +59,17 @@ def step(record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch: table, last taps, accumulators and windows of a tile or else of a row."""
+    """Returns the bytes of scratch: table, last taps, accumulators and windows of a tile or of a row."""
     window = record[_K_H] * record[_K_W] * record[_IN_C]
     pixels = (record[_TILE] if whole else 1) * record[_OUT_W]
     return 12 * record[_OUT_C] + 32 + 4 * pixels + pixels * window + 32
 
 
 def piece(record):
-    """Bytes of the model needed at once: the weights of a channel, or all biases."""
+    """Returns the bytes of the model needed at once: the weights of a channel, or all biases."""
     return max(record[_K_H] * record[_K_W] * record[_IN_C], 4 * record[_OUT_C])
 
 
 def macs(record):
-    """Multiplications of one inference."""
+    """Returns the MACs of one inference."""
     return record[_OUT_H] * record[_OUT_W] * record[_OUT_C] * record[_K_H] * record[_K_W] * record[_IN_C]

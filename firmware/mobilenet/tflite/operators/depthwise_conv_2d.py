@@ -12,14 +12,14 @@ OPTIONS = 2
 STREAMS = True
 OVERLAP = "same"
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _OUT_H = const(9)
 _OUT_W = const(10)
 _OUT_C = const(11)
 _K_H = const(12)
 _K_W = const(13)
 _S_W = const(15)
-_MULTIPLIER = const(28)  # output channels of an input channel
+_DEPTH_MULTIPLIER = const(28)
 
 
 def prepare(graph, options, inputs, output, record):
@@ -29,8 +29,8 @@ def prepare(graph, options, inputs, output, record):
         graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
     if graph.option(options, 5, 4, 1) != 1 or graph.option(options, 6, 4, 1) != 1:
         graph.unsupported("dilation")
-    record[_MULTIPLIER] = shape_out[2] // shape_in[2]
-    if graph.option(options, 3, 4) != record[_MULTIPLIER]:
+    record[_DEPTH_MULTIPLIER] = shape_out[2] // shape_in[2]
+    if graph.option(options, 3, 4) != record[_DEPTH_MULTIPLIER]:
         graph.malformed("depth multiplier %d" % graph.option(options, 3, 4))
     graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 4))
     stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
@@ -39,7 +39,7 @@ def prepare(graph, options, inputs, output, record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch: table, turned weights, gathered columns."""
+    """Returns the bytes of scratch: table, rotated weights, gathered columns."""
     height = record[_K_H]
     words = (height * record[_K_W] + 8) // 9 * 9
     columns = (record[_OUT_W] - 1) * record[_S_W] + record[_K_W]
@@ -47,10 +47,10 @@ def scratch(record, whole):
 
 
 def piece(record):
-    """Bytes of the model needed at once: all weights, or all biases."""
+    """Returns the bytes of the model needed at once: all weights, or all biases."""
     return record[_OUT_C] * max(record[_K_H] * record[_K_W], 4)
 
 
 def macs(record):
-    """Multiplications of one inference."""
+    """Returns the MACs of one inference."""
     return record[_OUT_H] * record[_OUT_W] * record[_OUT_C] * record[_K_H] * record[_K_W]

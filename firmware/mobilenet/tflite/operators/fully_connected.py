@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""FULLY_CONNECTED: a 1 x 1 convolution over the rows of the input."""
+"""FULLY_CONNECTED, as a 1 x 1 convolution over the rows of the input."""
 
 from micropython import const
 
@@ -14,7 +14,7 @@ STREAMS = False
 OVERLAP = "rows"
 step, scratch, piece, macs = conv_2d.step, conv_2d.scratch, conv_2d.piece, conv_2d.macs
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _IN_SCALE = const(22)
 _SCALES = const(26)
 _SCALE_STEP = const(27)
@@ -33,13 +33,13 @@ def prepare(graph, options, inputs, output, record):
     if batch * depth != graph.elements(inputs[0]) or graph.shape(output)[-1:] != (channels,):
         graph.malformed("weights %s for %s to %s" % (filters, graph.shape(inputs[0]), graph.shape(output)))
     if graph.elements(output) != batch * channels:
-        graph.malformed("%d outputs, wanted %d" % (graph.elements(output), batch * channels))
+        graph.malformed("%d outputs, expected %d" % (graph.elements(output), batch * channels))
     shape_in, shape_out = (1, batch, depth), (1, batch, channels)
     graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 0))
     graph.window(record, 1, (1, 1), (1, 1))
     conv_2d.weights(graph, inputs, record, 0)
     if not record[_SCALE_STEP]:
-        # With one scale for all, TFLM multiplies it with the input's in float32, not in double.
+        # TFLM multiplies a single scale with the input's in float32, not in double.
         record[_IN_SCALE] = product(record[_IN_SCALE], graph.scale(inputs[1])[0])
         record[_SCALES] = 0
     record[_TILE] = conv_2d.step(record)

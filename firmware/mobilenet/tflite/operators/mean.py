@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MEAN over the height and width of a picture."""
+"""MEAN over height and width."""
 
 from array import array
 
@@ -14,7 +14,7 @@ OPTIONS = 27
 STREAMS = False
 OVERLAP = "below"
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
 _IN_SCALE = const(22)
 _OUT_SCALE = const(23)
 _MULTIPLIER = const(28)
@@ -27,15 +27,15 @@ def prepare(graph, options, inputs, output, record):
     axes = graph.integers(inputs[1])
     if sorted([a % 4 for a in axes]) != [1, 2] or min(axes) < -4 or max(axes) > 3:
         graph.unsupported("mean over axes %s" % axes)
-    wanted = (1, 1, 1, shape[2]) if graph.option(options, 0, 1) else (1, shape[2])
-    if graph.shape(output) != wanted:
-        graph.malformed("output %s, wanted %s" % (graph.shape(output), wanted))
+    expected = (1, 1, 1, shape[2]) if graph.option(options, 0, 1) else (1, shape[2])
+    if graph.shape(output) != expected:
+        graph.malformed("output %s, expected %s" % (graph.shape(output), expected))
     graph.fill(record, inputs[0], shape, output, (1, 1, shape[2]), 0)
     graph.window(record, 1, shape[:2], (1, 1))
     graph.ratio(record[_IN_SCALE] >> 23, 127, record[_OUT_SCALE] >> 23)
     entry = array("i", (0, 0, 0))
     fill(0, 0, entry, record[_IN_SCALE].to_bytes(4, "little"), 0, 1, 0x3F800000, record[_OUT_SCALE])
-    # The count goes into the multiplier, as far as its shift allows.
+    # The division by the count becomes part of the multiplier, with as many bits as its shift allows.
     count = shape[0] * shape[1]
     shift = 0
     while count >> shift + 1:
@@ -46,5 +46,5 @@ def prepare(graph, options, inputs, output, record):
 
 
 def scratch(record, whole):
-    """Bytes of scratch."""
+    """Returns the bytes of scratch."""
     return 0

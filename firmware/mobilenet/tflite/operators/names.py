@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of TensorFlow Lite's built-in operators, loaded only to refuse one by name."""
+"""The names of TensorFlow Lite's built-in operators, loaded only to report an unsupported one."""
 
 _NAMES = (
     "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE "
@@ -19,6 +19,6 @@ _NAMES = (
 
 
 def name(code):
-    """The operator's name in the schema, or its number."""
+    """Returns the operator's name in the schema, or its number."""
     names = _NAMES.split()
     return names[code] if code < len(names) else "number %d" % code

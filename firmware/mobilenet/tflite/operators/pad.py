@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PAD: rows, columns and channels of the output's zero point around a picture."""
+"""PAD: surrounds a tensor with rows, columns and channels of the output's zero point."""
 
 from micropython import const
 
@@ -10,10 +10,14 @@ OPTIONS = 22
 STREAMS = True
 OVERLAP = "never"
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
+_K_H = const(12)
+_K_W = const(13)
+_S_H = const(14)
+_S_W = const(15)
 _P_T = const(16)
 _P_L = const(17)
-_FRONT = const(28)  # channels before the input's
+_FRONT = const(28)
 
 
 def prepare(graph, options, inputs, output, record):
@@ -26,10 +30,10 @@ def prepare(graph, options, inputs, output, record):
         if shape_in[i] + pads[2 * i + 2] + pads[2 * i + 3] != shape_out[i]:
             graph.malformed("paddings %s from %s to %s" % (pads, shape_in, shape_out))
     graph.fill(record, inputs[0], shape_in, output, shape_out, 0)
-    record[12] = record[13] = record[14] = record[15] = 1
+    record[_K_H] = record[_K_W] = record[_S_H] = record[_S_W] = 1
     record[_P_T], record[_P_L], record[_FRONT] = pads[2], pads[4], pads[6]
 
 
 def scratch(record, whole):
-    """Bytes of scratch."""
+    """Returns the bytes of scratch."""
     return 0

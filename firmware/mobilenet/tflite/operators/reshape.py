@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""RESHAPE: the same bytes in the same order."""
+"""RESHAPE, which leaves the bytes and their order unchanged."""
 
 KERNEL = "reshape"
 INPUTS = 1
@@ -13,11 +13,11 @@ def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
     count = graph.elements(output)
     if graph.elements(inputs[0]) != count:
-        graph.malformed("%d elements to %d" % (graph.elements(inputs[0]), count))
+        graph.malformed("%d elements reshaped to %d" % (graph.elements(inputs[0]), count))
     graph.fill(record, inputs[0], (1, 1, count), output, (1, 1, count), 0)
     graph.window(record, 1, (1, 1), (1, 1))
 
 
 def scratch(record, whole):
-    """Bytes of scratch."""
+    """Returns the bytes of scratch."""
     return 0

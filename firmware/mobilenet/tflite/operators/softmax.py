@@ -10,10 +10,13 @@ OPTIONS = 9
 STREAMS = False
 OVERLAP = "below"
 
-# Words of a layer's record (loading/graph.py).
+# Words of a layer's record (record.toml).
+_OUT_ZERO = const(19)
+_IN_SCALE = const(22)
+_OUT_SCALE = const(23)
 _MULTIPLIER = const(28)
 _SHIFT = const(29)
-_LOWEST = const(30)  # difference below which the exponential counts as 0
+_CUTOFF = const(30)
 
 
 def prepare(graph, options, inputs, output, record):
@@ -21,21 +24,21 @@ def prepare(graph, options, inputs, output, record):
     shape = graph.shape(inputs[0])
     if not shape or graph.shape(output) != shape:
         graph.malformed("%s to %s" % (shape, graph.shape(output)))
-    if shape[-1] > 4095:  # the sum has 12 bits above the point
+    if shape[-1] > 4095:  # the sum has 12 integer bits
         graph.unsupported("softmax over %d values" % shape[-1])
     rows = graph.elements(output) // shape[-1]
     graph.fill(record, inputs[0], (1, rows, shape[-1]), output, (1, rows, shape[-1]), 0)
     graph.window(record, 1, (1, 1), (1, 1))
-    if record[23] != 0x3B800000 or record[19] != -128:
-        graph.unquantized("softmax output with another scale than 1/256 or another zero point than -128")
+    if record[_OUT_SCALE] != 0x3B800000 or record[_OUT_ZERO] != -128:
+        graph.unquantized("softmax output with a scale other than 1/256 or a zero point other than -128")
     beta = graph.option(options, 0, 4)
     if not 1 <= beta >> 23 <= 254:
         graph.malformed("softmax beta is not positive")
-    # beta * scale * 2**26, at most 2**31 - 1; exact in double, then QuantizeMultiplier rounds it half up.
-    factor = (beta & 0x7FFFFF | 0x800000) * (record[22] & 0x7FFFFF | 0x800000)
+    # beta * scale * 2**26, at most 2**31 - 1: exact in double, then rounded half up by QuantizeMultiplier.
+    factor = (beta & 0x7FFFFF | 0x800000) * (record[_IN_SCALE] & 0x7FFFFF | 0x800000)
     bits = 48 if factor >> 47 else 47
     multiplier = (factor + (1 << bits - 32)) >> bits - 31
-    shift = (beta >> 23) + (record[22] >> 23) - 300 + 26 + bits
+    shift = (beta >> 23) + (record[_IN_SCALE] >> 23) - 300 + 26 + bits
     if multiplier >> 31:
         multiplier >>= 1
         shift += 1
@@ -43,9 +46,9 @@ def prepare(graph, options, inputs, output, record):
         multiplier, shift = (1 << 31) - 1, 31
     if shift < 1:
         graph.unquantized("the input scale is too small for softmax")
-    record[_MULTIPLIER], record[_SHIFT], record[_LOWEST] = multiplier, shift, -(31 << 26 >> shift)
+    record[_MULTIPLIER], record[_SHIFT], record[_CUTOFF] = multiplier, shift, -(31 << 26 >> shift)
 
 
 def scratch(record, whole):
-    """Bytes of scratch."""
+    """Returns the bytes of scratch."""
     return 0

@@ -13,9 +13,9 @@ from galago.native.kernels.armv7em.frame import Output, block, enter, field, lea
 from galago.tflite.records import Record
 
 _TABLE = 1024  # bytes of one
-# Words of the record (operators/add.py): multipliers of the sum and of the inputs, each with its shift behind
-# it; the second input's zero point.
-_SUM, _FIRST, _SECOND, _ZERO_2 = 24, 26, 28, 30
+# Words of the record: multipliers of the sum and of the inputs, each followed by its shift; a zero point.
+_SUM, _FIRST, _SECOND = map(Record.word, ("sum_multiplier", "multiplier_1", "multiplier_2"))
+_ZERO_2 = Record.word("zero_2")
 
 
 @dataclass(frozen=True)

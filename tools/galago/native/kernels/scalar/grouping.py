@@ -39,4 +39,4 @@ def group(records: list[Record], function: type[Function], convolution: Any, dep
 def _three(record: Record) -> bool:
     """A depthwise layer with the windows of MobileNet."""
     windows = (record.k_h, record.k_w) == (3, 3) and record.s_h == record.s_w <= 2
-    return windows and record.own_0 == 1  # output channels of an input channel
+    return windows and record.depth_multiplier == 1

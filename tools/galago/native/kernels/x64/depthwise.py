@@ -27,7 +27,7 @@ from galago.tflite.records import Record
 
 def supports(record: Record) -> bool:
     """Whether the function computes this layer."""
-    return record.own_0 == 1  # output channels of an input channel
+    return record.depth_multiplier == 1
 
 
 def scratch(record: Record) -> tuple[int, int]:

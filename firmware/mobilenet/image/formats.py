@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Opens a picture file with the decoder for its format, which the first bytes of the file identify.
+
+    with open_picture("cat.jpg") as picture:
+        for row in picture.rows(0, 0, picture.width, picture.height):
+            ...
+
+A raw RGB888 file (*.rgb, *.raw) has no header: its size must match the model's input exactly. A decoder is
+imported when the first picture needs it.
+"""
+
+import gc
+
+from ..errors import GalagoError
+from .picture import PictureFile
+
+# Formats that the board only recognizes; the host converts them.
+_OTHERS = (
+    (b"\x89PNG", "PNG"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "WebP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"\0\0\1\0", "ICO"),
+    (b"8BPS", "PSD"),
+    (b"\0\0\0\x0cjP", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+)
+
+
+def open_picture(path, height=0, width=0):
+    """Opens a picture file as a `Picture`. `height` and `width`, of the model's input, are for raw files.
+
+    Raises GalagoError image.missing, .empty, .format, .unsupported, .size, .truncated or .corrupt.
+    """
+    gc.collect()  # compiling a decoder on the board needs a large block of heap
+    file = PictureFile(path)
+    opened = False
+    try:
+        picture = _decoder(file)(file, height, width)
+        opened = True
+        return picture
+    finally:
+        if not opened:
+            file.close()
+
+
+def _decoder(file):
+    """Returns the subclass of Picture for a file."""
+    if file.name.endswith((".rgb", ".raw")):
+        from .raw import RawPicture
+
+        return RawPicture
+    file.fill(8)
+    magic = bytes(file.buffer[file.start : min(file.start + 8, file.stop)])
+    if magic.startswith(b"\xff\xd8"):
+        from .jpeg import JpegPicture
+
+        return JpegPicture
+    if magic.startswith(b"BM"):
+        from .bmp import BmpPicture
+
+        return BmpPicture
+    if magic[:1] == b"P" and magic[1:2] in b"1234567" and (magic[2:3].isspace() or magic[2:3] == b"#"):
+        from .ppm import PpmPicture
+
+        return PpmPicture
+    for start, kind in _OTHERS:
+        if magic.startswith(start):
+            raise file.unsupported(kind)
+    message = "{}: starts with {!r}, not a known picture format: send JPEG, BMP, PPM or PGM"
+    raise GalagoError("image.format", message.format(file.name, magic))
