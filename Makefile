@@ -2,7 +2,7 @@
 # make test       run all tests, on every core: about 10 minutes on two
 # make test-fast  run the tests that need neither TensorFlow nor minutes
 # make check      lint, types, tests, documentation, demo: what CI runs
-# make docs       build the documentation site into site/
+# make docs       build the documentation site into site/; make screenshots takes its pictures
 # make models     retrain the shipped models (DATA=folder of photos); writes docs/models.md
 # make zoo        measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench      measure and count; writes docs/benchmarks.md
@@ -23,7 +23,7 @@ DATA ?= ../shared/data
 # The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test test-fast lint types docs check models zoo models-table bench runtimes k210 faults fuzz clean
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table bench runtimes k210 faults fuzz clean
 
 # Shows a line for each package that pip fetches, and all of pip's output if it fails.
 install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]' 2>&1 \
@@ -74,7 +74,11 @@ types: $(VENV)/.test
 	$(BIN)/pyright
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Takes the terminal screenshots of the documentation anew; on an idle computer, because they show times.
+screenshots: $(VENV)/.base
+	$(BIN)/python -m docgen.screenshots docs
 
 check: lint types test docs demo
 
