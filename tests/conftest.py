@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from galago import micropython as interpreter
-from galago.fit import package
 from galago.resources import firmware_dir
 from support import requirements
 
@@ -99,6 +98,8 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The device package as .mpy files for the host's interpreter: loads faster than the source."""
+    from galago.fit import package  # not needed by most tests
+
     folder = tmp_path_factory.mktemp("compiled")
     for source, data in package.compiled("x64").items():
         target = folder / source.relative_to(firmware_dir()).with_suffix(".mpy")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Runs the device's image code in CPython as a 32-bit board would: no 32-bit interpreter is at hand.
+"""Runs the device's image code in CPython as on a 32-bit board; there is no 32-bit interpreter.
 
-    picture = load("mobilenet.image.picture")           # the module, with everything that it imports
+    picture = load("mobilenet.image.picture")           # the module and all that it imports
 
-Viper functions compute with 32-bit words that wrap around, and every access through ptr8, ptr16 and ptr32 is
-checked against its buffer: an access outside raises IndexError, where a board would corrupt its memory.
+Viper functions compute with 32-bit words that wrap around. Every access through ptr8, ptr16 and ptr32 is
+checked against its buffer: an access outside it raises IndexError, where a board would corrupt its memory.
 """
 
 import importlib
@@ -37,7 +37,7 @@ Word.__neg__ = lambda self: 0 - self  # type: ignore[method-assign]
 
 
 class Pointer:
-    """ptr8, ptr16 or ptr32 into a buffer: loads have no sign but for ptr32, stores keep the lower bits."""
+    """ptr8, ptr16 or ptr32 into a buffer: loads are unsigned (ptr32: signed), stores keep the lower bits."""
 
     def __init__(self, buffer, code):
         self.cells: Any = memoryview(buffer).cast("B").cast(code)
@@ -76,7 +76,7 @@ def _viper(function):
 
 
 def load(name):
-    """Import a module of the device package this way; modules of an earlier call are shared."""
+    """Imports a module of the device package in this way; modules of an earlier call are shared."""
     import builtins
 
     stub = types.ModuleType("micropython")
