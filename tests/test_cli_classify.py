@@ -23,7 +23,7 @@ Run = Callable[..., subprocess.CompletedProcess]
 
 
 def galago(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
-    """Runs the command; whatever happens, no traceback may reach the user."""
+    """Runs the command; no traceback may ever reach the user."""
     argv = [sys.executable, "-m", "galago", *map(str, arguments)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
@@ -56,7 +56,7 @@ def lines_of(done: subprocess.CompletedProcess) -> list[dict]:
 
 
 def test_the_demo_photos_come_out_right(classify: Run, photos: dict[str, Path]) -> None:
-    wanted = {
+    expected = {
         "chelsea": "cat",
         "coffee": "cup",
         "motorcycle_left": "motorcycle",
@@ -64,13 +64,13 @@ def test_the_demo_photos_come_out_right(classify: Run, photos: dict[str, Path]) 
         "flower": "flower",
         "china": "building",
     }
-    done = classify("--json", *(photos[name] for name in wanted))
+    done = classify("--json", *(photos[name] for name in expected))
     assert done.returncode == 0, done.stderr
-    assert [line["top"][0]["label"] for line in lines_of(done)] == list(wanted.values())
+    assert [line["top"][0]["label"] for line in lines_of(done)] == list(expected.values())
 
 
-def test_confidence_is_what_tflm_says(classify: Run, photos: dict[str, Path]) -> None:
-    """Pillow, numpy and TensorFlow Lite Micro say the same as the board's decoders, resize and engine."""
+def test_confidences_are_those_of_tflm(classify: Run, photos: dict[str, Path]) -> None:
+    """Pillow, numpy and TensorFlow Lite Micro agree with the board's decoders, resize and engine."""
     from galago import pictures
     from galago.tflite.tflm import Tflm
 
@@ -119,7 +119,7 @@ def test_bad_pictures_get_a_line_each_and_the_rest_is_answered(
     png = bytearray(photos["coffee"].read_bytes())
     png[1000] ^= 0xFF
     (tmp_path / "broken.png").write_bytes(png)
-    wanted = {
+    expected = {
         "empty.jpg": "image.empty",
         "truncated.jpg": "image.truncated",
         "text.jpg": "image.format",
@@ -128,13 +128,13 @@ def test_bad_pictures_get_a_line_each_and_the_rest_is_answered(
         "absent.jpg": "image.missing",
     }
     paths = []
-    for name in wanted:
+    for name in expected:
         paths += [tmp_path / name, good]
     done = classify("--json", *paths)
     assert done.returncode == 1
     lines = lines_of(done)
     assert [line["image"] for line in lines] == [path.name for path in paths]
-    assert {line["image"]: line["error"]["code"] for line in lines[::2]} == wanted
+    assert {line["image"]: line["error"]["code"] for line in lines[::2]} == expected
     for line in lines[::2]:
         assert line["image"] in line["error"]["message"]
         assert "\n" not in line["error"]["message"]
@@ -155,8 +155,8 @@ def test_odd_names_are_kept(classify: Run, photos: dict[str, Path], tmp_path: Pa
     done = classify("--json", *(tmp_path / name for name in names), tmp_path / "absent\udcff.jpg")
     assert done.returncode == 1
     lines = lines_of(done)
-    wanted = [name.replace("\udcff", "?") for name in [*names, "absent\udcff.jpg"]]
-    assert [line["image"] for line in lines] == wanted
+    expected = [name.replace("\udcff", "?") for name in [*names, "absent\udcff.jpg"]]
+    assert [line["image"] for line in lines] == expected
     assert ["error" in line for line in lines] == [False] * len(names) + [True]
 
 
@@ -187,7 +187,7 @@ def test_the_table_shows_class_confidence_and_times(
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of the shipped model, to be spoiled."""
+    """A copy of the shipped model, for tests to damage."""
     return Path(shutil.copytree(find("everyday-v1-025-96").path, tmp_path / "copy"))
 
 
@@ -197,7 +197,7 @@ def test_a_model_with_a_wrong_hash_is_refused(classify: Run, copy: Path, photos:
     (copy / "model.tflite").write_bytes(content)
     done = classify("--model", copy, photos["rocket"])
     assert done.returncode == 2
-    assert "wanted sha256" in done.stderr
+    assert "expected sha256" in done.stderr
     assert done.stdout == ""
 
 
@@ -213,7 +213,7 @@ def test_a_model_with_a_missing_label_is_refused(classify: Run, copy: Path, phot
 def test_a_model_with_an_operator_that_the_engine_lacks_is_refused_by_name(
     classify: Run, copy: Path, photos: dict[str, Path]
 ) -> None:
-    """What the host does not know, the board says: which layer, which operator; nothing is classified."""
+    """The board names the layer and the operator that the host does not check, and classifies nothing."""
     graph = Builder((1, 96, 96, 3))
     y = graph.mean(graph.operator("RELU", [graph.input], graph.computed((1, 96, 96, 3), (1 / 128, 0))))
     weights = np.zeros((20, 3), np.int8)
@@ -226,12 +226,12 @@ def test_a_model_with_an_operator_that_the_engine_lacks_is_refused_by_name(
     (copy / "model.json").write_text(json.dumps(contract))
     done = classify("--model", copy, photos["rocket"])
     assert done.returncode == 2
-    *_, line = done.stderr.splitlines()  # after what was flashed
+    *_, line = done.stderr.splitlines()  # after the lines about flashing
     assert line.startswith("galago: layer 0: operator RELU is not supported: take")
     assert done.stdout == ""
 
 
-def test_an_unknown_model_is_named_with_what_there_is(classify: Run, photos: dict[str, Path]) -> None:
+def test_an_unknown_model_gets_a_hint(classify: Run, photos: dict[str, Path]) -> None:
     done = classify("--model", "everyday-v1-025-69", photos["rocket"])
     assert done.returncode == 2
     assert "everyday-v1-025-96" in done.stderr

@@ -54,8 +54,8 @@ def good(tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, key: str, value: Any) -> None:
-    whole = json.loads((path / "model.json").read_text())
-    table = whole
+    complete = json.loads((path / "model.json").read_text())
+    table = complete
     *outer, last = key.split(".")
     for part in outer:
         table = table[int(part)] if isinstance(table, list) else table[part]
@@ -63,7 +63,7 @@ def rewrite(path: Path, key: str, value: Any) -> None:
         del table[last]
     else:
         table[last] = value
-    (path / "model.json").write_text(json.dumps(whole))
+    (path / "model.json").write_text(json.dumps(complete))
 
 
 def refused(path: Path) -> GalagoError:
@@ -82,9 +82,9 @@ def test_what_is_written_is_read_back(good: Path) -> None:
     assert model.labels == ["cat", "dog"]
     assert model.input_shape == SHAPE
     assert {k: v for k, v in model.contract.items() if k not in ("galago", "files")} == contract()
-    given, wanted = next(model.golden())
-    assert (given == -128).all()
-    assert wanted.tolist() == [-128, 127]
+    picture, expected = next(model.golden())
+    assert (picture == -128).all()
+    assert expected.tolist() == [-128, 127]
 
 
 @pytest.mark.parametrize(

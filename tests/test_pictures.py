@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host reads what Pillow reads, says what is wrong with the rest, and sends boards what they read."""
+"""The host reads all formats of Pillow, names what is wrong with other files, and sends what boards read."""
 
 import json
 import warnings
@@ -100,7 +100,7 @@ def test_exif_orientation_is_ignored_as_on_the_board(tmp_path: Path) -> None:
         ("cut.bmp", 0.6, "image.truncated"),
     ],
 )
-def test_what_cannot_be_loaded_is_named(
+def test_a_file_that_cannot_be_loaded_is_named(
     tmp_path: Path, name: str, content: bytes | float | None, code: str
 ) -> None:
     path = tmp_path / name
@@ -144,8 +144,8 @@ def test_forty_megapixels_load_without_a_warning(tmp_path: Path) -> None:
     Image.new("RGB", (8000, 5000), (1, 2, 3)).save(tmp_path / "a.bmp")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        fitted = pictures.resize(pictures.load(tmp_path / "a.bmp"), 96, 96)
-    assert (fitted == (1, 2, 3)).all()
+        resized = pictures.resize(pictures.load(tmp_path / "a.bmp"), 96, 96)
+    assert (resized == (1, 2, 3)).all()
 
 
 def test_postscript_is_not_run(tmp_path: Path) -> None:
@@ -178,12 +178,12 @@ def test_everything_that_pillow_reads_arrives_on_the_board(tmp_path: Path, micro
         folder.mkdir()
         sent = [pictures.prepare_upload(path, folder, *size) for path in paths]
         assert [path.name for path in sent] == [path.name for path in paths]
-        for path, there in zip(paths, sent, strict=True):
-            assert (path.read_bytes() == there.read_bytes()) == (path.name in unchanged), path.name
+        for path, copy in zip(paths, sent, strict=True):
+            assert (path.read_bytes() == copy.read_bytes()) == (path.name in unchanged), path.name
         assert [json.loads(line) for line in micropython(OPEN, *sent).splitlines()] == expected
 
 
-def test_no_damaged_file_gets_lost_on_its_way_to_the_board(tmp_path: Path, micropython) -> None:
+def test_every_damaged_file_is_refused_or_answered_by_the_board(tmp_path: Path, micropython) -> None:
     random = np.random.default_rng(7)
     originals = []
     for kind, options in (

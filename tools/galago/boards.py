@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is known of each board: one TOML file per board, named by its official MicroPython board id.
+"""What is known about each board: one TOML file per board, named by its official MicroPython board id.
 
 board = load("RPI_PICO2")            # or a path that ends in .toml
 board.heap                           # bytes
@@ -19,19 +19,19 @@ from galago.errors import GalagoError
 from galago.resources import boards_dir
 
 DEFAULT = "RPI_PICO2"
-"""The board to emulate where none is named."""
+"""The board that is emulated if the user names none."""
 
 Arch = Literal["armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc"]
-"""As mpy-cross -march names them; on a board sys.implementation._mpy >> 10 gives the number, 0 for none."""
+"""The names of mpy-cross -march; on a board sys.implementation._mpy >> 10 is the number, 0 for none."""
 
 Kernels = Literal["viper", "native"]
 """What the built-in engine computes with: viper, or machine code that Galago generates."""
 
 Backend = Literal["builtin", "openmv", "microlite", "emlearn", "maixpy", "canmv_k210", "canmv_k230"]
-"""Runtimes; of those that its firmware turns out to have, a board uses the first of its list."""
+"""Runtimes. A board uses the first of its list that its firmware has."""
 
 Mount = Literal["/", "/flash", "/sdcard"]
-"""Where stock firmware mounts the file system; main.py and galago.json lie there."""
+"""Where stock firmware mounts the file system, which holds main.py and galago.json."""
 
 Display = Literal["lcd"]
 """The module that draws on a board's own display: lcd is MaixPy's."""
@@ -39,7 +39,7 @@ Display = Literal["lcd"]
 Installer = Literal[
     "esptool", "uf2", "picotool", "dfu-util", "st-flash", "kflash", "bossac", "teensy_loader_cli", "sd-card"
 ]
-"""What puts a firmware image on a board: commands, or a copy to a drive (uf2) or card."""
+"""What installs a firmware image on a board: a command, or a copy to a drive (uf2) or a card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,34 +51,34 @@ class Camera:
     module: Literal["camera", "csi", "sensor", "media.sensor"]
     """The MicroPython module that reads it: micropython-camera-API, OpenMV, MaixPy, CanMV K230."""
     firmware: str = ""
-    """Where the board's usual firmware lacks that module: one that has it."""
+    """A firmware that has the module, if the board's usual firmware lacks it."""
     pins: dict[str, Any] = field(default_factory=dict)
-    """GPIO numbers by signal, `data` a list from D0 to D7, where the module must be told."""
+    """GPIO numbers by signal, if the module needs them; `data` is a list from D0 to D7."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoardSpec:
-    """A board under its stock firmware. Sizes are in bytes; boards/README.md says how each is found."""
+    """A board with its stock firmware. Sizes are in bytes; boards/README.md says how to find each figure."""
 
     id: str
     name: str
     mcu: str
     core: str
     arch: Literal[Arch, "none"]
-    """Machine code that its firmware loads."""
+    """The architecture of the machine code that its firmware loads."""
     clock_hz: int
-    """At boot."""
+    """Clock at boot in Hz."""
     cycles_per_instruction: float
-    """Of the engine's code: the mean over all instructions that it runs."""
+    """The mean over all instructions that the engine executes."""
     ram: int
-    """All of the chip's own RAM."""
+    """RAM of the chip."""
     heap: int
-    """What is left of it for Python: gc.mem_free() + gc.mem_alloc(), grown where the port lets it grow."""
+    """The part of it for Python: gc.mem_free() + gc.mem_alloc(), after growth where the heap can grow."""
     largest_block: int = 0
-    """The longest single piece of that, where the heap is not in one piece; 0 is all of it."""
+    """The largest contiguous part of the heap; 0 if the heap is in one piece."""
     flash: int
     filesystem: int
-    """What stock firmware mounts at `mount`."""
+    """The file system that stock firmware mounts at `mount`."""
     mount: Mount = "/"
     romfs: int = 0
     psram: int = 0
@@ -87,11 +87,11 @@ class BoardSpec:
     backends: tuple[Backend, ...]
     install_with: tuple[Installer, ...]
     kmodel_address: int = 0
-    """K210: where in flash a kmodel goes that the file system has no room for."""
+    """K210: where in flash a kmodel goes if the file system has no room for it."""
     machine: str = ""
-    """What sys.implementation._machine says, where it does not start with `name`."""
+    """How sys.implementation._machine starts, if not with `name`."""
     led: str = ""
-    """The machine.Pin of an LED, by name or number."""
+    """The machine.Pin of an LED, by name or number; after `~` if it is lit when low."""
     display: Literal[Display, ""] = ""
     camera: Camera | None = None
     sources: dict[str, str] = field(repr=False)
@@ -105,7 +105,7 @@ def all() -> list[BoardSpec]:  # noqa: A001 (read as boards.all)
 def load(board: str | Path) -> BoardSpec:
     """A shipped board by its id, or any board file by its path, which ends in .toml.
 
-    Raises GalagoError board.unknown if there is none, board.invalid if the file is not as it must be.
+    Raises GalagoError board.unknown if there is none, and board.invalid if a value in the file is not valid.
     """
     if str(board).endswith(".toml"):
         return _read(Path(board))
@@ -113,20 +113,20 @@ def load(board: str | Path) -> BoardSpec:
     if board in known:
         return _read(boards_dir() / f"{board}.toml")
     near = difflib.get_close_matches(str(board).upper(), known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "galago boards lists those there are"
+    hint = f"did you mean {' or '.join(near)}?" if near else "galago boards lists all of them"
     raise GalagoError("board.unknown", f"no board {board}: {hint} (or give the path of a .toml file)")
 
 
 def identify(implementation: Mapping[str, Any]) -> BoardSpec | None:
-    """Which board answers: by what its firmware was built for (`build`, MicroPython 1.25), else by `machine`.
+    """The board whose firmware this is, by `build` (since MicroPython 1.25), otherwise by `machine`.
 
-    `implementation` is that of transport.BoardSpec. None if it is none of the shipped boards.
+    `implementation` is the attribute of transport.Board. Returns None if it is not a shipped board.
     """
     known = _known()
     if implementation.get("build") in known:
         return load(str(implementation["build"]))
     machine = str(implementation.get("machine", "")).lower()
-    # The longest wins: "Raspberry Pi Pico W with RP2040" starts as a Pico does.
+    # The longest start wins: several names start alike, such as "Generic ESP32 module with".
     named = [(board.machine or f"{board.name} with", board) for board in all()]
     found = [(len(start), board.id) for start, board in named if machine.startswith(start.lower())]
     return load(max(found)[1]) if found else None
@@ -162,30 +162,32 @@ def _problems(values: dict[str, Any]) -> list[str]:
     if not isinstance(sources, dict) or not builtins.all(
         isinstance(text, str) and text for text in sources.values()
     ):
-        return ["sources wants a table of texts"]
+        return ["sources must be a table of strings"]
     known = {item.name for item in fields(BoardSpec)}
-    problems += [f"{key} in sources is no key" for key in sources if key not in known]
+    problems += [f"{key} in sources is not a known key" for key in sources if key not in known]
     for key, value in values.items():
         number = type(value) in (int, float) and value
         if (number or key == "camera") and key not in sources:
-            problems.append(f"{key} has no source: say in [sources] where {_short(value)} comes from")
+            problems.append(f"{key} has no source: add to [sources] where {_short(value)} comes from")
     return problems or _contradictions(values)
 
 
 def _wrong_fields(kind: type, values: dict[str, Any], prefix: str) -> list[str]:
-    """What is missing, unknown or of another type than the fields of a dataclass say."""
+    """The keys that are missing, unknown or of another type than the fields of a dataclass."""
     expected = {item.name: item for item in fields(kind) if item.name != "id"}
-    problems = [f"{prefix}{key} is no key" for key in values if key not in expected]
+    problems = [f"{prefix}{key} is not a known key" for key in values if key not in expected]
     for name, item in expected.items():
         if name in values:
-            if not _fits(values[name], item.type):
-                problems.append(f"{prefix}{name} wants {_wish(item.type)}, got {_short(values[name])}")
+            if not _is_valid(values[name], item.type):
+                problems.append(
+                    f"{prefix}{name} must be {_description(item.type)}, got {_short(values[name])}"
+                )
         elif item.default is MISSING and item.default_factory is MISSING:
             problems.append(f"{prefix}{name} is missing")
     return problems
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def _is_valid(value: Any, kind: Any) -> bool:
     if kind is int:
         return type(value) is int and 0 <= value < 1 << 62
     if kind is float:
@@ -198,18 +200,18 @@ def _fits(value: Any, kind: Any) -> bool:
         return (
             isinstance(value, list)
             and len(value) == len({str(each) for each in value})
-            and builtins.all(_fits(each, get_args(kind)[0]) for each in value)
+            and builtins.all(_is_valid(each, get_args(kind)[0]) for each in value)
         )
     return isinstance(value, dict)
 
 
-def _wish(kind: Any) -> str:
+def _description(kind: Any) -> str:
     if kind is int:
         return "a number of at least 0"
     if kind is float:
         return "a number above 0"
     if kind is str:
-        return "a text"
+        return "a string"
     if get_origin(kind) is Literal:
         return f"one of {', '.join(get_args(kind))}"
     if get_origin(kind) is tuple:
@@ -219,23 +221,23 @@ def _wish(kind: Any) -> str:
 
 def _wrong_pins(pins: Any) -> list[str]:
     if not isinstance(pins, dict):
-        return []  # said already
+        return []  # reported by _wrong_fields
     return [
-        f"camera.pins.{signal} wants the number of a pin, or a list of them, got {_short(pin)}"
+        f"camera.pins.{signal} must be the number of a pin, or a list of them, got {_short(pin)}"
         for signal, pin in pins.items()
-        if not builtins.all(_fits(each, int) for each in (pin if isinstance(pin, list) else [pin]))
+        if not builtins.all(_is_valid(each, int) for each in (pin if isinstance(pin, list) else [pin]))
     ]
 
 
 def _contradictions(values: dict[str, Any]) -> list[str]:
-    """What cannot be, in figures that are fine one by one."""
+    """Contradictions between values that are valid one by one."""
 
     def size(key: str) -> int:
         return values.get(key, 0)
 
     problems = []
     if not values["clock_hz"]:
-        problems.append("clock_hz wants a number above 0, got 0")
+        problems.append("clock_hz must be a number above 0, got 0")
     if size("heap") > size("ram") + size("psram"):
         problems.append(f"heap is {size('heap'):,} of {size('ram') + size('psram'):,} bytes of ram and psram")
     if size("largest_block") > size("heap"):
@@ -244,9 +246,11 @@ def _contradictions(values: dict[str, Any]) -> list[str]:
     if files > size("flash"):
         problems.append(f"filesystem and romfs are {files:,} of {size('flash'):,} bytes of flash")
     if (values["arch"] == "none") != (not values["kernels"]):
-        problems.append(f"kernels is {values['kernels']}, and arch is {values['arch']}: one needs the other")
+        problems.append(
+            f"kernels must be empty if and only if arch is none, got {values['kernels']} and {values['arch']}"
+        )
     if ("builtin" in values["backends"]) != bool(values["kernels"]):
-        problems.append("backends has builtin if and only if there are kernels")
+        problems.append("backends must contain builtin if and only if there are kernels")
     return problems
 
 

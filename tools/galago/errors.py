@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The one error of the host side.
+"""The only error class of the host.
 
-A message is one line that says what was wanted, what was found and what to do next:
+A message is one line that says what was expected, what was found and what to do next:
 
     raise GalagoError("port.missing", f"no serial port {port}: plug the board in, or try --board RPI_PICO2")
 
-The command line catches it once and prints it; any other exception that reaches the user is a bug.
+The command line catches it in one place and prints it; any other exception that reaches the user is a bug.
 """
 
 
 class GalagoError(Exception):
-    """Something the user can mend. `code` is dotted and stable, on host and board (docs/errors.md)."""
+    """A problem that the user can fix. `code` is dotted and stable, on host and board (docs/errors.md)."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The model directory: the contract between whoever made a model and whatever runs it.
+"""The model directory: the contract between the program that made a model and the one that runs it.
 
     model = models.find("everyday-v1-025-96")     # a shipped model's name, or a path
-    model.contract["labels"], model.tflite        # verified: model.json, size and sha256, labels
+    model.contract["labels"], model.tflite        # verified: model.json, sizes and hashes, labels
 
 A directory holds `model.tflite`, `model.json` and, for shipped models, CARD.md and recipe.toml. The board
 checks the same contract again when it loads the model.
@@ -31,14 +31,15 @@ LARGEST_CONTRACT = 1 << 20
 
 @dataclass(frozen=True)
 class ModelDirectory:
-    """A verified model directory. `contract` is model.json as DESIGN fixes it."""
+    """A verified model directory."""
 
     path: Path
     contract: dict[str, Any]
+    """The content of model.json (docs/architecture.md)."""
 
     @classmethod
     def open(cls, path: str | Path) -> "ModelDirectory":
-        """Reads and verifies. Raises model.missing, model.contract, model.labels, model.hash."""
+        """Reads and verifies a directory. Raises model.missing, model.contract, model.labels, model.hash."""
         path = Path(path)
         contract = _read_contract(path)
         _check_contract(path / CONTRACT, contract)
@@ -65,24 +66,30 @@ class ModelDirectory:
     @property
     def input_shape(self) -> tuple[int, int, int]:
         """Height, width and channels."""
-        given = self.contract["input"]
-        return given["height"], given["width"], given["channels"]
+        entry = self.contract["input"]
+        return entry["height"], entry["width"], entry["channels"]
 
     def golden(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Inputs int8 [height, width, channels], and what TensorFlow Lite Micro answers, int8 [classes]."""
+        """Yields inputs, int8 [height, width, channels], and TensorFlow Lite Micro's outputs, int8 [classes].
+
+        Raises model.hash if a pattern differs from the one that the outputs were computed for.
+        """
         for entry in self.contract["golden"]:
-            given = pattern(entry["pattern"], self.input_shape)
-            if hashlib.sha256(given.tobytes()).hexdigest() != entry["input_sha256"]:
+            picture = pattern(entry["pattern"], self.input_shape)
+            if hashlib.sha256(picture.tobytes()).hexdigest() != entry["input_sha256"]:
                 raise GalagoError(
                     "model.hash",
-                    f"{self.path / CONTRACT}: golden pattern {entry['pattern']} gives another input_sha256: "
-                    "build the model again",
+                    f"{self.path / CONTRACT}: golden pattern {entry['pattern']} does not have the "
+                    "expected input_sha256: build the model again",
                 )
-            yield given, np.array(entry["output_int8"], np.int8)
+            yield picture, np.array(entry["output_int8"], np.int8)
 
 
 def find(name: str | Path) -> ModelDirectory:
-    """Opens a model directory by path, or a shipped model by name; `model.missing` suggests similar names."""
+    """Opens a model directory by path, or a shipped model by name.
+
+    Raises model.missing, with similar names, if there is none, and GalagoError as ModelDirectory.open does.
+    """
     path = Path(name)
     if path.is_dir():
         return ModelDirectory.open(path)
@@ -90,10 +97,10 @@ def find(name: str | Path) -> ModelDirectory:
     if str(name) in shipped:
         return ModelDirectory.open(resources.models_dir() / name)
     near = difflib.get_close_matches(str(name), shipped, cutoff=0.4)
-    hint = (
-        f"did you mean {' or '.join(near)}" if near else f"shipped models are {', '.join(shipped) or 'none'}"
-    )
-    raise GalagoError("model.missing", f"no model directory or shipped model {name}: {hint}?")
+    hint = f"shipped models are {', '.join(shipped) or 'none'}; galago zoo lists pretrained ones"
+    if near:
+        hint = f"did you mean {' or '.join(near)}?"
+    raise GalagoError("model.missing", f"no model directory or shipped model {name}: {hint}")
 
 
 def shipped_names() -> list[str]:
@@ -102,25 +109,29 @@ def shipped_names() -> list[str]:
 
 
 def write(path: str | Path, tflite: bytes, contract: dict[str, Any]) -> ModelDirectory:
-    """Makes a directory of a model's bytes and its contract (less `galago` and `files`), and verifies it."""
+    """Writes a directory with a model and its contract, which lacks `galago` and `files`, and verifies it.
+
+    Raises GalagoError as ModelDirectory.open does; a wrong contract is never written.
+    """
     path = Path(path)
     digest = hashlib.sha256(tflite).hexdigest()
     files = {"tflite": {"name": "model.tflite", "bytes": len(tflite), "sha256": digest}}
-    whole = {"galago": VERSION, "name": contract["name"], **contract, "files": files}
-    _check_contract(path / CONTRACT, whole)
+    complete = {"galago": VERSION, "name": contract["name"], **contract, "files": files}
+    _check_contract(path / CONTRACT, complete)
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.tflite").write_bytes(tflite)
-    (path / CONTRACT).write_text(layout(whole))
+    (path / CONTRACT).write_text(layout(complete))
     return ModelDirectory.open(path)
 
 
 def pattern(number: int, shape: tuple[int, ...]) -> np.ndarray:
-    """The golden input of a number, int8 of the given shape: 0 black, 1 white, 2 a ramp, from 3 on noise,
-    from -3 down the noise of that number without its sign below a white half, for what depends on direction.
+    """The golden input with this number, int8 of the given shape.
 
-    A board makes the same bytes without a file. With i the byte's place in the tensor, black is -128, white
-    127 and the ramp (i mod 256) - 128. Noise starts at x = number; before each byte, a step of the generator
-    x = (1664525 x + 1013904223) mod 2^32 (Numerical Recipes, 2nd edition, 7.1); the byte is (x >> 24) - 128.
+    0 is black, 1 white, 2 a ramp, and 3 or more are noise. A negative number, -3 or less, is the noise of its
+    absolute value below a white half, for functions that depend on direction. A board computes the same
+    bytes without a file: black is -128, white is 127, and byte i of the ramp is (i mod 256) - 128. Noise
+    starts with x = number; each byte first advances x = (1664525 x + 1013904223) mod 2^32 (Numerical Recipes,
+    2nd edition, 7.1), and is (x >> 24) - 128.
     """
     count = int(np.prod(shape))
     if number == 0:
@@ -140,8 +151,10 @@ def pattern(number: int, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def proof(number: int, scores: np.ndarray) -> dict[str, int]:
-    """What a runtime with an arithmetic of its own must answer to `pattern(number)`: the best of its scores,
-    float [classes], in thousandths. mobilenet.backends.golden.prove compares on the board.
+    """The answer that a runtime with its own arithmetic must give to `pattern(number)`.
+
+    `scores` are float [classes]; the best of them is given in thousandths. The board compares it in
+    mobilenet.backends.golden.prove.
     """
     best = int(scores.argmax())
     score = round(1000 * float(scores[best]))
@@ -160,11 +173,14 @@ def _read_contract(path: Path) -> dict[str, Any]:
         )
     try:
         contract = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:  # ValueError: no JSON, no UTF-8, a number of 5,000 digits
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: not JSON, not UTF-8, or a number of 5,000 digits
         raise GalagoError("model.contract", f"{file} is not JSON ({error}): build the model again") from None
     if not isinstance(contract, dict):
         raise GalagoError(
-            "model.contract", f"{file}: wanted an object, got {type(contract).__name__}: build it again"
+            "model.contract", f"{file}: expected an object, got {type(contract).__name__}: build it again"
         )
     return contract
 
@@ -190,10 +206,10 @@ _SHA256 = (
     "64 hexadecimal digits",
     lambda v: isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) is not None,
 )
-_LIST = ("a list that is not empty", lambda v: isinstance(v, list) and len(v) > 0)
+_LIST = ("a non-empty list", lambda v: isinstance(v, list) and len(v) > 0)
 _TABLE = ("an object", lambda v: isinstance(v, dict))
 
-# What each field must be; a dotted key is a field of a field.
+# The valid values of each field; a dotted key is a field of an object.
 _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "galago": _one_of(VERSION),
     "name": _PLAIN_NAME,
@@ -222,19 +238,19 @@ _GOLDEN = {"pattern": _whole(0, 1 << 31), "input_sha256": _SHA256, "output_int8"
 
 
 def _check_fields(where: str, table: Any, fields: dict[str, tuple[str, Callable[[Any], bool]]]) -> None:
-    for key, (wanted, right) in fields.items():
+    for key, (expected, is_valid) in fields.items():
         value: Any = table
         for part in key.split("."):
             if not isinstance(value, dict) or part not in value:
                 raise GalagoError(
-                    "model.contract", f"{where}: wanted {key}, {wanted}, got nothing: build it again"
+                    "model.contract", f"{where}: expected {key}, {expected}, got nothing: build it again"
                 )
             value = value[part]
-        if not right(value):
+        if not is_valid(value):
             got = json.dumps(value)
             got = got if len(got) <= 40 else f"{got[:37]}..."
             raise GalagoError(
-                "model.contract", f"{where}: wanted {key} to be {wanted}, got {got}: build it again"
+                "model.contract", f"{where}: expected {key} to be {expected}, got {got}: build it again"
             )
 
 
@@ -247,11 +263,13 @@ def _check_contract(file: Path, contract: dict[str, Any]) -> None:
     for index, label in enumerate(labels):
         if not isinstance(label, str) or not label.strip() or not label.isprintable():
             raise GalagoError(
-                "model.labels", f"{where}: label {index} is {str(label)[:40]!r}: wanted a line of text"
+                "model.labels", f"{where}: label {index} is {str(label)[:40]!r}: expected a line of text"
             )
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
-        raise GalagoError("model.labels", f"{where}: label {twice!r} appears twice: give each class its own")
+        raise GalagoError(
+            "model.labels", f"{where}: label {twice!r} appears twice: give each class its own label"
+        )
     for index, entry in enumerate(contract["golden"]):
         _check_fields(f"{where}, golden {index}", entry, _GOLDEN)
         output = entry["output_int8"]
@@ -262,28 +280,30 @@ def _check_contract(file: Path, contract: dict[str, Any]) -> None:
             )
         if not all(type(v) is int and -128 <= v <= 127 for v in output):
             raise GalagoError(
-                "model.contract", f"{where}, golden {index}: wanted int8 outputs: build it again"
+                "model.contract", f"{where}, golden {index}: expected int8 outputs: build it again"
             )
 
 
 def _check_file(file: Path, kind: str, entry: dict[str, Any]) -> None:
     if not file.is_file():
-        raise GalagoError("model.missing", f"no {file}, the {kind} of {CONTRACT}: copy the whole directory")
+        raise GalagoError(
+            "model.missing", f"no file {file}, the {kind} of {CONTRACT}: copy the whole directory"
+        )
     size = file.stat().st_size
     if size != entry["bytes"]:
         raise GalagoError(
-            "model.hash", f"{file}: wanted {entry['bytes']:,} bytes, got {size:,}: copy the model again"
+            "model.hash", f"{file}: expected {entry['bytes']:,} bytes, got {size:,}: copy the model again"
         )
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != entry["sha256"]:
         raise GalagoError(
             "model.hash",
-            f"{file}: wanted sha256 {entry['sha256'][:12]}…, got {digest[:12]}…: copy the model again",
+            f"{file}: expected sha256 {entry['sha256'][:12]}…, got {digest[:12]}…: copy the model again",
         )
 
 
 def layout(contract: dict[str, Any]) -> str:
-    """JSON with one field per line and one golden entry per line, so that versions compare well."""
+    """The contract as JSON with a line per field and per golden entry, so that versions compare well."""
     lines = []
     for key, value in contract.items():
         if key == "golden":

@@ -2,12 +2,12 @@
 """Pictures on the host: read with Pillow, and resized to a model's input exactly as the board does it.
 
     rgb = load("cat.png")                                   # uint8 (height, width, 3)
-    pixels = resize(rgb, 96, 96, channels=3, how="crop")       # uint8 (96, 96, 3), the board's bytes
+    pixels = resize(rgb, 96, 96, channels=3, how="crop")    # uint8 (96, 96, 3), the board's bytes
     tensor = to_input(rgb, 96, 96)                          # int8 = pixel - 128
-    tensor = as_board("photo.jpg", 96, 96)                  # decoded at the scale that a board takes
-    sent = prepare_upload("cat.png", folder)                # a copy, converted if boards do not read it
+    tensor = as_board("photo.jpg", 96, 96)                  # decoded at the scale that a board chooses
+    sent = prepare_upload("cat.png", folder)                # a copy, converted if boards cannot read it
 
-The formula is in docs/pictures.md; mobilenet.image.resize is its other half.
+docs/pictures.md has the formula; mobilenet.image.resize is the implementation on the board.
 """
 
 import io
@@ -27,7 +27,7 @@ from galago.errors import GalagoError
 
 Resize = Literal["crop", "stretch", "pad"]
 
-LONGEST_SIDE = 16384  # pixels; the board's sums are proved for this
+LONGEST_SIDE = 16384  # pixels; up to here the board's sums are proved not to overflow
 _LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
 
 _STRIP = 1 << 20  # samples of the picture that are resized at a time
@@ -37,10 +37,10 @@ _BROKEN = (*_BROKEN, struct.error, zlib.error)
 
 
 def load(path: str | Path) -> npt.NDArray[np.uint8]:
-    """Read any picture that Pillow reads as uint8 RGB (height, width, 3).
+    """Read any picture that Pillow can read, as uint8 RGB (height, width, 3).
 
-    As on the board, an EXIF orientation is ignored. Of several frames the first is taken, of 16 bits the
-    upper 8, alpha is composited over white. Raises GalagoError image.missing, .empty, .format, .size,
+    As on the board, the EXIF orientation is ignored. Of several frames the first is used, of 16 bits the
+    upper 8, and alpha is composited over white. Raises GalagoError image.missing, .empty, .format, .size,
     .unsupported, .truncated or .corrupt.
     """
     with open_with_pillow(path) as image:
@@ -48,7 +48,7 @@ def load(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def open_with_pillow(path: str | Path) -> Image.Image:
-    """The picture as Pillow opens it, not yet decoded, of acceptable size. Raises GalagoError as `load`."""
+    """Open a picture of acceptable size, without decoding it yet. Raises GalagoError as `load` does."""
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
@@ -56,11 +56,11 @@ def open_with_pillow(path: str | Path) -> Image.Image:
     try:
         if path.stat().st_size == 0:
             raise GalagoError("image.empty", f"{path.name}: has 0 bytes: copy it again")
-        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # of odd metadata
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # about odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path)
     except UnidentifiedImageError:
-        message = f"{path.name}: is no picture that Pillow knows: send JPEG, PNG or BMP"
+        message = f"{path.name}: not a picture that Pillow can read: send JPEG, PNG or BMP"
         raise GalagoError("image.format", message) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         message = f"{path.name}: more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller"
@@ -99,13 +99,16 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
 def resize(
     rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.uint8]:
-    """Crop and resize uint8 (h, w, 3) to uint8 (height, width, channels), the same bytes as on the board.
+    """Resize uint8 (h, w, 3) to uint8 (height, width, channels), the same bytes as on the board.
 
-    Shrinking is the exact area mean, enlarging is linear, each axis by itself, in integers.
+    Shrinking takes the exact area mean, enlarging is linear; each axis is resized separately, in integers.
     `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
+    Raises GalagoError model.contract for any other `how`.
     """
     if how not in ("crop", "stretch", "pad"):
-        raise GalagoError("model.contract", f"resize is {how!r}: it must be crop, stretch or pad")
+        raise GalagoError(
+            "model.contract", f"expected resize to be crop, stretch or pad, got {how!r}: build it again"
+        )
     left, top, columns, rows = _window(rgb.shape[1], rgb.shape[0], width, height, how)
     x, y, wide, high = _target(rgb.shape[1], rgb.shape[0], width, height, how)
     part = rgb[top : top + rows, left : left + columns]
@@ -129,17 +132,17 @@ def resize(
 def to_input(
     rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.int8]:
-    """`resize`, then the input rule of every model: int8 = pixel - 128; int8 (height, width, channels)."""
+    """Resize, and apply the input rule of all models, int8 = pixel - 128: int8 (height, width, channels)."""
     return (resize(rgb, height, width, channels, how) ^ 128).view(np.int8)
 
 
 def as_board(
     path: str | Path, height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.int8]:
-    """What a board makes of this file: int8 (height, width, channels).
+    """The input that a board computes from this file: int8 (height, width, channels).
 
     It differs from `to_input(load(path), ...)` for large baseline JPEGs, which a board decodes at 1/2, 1/4 or
-    1/8 of their size; here libjpeg does the same. Raises GalagoError as `load`.
+    1/8 of their size; libjpeg does the same here. Raises GalagoError as `load` does.
     """
     with open_with_pillow(path) as image:
         if image.format in ("JPEG", "MPO") and board_reads(path):
@@ -149,7 +152,7 @@ def as_board(
 
 
 def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
-    """By what (1, 2, 4 or 8) a board divides a JPEG of this size while it decodes it for this target."""
+    """The divisor (1, 2, 4 or 8) by which a board reduces a JPEG of this size while it decodes it."""
     _, _, columns, rows = _window(width, height, target_width, target_height, how)
     _, _, wide, high = _target(width, height, target_width, target_height, how)
     divisor = 8
@@ -163,12 +166,12 @@ def reduction(width: int, height: int, target_width: int, target_height: int, ho
 def prepare_upload(
     path: str | Path, folder: Path, height: int = 0, width: int = 0, how: Resize = "crop"
 ) -> Path:
-    """Put the picture into `folder`, under its own name, as something that boards read; gives its path there.
+    """Copy the picture into `folder` under its own name, in a format that boards read; returns the new path.
 
-    BMP, PPM, PGM and baseline JPEG are copied as they are, broken ones too: the board answers for them.
-    Others become PPM under the same name, as boards go by content; resized at once if the size of the model's
-    input is given, which changes no byte of the result and saves most of the transfer. Raises GalagoError as
-    `load`.
+    BMP, PPM, PGM and baseline JPEG are copied unchanged, even broken ones, for which the board reports the
+    error. Other formats become PPM under the same name, because boards look at the content. They are resized
+    if the size of the model's input is given, which changes no byte of the result and saves most of the
+    transfer. Raises GalagoError as `load` does.
     """
     path = Path(path)
     sent = folder / path.name
@@ -183,14 +186,14 @@ def prepare_upload(
 
 
 def resized_bmp(path: str | Path, height: int, width: int, how: Resize = "crop") -> bytes:
-    """The picture as a 24-bit BMP of exactly this size. Raises GalagoError as `load`."""
+    """The picture as a 24-bit BMP of exactly this size. Raises GalagoError as `load` does."""
     file = io.BytesIO()
     Image.fromarray(resize(load(path), height, width, 3, how)).save(file, "BMP")
     return file.getvalue()
 
 
 def board_reads(path: str | Path) -> bool:
-    """Whether a board decodes files of this kind itself, judged by name and header."""
+    """Whether a board can decode the file itself, judged by its name and header."""
     path = Path(path)
     if not path.is_file():
         return False
@@ -209,7 +212,7 @@ def board_reads(path: str | Path) -> bool:
 
 
 def _is_baseline(file: BinaryIO) -> bool:
-    """Whether the segments that follow are of a JPEG that mobilenet.image.jpeg reads."""
+    """Whether the segments that follow belong to a JPEG that mobilenet.image.jpeg can read."""
     frame = b""
     while file.read(1) == b"\xff":
         while (marker := file.read(1)) == b"\xff":
@@ -242,7 +245,7 @@ def _window(
 def _target(
     width: int, height: int, target_width: int, target_height: int, how: Resize
 ) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the part of the target that is filled with picture."""
+    """Left, top, width and height of the part of the target that the picture fills."""
     wide, high = target_width, target_height
     if how == "pad":
         wide = min(target_width, max(1, (2 * width * target_height + height) // (2 * height)))
@@ -251,7 +254,7 @@ def _target(
 
 
 def _weighted_sums(samples: npt.NDArray[np.integer], target: int) -> npt.NDArray[np.int64]:
-    """Resize axis 0 to `target`, before the division by `_total`."""
+    """Axis 0 resized to `target`, to be divided by `_total`: int64 (target, …)."""
     source = len(samples)
     index = np.arange(target)
     if source >= target:  # area: a source pixel is `target` units long and a target pixel `source` units
@@ -275,4 +278,5 @@ def _weighted_sums(samples: npt.NDArray[np.integer], target: int) -> npt.NDArray
 
 
 def _total(source: int, target: int) -> int:
+    """The sum of the weights of all source pixels of one target pixel."""
     return source if source >= target else 2 * target

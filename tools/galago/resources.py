@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where boards, models and firmware lie: in the checkout, or inside the installed package."""
+"""The folders of boards, models and firmware, in the checkout or inside the installed package."""
 
 import os
 from pathlib import Path
@@ -15,21 +15,24 @@ def _folder(name: str) -> Path:
 
 
 def boards_dir() -> Path:
-    """One TOML file per board."""
+    """The folder with one TOML file per board."""
     return _folder("boards")
 
 
 def models_dir() -> Path:
-    """One directory per shipped model."""
+    """The folder with one directory per shipped model."""
     return _folder("models")
 
 
 def firmware_dir() -> Path:
-    """What runs on the board: main.py and the package `mobilenet`."""
+    """The folder of the code that runs on the board: main.py and the package `mobilenet`."""
     return _folder("firmware")
 
 
 def cache_dir() -> Path:
-    """What can be made again: zoo models, what teachers answered. GALAGO_CACHE moves it."""
+    """The folder for what can be computed again: zoo models, figures of `galago fit`, answers of teachers.
+
+    The variable GALAGO_CACHE names another one.
+    """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("GALAGO_CACHE") or Path(base) / "galago")
