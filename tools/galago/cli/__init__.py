@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command `galago`: one file per verb, each importing what it needs when it runs: `--help` is quick."""
+"""The command `galago`: one file per verb, which imports what it needs when it runs; so --help is fast."""
 
 import sys
 
@@ -48,8 +48,8 @@ for verb in (
 app.add_typer(dataset, name="dataset")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"galago {__version__}")
         raise typer.Exit
 
@@ -64,7 +64,7 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 wrong usage, board or model."""
+    """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 an error in usage, board or model."""
     try:
         app()
     except GalagoError as error:

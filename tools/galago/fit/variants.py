@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""MobileNets by formula: what any width and size would need, without training one.
+"""MobileNets of any width and input size, calculated without training one.
 
     variant = Variant("mobilenet_v1", alpha=0.25, size=96, outputs=(22,))
-    variant.tflite()        # a .tflite with the shapes of the real one, its weights zero
+    variant.tflite()        # a .tflite with the shapes of the real one and weights of zero
 
-Layers are those of the papers (Howard et al. 2017, table 1; Sandler et al. 2018, table 2), with the channels
-of keras.applications and the padding of `galago train`: "same", so that no PAD is left. A convolution
-from c to d channels, with a window of k x k and h x w outputs, has k*k*c*d weights of one byte (k*k*d if it
-is depthwise), 28 bytes more per output channel, and multiplies h*w times as often as it has weights.
+The layers are those of the papers (Howard et al. 2017, table 1; Sandler et al. 2018, table 2), with the
+channels of keras.applications and the padding of `galago train`, "same", which needs no PAD. A convolution
+from c to d channels with a window of k x k and h x w outputs has k*k*c*d weights of one byte (k*k*d if it is
+depthwise), 28 more bytes per output channel, and h*w MACs per weight.
 """
 
 from dataclasses import dataclass
@@ -16,8 +16,11 @@ from typing import NamedTuple
 from galago.tflite.build import ShapeBuilder
 
 SIZES = (48, 64, 80, 96, 112, 128, 160, 192, 224)
+"""The input sizes in pixels that `galago fit` suggests."""
 
+# (channels, stride) of each depthwise separable convolution.
 _V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * ((512, 1),), (1024, 2), (1024, 1))
+# (expansion, channels, repeats, stride of the first) of each group of bottlenecks.
 _V2 = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -28,43 +31,50 @@ _V2 = (
     (6, 320, 1, 1),
 )
 _PER_CHANNEL = 28  # bytes: a bias of 4, and scale (4) and zero point (8) of the weights and of the bias
-_NAME = "x" * 150  # TensorFlow's converter gives names of 75 (V2) to 210 (V1) letters on average
+_NAME = "x" * 150  # TensorFlow's converter gives tensors names of 75 (V2) to 210 (V1) letters on average
 
 
 class _Step(NamedTuple):
-    """A convolution: of kind conv or depthwise; `shortcut` adds the output of the step that many before."""
+    """A convolution."""
 
     kind: str
+    """conv or depthwise."""
     channels: int
+    """Output channels; 0 for as many as there are inputs."""
     window: int
     stride: int
     relu6: bool = True
     shortcut: int = 0
+    """How many steps back the output lies that is added to this one; 0 for none."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A MobileNet: `alpha` its width, `size` its square input's, `outputs` its dense layers, classes last."""
+    """A MobileNet."""
 
     architecture: str
+    """mobilenet_v1 or mobilenet_v2."""
     alpha: float
+    """Width multiplier."""
     size: int
+    """Height and width of the input in pixels."""
     outputs: tuple[int, ...]
+    """The outputs of each dense layer; the last are the classes."""
     channels: int = 3
 
     @property
     def name(self) -> str:
-        """As a person would write it."""
+        """A readable name, such as MobileNet V1 0.25@96."""
         return f"MobileNet {self.architecture[-2:].upper()} {self.alpha:g}@{self.size}"
 
     @property
     def macs(self) -> int:
-        """Multiplications of one inference."""
+        """MACs of one inference."""
         return self._totals()[0]
 
     @property
     def weights(self) -> int:
-        """Bytes of weights, biases and their scales: what of the file grows with the width."""
+        """Bytes of weights, biases and their scales, which are most of the file."""
         return self._totals()[1]
 
     def _totals(self) -> tuple[int, int]:
@@ -85,7 +95,7 @@ class Variant:
         return _steps_v1(self.alpha) if self.architecture == "mobilenet_v1" else _steps_v2(self.alpha)
 
     def tflite(self) -> bytes:
-        """A full-int8 .tflite of this shape, all its weights zero."""
+        """A full-int8 .tflite of this shape whose weights are all zero."""
         graph = ShapeBuilder((1, self.size, self.size, self.channels), name=_NAME)
         outputs = [graph.input]
         for step in self._steps():
