@@ -18,6 +18,7 @@ from galago.errors import GalagoError
 from galago.flash import install, micropython_image, romfs
 from galago.flash.install import InstallOptions
 from galago.models import ModelDirectory
+from galago.transport.timed_port import TimedPort
 from support.tiny_model import make_model
 
 
@@ -125,6 +126,25 @@ def test_what_has_arrived_is_not_sent_again(emulated: EmulatedBoard, small: list
         rest.run()
         assert {board.get(path) for path in files} == set(files.values())
         assert flash.UploadPlan(board, files).empty
+
+
+def test_an_answer_that_is_lost_does_not_end_a_flash(
+    emulated: EmulatedBoard, small: list[ModelDirectory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TimedPort, "patience", lambda self, seconds: min(seconds, 0.5))
+    faults, files = emulated.faults, {"/models/m/y": b"y" * 40_000, "/models/m/z": b"z" * 5_000}
+    with transport.connect(emulated.port) as board:
+        start = faults.arrived
+        flash.UploadPlan(board, files).run()
+        total = faults.arrived - start
+        for name in files:
+            board.remove(name)
+        for share in (1, 3, 5, 7, 9):
+            new = {name: data + bytes([share]) for name, data in files.items()}
+            faults.stall_after, faults.stall = faults.arrived + total * share // 10, 0.2
+            flash.UploadPlan(board, new).run()
+            assert faults.stall_after is None, "an answer was lost"
+            assert {name: board.get(name) for name in new} == new
 
 
 def test_several_boards_are_flashed_at_once_and_each_has_its_line(small: list[ModelDirectory]) -> None:

@@ -17,14 +17,16 @@ from pathlib import Path
 
 import pytest
 import serial
+from mpremote.transport_serial import PyboardCommand, fs_hook_cmds
 
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.transport import board as transport_board
-from galago.transport import ports, upload
+from galago.transport import ports, timed_port, upload
 from galago.transport.timed_port import TimedPort
 
+READ = fs_hook_cmds["CMD_READ"]
 DATA = random.Random(7).randbytes(20_000) + bytes(range(256))
 
 
@@ -73,6 +75,25 @@ def fake_board(answer: Callable[[bytes], bytes | None]) -> Iterator[str]:
         thread.join()
         os.close(master)
         os.close(slave)
+
+
+@contextmanager
+def slow_line(port: str, delay: float) -> Iterator[str]:
+    """A port to the board at `port` whose answers all arrive `delay` seconds late."""
+    board = serial.Serial(port, timeout=0)
+    waiting: list[tuple[float, bytes]] = []
+
+    def answer(heard: bytes) -> bytes:
+        board.write(heard)
+        now = time.monotonic()
+        if data := board.read(100_000):
+            waiting.append((now + delay, data))
+        due = [data for when, data in waiting if when <= now]
+        del waiting[: len(due)]
+        return b"".join(due)
+
+    with board, fake_board(answer) as slow:
+        yield slow
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -204,6 +225,90 @@ def test_connecting_interrupts_main_without_a_reset_and_leaves_the_friendly_repl
             assert line.read_until(b">>> ").endswith(b"1\r\n>>> ")
         # main.py ran unless Ctrl-C came first, while the board started.
         assert first in ("True\n", "False\n")
+
+
+# Slow boards, stopped hosts, lost answers
+
+
+def test_a_board_that_answers_late_gets_its_time(
+    emulated: EmulatedBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_board, "_ATTEMPT", 0.1)
+    with (
+        EmulatedBoard(boards.load("RPI_PICO")) as own,
+        slow_line(own.port, 0.25) as port,
+        transport.connect(port) as board,
+    ):
+        assert board.exec("print(1)", timeout=0.1) == "1\n", "limits follow the measured round trip"
+
+
+def test_time_in_which_the_host_was_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    with serial.Serial(os.ttyname(slave)) as port:
+        timed = TimedPort(port, "port")
+        hours = iter(range(0, 1_000_000, 3600))
+        monkeypatch.setattr(timed_port.time, "monotonic", lambda: float(next(hours)))
+        with timed.deadline(10):
+            os.write(master, b"late")
+            assert timed.read(4) == b"late"
+            assert code_of(lambda: timed.read(1)) == "port.timeout", "a board that is silent still is"
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_mounted_folder_waits_for_a_host_that_was_stopped(
+    board: transport.Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(DATA)
+    read = PyboardCommand.cmd_table[READ]
+    answered: list[PyboardCommand] = []
+
+    def late(command: PyboardCommand) -> None:
+        if not answered:
+            time.sleep(1.5)  # longer than mpremote has the board wait
+        answered.append(command)
+        read(command)
+
+    monkeypatch.setitem(PyboardCommand.cmd_table, READ, late)
+    with board.mount(tmp_path):
+        assert board.exec("print(len(open('/remote/x', 'rb').read()))", timeout=20) == f"{len(DATA)}\n"
+    assert answered
+
+
+def test_a_board_that_waits_for_a_mounted_folder_is_usable_when_the_host_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(DATA)
+
+    def give_up(command: PyboardCommand) -> None:
+        command.rd_s8(), command.rd_s32()
+        command.wr_s32(4096)  # so many bytes come next
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(PyboardCommand.cmd_table, READ, give_up)
+    with EmulatedBoard(boards.load("RPI_PICO")) as own, transport.connect(own.port) as board:
+        with pytest.raises(KeyboardInterrupt), board.mount(tmp_path):
+            board.exec("open('/remote/x', 'rb').read(4096)")
+        assert board.exec("print(1)") == "1\n"
+
+
+def test_an_answer_that_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TimedPort, "patience", lambda self, seconds: min(seconds, 0.5))
+    with EmulatedBoard(boards.load("RPI_PICO")) as own, transport.connect(own.port) as board:
+        board.put(DATA, "/x")
+        faults = own.faults
+        for query, answer in (
+            (lambda: board.sha256("/x"), hashlib.sha256(DATA).hexdigest()),
+            (lambda: board.get("/x"), DATA),
+            (lambda: [entry.name for entry in board.listdir("/")], ["x"]),
+            (lambda: board.exec("print(1)", repeatable=True), "1\n"),
+        ):
+            faults.stall_after, faults.stall = faults.arrived + 1, 0.2
+            assert query() == answer
+            assert faults.stall_after is None, "an answer was lost"
+        faults.stall_after = faults.arrived + 1
+        assert code_of(lambda: board.exec("print(1)")) == "port.timeout", "it might change something"
 
 
 # What fails

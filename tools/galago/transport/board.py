@@ -18,7 +18,7 @@ from galago.transport.upload import Upload
 _Result = TypeVar("_Result")
 
 _ATTEMPT = 1.5  # seconds until Ctrl-C and Ctrl-A are sent again
-_ATTEMPTS = (1, 1, 1, 2, 2, 4)  # how many times as long each attempt lasts: a slow board gets its time
+_ATTEMPTS = (1, 1, 1, 2, 4, 2)  # how many times as long each attempt lasts: a slow board gets its time
 _SOFT_RESET = 30.0  # seconds without a byte, for a boot.py that connects to a network
 _CHUNK = 2048  # bytes of a file in one command; the board holds about three times as many meanwhile
 _LARGEST_READ = 4200  # bytes that a board may be waiting for from a mounted folder
@@ -131,8 +131,10 @@ class Board:
         for number, factor in enumerate(_ATTEMPTS[:attempts]):
             try:
                 with port.deadline(port.patience(_ATTEMPT * factor)):
-                    # One that still waits for bytes of a mounted folder takes Ctrl-C for them.
-                    port.write(b"\r" + b"\x03" * (_LARGEST_READ if number else 1))
+                    last = number == len(_ATTEMPTS) - 1
+                    # A board that still waits for a mounted folder, of a host that was killed, takes Ctrl-C
+                    # for the folder's bytes.
+                    port.write(b"\r" + b"\x03" * (_LARGEST_READ if last else 1))
                     port.write(b"\r\x01")
                     repl.skip_to(_BANNER)
                     question = secrets.token_hex(4).encode()
@@ -170,7 +172,7 @@ class Board:
             repl.stop_serving()
             with suppress(GalagoError):
                 repl.port.write(b"\x03" * _LARGEST_READ)
-                self.interrupt(attempts=1)
+                self.interrupt(attempts=3)
                 self._run("import os; os.umount('/remote')")
             raise
         with self._errors():
