@@ -13,6 +13,7 @@ import pytest
 from galago import models
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
+from galago.models.golden import pattern
 
 SHAPE = (8, 8, 3)
 
@@ -21,7 +22,7 @@ def contract() -> dict[str, Any]:
     golden = [
         {
             "pattern": n,
-            "input_sha256": hashlib.sha256(models.pattern(n, SHAPE).tobytes()).hexdigest(),
+            "input_sha256": hashlib.sha256(pattern(n, SHAPE).tobytes()).hexdigest(),
             "output_int8": [-128, 127],
         }
         for n in (0, 3)
@@ -185,10 +186,10 @@ def test_a_shipped_model_is_found_by_name(
 
 
 def test_patterns_are_the_documented_formula() -> None:
-    assert models.pattern(0, (2, 2, 1)).tolist() == [[[-128], [-128]], [[-128], [-128]]]
-    assert models.pattern(1, (3,)).tolist() == [127] * 3
-    assert models.pattern(2, (300,)).tolist() == [(i & 255) - 128 for i in range(300)]
+    assert pattern(0, (2, 2, 1)).tolist() == [[[-128], [-128]], [[-128], [-128]]]
+    assert pattern(1, (3,)).tolist() == [127] * 3
+    assert pattern(2, (300,)).tolist() == [(i & 255) - 128 for i in range(300)]
     # By hand: 3 * 1664525 + 1013904223 = 1018897798 = 0x3CBB1586; its top byte is 60.
-    assert models.pattern(3, (1,)).tolist() == [60 - 128]
-    noise = models.pattern(3, (96 * 96 * 3,)).astype(int)
+    assert pattern(3, (1,)).tolist() == [60 - 128]
+    noise = pattern(3, (96 * 96 * 3,)).astype(int)
     assert np.abs(np.bincount(noise + 128, minlength=256) - 108).max() < 50
