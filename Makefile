@@ -104,7 +104,7 @@ runtimes: $(VENV)/.test
 	$(BIN)/python -m docgen.compatibility docs/runtimes.md --data $(DATA)
 
 k210: $(VENV)/.test
-	$(BIN)/python tests/k210/measure.py tables docs/k210.md
+	$(BIN)/python -m docgen.kmodels tables docs/k210.md --data $(DATA)
 
 faults: $(VENV)/.test
 	$(BIN)/python tests/faults docs/reliability.md

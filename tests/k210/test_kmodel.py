@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Kmodel files: real ones byte for byte, bodies against plain struct packing, and broken ones."""
+"""Kmodel files: public files byte for byte, layers against plain struct packing, and damaged files."""
 
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import Drawn
+from random_networks import RandomNetwork
 
 from galago.errors import GalagoError
-from galago.targets.k210 import layers
+from galago.targets.k210 import cpu_layers
 from galago.targets.k210.compiler import compile_model
-from galago.targets.k210.conv import Conv
 from galago.targets.k210.kmodel import Kmodel
+from galago.targets.k210.kpu_conv import KpuConv
+from galago.targets.k210.layer import KmodelLayer
 from galago.targets.k210.registers import Registers
 from galago.targets.k210.simulator import Simulator
 
@@ -21,8 +22,8 @@ REAL = ("mbnet75", "face_detect", "mask", "mnist")
 
 @pytest.fixture(scope="module")
 def small() -> bytes:
-    """A compiled network of a few kilobytes: three layers of the KPU, one of them small, and a head."""
-    net = Drawn(np.random.default_rng(1), size=12)
+    """A compiled network of a few kilobytes: three KPU layers, one of them with a 3x3 map, and a head."""
+    net = RandomNetwork(np.random.default_rng(1), size=12)
     net.conv(4, stride=2)
     net.depthwise(stride=2)
     net.conv(4, kernel=1)
@@ -37,9 +38,9 @@ def test_a_real_file_read_and_written_is_the_same(data: Path, name: str) -> None
 
 
 def test_registers_of_a_real_file_by_name(data: Path) -> None:
-    """Sipeed's MobileNet 0.75: what is known of it from elsewhere."""
+    """Sipeed's MobileNet 0.75, whose structure is documented elsewhere."""
     model = Kmodel.read((data / "kmodels" / "mbnet75.kmodel").read_bytes())
-    convs = [layer for layer in model.layers if isinstance(layer, Conv)]
+    convs = [layer for layer in model.layers if isinstance(layer, KpuConv)]
     assert (len(model.layers), len(convs), model.main_bytes) == (35, 28, 188160)
     assert model.outputs == [(180160, 4000)]
     first = convs[0].registers
@@ -71,35 +72,35 @@ def test_signed_registers() -> None:
 @pytest.mark.parametrize(
     ("layer", "form", "values"),
     [
-        (layers.Add(1, 8, 16, 24, 2), "<5I", (1, 8, 16, 24, 2)),
-        (layers.Quantize(1, 8, 16, 2, 0.5, -3.0), "<4I2f", (1, 8, 16, 2, 0.5, -3.0)),
-        (layers.GlobalAveragePool(1, 0, 64, 9, 4), "<5I", (1, 0, 64, 9, 4)),
-        (layers.Softmax(1, 0, 64, 10), "<4I", (1, 0, 64, 10)),
+        (cpu_layers.Add(1, 8, 16, 24, 2), "<5I", (1, 8, 16, 24, 2)),
+        (cpu_layers.Quantize(1, 8, 16, 2, 0.5, -3.0), "<4I2f", (1, 8, 16, 2, 0.5, -3.0)),
+        (cpu_layers.GlobalAveragePool(1, 0, 64, 9, 4), "<5I", (1, 0, 64, 9, 4)),
+        (cpu_layers.Softmax(1, 0, 64, 10), "<4I", (1, 0, 64, 10)),
         (
-            layers.QuantizedAdd(1, 0, 8, 16, 8, -3, 5, 2, -4, 6, 2, 7, 9, 10),
+            cpu_layers.QuantizedAdd(1, 0, 8, 16, 8, -3, 5, 2, -4, 6, 2, 7, 9, 10),
             "<5I9i",
             (1, 0, 8, 16, 8, -3, 5, 2, -4, 6, 2, 7, 9, 10),
         ),
         (
-            layers.Concat(1, 64, 2, np.array([0, 8, 16, 8], np.uint32)),
+            cpu_layers.Concat(1, 64, 2, np.array([0, 8, 16, 8], np.uint32)),
             "<7I",
             (1, 64, 2, 0, 8, 16, 8),
         ),
         (
-            layers.FullyConnected(
+            cpu_layers.FullyConnected(
                 1, 0, 8, 2, 1, 1, np.array([1.5, -2], np.float32), np.array([0.25], np.float32)
             ),
             "<6I3f",
             (1, 0, 8, 2, 1, 1, 1.5, -2.0, 0.25),
         ),
         (
-            layers.ChannelwiseDequantize(1, 0, 8, 1, 4, np.array([0.5, -1], np.float32)),
+            cpu_layers.ChannelwiseDequantize(1, 0, 8, 1, 4, np.array([0.5, -1], np.float32)),
             "<5I2f",
             (1, 0, 8, 1, 4, 0.5, -1.0),
         ),
     ],
 )
-def test_bodies_are_fields_in_order(layer: layers.Layer, form: str, values: tuple) -> None:
+def test_layer_bodies_are_fields_in_order(layer: KmodelLayer, form: str, values: tuple) -> None:
     body = struct.pack(form, *values)
     assert layer.write(0) == body
     assert type(layer).read(body, 0, len(body), "layer").write(0) == body
@@ -120,10 +121,10 @@ def test_a_compiled_file_read_and_written_is_the_same(small: bytes) -> None:
         (20, 8, "model.malformed", "of main RAM, which has 8"),
         (24, 1 << 31, "model.malformed", "entries"),
         (36, 10240 + 9, "model.operator", "type 10249"),
-        (40, 1 << 31, "model.malformed", "layer 0: wants"),
+        (40, 1 << 31, "model.malformed", "layer 0: 2,147,483,648 bytes from"),
     ],
 )
-def test_what_is_wrong_is_said(small: bytes, at: int, value: int, code: str, words: str) -> None:
+def test_a_damaged_header_is_named(small: bytes, at: int, value: int, code: str, words: str) -> None:
     broken = bytearray(small)
     struct.pack_into("<I", broken, at, value)
     with pytest.raises(GalagoError, match=words) as caught:
@@ -132,7 +133,7 @@ def test_what_is_wrong_is_said(small: bytes, at: int, value: int, code: str, wor
 
 
 def test_ten_thousand_mutations(small: bytes) -> None:
-    """Each is refused, or is a model that the simulator can run inside its memory; nothing else is raised."""
+    """Each mutant is refused, or is a model that the simulator runs inside its memory."""
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (3, 12, 12)).astype(np.uint8)
     refused = ran = 0

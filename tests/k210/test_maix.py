@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Maix boards: what runs on MaixPy's old MicroPython, and whole boards with the simulated KPU."""
+"""Maix boards: the package for MaixPy's old MicroPython, and whole boards with the simulated KPU."""
 
 import ast
 import io
@@ -29,13 +29,13 @@ from galago.tflite.tflm import Tflm
 BOARD = boards.load("SIPEED_MAIX_BIT")
 MODEL = models.find("everyday-v1-025-96")
 
-# MaixPy 0.6.3, mpconfigport.h; those that only its own modules import, too.
+# The modules of MaixPy 0.6.3 (mpconfigport.h), and those of its own.
 MODULES = {"array", "binascii", "gc", "hashlib", "json", "machine", "micropython", "os", "sys", "time"}
 MODULES |= {"KPU", "image", "lcd", "sensor", "maix"}
 
 
 def programs() -> dict[str, str]:
-    """All that goes to a Maix board, by file name."""
+    """Returns every program that is installed on a Maix board, by file name."""
     source = (firmware_dir() / "main.py").read_text()
     return {path: data.decode() for path, data in flat_package.package().items()} | {
         "/main.py": flat_package.flattened(source, "")
@@ -44,7 +44,7 @@ def programs() -> dict[str, str]:
 
 @pytest.mark.parametrize("path", programs())
 def test_the_package_keeps_to_an_old_micropython(path: str) -> None:
-    """MicroPython 1.11 has Python 3.4's syntax less what its compiler refuses, and MaixPy no emitters."""
+    """MicroPython 1.11 has a subset of Python 3.4's syntax, and MaixPy no native emitters."""
     tree = ast.parse(programs()[path], feature_version=(3, 4))
     names = {name.removeprefix("/").removesuffix(".py") for name in programs()}
     optional = {
@@ -86,7 +86,7 @@ def maix() -> Iterator[tuple[EmulatedBoard, transport.Board]]:
 
 
 def expected(path: Path) -> np.ndarray:
-    """Probabilities by TensorFlow Lite Micro of the picture as RGB565 leaves it."""
+    """Returns TensorFlow Lite Micro's probabilities for a picture converted to RGB565."""
     pixels = from_565(to_565(pictures.resize(pictures.load(path), 96, 96)))
     return Tflm(MODEL.tflite.read_bytes()).run((pixels ^ 128).view(np.int8)).ravel() / 256 + 0.5
 
@@ -109,7 +109,7 @@ def test_pictures_are_classified_by_the_simulated_kpu(maix, data: Path, tmp_path
 
 
 def test_the_board_itself_crops_and_shrinks(maix, data: Path) -> None:
-    """From its own files: wide, tall and small ones; what it cannot read is named."""
+    """Wide, tall and small files of its own are classified; unreadable files are reported."""
     photo = Image.open(data / "images" / "photos" / "cat.bmp").convert("RGB")
     device, paths = maix[1], []
     for size in [(400, 300), (192, 288), (60, 80)]:
@@ -125,11 +125,11 @@ def test_the_board_itself_crops_and_shrinks(maix, data: Path) -> None:
     *good, missing, unsupported = map(json.loads, lines)
     assert [line["top"][0]["label"] for line in good] == ["cat"] * 3
     assert missing["error"]["code"] == "image.missing"
-    assert unsupported["error"]["code"] == "image.missing"  # its decoder says no more than OSError
+    assert unsupported["error"]["code"] == "image.missing"  # its decoder raises only an OSError
 
 
 def run(device: transport.Board, program: str) -> str:
-    """What it prints, with the classifier as `net`."""
+    """Runs a program with the classifier as `net`. Returns what it prints."""
     device.soft_reset()
     start = "from mobilenet import Classifier, GalagoError, report\n"
     return device.exec(
@@ -139,7 +139,7 @@ def run(device: transport.Board, program: str) -> str:
 
 @pytest.mark.parametrize("firmware", [("k210", "maixpy"), ("k210", "canmv_k210")])
 def test_a_camera_is_turned_for_the_kpu(firmware: tuple[str, ...], data: Path) -> None:
-    """Both firmwares; the frame that the LCD gets is upright again."""
+    """On both firmwares the LCD shows the frame upright again."""
     camera = Camera(data / "images" / "photos")
     camera.show(data / "images" / "photos" / "cat.bmp")
     with (
@@ -167,7 +167,7 @@ def test_a_flashed_board_shows_pictures_at_boot(maix, data: Path) -> None:
     with serial.Serial(emulated.port, timeout=30) as port:
         emulated.reset()
         labels: list[str] = []
-        while len(labels) < 2:  # when the second comes, the first one is shown
+        while len(labels) < 2:  # when the second line comes, the first picture is on the LCD
             text = port.readline()
             assert text, "the board is silent"
             line = json.loads(text) if text.startswith(b"{") else {}
@@ -181,7 +181,7 @@ def test_a_flashed_board_shows_pictures_at_boot(maix, data: Path) -> None:
 def test_a_large_kmodel_goes_to_flash_by_kflash(
     maix, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A program called kflash that keeps what it gets; then the chip has it where it was to go."""
+    """A stand-in for kflash keeps its package; the kmodel in it then runs from the chip's flash."""
     emulated, device = maix
     monkeypatch.setattr("galago.runtimes.k210_kmodel._MAX_FILESYSTEM_SHARE", 0.01)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
@@ -197,7 +197,7 @@ def test_a_large_kmodel_goes_to_flash_by_kflash(
     kmodel.write(BOARD, "/dev/ttyUSB9", *large)
     assert (tmp_path / "said").read_text().startswith("-p /dev/ttyUSB9 -b 1500000 -B bit ")
     with zipfile.ZipFile(tmp_path / "got") as archive:
-        # kflash 1.1.6 makes strings of the numbers in this way.
+        # kflash 1.1.6 turns the numbers into strings in this way.
         listed = re.sub(r'"address": (.*),', r'"address": "\1",', archive.read("flash-list.json").decode())
         (entry,) = json.loads(listed)["files"]
         emulated.k210.flash[int(entry["address"], 0)] = archive.read(entry["bin"])

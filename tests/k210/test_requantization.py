@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn import Drawn
+from random_networks import RandomNetwork
 
-from galago.targets.k210 import kpu
-from galago.targets.k210.addition import addition
-from galago.targets.k210.arithmetic import requantize
-from galago.targets.k210.convolution import build
-from galago.targets.k210.registers import Norms
-from galago.targets.k210.rounding import Requantization
+from galago.targets.k210 import kpu_arithmetic
+from galago.targets.k210.lowering.addition import addition_kernel
+from galago.targets.k210.lowering.convolution import build_conv
+from galago.targets.k210.registers import BatchNorm
+from galago.targets.k210.requantization.activation_table import requantize
+from galago.targets.k210.requantization.tflite_rounding import Requantization
 from galago.tflite.graph import Graph
 from galago.tflite.tflm import Tflm
 
@@ -32,22 +32,26 @@ def twice_rounded(totals: np.ndarray, factor: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("low", "zero", "high"), [(0, 0, 255), (0, 131, 255), (40, 40, 255), (0, 0, 200)])
 def test_requantization_is_tflites(low: int, zero: int, high: int) -> None:
-    """All sums of 24 channels: of a million a few are off, by one, and far from the zero point.
+    """Of all sums of 24 channels, a few in a million are off by one, far from the zero point.
 
     Both rounding rules agree on all of them.
     """
     rng = np.random.default_rng([low, zero, high])
     factors = np.exp(rng.uniform(np.log(0.001), np.log(0.008), 24))
     biases = rng.integers(-2000, 2000, 24)
-    least, most = (((edge - zero) / factors).astype(int) - biases for edge in (low - 300, high + 300))
-    norms, table = requantize(Requantization(factors, biases, zero, low, high).steps(least, most))
+    least_sum, most_sum = (((edge - zero) / factors).astype(int) - biases for edge in (low - 300, high + 300))
+    norms, table = requantize(
+        Requantization(factors, biases, zero, low, high).thresholds(least_sum, most_sum)
+    )
     assert norms.mul.max() < 2**21  # as in public files
-    assert np.array_equal(Norms.unpack(norms.pack()).add, norms.add)
+    assert np.array_equal(BatchNorm.unpack(norms.pack()).add, norms.add)
     compared = wrong = likely = 0
     for channel, factor in enumerate(factors):
-        sums = np.arange(least[channel], most[channel] + 1)
+        sums = np.arange(least_sum[channel], most_sum[channel] + 1)
         values = (sums * norms.mul[channel] >> norms.shift[channel]) + norms.add[channel]
-        up, even = (kpu._activate(values, table, rule).astype(int) for rule in kpu.ROUNDINGS)
+        up, even = (
+            kpu_arithmetic._activate(values, table, rule).astype(int) for rule in kpu_arithmetic.ROUNDINGS
+        )
         assert np.array_equal(up, even)
         exact = (twice_rounded(sums + biases[channel], factor) + zero).clip(low, high)
         assert abs(up - exact).max() <= 1
@@ -63,8 +67,8 @@ def test_requantization_is_tflites(low: int, zero: int, high: int) -> None:
     "scales", [(0.067, 0.1, 0.1), (0.1054, 0.1022, 0.1), (0.0613, 0.0917, 0.0917), (0.08, 0.05, 0.09)]
 )
 def test_additions_are_exact(scales: tuple[float, float, float]) -> None:
-    """Of all pairs of bytes but three at most; the output's scale is often that of an operand."""
-    net = Drawn(np.random.default_rng(0), size=256, channels=2)
+    """At most three of all pairs of bytes differ; the output's scale is often that of an operand."""
+    net = RandomNetwork(np.random.default_rng(0), size=256, channels=2)
     build_net, inputs = net.builder, net.builder.input
     maps = []
     for channel in (0, 1):  # copies: factors of 1
@@ -80,7 +84,9 @@ def test_additions_are_exact(scales: tuple[float, float, float]) -> None:
     wanted = Tflm(data).tensors(np.stack(np.meshgrid(*[np.arange(-128, 128)] * 2), -1).astype(np.int8))
     (operator,) = [one for one in graph.operators if one.kind == "ADD"]
     operands = [wanted[i].view(np.uint8).reshape(256, 256) ^ 128 for i in operator.inputs]
-    got = kpu.run(build(addition(graph, operator, 1), (256, 256), 0), np.stack(operands))
+    got = kpu_arithmetic.run(
+        build_conv(addition_kernel(graph, operator, 1), (256, 256), 0), np.stack(operands)
+    )
     assert len(np.unique(np.stack(operands).reshape(2, -1), axis=1).T) > 60_000
     off = abs(got[0].astype(int) - (wanted[operator.output].view(np.uint8).reshape(256, 256) ^ 128))
     assert off.max() <= 1

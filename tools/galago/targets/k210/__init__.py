@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Kendryte K210: kmodels read and written, simulated, and compiled from int8 TFLite.
+"""Kendryte K210: a compiler from int8 TFLite to kmodels, and a simulator of the chip.
 
-kmodel.py       the file format, version 3; layers.py and conv.py: its layers
-registers.py    what one layer tells the KPU: twelve 64-bit words, and two tables
-layout.py       how feature maps lie in the KPU's RAM
-kpu.py          the KPU's arithmetic; cycles.py: its time
-simulator.py    runs a kmodel
-graph.py        reads a .tflite
-padding.py features.py head.py    map its layers to the K210's, from the picture to the scores
-convolution.py addition.py        a layer's weights
-rounding.py arithmetic.py lanes.py    TFLite's rounding, and how the KPU does the same
-memory.py       says where everything lies
-compiler.py     the way from .tflite to kmodel
+compiler.py         the whole way: .tflite → kmodel
+lowering/           TFLite operators → layers of the KPU and the CPU
+requantization/     TFLite's rounding → batch norm words and an activation table
+memory_plan.py      assigns addresses in KPU RAM and main RAM
+
+kmodel.py           the file format, version 3
+layer.py            what all its layers have in common: fields ↔ bytes, bounds checks
+cpu_layers.py       the layers that the CPU runs
+kpu_conv.py         the layer that the KPU runs; registers.py: its registers and tables
+
+simulator.py        runs a kmodel
+kpu_arithmetic.py   the KPU's arithmetic, bit by bit
+kpu_ram.py          the layout of feature maps in KPU RAM
+cycle_model.py      an estimate of the KPU's time
 
 docs/k210.md says what this rests on and what only silicon can tell.
 """

@@ -1,38 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""An int8 TFLite classifier as a kmodel.
+"""Compiles an int8 TFLite classifier to a kmodel.
 
     compiled = compile_model(data)
     compiled.model.write()              # the file
-    compiled.rotated                    # whether it wants its pictures rotated by 180 degrees
+    compiled.rotated                    # whether it expects pictures rotated by 180 degrees
 
-MobileNet V1 and V2, and plain networks of their kind: 3x3 and 1x1 convolutions, residual additions, global
-pooling, dense layers, softmax. The kmodel takes uint8 pixels, [channels, height, width], and gives float32
-scores.
+It supports MobileNet V1 and V2 and plain networks of their kind: 3x3 and 1x1 convolutions, residual
+additions, global pooling, dense layers and softmax. The kmodel takes uint8 pixels, [channels, height, width],
+and returns float32 scores.
 """
 
 from dataclasses import dataclass
 
 from galago.errors import GalagoError
-from galago.targets.k210.features import Features
-from galago.targets.k210.head import Head, Where
 from galago.targets.k210.kmodel import Kmodel
-from galago.targets.k210.memory import plan
-from galago.targets.k210.padding import Padding
+from galago.targets.k210.lowering.classifier_head import ClassifierHead, Processor
+from galago.targets.k210.lowering.feature_extractor import FeatureExtractor
+from galago.targets.k210.lowering.padding import Padding
+from galago.targets.k210.memory_plan import plan
 from galago.tflite.graph import Graph
 
 
 @dataclass
 class Compiled:
-    """A kmodel, how to feed it, and what it needs: lines of KPU RAM, `model.main_bytes` of main RAM."""
+    """A kmodel, how to feed it, and the memory it needs; `model.main_bytes` is that of main RAM."""
 
     model: Kmodel
     rotated: bool
-    kpu_lines: int
-    names: list[str]  # of each layer: the TFLite layer that it is part of
+    kpu_lines: int  # of KPU RAM
+    names: list[str]  # the TFLite layer that each layer is part of
 
 
-def compile_model(tflite: bytes, head: Where = "kpu") -> Compiled:
-    """Compiles. Raises model.malformed, model.operator by the layer's name, memory.kpu, memory.main."""
+def compile_model(tflite: bytes, head: Processor = "kpu") -> Compiled:
+    """Compiles a .tflite; `head` is the processor for dense layers.
+
+    Raises GalagoError model.malformed, model.operator with the layer's name, memory.kpu or memory.main.
+    """
     graph = Graph.read(tflite)
     shape = graph.tensors[graph.input].shape
     if (
@@ -42,11 +45,11 @@ def compile_model(tflite: bytes, head: Where = "kpu") -> Compiled:
         or not all(4 <= n <= 256 for n in shape[1:3])
     ):
         raise GalagoError(
-            "model.operator", f"input {shape}: wanted one picture (1, 4..256, 4..256, 1 or 3): build it so"
+            "model.operator", f"input {shape}, expected one picture (1, 4..256, 4..256, 1 or 3): build it so"
         )
     padding = Padding(graph)
-    features = Features(graph, padding)
-    tail = Head(graph, features, head)
+    extractor = FeatureExtractor(graph, padding)
+    tail = ClassifierHead(graph, extractor, head)
     for operator in graph.operators:
         source = operator.inputs[0]
         if tail.tensor != -1 and source != tail.tensor:
@@ -61,9 +64,9 @@ def compile_model(tflite: bytes, head: Where = "kpu") -> Compiled:
             case "CONV_2D" | "FULLY_CONNECTED" if tail.tensor != -1:
                 tail.dense(operator)
             case "CONV_2D" | "DEPTHWISE_CONV_2D" if tail.tensor == -1:
-                features.convolve(operator)
+                extractor.convolve(operator)
             case "ADD" if tail.tensor == -1:
-                features.add(operator)
+                extractor.add(operator)
             case "MEAN" | "AVERAGE_POOL_2D" if tail.tensor == -1:
                 tail.pool(operator)
             case "SOFTMAX" if tail.tensor != -1:
@@ -71,15 +74,15 @@ def compile_model(tflite: bytes, head: Where = "kpu") -> Compiled:
             case _:
                 raise GalagoError(
                     "model.operator",
-                    f"{operator} has no place on the K210: use MobileNet V1 or V2, pooled, with a dense head",
+                    f"{operator} cannot run on the K210: use MobileNet V1 or V2, pooled, with a dense head",
                 )
     if tail.tensor != graph.output:
         raise GalagoError(
             "model.operator", "the model does not end in a classifier: use MobileNet with its head"
         )
     result, classes = tail.finish(graph.operators[-1])
-    used = plan(features.steps, [result.buffer])
+    used = plan(extractor.layers, [result.buffer])
     model = Kmodel(
-        [step.layer for step in features.steps], [(result.buffer.address, 4 * classes)], used["main"]
+        [one.layer for one in extractor.layers], [(result.buffer.address, 4 * classes)], used["main"]
     )
-    return Compiled(model, padding.rotated, used["kpu"], [step.name for step in features.steps])
+    return Compiled(model, padding.rotated, used["kpu"], [one.name for one in extractor.layers])

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""Kmodel version 3, the format that every MaixPy v1 loads.
+"""Kmodel version 3, the file format that every MaixPy v1 loads.
 
-    model = Kmodel.read(data)       # verified: what it names lies inside the file, main RAM and KPU RAM
+    model = Kmodel.read(data)       # verified: all addresses are inside the file, main RAM and KPU RAM
     model.layers[0].registers.i_ch_num
     model.write() == data
 
-A file is a header, the outputs, type and size of each layer, then the layers' bodies. Layers run in order;
-they pass feature maps in KPU RAM (counted in lines of 64 bytes) and arrays in one block of main RAM (counted
-in bytes).
+A file is a header, the list of outputs, type and size of each layer, then the layers' bodies. Layers run in
+order. They pass feature maps in KPU RAM (addressed in lines of 64 bytes) and arrays in one block of main RAM
+(addressed in bytes).
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from galago.errors import GalagoError
-from galago.targets.k210.conv import Conv
-from galago.targets.k210.layers import Layer, check_area
+from galago.targets.k210 import cpu_layers
+from galago.targets.k210.kpu_conv import KpuConv
+from galago.targets.k210.layer import KmodelLayer, check_area
 
 VERSION = 3
 EIGHT_BIT = 1  # the only flag: weights have 8 bits
-LARGEST_RAM = 6 << 20  # bytes of the chip's general RAM
+MAX_MAIN_BYTES = 6 << 20  # bytes of the chip's main RAM
 _HEADER = struct.Struct("<7I")
 _PAIR = struct.Struct("<2I")
 
 
 @dataclass
 class Kmodel:
-    """A model: its layers in order, and where in main RAM its outputs are in the end."""
+    """A model: its layers in order, and where its outputs are in main RAM."""
 
-    layers: list[Layer]
+    layers: list[KmodelLayer]
     outputs: list[tuple[int, int]]  # address and size in bytes
     main_bytes: int
     lowest_line: int = 0  # of KPU RAM in use; no loader needs it
@@ -37,23 +37,26 @@ class Kmodel:
 
     @classmethod
     def read(cls, data: bytes) -> "Kmodel":
-        """Reads and verifies a file. Raises model.malformed, and model.operator for what is not read here."""
+        """Reads and verifies a file.
+
+        Raises GalagoError model.malformed, or model.operator for unknown layers.
+        """
         version, flags, arch, count, lowest_line, main_bytes, outputs = _unpack(_HEADER, data, 0, "header")
         if version != VERSION or arch != 0:
             raise GalagoError(
                 "model.malformed",
-                f"wanted a kmodel of version {VERSION}, got {data[:4]!r}: compile it with galago compile",
+                f"expected a kmodel of version {VERSION}, got {data[:4]!r}: compile it with galago compile",
             )
         if flags != EIGHT_BIT:
             raise GalagoError(
                 "model.operator",
-                f"kmodel flags 0x{flags:x}: only 8-bit weights (0x1) are known: compile it again",
+                f"kmodel flags 0x{flags:x}, expected 8-bit weights (0x1): compile it again",
             )
-        if main_bytes > LARGEST_RAM or not outputs or not count:
+        if main_bytes > MAX_MAIN_BYTES or not outputs or not count:
             raise GalagoError(
                 "model.malformed",
-                f"{count} layers, {outputs} outputs and {main_bytes:,} bytes of main RAM, of which the K210 "
-                f"has {LARGEST_RAM:,}: compile it again",
+                f"{count} layers, {outputs} outputs and {main_bytes:,} bytes of main RAM, the K210 "
+                f"has {MAX_MAIN_BYTES:,}: compile it again",
             )
         at = _HEADER.size
         heads = _unpack_many(data, at + outputs * _PAIR.size, count)
@@ -64,13 +67,13 @@ class Kmodel:
             if size > len(data) - at:
                 raise GalagoError(
                     "model.malformed",
-                    f"{where}: wants {size:,} bytes from {at:,}, the file has {len(data):,}: copy it again",
+                    f"{where}: {size:,} bytes from {at:,}, the file has {len(data):,}: copy it again",
                 )
-            if code not in _KINDS:
+            if code not in _LAYERS:
                 raise GalagoError(
-                    "model.operator", f"{where}: type {code} is not known, wanted one of {sorted(_KINDS)}"
+                    "model.operator", f"{where}: unknown type {code}, expected one of {sorted(_LAYERS)}"
                 )
-            layer = _KINDS[code].read(data, at, size, where)
+            layer = _LAYERS[code].read(data, at, size, where)
             layer.check(main_bytes, where)
             model.layers.append(layer)
             at += size
@@ -83,14 +86,14 @@ class Kmodel:
         return model
 
     def write(self) -> bytes:
-        """The file, laid out as the vendor's compiler does."""
+        """Returns the file, laid out as by the vendor's compiler."""
         start = _HEADER.size + (len(self.outputs) + len(self.layers)) * _PAIR.size
         bodies, at = [], start
         for layer in self.layers:
             body = layer.write(at)
             bodies.append(body + bytes(-(at + len(body)) % 8))
             at += len(bodies[-1])
-        head = [
+        header = [
             VERSION,
             self.flags,
             0,
@@ -102,7 +105,7 @@ class Kmodel:
         pairs = self.outputs + [
             (layer.code, len(body)) for layer, body in zip(self.layers, bodies, strict=True)
         ]
-        return b"".join([_HEADER.pack(*head), *(_PAIR.pack(*pair) for pair in pairs), *bodies])
+        return b"".join([_HEADER.pack(*header), *(_PAIR.pack(*pair) for pair in pairs), *bodies])
 
 
 def _unpack(form: struct.Struct, data: bytes, at: int, what: str) -> tuple:
@@ -122,10 +125,8 @@ def _unpack_many(data: bytes, at: int, count: int) -> list[tuple]:
     return [_PAIR.unpack_from(data, at + i * _PAIR.size) for i in range(count)]
 
 
-def _kinds(kind: type[Layer]) -> Iterator[type[Layer]]:
-    yield kind
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
-
-
-_KINDS: dict[int, type[Layer]] = {kind.code: kind for kind in (Conv, *_kinds(Layer)) if kind.code}
+_LAYERS: dict[int, type[KmodelLayer]] = {KpuConv.code: KpuConv} | {
+    layer.code: layer
+    for layer in vars(cpu_layers).values()
+    if isinstance(layer, type) and issubclass(layer, KmodelLayer) and layer.code
+}

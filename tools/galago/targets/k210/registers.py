@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What one layer tells the KPU: twelve 64-bit registers, a batch norm word per channel, an activation table.
+"""What configures the KPU for a layer: twelve 64-bit registers, a batch norm word per channel, a table.
 
     registers = Registers.unpack(data)          # 96 bytes
-    registers.i_ch_num, registers.pool_type     # by the vendor's names, as plain numbers: 24 channels are 24
+    registers.i_ch_num, registers.pool_type     # named by the vendor, with plain values: 24 channels are 24
     registers.pack() == data
 
-The names and bits are those of the kendryte-standalone-sdk (kpu.h, kpu_layer_argument_t).
+Names and bits are those of the kendryte-standalone-sdk (kpu.h, kpu_layer_argument_t).
 """
 
 import struct
@@ -18,9 +18,9 @@ from galago.errors import GalagoError
 
 WORDS = 12
 SEGMENTS = 16  # of an activation table
-SIGNED_BITS = 36  # of sums and of what the activation takes
-TABLE_BYTES = 9 * SEGMENTS  # one word and one bias each
-STEPS = {
+SIGNED_BITS = 36  # of sums and of the input of the activation
+ACTIVATION_BYTES = 9 * SEGMENTS  # one word and one bias each
+POOL_STRIDES = {
     0: 1,
     1: 2,
     2: 2,
@@ -31,11 +31,11 @@ STEPS = {
     7: 4,
     8: 1,
     9: 1,
-}  # by pool_type: pixels from one to the next
+}  # by pool_type, in pixels
 
 
 def _bits(word: int, low: int, width: int, default: int = 0, *, less: int = 0, signed: bool = False) -> Any:
-    """A field of a register; `less` is what is subtracted before it is stored."""
+    """A field of a register word; `less` is subtracted before it is stored."""
     return field(
         default=default, metadata={"word": word, "low": low, "width": width, "less": less, "signed": signed}
     )
@@ -43,7 +43,7 @@ def _bits(word: int, low: int, width: int, default: int = 0, *, less: int = 0, s
 
 @dataclass
 class Registers:
-    """A layer's registers. Counts and sizes are plain numbers; the KPU stores most of them less one."""
+    """The registers of a layer. Counts and sizes are plain values; the KPU stores most of them minus one."""
 
     int_en: int = _bits(0, 0, 1)
     ram_flag: int = _bits(0, 1, 1)
@@ -53,7 +53,7 @@ class Registers:
     image_dst_addr: int = _bits(1, 32, 15)
     i_ch_num: int = _bits(2, 0, 10, 1, less=1)
     o_ch_num: int = _bits(2, 32, 10, 1, less=1)
-    o_ch_num_coef: int = _bits(2, 48, 10, 1, less=1)  # output channels of which weights are loaded at a time
+    o_ch_num_coef: int = _bits(2, 48, 10, 1, less=1)  # output channels whose weights are loaded at a time
     i_row_wid: int = _bits(3, 0, 10, 1, less=1)
     i_col_high: int = _bits(3, 10, 9, 1, less=1)
     o_row_wid: int = _bits(3, 32, 10, 1, less=1)
@@ -66,7 +66,7 @@ class Registers:
     load_para: int = _bits(4, 10, 1, 1)
     dma_burst_size: int = _bits(4, 16, 8, 15)
     pad_value: int = _bits(4, 24, 8)
-    bwsx_base_addr: int = _bits(4, 32, 32)  # this and the other two addresses are filled in on the board
+    bwsx_base_addr: int = _bits(4, 32, 32)  # like the other two addresses filled in on the board
     load_coor: int = _bits(5, 0, 1, 1)
     load_time: int = _bits(5, 1, 6, 1, less=1)
     para_size: int = _bits(5, 15, 17)
@@ -93,7 +93,7 @@ class Registers:
 
     @classmethod
     def unpack(cls, data: bytes) -> "Registers":
-        """The registers in 96 bytes; `model.malformed` where bits are set that mean nothing."""
+        """Reads 96 bytes. Raises GalagoError model.malformed if undefined bits are set."""
         words = list(struct.unpack(f"<{WORDS}Q", data))
         values = {}
         for one in fields(cls):
@@ -112,14 +112,14 @@ class Registers:
         return cls(**values)
 
     def pack(self) -> bytes:
-        """The 96 bytes; OverflowError where a value has no room, which a compiler must not let happen."""
+        """Returns 96 bytes. Raises OverflowError if a value does not fit, which a compiler must prevent."""
         words = [0] * WORDS
         for one in fields(self):
             at = one.metadata
             value = getattr(self, one.name) - at["less"]
             low = -(1 << at["width"] - 1) if at["signed"] else 0
             if not low <= value < low + (1 << at["width"]):
-                raise OverflowError(f"{one.name} = {getattr(self, one.name)} has no room in its register")
+                raise OverflowError(f"{one.name} = {getattr(self, one.name)} does not fit its register")
             words[at["word"]] |= (value & (1 << at["width"]) - 1) << at["low"]
         return struct.pack(f"<{WORDS}Q", *words)
 
@@ -130,21 +130,21 @@ class Registers:
 
     @property
     def weights_shape(self) -> tuple[int, int, int, int]:
-        """Shape of the weights: outputs, inputs that each of them sees, kernel height, kernel width."""
+        """Shape of the weights: outputs, inputs of each output, kernel height, kernel width."""
         return self.o_ch_num, 1 if self.depth_wise_layer else self.i_ch_num, self.kernel, self.kernel
 
 
 @dataclass
-class Norms:
-    """Batch norm, per output channel: (A * mul >> shift) + add, with mul signed 24 bits, add signed 32."""
+class BatchNorm:
+    """Batch norm per output channel: (A * mul >> shift) + add, mul signed 24 bits, add signed 32 bits."""
 
     mul: np.ndarray  # int64 [channels]
     add: np.ndarray
     shift: np.ndarray
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Norms":
-        """From 8 bytes per channel; `model.malformed` where the upper four bits are not 0."""
+    def unpack(cls, data: bytes) -> "BatchNorm":
+        """Reads 8 bytes per channel. Raises GalagoError model.malformed if the upper four bits are not 0."""
         words = np.frombuffer(data, "<u8")
         if np.any(words >> np.uint64(60)):
             raise GalagoError("model.malformed", "a batch norm word sets unknown bits: compile it again")
@@ -152,14 +152,14 @@ class Norms:
         return cls(_signed(words, 24), _signed(words >> 24, 32), words >> 56)
 
     def pack(self) -> bytes:
-        """8 bytes per channel."""
+        """Returns 8 bytes per channel."""
         mul, add = self.mul & (1 << 24) - 1, self.add & (1 << 32) - 1
         return (mul | add << 24 | self.shift << 56).astype("<u8").tobytes()
 
 
 @dataclass
-class Activation:
-    """A function in 16 pieces: from `start` on, (V - start) * mul >> shift, rounded, plus `bias`."""
+class ActivationTable:
+    """A function in 16 segments: from `start` on, (V - start) * mul >> shift, rounded, plus `bias`."""
 
     start: np.ndarray  # int64 [16], ascending, signed 36 bits
     mul: np.ndarray  # signed 16 bits
@@ -167,8 +167,11 @@ class Activation:
     bias: np.ndarray  # 0..255
 
     @classmethod
-    def unpack(cls, data: bytes) -> "Activation":
-        """From 144 bytes; `model.malformed` for unknown bits, falling starts, or a shift of 63 and more."""
+    def unpack(cls, data: bytes) -> "ActivationTable":
+        """Reads 144 bytes.
+
+        Raises GalagoError model.malformed for undefined bits, descending starts or large shifts.
+        """
         words = np.frombuffer(data, "<u8", SEGMENTS)
         bias = np.frombuffer(data, np.uint8, SEGMENTS, 8 * SEGMENTS).astype(np.int64)
         if np.any(words >> np.uint64(60)):
@@ -178,17 +181,17 @@ class Activation:
         if np.any(np.diff(table.start) < 0) or np.any(table.shift > 62):
             raise GalagoError(
                 "model.malformed",
-                "an activation table wants ascending starts and shifts up to 62: compile it again",
+                "an activation table needs ascending starts and shifts up to 62: compile it again",
             )
         return table
 
     def pack(self) -> bytes:
-        """144 bytes."""
+        """Returns 144 bytes."""
         start, mul = self.start & (1 << 36) - 1, self.mul & (1 << 16) - 1
         words = self.shift | mul << 8 | start << 24
         return words.astype("<u8").tobytes() + self.bias.astype(np.uint8).tobytes()
 
 
 def _signed(words: np.ndarray, width: int) -> np.ndarray:
-    """The lower bits as signed numbers."""
+    """Returns the lower `width` bits as signed numbers."""
     return (words & (1 << width) - 1 ^ 1 << width - 1) - (1 << width - 1)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The KPU's arithmetic, exact, in numpy: convolution, batch norm, activation, pool.
+"""The KPU's arithmetic, bit by bit, in numpy: convolution, batch norm, activation, pooling.
 
     result = run(conv, x, "up")             # uint8 [channels, height, width] in and out
 
-Two host models of the chip by its vendor disagree on the last step of the activation; which of them silicon
-follows is not known. Both are here, by their names in ROUNDINGS; kmodels of the compiler give the
-same bytes with either.
+Two host models of the chip by its vendor disagree on the last step of the activation, and it is not known
+which of them silicon follows. ROUNDINGS names both; kmodels of Galago's compiler give the same bytes with
+either.
 """
 
 from typing import Literal
@@ -13,32 +13,35 @@ from typing import Literal
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.targets.k210.conv import Conv
-from galago.targets.k210.registers import SIGNED_BITS, STEPS, Activation, Norms
+from galago.targets.k210.kpu_conv import KpuConv
+from galago.targets.k210.registers import POOL_STRIDES, SIGNED_BITS, ActivationTable, BatchNorm
 
 Rounding = Literal["up", "even"]
 ROUNDINGS: tuple[Rounding, ...] = ("up", "even")
-"""up: halves are rounded up, and a segment begins at its start (nncase 0.1, which made version 3);
-even: halves go to the even number, and a segment begins after its start (nncase 0.2 to 1.x)."""
-_BLOCK = 1 << 15  # values that are worked on at a time: what a processor's cache holds
+"""up: halves are rounded up, and a segment begins at its start (nncase 0.1, which defined version 3);
+even: halves are rounded to even, and a segment begins after its start (nncase 0.2 to 1.x)."""
+_BLOCK = 1 << 15  # values processed at a time, which fit a processor's cache
 
 
-def run(conv: Conv, x: np.ndarray, rounding: Rounding = "up") -> np.ndarray:
-    """One layer. Raises `model.range` where a sum leaves 36 bits: what the chip does then is not known."""
+def run(conv: KpuConv, x: np.ndarray, rounding: Rounding = "up") -> np.ndarray:
+    """Runs a layer on a map, uint8 [channels, height, width].
+
+    Raises GalagoError model.range if a sum leaves 36 bits: what the chip does then is not known.
+    """
     pool = conv.registers.pool_type
-    early = pool if pool in _CORNERS else 0  # pools that drop pixels do so before the work
+    early = pool if pool in _CORNERS else 0  # pools that drop pixels do so before the computation
     sums = _bounded(_convolve(conv, x, early), "convolution")
     result = np.empty(sums.shape, np.uint8)
     channels = max(1, _BLOCK // sums[0].size)
     for start in range(0, len(sums), channels):
         part = slice(start, start + channels)
-        values = _bounded(_normalize(sums[part], conv.norms, part), "batch norm")
+        values = _bounded(_normalize(sums[part], conv.batch_norm, part), "batch norm")
         result[part] = _activate(values, conv.activation, rounding)
     return _pool(result, 0 if early else pool)
 
 
-def _convolve(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
-    """A = sum(x w) + (arg_x sum(x) >> shr_x) + (arg_w sum(w) >> shr_w) + arg_add per input channel; int64."""
+def _convolve(conv: KpuConv, x: np.ndarray, corner: int) -> np.ndarray:
+    """Returns A = sum(x w) + (arg_x sum(x) >> shr_x) + (arg_w sum(w) >> shr_w) + arg_add * inputs, int64."""
     r = conv.registers
     taps = _taps(conv, x, corner)
     height, width = taps.shape[2:]
@@ -49,7 +52,7 @@ def _convolve(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
             products += tap * row[:, np.newaxis, np.newaxis]
         sum_x, inputs = taps.sum(0, np.int64), 1
     else:
-        columns = taps.reshape(-1, height * width).astype(np.float64)  # whole numbers below 2**53: exact
+        columns = taps.reshape(-1, height * width).astype(np.float64)  # integers below 2**53 are exact
         rows = weights.transpose(0, 2, 1).reshape(len(weights), -1).astype(np.float64)
         products = (rows @ columns).reshape(-1, height, width)
         sum_x, inputs = columns.sum(0).astype(np.int64).reshape(height, width), r.i_ch_num
@@ -58,10 +61,10 @@ def _convolve(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
     return products.astype(np.int64) + (r.arg_x * sum_x >> r.shr_x) + constant[:, np.newaxis, np.newaxis]
 
 
-def _taps(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
-    """What each tap of the kernel sees, [taps, channels, height, width]; uint8."""
+def _taps(conv: KpuConv, x: np.ndarray, corner: int) -> np.ndarray:
+    """Returns the pixels under each tap of the kernel, uint8 [taps, channels, height, width]."""
     top, left = _CORNERS.get(corner, (0, 0))
-    step = STEPS[corner]
+    step = POOL_STRIDES[corner]
     height, width = (n // step * step for n in x.shape[1:])
     if conv.registers.kernel == 1:
         return x[np.newaxis, :, top:height:step, left:width:step]
@@ -75,19 +78,20 @@ def _taps(conv: Conv, x: np.ndarray, corner: int) -> np.ndarray:
     )
 
 
-def _normalize(sums: np.ndarray, norms: Norms, part: slice) -> np.ndarray:
-    """V = (A * mul >> shift) + add, of some channels."""
-    mul, add, shift = (one[part, np.newaxis, np.newaxis] for one in (norms.mul, norms.add, norms.shift))
+def _normalize(sums: np.ndarray, batch_norm: BatchNorm, part: slice) -> np.ndarray:
+    """Returns V = (A * mul >> shift) + add of some channels, int64."""
+    words = batch_norm.mul, batch_norm.add, batch_norm.shift
+    mul, add, shift = (one[part, np.newaxis, np.newaxis] for one in words)
     return (sums * mul >> shift) + add
 
 
-def _activate(values: np.ndarray, table: Activation, rounding: Rounding) -> np.ndarray:
-    """Y = clamp(R((V - start) * mul, shift) + bias, 0, 255); uint8."""
+def _activate(values: np.ndarray, table: ActivationTable, rounding: Rounding) -> np.ndarray:
+    """Returns Y = clamp(R((V - start) * mul, shift) + bias, 0, 255), uint8."""
     flat = values.ravel()
     side = "right" if rounding == "up" else "left"
     low, high = np.searchsorted(table.start, (flat.min(), flat.max()), side).clip(1) - 1
     begun = np.greater_equal if rounding == "up" else np.greater
-    count = np.full(flat.shape, low, np.int8)  # one byte: this is most of the work
+    count = np.full(flat.shape, low, np.int8)  # one byte per value: this takes most of the time
     for start in table.start[low + 1 : high + 1]:
         count += begun(flat, start)
     segment = count.astype(np.intp)
@@ -98,7 +102,7 @@ def _activate(values: np.ndarray, table: Activation, rounding: Rounding) -> np.n
 
 
 def round_up(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """value / 2**shift, halves up; below 0 as nncase 0.1: all but one bit, halved, and odd ones less 1."""
+    """Returns value / 2**shift, halves up; below 0 as nncase 0.1: all but one bit, halved, odd ones - 1."""
     if value.min(initial=0) >= 0:
         return value + (1 << shift >> 1) >> shift
     kept = value >> np.maximum(shift - 1, 0)
@@ -107,7 +111,7 @@ def round_up(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def round_even(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """value / 2**shift, halves to even; below 0 as nncase 0.2: less 1 where a positive value gains 1."""
+    """Returns value / 2**shift, halves to even; below 0 as nncase 0.2: -1 where a positive value gets 1."""
     floor = value >> shift
     rest = value - (floor << shift)
     half = np.where(
@@ -117,14 +121,14 @@ def round_even(value: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return floor + np.where(value < 0, -1, 1) * gains
 
 
-_CORNERS = {5: (0, 0), 6: (0, 1), 7: (0, 0)}  # pools that keep one pixel: its row and column in the window
+_CORNERS = {5: (0, 0), 6: (0, 1), 7: (0, 0)}  # pools that keep one pixel of the window: its row and column
 
 
 def _pool(y: np.ndarray, kind: int) -> np.ndarray:
-    """The pools that compute: max and truncated mean over 2x2 or 4x4, or over 2x2 at each pixel."""
+    """Applies the pools that compute: max and truncated mean over 2x2 or 4x4, or over 2x2 at each pixel."""
     if kind == 0:
         return y
-    step = STEPS[kind]
+    step = POOL_STRIDES[kind]
     if step == 1:  # 8 mean, repeating the edge; 9 max, with nothing beyond the edge
         y = np.pad(y, ((0, 0), (0, 1), (0, 1)), mode="edge" if kind == 8 else "constant")
         windows = np.stack([y[:, :-1, :-1], y[:, :-1, 1:], y[:, 1:, :-1], y[:, 1:, 1:]])
