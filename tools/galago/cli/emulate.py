@@ -2,11 +2,13 @@
 """galago emulate: an emulated board for any serial tool."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from galago.boards import DEFAULT
+
+Cores = Literal["host", "board"]
 
 
 def emulate(
@@ -32,6 +34,13 @@ def emulate(
             metavar="PHOTOS", help="A folder of pictures that its camera shows one after the other."
         ),
     ] = None,
+    cores: Annotated[
+        Cores,
+        typer.Option(
+            help="Where a model's native kernels run: on this computer's processor (host), or on an emulated "
+            "core of the board's own architecture (board), slowly and with the board's own code."
+        ),
+    ] = "host",
     qemu: Annotated[
         Path | None,
         typer.Option(metavar="FIRMWARE.ELF", help="Run this MicroPython firmware in QEMU instead."),
@@ -46,16 +55,18 @@ def emulate(
     if qemu:
         _run_qemu(qemu, machine)
     else:
-        _run(board, storage, firmware, camera)
+        _run(board, storage, firmware, camera, cores)
 
 
-def _run(board: str, storage: Path | None, firmware: list[str] | None, camera: Path | None) -> None:
+def _run(
+    board: str, storage: Path | None, firmware: list[str] | None, camera: Path | None, cores: Cores
+) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
     from galago.emulator.camera import Camera
 
     pictures = Camera(camera) if camera else None
-    with EmulatedBoard(boards.load(board), storage, firmware or None, pictures) as emulated:
+    with EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores) as emulated:
         typer.echo(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
             f"  mpremote connect {emulated.port}\n"

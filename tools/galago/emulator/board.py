@@ -8,9 +8,11 @@ with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
+from galago.emulator.cores import BoardCore
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.k210_chip import K210Chip
@@ -20,6 +22,8 @@ from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
 _START_TIMEOUT = 30.0  # seconds
+
+Cores = Literal["host", "board"]
 
 
 class EmulatedBoard:
@@ -32,16 +36,20 @@ class EmulatedBoard:
         firmware: Sequence[str] | None = None,
         camera: Camera | None = None,
         faults: Faults | None = None,
+        cores: Cores = "host",
     ) -> None:
         """`storage` keeps the file system from run to run; without it the board starts empty.
 
         If the board has a ROMFS, it is kept beside that file as STORAGE.rom. `firmware` names the groups of
-        stand-in modules (hardware.known()); the default is those of the board's usual firmware.
-        Raises GalagoError board.emulator for an unknown name.
+        stand-in modules (hardware.known()); the default is those of the board's usual firmware. `cores` says
+        whose machine code a model's native kernels are: this computer's ("host"), or the board's, which runs
+        in an instruction-set emulator ("board").
+        Raises GalagoError board.emulator for an unknown name, native.emulator where that emulator is missing.
         """
         self.board = board
         self.faults = faults or Faults()
-        self._hardware = Hardware(board, firmware, camera)
+        core = BoardCore(board.arch) if cores == "board" and "native" in board.kernels else None
+        self._hardware = Hardware(board, firmware, camera, core)
         self.camera = self._hardware.camera
         self._path = storage
         self._ready = threading.Event()
@@ -76,6 +84,11 @@ class EmulatedBoard:
     def pins(self) -> dict[str, int]:
         """Levels (0 or 1) by pin name, of the pins that the board's programs have set."""
         return self._relay.pins
+
+    @property
+    def core(self) -> BoardCore | None:
+        """The core that runs native kernels, with `cores="board"`."""
+        return self._hardware.core
 
     @property
     def k210(self) -> K210Chip:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from galago.boards import BoardSpec
 from galago.emulator.camera import Camera
+from galago.emulator.cores import BoardCore
 from galago.emulator.host_calls import Service
 from galago.emulator.inference import EmlearnService, K230Service, TflmService
 from galago.emulator.k210_chip import K210Chip
 from galago.errors import GalagoError
 
 STANDINS = Path(__file__).parent / "device" / "standins"
+_CORE_MODULE = Path(__file__).parent / "device" / "_cores.py"
 
 # The usual firmware of a board, by the name of its camera module.
 _USUAL = {
@@ -49,11 +51,17 @@ class Hardware:
     """Raises GalagoError board.emulator for firmware without stand-in modules."""
 
     def __init__(
-        self, board: BoardSpec, firmware: Sequence[str] | None = None, camera: Camera | None = None
+        self,
+        board: BoardSpec,
+        firmware: Sequence[str] | None = None,
+        camera: Camera | None = None,
+        core: BoardCore | None = None,
     ) -> None:
+        """Without a `core`, native kernels are those of this computer's processor."""
         self.firmware = usual(board) if firmware is None else tuple(firmware)
         self.camera = camera or Camera()
         self.k210 = K210Chip()
+        self.core = core
         for name in self.firmware:
             if name not in known():
                 raise GalagoError("board.emulator", f"no stand-in for {name}: there are {', '.join(known())}")
@@ -62,22 +70,30 @@ class Hardware:
         """Returns the paths of the stand-in modules, in the order to import them."""
         shared = [STANDINS / path for name in self.firmware for path in _SHARED.get(name, ())]
         own = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
-        return list(dict.fromkeys(str(path) for path in [*shared, *own]))
+        core = [_CORE_MODULE] if self.core else []
+        return list(dict.fromkeys(str(path) for path in [*core, *shared, *own]))
 
     def services(self) -> dict[str, Service]:
         """Returns the services for the modules, by name; loaded models are lost at the next reset."""
         tflm, emlearn, k230 = TflmService(), EmlearnService(), K230Service()
         self.k210.reset()
-        return self.k210.services() | {
-            "tflm_load": tflm.load,
-            "tflm_invoke": tflm.invoke,
-            "emlearn_load": emlearn.load,
-            "emlearn_run": emlearn.run,
-            "k230_load": k230.load,
-            "k230_run": k230.run,
-            "camera_start": self.camera.start,
-            "camera_turn": self.camera.turn,
-            "camera_capture": self.camera.capture,
-            "camera_release": self.camera.release,
-            "image_scale": self.camera.scale,
-        }
+        if self.core:
+            self.core.reset()
+        core = self.core.services() if self.core else {}
+        return (
+            core
+            | self.k210.services()
+            | {
+                "tflm_load": tflm.load,
+                "tflm_invoke": tflm.invoke,
+                "emlearn_load": emlearn.load,
+                "emlearn_run": emlearn.run,
+                "k230_load": k230.load,
+                "k230_run": k230.run,
+                "camera_start": self.camera.start,
+                "camera_turn": self.camera.turn,
+                "camera_capture": self.camera.capture,
+                "camera_release": self.camera.release,
+                "image_scale": self.camera.scale,
+            }
+        )

@@ -84,6 +84,7 @@ class Process:
             "flat": "maixpy" in board.backends,
             "clock_hz": board.clock_hz,
             "build": board.id,
+            "kernels": hardware.core.arch if hardware.core else "",
             "machine": f"{board.machine or board.name + ' with'} {board.mcu}",
             "cause": cause,
             "mode": mode,
@@ -115,6 +116,8 @@ class Process:
             | {"MICROPYPATH": ""},
             start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
         )
+        if hardware.core:
+            hardware.core.attach(self._child.pid)
         owner.close()
         self._calls.release()
         os.close(output)

@@ -82,7 +82,7 @@ def native_arch(board: Board, known: boards.BoardSpec | None, kernels: str | Non
     `kernels` is "viper", "native" or None for the best available. Raises GalagoError usage for anything else,
     and board.kernels if native kernels are requested where there are none.
     """
-    arch = board.implementation["arch"]
+    arch = board.implementation["kernels"]
     if kernels not in (None, *get_args(boards.Kernels)):
         raise GalagoError(
             "usage", f"expected --kernels {' or '.join(get_args(boards.Kernels))}, got {kernels}"

@@ -13,7 +13,7 @@ _ARCH = (
 
 _IMPLEMENTATION = (
     "(lambda i,s,o:[i[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine','')or o.uname()[4],"
-    "s.platform,getattr(i,'_build','')])(*[__import__('sys').implementation,__import__('sys'),"
+    "s.platform,getattr(i,'_build',''),getattr(i,'_kernels','')])(*[__import__('sys').implementation,__import__('sys'),"
     "__import__('os')])"
 )
 # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
@@ -33,6 +33,8 @@ class Implementation(TypedDict):
     """The .mpy files that it loads, as sys.implementation._mpy encodes it; 0 for none."""
     arch: str
     """mpy-cross's name of the processor's architecture; empty if the firmware loads no native code."""
+    kernels: str
+    """The architecture of a model's native kernels: `arch`, except on an emulated board with its own core."""
     machine: str
     platform: str
     build: str
@@ -40,14 +42,16 @@ class Implementation(TypedDict):
 
 def read_implementation(repl: RawRepl) -> Implementation:
     """Ask the board. Raises what mpremote raises."""
-    name, version, mpy, machine, platform, build = cast(
-        tuple[str, tuple[int, ...], int, str, str, str], repl.eval(_IMPLEMENTATION)
+    name, version, mpy, machine, platform, build, kernels = cast(
+        tuple[str, tuple[int, ...], int, str, str, str, str], repl.eval(_IMPLEMENTATION)
     )
+    arch = _ARCH[mpy >> 10 & 15]
     return Implementation(
         name=name,
         version=version,
         mpy=mpy,
-        arch=_ARCH[mpy >> 10 & 15],
+        arch=arch,
+        kernels=kernels or arch,
         machine=machine,
         platform=platform,
         build=build,

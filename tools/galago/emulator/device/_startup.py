@@ -108,7 +108,7 @@ def run(owner, rom):
     config = json.loads(owner.readline())
     machine._owner = owner
     machine._clock_hz, machine._cause = config["clock_hz"], config["cause"]
-    if config["modules"]:
+    if config["stand_in_heap"]:
         _import(config["modules"], config["host_calls"], config["stand_in_heap"])
     _flash.power.left = config["power_at"] or 0
     _mount(_flash.Flash(open(config["image"], "r+b"), config["blocks"]), config)  # noqa: SIM115

@@ -54,9 +54,10 @@ def install(config):
     global stdout, implementation, platform
     stdout = _Stdout(config["mark"].encode())
     own = sys.implementation
-    fields = ["name", "version", "_machine", "_mpy", "_build"]
+    fields = ["name", "version", "_machine", "_mpy", "_build", "_kernels"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
-    implementation = named(own.name, own.version, config["machine"], own._mpy, config["build"])
+    known = (config["machine"], own._mpy, config["build"], config["kernels"])
+    implementation = named(own.name, own.version, *known)
     if config["flat"]:
         import _maixpy
 

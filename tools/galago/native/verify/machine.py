@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A processor core with guarded memory, which counts instructions: Unicorn underneath.
+"""A processor core with guarded memory that counts instructions, in Unicorn.
 
     machine = Machine(CORES["armv7emsp"])
     address = machine.load(code)
@@ -7,10 +7,10 @@
     result = machine.call(address, picture.address, 3)
     machine.instructions()
 
-Every buffer lies alone between unmapped pages. A load or store that leaves it, even by one byte, or a store
-to a read-only one, ends the call with GalagoError native.bounds; an unaligned word where the core refuses it
-is native.alignment, and whatever else a processor would stop at is native.fault. A function that does not
-leave the saved registers and the stack pointer as they were is native.convention.
+Every buffer lies between unmapped pages. A load or store outside it, even by one byte, or a store to a
+read-only one, ends the call with GalagoError native.bounds. An unaligned word on a core that does not allow
+it is native.alignment, and anything else that would stop a processor is native.fault. A function that changes
+a saved register or the stack pointer is native.convention.
 """
 
 import functools
@@ -41,18 +41,18 @@ _TRAPS, _CODE, _STACK, _WRITABLE, _READ_ONLY = 0x10_0000, 0x800_0000, 0x1000_000
 _STACK_SIZE = 4 * _PAGE
 _UNTOUCHED = b"\xa5" * _STACK_SIZE
 _RETURN = _TRAPS + _PAGE - 16  # where a function that was called from outside returns to
-_PATIENCE = 600  # seconds for one call: more is an endless loop
+_TIMEOUT = 600  # seconds for one call: more is an endless loop
 _V6M_WIDE = ("bl", "dmb", "dsb", "isb", "mrs", "msr")  # the only instructions of four bytes
 _READ, _WRITE = unicorn.UC_HOOK_MEM_READ, unicorn.UC_HOOK_MEM_WRITE
 
 
 class Machine:
-    """One core and its memory. With `strict`, the alignment of every access is checked, which takes long.
+    """One core and its memory. With `strict`, the alignment of every access is checked, which is slow.
 
     `blocks` counts how often each basic block was executed, by its address and its size in bytes.
     """
 
-    def __init__(self, core: Core, strict: bool = False) -> None:
+    def __init__(self, core: Core, strict: bool = False, counting: bool = True) -> None:
         self.core = core
         self.blocks: Counter[tuple[int, int]] = Counter()
         self._placed: dict[Region, tuple[int, int, int | None]] = {}  # → first page, bytes, hook
@@ -70,28 +70,29 @@ class Machine:
         uc.mem_map(_TRAPS, _PAGE, unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         uc.mem_write(_TRAPS, core.trap * (_PAGE // len(core.trap)))
         uc.mem_map(_STACK, _STACK_SIZE, unicorn.UC_PROT_READ | unicorn.UC_PROT_WRITE)
-        uc.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block, begin=_CODE, end=_STACK)
+        if counting:
+            uc.hook_add(unicorn.UC_HOOK_BLOCK, self._on_block, begin=_CODE, end=_STACK)
         uc.hook_add(unicorn.UC_HOOK_CODE, self._on_trap, begin=_TRAPS, end=_RETURN - 1)
         uc.hook_add(unicorn.UC_HOOK_MEM_INVALID, self._on_invalid)
         if strict and core.aligned:
             uc.hook_add(_READ | _WRITE, self._on_access)
 
     def load(self, code: bytes) -> int:
-        """Puts machine code, or constants, into memory; gives the address to call (bit 0 set for Thumb)."""
+        """Puts machine code, or constants, into memory and returns its address (bit 0 set for Thumb)."""
         address = self._map(None, len(code), unicorn.UC_PROT_READ | unicorn.UC_PROT_EXEC)
         self._uc.mem_write(address, code)
         return address | self.core.thumb
 
     def trap(self, action: Callable[[], None]) -> int:
-        """An address that, when called, runs `action` on this side instead; see argument, answer and jump."""
+        """An address at which a call runs `action` on the host: see `argument`, `answer` and `jump`."""
         self._traps.append(action)
         return _TRAPS + 4 * (len(self._traps) - 1) | self.core.thumb
 
     def place(self, data: bytes, writable: bool, name: str = "a buffer") -> Region:
-        """Puts a copy of `data` between guards.
+        """Puts a copy of `data` between guard pages.
 
-        A writable buffer is aligned as MicroPython's heap aligns it; a read-only one ends where a page does,
-        and so begins anywhere, as a file in flash may.
+        A writable buffer is aligned like MicroPython's heap. A read-only one ends at the end of a page, so it
+        may begin at any address, like a file in flash.
         """
         size = len(data)
         protection = unicorn.UC_PROT_READ | (unicorn.UC_PROT_WRITE if writable else 0)
@@ -99,7 +100,7 @@ class Machine:
         end = self._next[writable] - _PAGE
         region = Region(name, start if writable else end - size, size, writable)
         self._uc.mem_write(region.address, bytes(data))
-        # The rest of the pages is mapped too. A word that begins in the buffer's last three bytes ends there.
+        # The rest of the pages is mapped too, and a word may begin in the buffer's last three bytes.
         first, last = start, region.address - 1
         if writable:
             first, last = start + max(0, size - 3), end - 1
@@ -117,11 +118,11 @@ class Machine:
             self._uc.hook_del(hook)
 
     def read(self, region: Region) -> bytes:
-        """What the buffer holds now."""
+        """The current contents of a buffer."""
         return bytes(self._uc.mem_read(region.address, region.size))
 
     def write(self, region: Region, data: bytes) -> None:
-        """Replaces the buffer's contents, writable or not."""
+        """Replaces the contents of a buffer, writable or not."""
         self._uc.mem_write(region.address, bytes(data))
 
     def word(self, address: int) -> int:
@@ -129,7 +130,7 @@ class Machine:
         return int.from_bytes(self._uc.mem_read(address, 4), "little")
 
     def call(self, address: int, *arguments: int) -> int:
-        """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
+        """Calls the code at an address with up to four words; returns its result, unsigned."""
         uc, core = self._uc, self.core
         top = _STACK + _STACK_SIZE
         marks = {register: 0x5A00_0000 + register for register in map(self._register, core.saved)}
@@ -145,14 +146,14 @@ class Machine:
             uc.reg_write(register, value)
         self._error = None
         try:
-            uc.emu_start(address, _RETURN, timeout=_PATIENCE * unicorn.UC_SECOND_SCALE)
+            uc.emu_start(address, _RETURN, timeout=_TIMEOUT * unicorn.UC_SECOND_SCALE)
         except UcError as error:
             if not self._error:
                 self._fail("native.fault", str(error))
         if self._error:
             raise self._error
         if uc.reg_read(self._pc) != _RETURN:
-            raise GalagoError("native.fault", f"{core.name}: no return within {_PATIENCE} s")
+            raise GalagoError("native.fault", f"{core.name}: no return within {_TIMEOUT} s")
         if uc.reg_read(self._sp) != top or any(
             uc.reg_read(register) != mark for register, mark in marks.items()
         ):
@@ -160,28 +161,28 @@ class Machine:
         return uc.reg_read(self._register(core.result)) & 0xFFFF_FFFF
 
     def stack(self) -> int:
-        """Bytes of stack that the last call wrote to."""
+        """Bytes of stack that the last call used."""
         left = bytes(self._uc.mem_read(_STACK, _STACK_SIZE))
         return len(left.lstrip(_UNTOUCHED[:1]))
 
     def argument(self, index: int) -> int:
-        """Inside a trap: an argument."""
+        """Returns an argument; only inside a trap."""
         return self._uc.reg_read(self._arguments[index])
 
     def answer(self, value: int) -> None:
-        """Inside a trap: sets the result."""
+        """Sets the result; only inside a trap."""
         self._uc.reg_write(self._register(self.core.result), value & 0xFFFF_FFFF)
 
     def jump(self, address: int, *arguments: int) -> None:
-        """Inside a trap: calls an address instead, with these arguments; it returns to the trap's caller."""
+        """Calls an address with these arguments, which returns to the trap's caller; only inside a trap."""
         for register, value in zip(self._arguments, arguments, strict=False):
             self._uc.reg_write(register, value)
         self._uc.reg_write(self._jump, address)
 
     def instructions(self) -> int:
-        """How many were executed since `blocks` was last cleared; traps and what they stand for do not count.
+        """Instructions executed since `blocks` was last cleared, without traps and what they stand for.
 
-        Inside an IT block of Thumb an instruction counts whether its condition holds or not: it takes a turn.
+        An instruction in an IT block of Thumb counts whether its condition holds or not: it takes a cycle.
         """
         return sum(times * self.length(block) for block, times in self.blocks.items())
 
@@ -191,7 +192,7 @@ class Machine:
         return [f"{i.mnemonic} {i.op_str}" for i in self._disassemble(address, size)]
 
     def length(self, block: tuple[int, int]) -> int:
-        """Instructions in a basic block that was executed."""
+        """The number of instructions in a basic block that was executed."""
         return self._lengths[block]
 
     def _register(self, name: str) -> int:
@@ -205,7 +206,7 @@ class Machine:
         # Unicorn's Cortex-M0 runs all of Thumb-2.
         for i in instructions:
             if (i.size == 4 and i.mnemonic not in _V6M_WIDE) or i.mnemonic[:2] in ("cb", "it"):
-                self._fail("native.fault", f"{i.mnemonic} at {i.address:#x} is no instruction of armv6-m")
+                self._fail("native.fault", f"{i.mnemonic} at {i.address:#x} is not an instruction of armv6-m")
 
     def _disassemble(self, address: int, size: int):
         return self._capstone.disasm(bytes(self._uc.mem_read(address, size)), address)
@@ -242,7 +243,7 @@ class Machine:
 
     def _on_invalid(self, uc, access: int, address: int, size: int, value: int, _) -> bool:
         if access in (unicorn.UC_MEM_FETCH_UNMAPPED, unicorn.UC_MEM_FETCH_PROT):
-            self._fail("native.fault", f"jumps to {address:#x}, where no code is")
+            self._fail("native.fault", f"jumps to {address:#x}, where there is no code")
         else:
             self._out_of_bounds(
                 access in (unicorn.UC_MEM_WRITE_UNMAPPED, unicorn.UC_MEM_WRITE_PROT), address, size

@@ -26,10 +26,10 @@ def missing(arch: str) -> str | None:
     return f"no package {absent[0]} here" if absent else None
 
 
-def create(arch: str, strict: bool = False) -> "Machine":
+def create(arch: str, strict: bool = False, counting: bool = True) -> "Machine":
     """A machine of an architecture. Raises GalagoError native.emulator where its emulator is missing."""
     if arch == XTENSA.arch:
         return cast("Machine", XtensaMachine(strict))  # which has the same methods
     from galago.native.verify.machine import Machine  # needs unicorn and capstone, which this module does not
 
-    return Machine(X64 if arch == X64.arch else CORES[arch], strict)
+    return Machine(X64 if arch == X64.arch else CORES[arch], strict, counting)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""The processor core of an emulated board, which runs the machine code that Galago generates for that board.
+
+    core = BoardCore("armv6m")
+    core.attach(pid)            # the interpreter's process, whose memory the kernels read and write
+    core.services()             # what device/_cores.py calls
+
+The interpreter of an emulated board is a program of this computer, and so is its viper code. A model's native
+kernels are not: they are the board's own, loaded and called by the board's own loader, first-use proof and
+engine. Each call runs here, in an instruction-set emulator, on copies of the buffers that the call may use.
+"""
+
+import os
+import signal
+import struct
+from typing import BinaryIO
+
+from galago.emulator.host_calls import Service, StandInError
+from galago.errors import GalagoError
+from galago.native import mpy
+from galago.native.kernels import ITEMS, SMALL_INT_0
+from galago.native.verify import machines
+from galago.native.verify.machine import Machine, Region
+
+_BLOCK = struct.Struct("<7Q")  # the words of a call on x64, as galago.native.kernels lists them
+_WORDS = struct.Struct("<7I")  # the same on the board
+_RECORD_BYTES = 4 * 32
+_ALIGN = 4  # bytes: weights keep their address modulo this, since a .tflite holds them at any address
+
+
+class BoardCore:
+    """One core of an architecture, as mpy-cross names it, from one reset of the board to the next.
+
+    fault   why the last kernel crashed, or None. As on silicon a crash restarts the board.
+    """
+
+    def __init__(self, arch: str) -> None:
+        """Raises GalagoError native.emulator where this computer lacks the architecture's emulator."""
+        self.arch = arch
+        self.fault: GalagoError | None = None
+        self._pid = 0
+        self.reset()
+
+    def attach(self, pid: int) -> None:
+        """Take the memory of the process `pid`, a child of this one, as the board's."""
+        self._pid = pid
+
+    def reset(self) -> None:
+        """Forget all code and buffers."""
+        self._machine: Machine = machines.create(self.arch, counting=False)
+        self._code: list[dict[str, int]] = []
+        self._buffers: dict[str, Region] = {}
+        place = self._machine.place
+        self._record = place(bytes(_RECORD_BYTES), writable=False, name="the record")
+        self._block = place(bytes(_WORDS.size), writable=False, name="the block")
+        array = bytes(ITEMS) + struct.pack("<I", self._block.address)
+        arguments = place(array, writable=False, name="the array object").address
+        self._arguments = place(struct.pack("<I", arguments), writable=False, name="the arguments").address
+
+    def services(self) -> dict[str, Service]:
+        """What device/_cores.py calls."""
+        return {"core_load": self.load, "core_call": self.call}
+
+    def load(self, data: bytes) -> dict:
+        """Loads a kernels.mpy; gives its number, its LAYERS, the names of its functions and their bytes.
+
+        Raises StandInError ValueError as `import` does, for code of another architecture.
+        """
+        try:
+            module = mpy.read(data)
+        except GalagoError as error:
+            raise StandInError("ValueError", f"incompatible .mpy file ({error.message})") from error
+        if module.arch != self.arch:
+            raise StandInError("ValueError", "incompatible .mpy arch")
+        functions = {
+            name: code.data for name, code in module.functions().items() if code.kind is mpy.Kind.VIPER
+        }
+        self._code.append({name: self._machine.load(code) for name, code in functions.items()})
+        layers = next(value for value in module.constants if isinstance(value, tuple))
+        size = sum(len(code) for code in functions.values())
+        return {"module": len(self._code) - 1, "layers": layers, "functions": [*functions], "bytes": size}
+
+    def call(self, module: int, name: str, block: int, arena: list[int], constants: list[int]) -> None:
+        """Runs a kernel. `block` is the address of the seven words of the call in the interpreter's memory;
+        `arena` and `constants` are the address and the size of its buffers.
+
+        A kernel that faults ends the interpreter, as it would restart a board.
+        """
+        with open(f"/proc/{self._pid}/mem", "r+b", buffering=0) as memory:
+            record, base, weights, *numbers = _BLOCK.unpack(_read(memory, block, _BLOCK.size))
+            self._machine.write(self._record, _read(memory, record, _RECORD_BYTES))
+            here = self._buffer("the arena", arena[1], writable=True)
+            self._machine.write(here, _read(memory, arena[0], arena[1]))
+            words = [self._record.address, here.address + base - arena[0], 0, *numbers]
+            if weights:
+                words[2] = self._constants(memory, weights, sum(constants) - weights)
+            self._machine.write(self._block, _WORDS.pack(*words))
+            try:
+                result = self._machine.call(self._code[module][name], 0, 1, 0, self._arguments)
+                if result != SMALL_INT_0:
+                    raise GalagoError("native.convention", f"{name} returned {result:#x}, which is no object")
+            except GalagoError as error:
+                self.fault = GalagoError(error.code, f"{name}: {error.message}")
+                os.kill(self._pid, signal.SIGKILL)
+                return
+            memory.seek(arena[0])
+            memory.write(self._machine.read(here))
+
+    def _constants(self, memory: BinaryIO, address: int, size: int) -> int:
+        """The address of a copy of the weights from `address` to the end of their buffer."""
+        region = self._buffer("the weights", size + _ALIGN, writable=False)
+        skip = (address - region.address) % _ALIGN
+        self._machine.write(region, bytes(skip) + _read(memory, address, size))
+        return region.address + skip
+
+    def _buffer(self, name: str, size: int, writable: bool) -> Region:
+        """A region of at least `size` bytes, kept from call to call."""
+        region = self._buffers.get(name)
+        if region is None or region.size < size or (writable and region.size != size):
+            if region is not None:
+                self._machine.remove(region)
+            region = self._buffers[name] = self._machine.place(bytes(size), writable, name)
+        return region
+
+
+def _read(memory: BinaryIO, address: int, size: int) -> bytes:
+    memory.seek(address)
+    return memory.read(size)
