@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of photos: found, labelled, split, cropped; what is wrong with them is named."""
+"""Folders of photos are listed, labelled, split and cropped; their problems are named."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
     for name in ("dog/2.png", "cat/1.png", "cat/deep/3.PNG", "loose.png"):
         photo(tmp_path / name)
     (tmp_path / "dog" / "notes.txt").write_text("no picture")
-    photos = dataset.folders(tmp_path)
+    photos = dataset.from_subfolders(tmp_path)
     assert photos.names == ["cat", "dog"]
     assert [p.name for p in photos.paths] == ["1.png", "3.PNG", "2.png"]
     assert photos.labels.tolist() == [0, 0, 1]
@@ -31,25 +31,25 @@ def test_subfolders_are_classes(tmp_path: Path) -> None:
 
 def test_a_list_gives_numbers_in_its_order(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("with space.jpg 281\nb.jpg 0\n")
-    photos = dataset.listed(tmp_path)
+    photos = dataset.from_labels_file(tmp_path)
     assert [p.name for p in photos.paths] == ["with space.jpg", "b.jpg"]
     assert photos.labels.tolist() == [281, 0]
 
 
 @pytest.mark.parametrize("text", ["a.jpg\n", "a.jpg cat\n", "\n", "a.jpg -1\n"])
-def test_a_list_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_list_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "labels.txt").write_text("fine.jpg 1\n" + text)
     with pytest.raises(GalagoError, match="line 2") as caught:
-        dataset.listed(tmp_path)
+        dataset.from_labels_file(tmp_path)
     assert caught.value.code == "dataset.layout"
 
 
 def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:
     cases = [
-        (lambda: dataset.found(tmp_path / "none"), "dataset.missing"),
-        (lambda: dataset.found(tmp_path), "dataset.empty"),
-        (lambda: dataset.listed(tmp_path), "dataset.missing"),
-        (lambda: [photo(tmp_path / "loose.png"), dataset.folders(tmp_path)], "dataset.layout"),
+        (lambda: dataset.picture_files(tmp_path / "none"), "dataset.missing"),
+        (lambda: dataset.picture_files(tmp_path), "dataset.empty"),
+        (lambda: dataset.from_labels_file(tmp_path), "dataset.missing"),
+        (lambda: [photo(tmp_path / "loose.png"), dataset.from_subfolders(tmp_path)], "dataset.layout"),
     ]
     for use, code in cases:
         with pytest.raises(GalagoError) as caught:
@@ -94,7 +94,7 @@ def test_random_crops_keep_their_bounds() -> None:
 
 
 def test_copies_of_another_size_and_quality_are_near_duplicates(tmp_path: Path) -> None:
-    from galago.dataset.check import examine
+    from galago.dataset.check import check_folder
 
     random = np.random.default_rng(0)
     for name in ("cat", "dog"):
@@ -112,7 +112,7 @@ def test_copies_of_another_size_and_quality_are_near_duplicates(tmp_path: Path) 
     )
     (tmp_path / "train" / "dog" / "bad.jpg").write_text("no picture")
     (tmp_path / "train" / "fox").mkdir()
-    found = examine(tmp_path / "train", tmp_path / "test")
+    found = check_folder(tmp_path / "train", tmp_path / "test")
     assert found.counts == {"cat": 7, "dog": 7, "fox": 0}
     assert [(a.name, b.name) for a, b in found.duplicates] == [("0.png", "copy.jpg")]
     assert [(a.name, b.name) for a, b in found.contradictions] == [("0.png", "wrong.png")]
@@ -127,12 +127,12 @@ def test_groups_stay_on_one_side_and_every_class_on_both() -> None:
         labels = np.repeat([0, 1, 2, 3], [60, 20, 3, 1])
         groups = np.arange(84)
         groups[random.permutation(60)[:20]] = 0  # a burst of twenty
-        kept = dataset.split_groups(labels, groups, 0.2, seed)
+        validation = dataset.split_groups(labels, groups, 0.2, seed)
         for group in np.unique(groups):
-            assert len(set(kept[groups == group])) == 1
-        counts = [int(kept[labels == label].sum()) for label in range(4)]
+            assert len(set(validation[groups == group])) == 1
+        counts = [int(validation[labels == label].sum()) for label in range(4)]
         assert counts[0] == 12
         assert counts[1] == 4
         assert counts[2] == 1
         assert counts[3] == 0
-        np.testing.assert_array_equal(kept, dataset.split_groups(labels, groups, 0.2, seed))
+        np.testing.assert_array_equal(validation, dataset.split_groups(labels, groups, 0.2, seed))

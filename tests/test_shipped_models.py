@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each shipped model is whole, answers as its golden outputs say, and is as good as its card says."""
+"""Each shipped model gives its golden outputs, has the accuracy on its card, and an up-to-date report."""
 
 import json
 import re
@@ -10,22 +10,23 @@ import numpy as np
 import pytest
 
 from galago import evaluate, models
+from galago.report.page import page
 from galago.tflite.tflm import Tflm
 
 
 @pytest.mark.parametrize("name", models.shipped_names())
-def test_golden_outputs_are_tflm_s(name: str) -> None:
+def test_golden_outputs_are_those_of_tflm(name: str) -> None:
     model = models.find(name)
-    oracle = Tflm(model.tflite.read_bytes())
+    reference = Tflm(model.tflite.read_bytes())
     golden = list(model.golden())
     assert len(golden) >= 4
-    for given, wanted in golden:
-        assert (np.ravel(oracle.run(given)) == wanted).all()
+    for picture, expected in golden:
+        assert (np.ravel(reference.run(picture)) == expected).all()
 
 
 @pytest.mark.parametrize("name", models.shipped_names())
 def test_the_card_states_what_is_measured(name: str, data: Path) -> None:
-    """The int8 figure of CARD.md and of report.json, measured again on all held-out pictures."""
+    """The int8 figure of CARD.md and report.json is measured again on all held-out pictures."""
     model = models.find(name)
     recipe = tomllib.loads((model.path / "recipe.toml").read_text())
     photos = evaluate.labelled(model, data / recipe["test"])
@@ -38,5 +39,13 @@ def test_the_card_states_what_is_measured(name: str, data: Path) -> None:
     assert (scores.right, scores.count) == (int(stated[1]), int(stated[2]))
     report = model.path / "report.json"
     if report.is_file():
-        found = json.loads(report.read_text())["int8"]
-        assert (scores.right, scores.count) == (found["right"], found["photos"])
+        reported = json.loads(report.read_text())["int8"]
+        assert (scores.right, scores.count) == (reported["right"], reported["photos"])
+
+
+@pytest.mark.parametrize("name", models.shipped_names())
+def test_the_page_shows_the_report(name: str) -> None:
+    """`python -m galago.report models/*/` renders report.html again after a change of its text."""
+    folder = models.find(name).path
+    report = json.loads((folder / "report.json").read_text())
+    assert (folder / "report.html").read_text() == page(report, None)

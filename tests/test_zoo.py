@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The zoo: names, labels, the photos and pictures at hand."""
+"""The zoo: names and labels; the standard photos and the drawn pictures."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def test_drawn_pictures_repeat_and_fill_the_range() -> None:
     assert values.max() > 245
 
 
-def test_standard_photos_are_seen_whole_and_in_parts() -> None:
+def test_views_of_the_standard_photos_are_the_whole_and_parts() -> None:
     views = standard_photos.views(32)
     assert views.shape == (400, 32, 32, 3)
     np.testing.assert_array_equal(views, standard_photos.views(32))
@@ -65,7 +65,7 @@ def test_standard_photos_name_the_package_that_is_missing(monkeypatch: pytest.Mo
     assert "pip install" in caught.value.message
 
 
-def test_a_size_without_weights_says_which_there_are() -> None:
+def test_a_size_without_weights_names_those_with_weights() -> None:
     with pytest.raises(GalagoError) as caught:
         imagenet.network("mobilenet_v2", 0.35, 100)
     assert caught.value.code == "train.weights"
@@ -73,9 +73,9 @@ def test_a_size_without_weights_says_which_there_are() -> None:
     assert "from-scratch" in caught.value.message
 
 
-def test_measured_answers_are_tflm_s() -> None:
-    """Also those that the faster interpreter gave, on pictures beyond the proof."""
+def test_measured_answers_are_those_of_tflm() -> None:
+    """They are also equal on pictures beyond those that are compared at run time."""
     tflite = models.find("everyday-v1-025-96").tflite.read_bytes()
-    given = (np.stack([drawn(i, (96, 96, 3)) for i in range(zoo_accuracy._PROOF + 6)]) ^ 128).view(np.int8)
-    answers, _ = zoo_accuracy.int8_answers(tflite, given)
-    np.testing.assert_array_equal(answers, evaluate.tflm_answers(tflite, given))
+    inputs = (np.stack([drawn(i, (96, 96, 3)) for i in range(zoo_accuracy._CHECKED + 6)]) ^ 128).view(np.int8)
+    answers, _ = zoo_accuracy.int8_answers(tflite, inputs)
+    np.testing.assert_array_equal(answers, evaluate.tflm_answers(tflite, inputs))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recipes: what is wrong is named, what was written is read, a board's recipe fits it."""
+"""Recipes: errors are named, written recipes are read as the same, a board gets a network that fits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,8 @@ from galago import boards, train
 from galago.errors import GalagoError
 from galago.resources import models_dir
 from galago.train import imagenet_groups
-from galago.train.recipe import Augment, Fitting, GroupRecipe, PhotoRecipe, Tutor
+from galago.train.recipe import Augment, GroupRecipe, PhotoRecipe, PhotoStage, Teacher
+from support.requirements import extra_module
 
 GROUPS = Path(__file__).with_name("groups.toml").read_text()
 PHOTOS = PhotoRecipe("mine", "photos/of mine", "mobilenet_v2", 0.35, 96, 224)
@@ -29,7 +30,7 @@ PHOTOS = PhotoRecipe("mine", "photos/of mine", "mobilenet_v2", 0.35, 96, 224)
         ("[head]", "[head"),
     ],
 )
-def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -> None:
+def test_an_invalid_recipe_is_refused(tmp_path: Path, old: str, new: str) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(GROUPS)
     recipe = train.read_recipe(path)
@@ -47,15 +48,15 @@ def test_a_recipe_that_is_wrong_is_refused(tmp_path: Path, old: str, new: str) -
 
 
 def test_a_written_recipe_is_read_as_the_same(tmp_path: Path) -> None:
-    stages = (Fitting("head", 3, 1e-3), Fitting("all", 5, 2e-4, patience=2))
-    tutors = (Tutor("mobilenet_v1", 0.5, 160, 160, 0.25),)
-    recipe = replace(PHOTOS, stages=stages, tutors=tutors, augment=Augment(mirror=False, noise=0.1))
+    stages = (PhotoStage("head", 3, 1e-3), PhotoStage("all", 5, 2e-4, patience=2))
+    teachers = (Teacher("mobilenet_v1", 0.5, 160, 160, 0.25),)
+    recipe = replace(PHOTOS, stages=stages, teachers=teachers, augment=Augment(mirror=False, noise=0.1))
     path = tmp_path / "recipe.toml"
-    path.write_text(train.written(recipe))
-    assert train.written(train.read_recipe(path)) == train.written(recipe)  # type: ignore[arg-type]
+    path.write_text(train.to_toml(recipe))
+    assert train.to_toml(train.read_recipe(path)) == train.to_toml(recipe)  # type: ignore[arg-type]
     read = train.read_recipe(path)
     assert isinstance(read, PhotoRecipe)
-    assert (read.stages, read.tutors, read.photos) == (stages, tutors, "photos/of mine")
+    assert (read.stages, read.teachers, read.photos) == (stages, teachers, "photos/of mine")
     assert read.augment.mirror is False
 
 
@@ -64,22 +65,22 @@ def test_shipped_recipes_are_read(path: Path) -> None:
     assert train.read_recipe(path).name == path.parent.name
 
 
-def test_the_table_of_models_names_every_recipe(tmp_path: Path) -> None:
-    """Also those without a model, and then what they wait for; the page in docs is this one."""
+def test_the_page_of_models_names_every_recipe(tmp_path: Path) -> None:
+    """It also names recipes without a model; docs/models.md is up to date."""
     model_table.main(str(tmp_path / "models.md"))
     page = (tmp_path / "models.md").read_text()
     for path in models_dir().glob("*/recipe.toml"):
-        made = (path.parent / "model.json").is_file()
-        assert (f"**{path.parent.name}** is a recipe without a model" in page) != made
-        assert f"[{path.parent.name}](" in page or not made
+        built = (path.parent / "model.json").is_file()
+        assert (f"**{path.parent.name}** is a recipe without a model" in page) != built
+        assert f"[{path.parent.name}](" in page or not built
     assert page == (models_dir().parent / "docs" / "models.md").read_text()
 
 
 def test_a_recipe_whose_weights_are_absent_says_what_to_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Keras has an empty cache, and nowhere to download from: with a network and without the same."""
-    keras = pytest.importorskip("keras", reason="needs the extra `train`").src
+    """Keras has an empty cache and cannot download, whether or not there is a network."""
+    keras = extra_module("keras", extra="train").src
     monkeypatch.setattr(keras.backend.config, "keras_home", lambda: str(tmp_path))
     monkeypatch.setattr(keras.applications.mobilenet_v2, "BASE_WEIGHT_PATH", f"{tmp_path.as_uri()}/none/")
     recipe = train.read_recipe(models_dir() / "everyday-v2-035-96" / "recipe.toml")
@@ -95,8 +96,8 @@ def test_a_recipe_whose_weights_are_absent_says_what_to_download(
 
 
 @pytest.mark.parametrize("board", ["RPI_PICO", "RPI_PICO2", "ESP32_GENERIC_S3"])
-def test_a_board_gets_the_largest_that_fits_with_room(board: str) -> None:
-    """Judged by galago.fit, on another path: the variant itself, not one of a list."""
+def test_a_board_gets_the_largest_network_that_fits_with_room(board: str) -> None:
+    """The chosen variant is checked again by galago.fit, outside of the list of candidates."""
     from galago import fit, models
     from galago.fit.variants import Variant
     from galago.train import choice
@@ -107,9 +108,9 @@ def test_a_board_gets_the_largest_that_fits_with_room(board: str) -> None:
         assert error.code == "memory.heap"  # noqa: PT017
         return
     assert board in why
-    needs = replace(fit.Needs.of(models.find("everyday-v1-025-96")), classes=5)
+    requirements = replace(fit.Requirements.of(models.find("everyday-v1-025-96")), classes=5)
     same = Variant("mobilenet_v1", variant.alpha, variant.size, (5,))
-    judged = fit.judge(needs.but(same), boards.load(board))
+    judged = fit.check(requirements.for_variant(same), boards.load(board))
     assert judged.fits
     assert sum(judged.heap.values()) <= 0.85 * boards.load(board).heap
 
@@ -119,5 +120,5 @@ def test_impossible_variants_are_refused(size: int, alpha: float, tmp_path: Path
     from galago.train import choice
 
     with pytest.raises(GalagoError) as caught:
-        choice.recipe_for(tmp_path, "x", "mobilenet_v1", alpha, size)
+        choice.recipe_for(tmp_path, "x", choice.Options(alpha=alpha, size=size))
     assert caught.value.code == "config.invalid"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Training on folders of photos: splits, augmentation, interruption, and bad folders of every kind."""
+"""Training on folders of photos: splits, augmentation, interruption, and all kinds of bad folders."""
 
 import errno
 import os
@@ -14,14 +14,16 @@ from rich.console import Console
 
 from galago import lazy_tensorflow, train
 from galago.errors import GalagoError
+from galago.tflite.arithmetic import softmax
 from galago.train import network, transfer
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint, State
-from galago.train.photo_cache import read_album
-from galago.train.recipe import Augment, Fitting, PhotoRecipe
-from galago.train.result import TEMPERATURES, log_loss, softmax, threshold_of
+from galago.train.confidence import TEMPERATURES, log_loss, unknown_threshold
+from galago.train.photo_cache import read_photos
+from galago.train.recipe import Augment, PhotoRecipe, PhotoStage
+from support.requirements import extra_module
 
-keras = pytest.importorskip("keras", reason="needs the extra `train`")
+keras = extra_module("keras", extra="train")
 
 NOTHING = Augment(
     area=(1.0, 1.0),
@@ -34,7 +36,7 @@ COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Three classes that a colour tells apart, 24 photos of each, with noise and a patch."""
+    """24 photos of each of three classes that differ in colour, with noise and a patch."""
     random = np.random.default_rng(5)
     for name, colour in COLOURS.items():
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -48,9 +50,9 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body of two layers in place of MobileNet: the method is the same, and quick."""
+    """A body of one convolution in place of a MobileNet: the method is the same, and fast."""
 
-    def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
+    def body(architecture: str, alpha: float, size: int, pretrained_size: int) -> Any:
         picture = keras.Input((size, size, 3))
         x = keras.layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(picture)
         x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=0.8)(x))
@@ -60,9 +62,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def recipe(photos: Path, **changes: Any) -> PhotoRecipe:
-    stages = (Fitting("head", 4, 1e-2), Fitting("all", 5, 5e-3, patience=5))
-    given = {"validation": 0.2, "batch": 8, "stages": stages} | changes
-    return PhotoRecipe("tiny", str(photos), "mobilenet_v1", 0.25, 24, 128, **given)
+    stages = (PhotoStage("head", 4, 1e-2), PhotoStage("all", 5, 5e-3, patience=5))
+    settings = {"validation": 0.2, "batch": 8, "stages": stages} | changes
+    return PhotoRecipe("tiny", str(photos), "mobilenet_v1", 0.25, 24, 128, **settings)
 
 
 def progress() -> train.Progress:
@@ -74,7 +76,7 @@ class StoppedError(Exception):
 
 
 @pytest.mark.usefixtures("small")
-def test_an_interrupted_training_ends_as_one_that_was_not(
+def test_an_interrupted_training_ends_with_the_same_weights(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train.run(recipe(photos), "", tmp_path / "one", progress())
@@ -94,9 +96,9 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
         np.testing.assert_array_equal(a, b)
     assert whole.history == resumed.history
     assert [row["epoch"] for row in whole.history] == [1, 2, 3, 4, 5]
-    # It learns: chance is a third.
-    answer = whole.network.predict((whole.kept.pixels.astype(np.float32) - 128) / 128, verbose=0)
-    assert (answer.argmax(axis=1) == whole.kept.labels).mean() > 0.8
+    # It learned something: chance is a third.
+    answer = whole.network.predict((whole.validation.pixels.astype(np.float32) - 128) / 128, verbose=0)
+    assert (answer.argmax(axis=1) == whole.validation.labels).mean() > 0.8
     np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
 
 
@@ -104,9 +106,9 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
 def test_a_full_disk_costs_the_checkpoint_only(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     state = State(epoch=1, variables=[np.arange(4.0)], history=[{"loss": 1.0}])
-    checkpoint = Checkpoint(tmp_path / "work", "key", said.append)
+    checkpoint = Checkpoint(tmp_path / "work", "key", lines.append)
     checkpoint.save(state)
 
     def full(*_: object, **__: object) -> None:
@@ -115,24 +117,24 @@ def test_a_full_disk_costs_the_checkpoint_only(
     monkeypatch.setattr(np, "savez", full)
     state.epoch = 2
     checkpoint.save(state)
-    assert len(said) == 1
-    assert "No space left" in said[0]
-    kept = checkpoint.load()
-    assert kept is not None
-    assert kept.epoch == 1
-    np.testing.assert_array_equal(kept.variables[0], np.arange(4.0))
-    assert Checkpoint(tmp_path / "work", "another", said.append).load() is None
+    assert len(lines) == 1
+    assert "No space left" in lines[0]
+    loaded = checkpoint.load()
+    assert loaded is not None
+    assert loaded.epoch == 1
+    np.testing.assert_array_equal(loaded.variables[0], np.arange(4.0))
+    assert Checkpoint(tmp_path / "work", "another", lines.append).load() is None
     (tmp_path / "work" / "state.npz").write_bytes(b"PK\x03\x04 half of a file")
     assert checkpoint.load() is None
 
 
-def test_no_room_for_the_photos_is_said(photos: Path) -> None:
-    """/dev/full refuses every byte, as a full disk does."""
+def test_a_disk_without_room_for_the_photos_is_reported(photos: Path) -> None:
+    """/dev/full refuses every byte, like a full disk."""
     work = photos.parent / "work"
     work.mkdir()
     (work / "squares.u8").symlink_to("/dev/full")
     with pytest.raises(GalagoError, match="No space left") as caught:
-        read_album(photos, 24, 0.2, 1, work, progress())
+        read_photos(photos, recipe(photos), work, progress())
     assert caught.value.code == "disk.full"
 
 
@@ -145,23 +147,23 @@ def test_bad_pictures_are_skipped_and_odd_ones_converted(photos: Path, tmp_path:
     Image.new("CMYK", (40, 40), (0, 200, 200, 10)).save(red / "print.jpg")
     frames = [Image.new("P", (40, 40), i) for i in range(3)]
     frames[0].save(red / "moving.gif", save_all=True, append_images=frames[1:])
-    album = read_album(photos, 24, 0.2, 1, tmp_path / "work", progress())
-    assert len(album.skipped) == 2
-    assert any("broken.jpg" in line for line in album.skipped)
-    assert any("text.png" in line for line in album.skipped)
-    names = [path.name for path in album.paths]
+    cache = read_photos(photos, recipe(photos), tmp_path / "work", progress())
+    assert len(cache.skipped) == 2
+    assert any("broken.jpg" in line for line in cache.skipped)
+    assert any("text.png" in line for line in cache.skipped)
+    names = [path.name for path in cache.paths]
     assert {"sixteen.png", "print.jpg", "moving.gif"} <= set(names)
-    assert len(album.labels) == 3 * 24 + 3
+    assert len(cache.labels) == 3 * 24 + 3
     # CMYK ink without black: red, converted as Pillow does.
-    pixel = album.exact[names.index("print.jpg")][12, 12].astype(int)
+    pixel = cache.inputs[names.index("print.jpg")][12, 12].astype(int)
     assert pixel[0] > 200 > pixel[1]
-    assert album.squares.shape[:2] == (75, 3)
+    assert cache.squares.shape[:2] == (75, 3)
 
 
 def test_bad_folders_are_refused_by_name(photos: Path, tmp_path: Path) -> None:
     def code_of(folder: Path) -> tuple[str, str]:
         with pytest.raises(GalagoError) as caught:
-            read_album(folder, 24, 0.2, 1, tmp_path / "work", progress())
+            read_photos(folder, recipe(folder), tmp_path / "work", progress())
         return caught.value.code, caught.value.message
 
     (photos / "white").mkdir()
@@ -172,32 +174,32 @@ def test_bad_folders_are_refused_by_name(photos: Path, tmp_path: Path) -> None:
     one.mkdir()
     (photos / "red").rename(one / "red")
     code, message = code_of(one)
-    assert (code, "one class only (red)" in message) == ("dataset.classes", True)
+    assert (code, "got one class (red)" in message) == ("dataset.classes", True)
     (one / "empty").mkdir()
     code, message = code_of(one)
     assert (code, "empty" in message) == ("dataset.classes", True)
 
 
 @pytest.mark.usefixtures("small")
-def test_three_photos_are_enough_to_go_on(photos: Path, tmp_path: Path) -> None:
+def test_three_photos_of_a_class_are_enough(photos: Path, tmp_path: Path) -> None:
     for path in sorted((photos / "red").iterdir())[3:]:
         path.unlink()
-    said: list[str] = []
+    lines: list[str] = []
     quiet_progress = progress()
-    quiet_progress.say = said.append  # type: ignore[method-assign]
-    made = train.run(recipe(photos), "", tmp_path / "work", quiet_progress)
-    assert any("red: 3 photos only" in line for line in said)
-    assert made.names == ["blue", "green", "red"]
-    assert (made.kept.labels == 2).sum() == 1
+    quiet_progress.say = lines.append  # type: ignore[method-assign]
+    trained = train.run(recipe(photos), "", tmp_path / "work", quiet_progress)
+    assert any("red: only 3 photos" in line for line in lines)
+    assert trained.names == ["blue", "green", "red"]
+    assert (trained.validation.labels == 2).sum() == 1
 
 
 def test_rare_classes_are_drawn_more_often() -> None:
     labels = np.repeat([0, 1, 2], [100, 50, 5])
-    chances = transfer.balanced(labels)
-    shares = [chances[labels == i].sum() for i in range(3)]
+    probabilities = transfer.balanced(labels)
+    shares = [probabilities[labels == i].sum() for i in range(3)]
     assert abs(shares[0] - shares[1]) < 1e-9
     assert 0.1 < shares[2] / shares[0] < 0.3  # four times as often, not twenty
-    assert abs(chances.sum() - 1) < 1e-9
+    assert abs(probabilities.sum() - 1) < 1e-9
 
 
 @pytest.fixture
@@ -205,10 +207,10 @@ def seeds() -> Any:
     return keras.random.SeedGenerator(3)
 
 
-def test_augmentation_by_nothing_is_the_picture(seeds: Any) -> None:
+def test_augmentation_without_changes_keeps_the_picture(seeds: Any) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 3)).astype(np.float32)
-    seen = np.asarray(augmenter(NOTHING, 16, seeds)(pixels))
-    np.testing.assert_allclose(seen, (pixels - 128) / 128, atol=1 / 128 + 1e-6)
+    augmented = np.asarray(augmenter(NOTHING, 16, seeds)(pixels))
+    np.testing.assert_allclose(augmented, (pixels - 128) / 128, atol=1 / 128 + 1e-6)
 
 
 def test_augmentation_repeats_with_its_seed_and_stays_in_range(seeds: Any) -> None:
@@ -225,15 +227,15 @@ def test_augmentation_repeats_with_its_seed_and_stays_in_range(seeds: Any) -> No
     assert first.max() <= 1
 
 
-def test_rgb565_leaves_its_steps(seeds: Any) -> None:
+def test_rgb565_has_32_64_and_32_steps(seeds: Any) -> None:
     only = replace(NOTHING, rgb565=1.0)
     pixels = np.arange(256, dtype=np.float32).repeat(3).reshape(1, 16, 16, 3)
-    seen = np.asarray(augmenter(only, 16, seeds)(pixels)).reshape(-1, 3)
-    assert [len(np.unique(seen[:, channel])) for channel in range(3)] == [32, 64, 32]
+    augmented = np.asarray(augmenter(only, 16, seeds)(pixels)).reshape(-1, 3)
+    assert [len(np.unique(augmented[:, channel])) for channel in range(3)] == [32, 64, 32]
 
 
 def test_the_best_temperature_undoes_a_scale() -> None:
-    """Labels drawn from softmax(z): logits 2 z want the temperature 2."""
+    """For labels drawn from softmax(z), the best temperature of the logits 2 z is 2."""
     random = np.random.default_rng(2)
     logits = random.normal(0, 2, (4000, 5))
     drawn = np.array([random.choice(5, p=p) for p in softmax(logits)])
@@ -244,25 +246,25 @@ def test_the_best_temperature_undoes_a_scale() -> None:
 def test_the_threshold_keeps_nineteen_of_twenty() -> None:
     confidence = np.concatenate([np.linspace(0.005, 0.995, 100), np.zeros(50)])
     inside = np.arange(150) < 100
-    threshold = threshold_of(confidence, inside)
+    threshold = unknown_threshold(confidence, inside)
     assert (confidence[inside] >= threshold).sum() == 95
     assert threshold == round(threshold, 2)
 
 
 @pytest.mark.parametrize("architecture", ["mobilenet_v1", "mobilenet_v2"])
-def test_bodies_answer_as_keras_applications_do(architecture: str) -> None:
-    """The same weights with and without padding layers: equal features."""
+def test_bodies_compute_what_keras_applications_computes(architecture: str) -> None:
+    """With the same weights, the features are equal with and without padding layers."""
     keras_ = lazy_tensorflow.keras()
     from galago import imagenet
 
     keras_.utils.set_random_seed(4)
-    made = network.body(architecture, 0.35, 64, 0)
+    body = network.body(architecture, 0.35, 64, 0)
     original = imagenet.application(architecture)(
         input_shape=(64, 64, 3), alpha=0.35, weights=None, include_top=False, pooling="avg"
     )
-    original.set_weights(made.get_weights())
+    original.set_weights(body.get_weights())
     pictures = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
     np.testing.assert_allclose(
-        made.predict(pictures, verbose=0), original.predict(pictures, verbose=0), rtol=1e-3, atol=1e-5
+        body.predict(pictures, verbose=0), original.predict(pictures, verbose=0), rtol=1e-3, atol=1e-5
     )
-    assert not any(isinstance(layer, keras_.layers.ZeroPadding2D) for layer in made.layers)
+    assert not any(isinstance(layer, keras_.layers.ZeroPadding2D) for layer in body.layers)

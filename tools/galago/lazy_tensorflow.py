@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""TensorFlow without its noise: what trains or converts here imports it through `tensorflow()`."""
+"""Imports TensorFlow and Keras when they are first needed, and keeps their log output off the terminal.
+
+tf, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
+with lazy_tensorflow.silence():
+    tflite = converter.convert()
+"""
 
 import contextlib
 import io
@@ -13,8 +18,8 @@ from galago.errors import GalagoError
 
 
 def tensorflow() -> Any:
-    """The module tensorflow; `config.missing` where the extra `train` is not installed."""
-    # Read when its libraries load, so set before.
+    """Returns the module tensorflow. Raises config.missing if the extra `train` is not installed."""
+    # The native libraries read these when they load, so they have to be set before the import.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -29,7 +34,7 @@ def tensorflow() -> Any:
 
 
 def keras() -> Any:
-    """The module keras, on TensorFlow."""
+    """Returns the module keras, on TensorFlow. Raises config.missing as `tensorflow` does."""
     tensorflow()
     import keras
 
@@ -38,12 +43,12 @@ def keras() -> Any:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """Keeps what Python and C++ print off the terminal; errors reach the caller as exceptions."""
+    """Discards what Python code and native libraries print; errors still reach the caller as exceptions."""
     with tempfile.TemporaryFile() as log, contextlib.redirect_stdout(io.StringIO()):
-        kept = os.dup(2)
+        stderr = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:
             yield
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""MobileNets that know ImageNet's thousand classes, built into model directories on first use.
+"""Pretrained MobileNets for ImageNet's thousand classes, built into model directories on first use.
 
     zoo.names()                                     # imagenet-v1-025-128 … imagenet-v2-140-224
-    model = zoo.find("imagenet-v1-025-128", say)    # from the cache, or built
-    model = zoo.build("imagenet-v1-025-128", say, photos=Path("photos"))
+    model = zoo.find("imagenet-v1-025-128", print)  # from the cache, or built
+    model = zoo.build("imagenet-v1-025-128", print, photos=Path("photos"))
 
-Weights come from keras.applications (its cache, or a download). Quantization looks at photos of a folder,
-or at eight standard ones in parts (galago.dataset.standard_photos), which serve nearly as well.
+The weights are those of keras.applications, from Keras's cache or downloaded. Models are calibrated on a
+folder of photos, or on parts of eight standard photos (galago.dataset.standard_photos), which is nearly as
+good.
 """
 
 import json
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from galago import imagenet, lazy_tensorflow, models, quantize
+from galago import imagenet, keras_internals, lazy_tensorflow, models, quantize
 from galago.dataset import standard_photos
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
@@ -23,14 +24,14 @@ from galago.resources import cache_dir
 from galago.train import network as networks
 
 STANDARD = (
-    "calibrated on eight standard photos; four hundred like yours may give a little more accuracy: "
+    "calibrated on eight standard photos; four hundred photos like yours may improve the accuracy a little: "
     "galago zoo NAME --calibrate PHOTOS"
 )
 _LABELS = "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json"
 
 
 def names() -> list[str]:
-    """Every model that keras.applications has weights for."""
+    """Returns the names of all models that keras.applications has weights for."""
     return [
         f"imagenet-{architecture[-2:]}-{round(alpha * 100):03}-{size}"
         for architecture in imagenet.SIZES
@@ -40,28 +41,28 @@ def names() -> list[str]:
 
 
 def parts(name: str) -> tuple[str, float, int]:
-    """Architecture, alpha and size of a name; `model.missing` for one that is not in the zoo."""
-    found = re.fullmatch(r"imagenet-(v[12])-(\d{3})-(\d+)", name)
-    if not found or name not in names():
+    """Returns architecture, alpha and size of a name. Raises model.missing if it is not in the zoo."""
+    match = re.fullmatch(r"imagenet-(v[12])-(\d{3})-(\d+)", name)
+    if not match or name not in names():
         raise GalagoError("model.missing", f"no zoo model {name}: galago zoo lists them")
-    return f"mobilenet_{found[1]}", int(found[2]) / 100, int(found[3])
+    return f"mobilenet_{match[1]}", int(match[2]) / 100, int(match[3])
 
 
-def place(name: str) -> Path:
-    """Where a built model lies, there or not."""
+def cache_path(name: str) -> Path:
+    """Returns the model directory in Galago's cache, whether or not the model has been built."""
     return cache_dir() / "zoo" / name
 
 
-def here(name: str) -> bool:
-    """Whether its weights are in Keras's cache, so that no network is needed."""
+def has_weights(name: str) -> bool:
+    """Tells whether the weights are in Keras's cache, so that building needs no download."""
     return imagenet.weights_file(*parts(name)).is_file()
 
 
 def find(name: str, say: Callable[[str], None]) -> ModelDirectory:
-    """The built model, which is built if there is none."""
+    """Returns the model from Galago's cache, and builds it first if it is not there. Raises as `build`."""
     parts(name)
-    if (place(name) / models.CONTRACT).is_file():
-        return ModelDirectory.open(place(name))
+    if (cache_path(name) / models.CONTRACT).is_file():
+        return ModelDirectory.open(cache_path(name))
     return build(name, say)
 
 
@@ -73,27 +74,30 @@ def build(
     labels: Path | None = None,
     keep_float: bool = False,
 ) -> ModelDirectory:
-    """Builds a model directory; `keep_float` as for quantize.build. Raises train.weights, model.labels,
-    dataset.*.
+    """Builds a model directory, in Galago's cache unless `out` is given; `say` gets a line for each step.
+
+    `labels` is a file as for `label_names`; `keep_float` is that of quantize.build. Raises model.missing,
+    train.weights, model.labels, dataset.*.
     """
     architecture, alpha, size = parts(name)
-    say(f"{name}: weights")
+    say(f"{name}: loading weights")
     network = logits(architecture, alpha, size)
+    info = quantize.ModelInfo(
+        name, label_names(labels, say), extra={"architecture": architecture, "alpha": alpha}
+    )
     say(f"{name}: quantizing")
     return quantize.build(
         network,
         photos or standard_photos.views(size),
-        out or place(name),
-        name=name,
-        labels=label_names(labels, say),
-        extra={"architecture": architecture, "alpha": alpha},
-        warn=say,
+        out or cache_path(name),
+        info,
         keep_float=keep_float,
+        warn=say,
     )
 
 
 def logits(architecture: str, alpha: float, size: int) -> Any:
-    """The network with ImageNet's weights, without padding layers, ending in 1000 logits."""
+    """Returns the network with ImageNet's weights, without padding layers, ending in 1000 logits."""
     keras = lazy_tensorflow.keras()
     source = imagenet.network(architecture, alpha, size)
     top = next(layer for layer in reversed(source.layers) if layer.weights)
@@ -107,29 +111,36 @@ def logits(architecture: str, alpha: float, size: int) -> Any:
 
 
 def label_names(file: Path | None, say: Callable[[str], None]) -> list[str]:
-    """A thousand different names: of a file with a line each, or Keras's; numbered where neither is there."""
+    """Returns a thousand different class names: from a file with one per line, or from Keras.
+
+    If Keras has none and cannot download them, the classes are numbered. Raises model.labels.
+    """
     if file is not None:
         if not file.is_file():
-            raise GalagoError("model.labels", f"no file {file}: wanted a name of ImageNet's classes per line")
-        found = file.read_text().splitlines()
-        found = found[1:] if len(found) == imagenet.CLASSES + 1 else found  # 0 is "background" in some lists
-        if len(found) != imagenet.CLASSES:
-            raise GalagoError("model.labels", f"{file}: wanted 1000 lines, got {len(found)}")
+            raise GalagoError(
+                "model.labels", f"no file {file}: give ImageNet's 1000 class names, one per line"
+            )
+        lines = file.read_text().splitlines()
+        lines = (
+            lines[1:] if len(lines) == imagenet.CLASSES + 1 else lines
+        )  # some lists begin with "background"
+        if len(lines) != imagenet.CLASSES:
+            raise GalagoError(
+                "model.labels", f"{file}: expected 1000 lines, got {len(lines)}: give one class name per line"
+            )
     else:
-        found = _keras_labels(say)
+        lines = _keras_labels(say)
     seen: set[str] = set()
     unique = []
-    for index, label in enumerate(found):
+    for index, label in enumerate(lines):
         text = label.strip().replace("_", " ") or f"class {index}"
-        unique.append(f"{text} {index}" if text in seen else text)  # two cranes, two maillots
+        unique.append(f"{text} {index}" if text in seen else text)  # there are two cranes
         seen.add(text)
     return unique
 
 
 def _keras_labels(say: Callable[[str], None]) -> list[str]:
-    file = (
-        Path(lazy_tensorflow.keras().src.backend.config.keras_home()) / "models" / "imagenet_class_index.json"
-    )
+    file = keras_internals.home() / "models" / "imagenet_class_index.json"
     try:
         if not file.is_file():
             with lazy_tensorflow.silence():
@@ -137,8 +148,8 @@ def _keras_labels(say: Callable[[str], None]) -> list[str]:
         table = json.loads(file.read_text())
         return [table[str(i)][1] for i in range(imagenet.CLASSES)]
     except Exception as error:
-        # Keras raises plain Exception where a download fails.
+        # Keras raises a plain Exception if a download fails.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
             raise
-        say(f"no names of ImageNet's classes, they are numbered: download {_LABELS} to {file.parent}")
+        say(f"no names of ImageNet's classes, so they are numbered: download {_LABELS} to {file.parent}")
         return [f"class {i}" for i in range(imagenet.CLASSES)]

@@ -45,7 +45,7 @@ def agreement_row(
     network: CompiledNetwork, photos: Path, count: int = ALL, cached_only: bool = False
 ) -> list[str]:
     """Returns a row for a network; empty if `cached_only` and its answers are not all kept."""
-    labels = np.array([int(label) for label in dataset.listed(photos).labels[:count]])
+    labels = np.array([int(label) for label in dataset.from_labels_file(photos).labels[:count]])
     answers = [answers_of(network, photos, count, cached_only) for answers_of in (_tflm, _simulated)]
     if not all(answer.size for answer in answers):
         return []
@@ -73,7 +73,7 @@ def accuracy(kmodel: Path, photos: Path, cache: Path, count: int = ALL, rounding
     simulator = Simulator(Kmodel.read(kmodel.read_bytes()), rounding)
     first = fifth = 0
     spent = 0.0
-    total = len(dataset.listed(photos).paths[:count])
+    total = len(dataset.from_labels_file(photos).paths[:count])
     for planes, label in track(
         _planes(photos, simulator.input_shape, count), kmodel.name, total, console=_console
     ):
@@ -121,7 +121,7 @@ def _cached(
 
     Without the file and without `answer` the array is empty.
     """
-    paths = dataset.listed(photos).paths[:count]
+    paths = dataset.from_labels_file(photos).paths[:count]
     name = hashlib.sha256(key + "".join(path.name for path in paths).encode()).hexdigest()[:12]
     file = network.path.with_suffix(f".{name}.npy")
     if not file.exists():
@@ -142,7 +142,7 @@ def _source() -> bytes:
 def _planes(photos: Path, shape: tuple[int, int, int], count: int) -> Iterator[tuple[np.ndarray, int]]:
     """Yields pictures, uint8 [channels, height, width], with their labels."""
     channels, height, width = shape
-    listed = dataset.listed(photos)
+    listed = dataset.from_labels_file(photos)
     for position, rgb in dataset.read(listed.paths[:count], print):
         pixels = pictures.resize(rgb, height, width, channels)
         yield np.ascontiguousarray(pixels.transpose(2, 0, 1)), int(listed.labels[position])

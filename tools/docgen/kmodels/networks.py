@@ -99,7 +99,7 @@ def _build(name: str, data: Path, keras_home: Path) -> bytes:
     import keras
 
     tf.keras.utils.set_random_seed(1)
-    paths = dataset.found(data / "images" / "imagenet_samples")[:: 1000 // _CALIBRATION]
+    paths = dataset.picture_files(data / "images" / "imagenet_samples")[:: 1000 // _CALIBRATION]
     photos = [pictures.resize(rgb, size, size) for _, rgb in dataset.read(paths, print)]
     pixels = np.stack([np.zeros((size, size, 3), np.uint8), np.full((size, size, 3), 255, np.uint8), *photos])
     architecture = keras.applications.MobileNet if version == 1 else keras.applications.MobileNetV2

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from galago.dataset.check import Found
+    from galago.dataset.check import FolderCheck
 
 app = typer.Typer(help="Check folders of photos.", no_args_is_help=True)
 _MOST = 10  # lines of each kind that are shown
@@ -41,52 +41,52 @@ def check(
     from rich.progress import Progress
 
     from galago import dataset
-    from galago.dataset.check import examine
+    from galago.dataset.check import check_folder
 
-    count = len(dataset.folders(photos)) + (len(dataset.folders(test)) if test else 0)
+    count = len(dataset.from_subfolders(photos)) + (len(dataset.from_subfolders(test)) if test else 0)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("reading", total=count)
-        found = examine(photos, test, lambda: progress.advance(task))
+        result = check_folder(photos, test, lambda: progress.advance(task))
     if as_json:
-        print(json.dumps(_as_dict(found), ensure_ascii=False))
+        print(json.dumps(_as_dict(result), ensure_ascii=False))
     else:
-        _show(Console(highlight=False), found)
-    if found.problems:
+        _show(Console(highlight=False), result)
+    if result.problems:
         raise typer.Exit(1)
 
 
-def _as_dict(found: "Found") -> dict:
+def _as_dict(result: "FolderCheck") -> dict:
     pairs = {
-        kind: [[str(a), str(b)] for a, b in getattr(found, kind)]
+        kind: [[str(a), str(b)] for a, b in getattr(result, kind)]
         for kind in ("duplicates", "contradictions", "leaks")
     }
-    return {"counts": found.counts, "broken": found.broken, **pairs}
+    return {"counts": result.counts, "broken": result.broken, **pairs}
 
 
-def _show(console: "Console", found: "Found") -> None:
+def _show(console: "Console", result: "FolderCheck") -> None:
     import numpy as np
     from rich.table import Table
 
     table = Table("class", "photos", box=None, header_style="bold", pad_edge=False)
-    for name, count in found.counts.items():
+    for name, count in result.counts.items():
         hint = "no readable photo" if not count else "few" if count < 10 else ""
         table.add_row(name, f"{count}", f"[yellow]{hint}[/yellow]")
     console.print(table)
-    if len(found.sides):
-        least, middle, most = np.quantile(found.sides, [0, 0.5, 1]).astype(int)
+    if len(result.sides):
+        least, middle, most = np.quantile(result.sides, [0, 0.5, 1]).astype(int)
         console.print(f"\nshorter side: {least} to {most} pixels, half of them {middle} or more")
-    if len(found.counts) < 2:
+    if len(result.counts) < 2:
         console.print("[red]there is only one class: training needs two[/red]")
-    _list(console, "red", "cannot be read", found.broken)
-    _list(console, "red", "in both the training and the test photos", [f"{a} = {b}" for a, b in found.leaks])
+    _list(console, "red", "cannot be read", result.broken)
+    _list(console, "red", "in both the training and the test photos", [f"{a} = {b}" for a, b in result.leaks])
     _list(
         console,
         "red",
         "look alike but are in different classes",
-        [f"{a} = {b}" for a, b in found.contradictions],
+        [f"{a} = {b}" for a, b in result.contradictions],
     )
-    _list(console, "yellow", "near-duplicates within a class", [f"{a} = {b}" for a, b in found.duplicates])
-    if not found.problems:
+    _list(console, "yellow", "near-duplicates within a class", [f"{a} = {b}" for a, b in result.duplicates])
+    if not result.problems:
         console.print("[green]nothing to fix[/green]")
 
 

@@ -108,6 +108,6 @@ def _sized_for(board: str, options: "Options", photos: Path, progress: "Progress
     from galago import dataset
     from galago.train.choice import largest
 
-    variant, why = largest(board, options.architecture, len(dataset.folders(photos).names))
+    variant, why = largest(board, options.architecture, len(dataset.from_subfolders(photos).names))
     progress.say(why)
     return replace(options, alpha=variant.alpha, size=variant.size)

@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""Pictures for training, calibration and evaluation, as numpy arrays.
+"""Folders of photos for training, calibration and evaluation, as NumPy arrays.
 
-    photos = dataset.folders("photos")          # one sub-folder per class, as Keras reads it
-    photos = dataset.listed("imagenet_val650")  # a labels.txt of lines `FILE NUMBER`
+    photos = dataset.from_subfolders("photos")          # one sub-folder per class
+    photos = dataset.from_labels_file("imagenet_val650")  # a labels.txt of lines `FILE NUMBER`
     for index, rgb in dataset.read(photos.paths, warn=print): ...
-    kept = dataset.split(photos.labels, 0.2, seed=1)
+    validation = dataset.split(photos.labels, 0.2, seed=1)
 
-What is wrong with a folder is in `galago.dataset.check`.
+check             finds what is wrong with a folder of photos
+standard_photos   eight photos from installed packages
+drawn             synthetic pictures
 """
 
 from galago.dataset.duplicates import fingerprint, near_duplicates
-from galago.dataset.photos import SUFFIXES, Photos, folders, found, listed, random_crop, read
+from galago.dataset.photos import (
+    SUFFIXES,
+    Photos,
+    from_labels_file,
+    from_subfolders,
+    picture_files,
+    random_crop,
+    read,
+)
 from galago.dataset.split import split, split_groups
 
 __all__ = [
     "SUFFIXES",
     "Photos",
     "fingerprint",
-    "folders",
-    "found",
-    "listed",
+    "from_labels_file",
+    "from_subfolders",
     "near_duplicates",
+    "picture_files",
     "random_crop",
     "read",
     "split",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a folder of photos holds, and what is wrong with it, before anything is trained on it.
+"""Checks a folder of photos before training: broken files, near-duplicates, test photos that are trained on.
 
-found = examine(folder, test=None)
-found.counts, found.broken, found.duplicates, found.leaks
+result = check_folder(folder, test=None)
+result.counts, result.broken, result.duplicates, result.leaks
 """
 
 from collections.abc import Callable
@@ -12,49 +12,52 @@ from pathlib import Path
 import numpy as np
 
 from galago.dataset.duplicates import fingerprint, near_duplicates
-from galago.dataset.photos import Photos, folders, read
+from galago.dataset.photos import Photos, from_subfolders, read
 
 
 @dataclass(frozen=True)
-class Found:
-    """What `examine` found. Pairs are of near-duplicates, each with the one that comes first."""
+class FolderCheck:
+    """What `check_folder` found. Each pair is a photo and the first one that it is a near-duplicate of."""
 
     counts: dict[str, int]
-    """Readable photos of each class."""
+    """Number of readable photos of each class."""
     sides: np.ndarray
-    """Shorter side of each readable photo, in pixels [n]."""
+    """Shorter side of each readable photo in pixels, int64 [n]."""
     broken: list[str]
+    """A line for each unreadable photo."""
     duplicates: list[tuple[Path, Path]]
-    """Within one class."""
+    """Near-duplicates within a class."""
     contradictions: list[tuple[Path, Path]]
-    """Of two classes."""
+    """Near-duplicates in two classes."""
     leaks: list[tuple[Path, Path]]
-    """A training and a test photo."""
+    """Test photos that are near-duplicates of training photos; the training photo comes first."""
 
     @property
     def problems(self) -> int:
-        """How many things spoil a training or its figures; duplicates in one class do not."""
+        """How many problems spoil a training or its figures; duplicates within a class do not."""
         empty = sum(not count for count in self.counts.values())
         single = len(self.counts) < 2
         return len(self.broken) + len(self.contradictions) + len(self.leaks) + empty + single
 
 
-def examine(folder: Path, test: Path | None = None, tick: Callable[[], None] = lambda: None) -> Found:
-    """Reads all photos of a folder with one sub-folder per class, and those of a test folder beside it.
+def check_folder(
+    folder: Path, test: Path | None = None, tick: Callable[[], None] = lambda: None
+) -> FolderCheck:
+    """Reads all photos of a folder with one sub-folder per class, and those of a test folder.
 
-    Raises dataset.missing, .empty and .layout.
+    Calls `tick` after each readable photo. Raises dataset.missing, .empty and .layout.
     """
-    training = folders(folder)
+    training = from_subfolders(folder)
     counts = dict.fromkeys(training.names, 0)
     broken: list[str] = []
-    paths, labels, prints, sides = _read(training, broken, tick)
+    paths, labels, fingerprints, sides = _read(training, broken, tick)
     for label in labels:
         counts[training.names[label]] += 1
     own = len(paths)
     if test is not None:
-        more = _read(folders(test), broken, tick)
-        paths, prints = paths + more[0], prints + more[2]
-    group = near_duplicates(np.array(prints)) if prints else np.zeros(0, int)
+        more = _read(from_subfolders(test), broken, tick)
+        paths, fingerprints = paths + more[0], fingerprints + more[2]
+    group = near_duplicates(np.array(fingerprints)) if fingerprints else np.zeros(0, int)
     duplicates, contradictions, leaks = [], [], []
     for index, first in enumerate(group):
         pair = (paths[first], paths[index])
@@ -62,17 +65,17 @@ def examine(folder: Path, test: Path | None = None, tick: Callable[[], None] = l
             leaks.append(pair)
         elif first < index < own:
             (duplicates if labels[first] == labels[index] else contradictions).append(pair)
-    return Found(counts, np.array(sides), broken, duplicates, contradictions, leaks)
+    return FolderCheck(counts, np.array(sides), broken, duplicates, contradictions, leaks)
 
 
 def _read(
     photos: Photos, broken: list[str], tick: Callable[[], None]
 ) -> tuple[list[Path], list[int], list[np.ndarray], list[int]]:
-    paths, labels, prints, sides = [], [], [], []
+    paths, labels, fingerprints, sides = [], [], [], []
     for position, rgb in read(photos.paths, lambda text: broken.append(text.removeprefix("skipped: "))):
         paths.append(photos.paths[position])
         labels.append(int(photos.labels[position]))
-        prints.append(fingerprint(rgb))
+        fingerprints.append(fingerprint(rgb))
         sides.append(min(rgb.shape[:2]))
         tick()
-    return paths, labels, prints, sides
+    return paths, labels, fingerprints, sides

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Pictures for where no photos are at hand: drawn(number, (96, 96, 3)), always the same."""
+"""Synthetic pictures, for use where there are no photos.
+
+pixels = drawn(3, (96, 96, 3))      # uint8, the same for every call
+"""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 
 def drawn(number: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """A picture of discs that hide each other, uint8 `shape`, of 1 or 3 channels.
+    """Returns picture `number` of `shape` (height, width, 1 or 3), uint8: discs that cover each other.
 
-    The "dead leaves" model of natural pictures.
+    This is the "dead leaves" model of natural images.
     """
     random = np.random.default_rng(number)
     height, width, channels = shape
@@ -16,7 +19,7 @@ def drawn(number: int, shape: tuple[int, int, int]) -> np.ndarray:
     draw = ImageDraw.Draw(image)
     largest = max(height, width) / 2
     for _ in range(150):
-        # Radii by the inverse cube law, at which pictures look alike at every scale.
+        # Radii follow the inverse cube law, which makes the pictures scale-invariant.
         radius = 2 / np.sqrt(random.uniform((2 / largest) ** 2, 1))
         x, y = random.uniform(0, width), random.uniform(0, height)
         colour = tuple(np.clip(random.normal(random.uniform(40, 215), 40, 3), 0, 255).astype(int).tolist())

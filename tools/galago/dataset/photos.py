@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Folders of pictures and their classes, read one by one.
+"""Lists the photos of a folder with their classes, and reads them one by one.
+
+    photos = from_subfolders("photos")
+    for position, rgb in read(photos.paths, warn=print):
+        photos.names[photos.labels[position]]
 
 A picture that cannot be read is named and skipped, never fatal.
 """
@@ -18,61 +22,74 @@ SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"}
 
 @dataclass(frozen=True)
 class Photos:
-    """Files with their classes: `labels` is int64 [n], `names` what each number means (empty if unknown)."""
+    """Photo files with their classes."""
 
     paths: list[Path]
     labels: np.ndarray
+    """The number of each photo's class, int64 [n]."""
     names: list[str]
+    """The names of the classes, empty if unknown."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def where(self, chosen: np.ndarray) -> "Photos":
-        """The photos at the given positions, or where a mask of bool [n] is true."""
+        """Returns the photos at the positions of an int array, or where a mask bool [n] is true."""
         positions = np.arange(len(self))[chosen]
         return Photos([self.paths[i] for i in positions], self.labels[positions], self.names)
 
 
-def found(folder: str | Path) -> list[Path]:
-    """All pictures below a folder, sorted by path. Raises dataset.missing, dataset.empty."""
+def picture_files(folder: str | Path) -> list[Path]:
+    """Returns all picture files below a folder, sorted by path. Raises dataset.missing or dataset.empty."""
     folder = Path(folder)
     if not folder.is_dir():
         raise GalagoError("dataset.missing", f"no folder {folder}: give a folder of photos")
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not paths:
         raise GalagoError(
-            "dataset.empty", f"{folder}: no picture of {', '.join(sorted(SUFFIXES))}: give a folder of photos"
+            "dataset.empty",
+            f"{folder}: no file ends in {', '.join(sorted(SUFFIXES))}: give a folder of photos",
         )
     return paths
 
 
-def folders(folder: str | Path) -> Photos:
-    """A folder with one sub-folder per class; classes are numbered in the order of their names."""
-    paths = [p for p in found(folder) if p.parent != Path(folder)]
+def from_subfolders(folder: str | Path) -> Photos:
+    """Lists a folder with one sub-folder per class; classes are numbered in the order of their names.
+
+    Sub-folders without pictures are classes too. Raises dataset.missing, dataset.empty or dataset.layout.
+    """
+    paths = [p for p in picture_files(folder) if p.parent != Path(folder)]
     names = sorted({p.relative_to(folder).parts[0] for p in paths})
     if not names:
-        raise GalagoError("dataset.layout", f"{folder}: pictures but no sub-folders: make one per class")
-    names = sorted({*names, *_bare(Path(folder), names)})
+        raise GalagoError(
+            "dataset.layout",
+            f"{folder}: expected one sub-folder per class, got pictures without sub-folders: make them",
+        )
+    names = sorted({*names, *_empty(Path(folder), names)})
     number = {name: i for i, name in enumerate(names)}
     return Photos(paths, np.array([number[p.relative_to(folder).parts[0]] for p in paths]), names)
 
 
-def _bare(folder: Path, names: list[str]) -> list[str]:
-    """Sub-folders without any picture: classes all the same, which whoever needs photos of them will name."""
+def _empty(folder: Path, names: list[str]) -> list[str]:
+    """Returns the sub-folders without any picture, so that training can name them as empty classes."""
     return [p.name for p in folder.iterdir() if p.is_dir() and p.name not in names and p.name[0] != "."]
 
 
-def listed(folder: str | Path) -> Photos:
-    """A folder with a `labels.txt` of lines `FILE NUMBER`, in the order of the list."""
+def from_labels_file(folder: str | Path) -> Photos:
+    """Lists a folder by its `labels.txt` of lines `FILE NUMBER`, in that order.
+
+    Raises dataset.missing or dataset.layout.
+    """
     index = Path(folder) / "labels.txt"
     if not index.is_file():
-        raise GalagoError("dataset.missing", f"no {index}: wanted lines of FILE NUMBER")
+        raise GalagoError("dataset.missing", f"no {index}: make it, with lines of FILE NUMBER")
     paths, labels = [], []
     for number, line in enumerate(index.read_text().splitlines(), 1):
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdigit():
             raise GalagoError(
-                "dataset.layout", f"{index}, line {number}: wanted FILE NUMBER, got {line[:60]!r}"
+                "dataset.layout",
+                f"{index}, line {number}: expected FILE NUMBER, got {line[:60]!r}: correct it",
             )
         paths.append(index.parent / name)
         labels.append(int(label))
@@ -80,7 +97,10 @@ def listed(folder: str | Path) -> Photos:
 
 
 def read(paths: list[Path], warn: Callable[[str], None]) -> Iterator[tuple[int, np.ndarray]]:
-    """Position and uint8 [height, width, 3] of each readable picture; `warn` gets a line for each other."""
+    """Yields the position and the pixels, uint8 [height, width, 3], of each readable picture.
+
+    `warn` gets a line for each of the others.
+    """
     for position, path in enumerate(paths):
         try:
             yield position, pictures.load(path)
@@ -89,7 +109,10 @@ def read(paths: list[Path], warn: Callable[[str], None]) -> Iterator[tuple[int, 
 
 
 def random_crop(rgb: np.ndarray, scale: tuple[float, float], random: np.random.Generator) -> np.ndarray:
-    """A random part of a picture, not copied: `scale` bounds its area, its aspect is 3:4 to 4:3."""
+    """Returns a view of a random part of a picture, uint8 [h, w, 3], with an aspect from 3:4 to 4:3.
+
+    `scale` bounds the part's share of the area.
+    """
     height, width = rgb.shape[:2]
     area = height * width * random.uniform(*scale)
     aspect = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))

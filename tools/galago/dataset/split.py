@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Which photos are kept from training, so that what is measured on them was not learned by heart.
+"""Splits photos into training and validation.
 
-kept = split_groups(photos.labels, near_duplicates(prints), share=0.2, seed=1)    # bool [n]
+validation = split_groups(photos.labels, near_duplicates(fingerprints), share=0.2, seed=1)    # bool [n]
 """
 
 import numpy as np
 
 
 def split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which photos are for validation, bool [n]: `share` of each class, drawn with `seed`, rounded at random.
+    """Draws `share` of the photos of each class for validation; `labels` int64 [n], returns bool [n].
 
-    Small classes would never (or always) give one if rounded to nearest, so the fraction is drawn too.
+    The count is rounded up or down at random, because small classes would otherwise never (or always) give
+    a photo.
     """
     random = np.random.default_rng(seed)
     chosen = np.zeros(len(labels), bool)
@@ -21,10 +22,10 @@ def split(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which photos are for validation, bool [n]: about `share` of each class, whole groups only.
+    """Draws about `share` of the photos of each class for validation, in whole groups; returns bool [n].
 
-    `groups` int64 [n] are equal for photos that belong together; a group with two classes is trained on. Each
-    class keeps a group for training, and gives one for validation as soon as it has two.
+    `groups`, int64 [n], is equal for photos that belong together; a group with two classes is trained on.
+    Each class keeps a group for training, and gives one for validation as soon as it has two.
     """
     random = np.random.default_rng(seed)
     chosen = np.zeros(len(labels), bool)
@@ -32,15 +33,15 @@ def split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int
     for label in np.unique(labels):
         own = labels == label
         free = [g for g in random.permutation(np.unique(groups[own])) if int(g) not in mixed]
-        # The largest group is for training: a burst of one object is worth little as a test.
+        # Large groups come last: a burst of one object is worth little for validation.
         free.sort(key=lambda g: int((groups == g).sum()) > max(1, own.sum() // 10))
         for_training = 0 if any(int(g) in mixed for g in groups[own]) else 1
-        wanted = max(1, round(share * own.sum()))
+        target = max(1, round(share * own.sum()))
         for group in free[: max(0, len(free) - for_training)]:
             members = groups == group
-            if (chosen & own).sum() and (chosen & own).sum() + members.sum() > wanted:
+            if (chosen & own).sum() and (chosen & own).sum() + members.sum() > target:
                 continue
             chosen |= members
-            if (chosen & own).sum() >= wanted:
+            if (chosen & own).sum() >= target:
                 break
     return chosen

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Eight photos that every vision engineer knows, out of installed packages.
+"""Eight photos that come with scikit-image, scikit-learn and matplotlib; no model was trained on them.
 
     galago classify $(python -m galago.dataset.standard_photos)
-    pixels = views(96)      # uint8 [400, 96, 96, 3]: what to calibrate with where no other photos are at hand
+    pixels = views(96)      # uint8 [400, 96, 96, 3], for calibration where there are no other photos
 
-They come with scikit-image, scikit-learn and matplotlib: `pip install 'galago[demo]'`. None was trained on.
+`pip install 'galago[demo]'` installs the packages.
 """
 
 from importlib.util import find_spec
@@ -23,15 +23,15 @@ PHOTOS = {
     "sklearn": ["datasets/images/flower.jpg", "datasets/images/china.jpg"],
     "matplotlib": ["mpl-data/sample_data/grace_hopper.jpg"],
 }
-_VIEWS = 50  # of each photo: the whole, and parts
-_PART = (0.1, 0.6)  # of its area
+_VIEWS = 50  # of each photo: the whole, and random parts
+_PART = (0.1, 0.6)  # share of the area that a part shows
 
 
 def paths() -> list[Path]:
-    """The photos' files; `config.missing` names the package that is missing."""
+    """Returns the photos' files. Raises config.missing, which names the package that is missing."""
     found = []
     for package, names in PHOTOS.items():
-        # The specification is enough to find the files: importing these packages takes seconds.
+        # The specification is enough to find the files; importing these packages would take seconds.
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise GalagoError(
@@ -42,14 +42,14 @@ def paths() -> list[Path]:
 
 
 def views(size: int) -> np.ndarray:
-    """The photos and parts of them, always the same, uint8 [400, size, size, 3]."""
-    seen = []
+    """Returns the photos and random parts of them, the same for every call, uint8 [400, size, size, 3]."""
+    result = []
     for number, (_, rgb) in enumerate(dataset.read(paths(), print)):
         random = np.random.default_rng(number)
-        seen.append(pictures.resize(rgb, size, size, 3, "crop"))
+        result.append(pictures.resize(rgb, size, size, 3, "crop"))
         parts = [dataset.random_crop(rgb, _PART, random) for _ in range(_VIEWS - 1)]
-        seen += [pictures.resize(part, size, size, 3, "stretch") for part in parts]
-    return np.stack(seen)
+        result += [pictures.resize(part, size, size, 3, "stretch") for part in parts]
+    return np.stack(result)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How often a model is right: labelled photos through Keras, TensorFlow Lite Micro and a board.
+"""Measures how often a model is right, in float (Keras), in int8 (TensorFlow Lite Micro) and on a board.
 
     photos = evaluate.labelled(model, "photos/test")
     inputs, positions = evaluate.read_inputs(model, photos.paths)
@@ -7,7 +7,9 @@
     scores = evaluate.Scores.of(answers, photos.labels[positions])
     scores.accuracy, scores.interval
 
-The board's side is in `galago.evaluate.on_board`.
+answers       photos and inputs; the answers of float and int8
+on_board      the answers of a board, and where they differ from int8's
+scores        accuracy, confusion, reliability
 """
 
 from galago.evaluate.answers import floats, int8, labelled, read_inputs, tflm_answers

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Figures of answers whose right class is known: accuracy with its interval, classes, confusion, reliability.
+"""Scores of a model's answers: accuracy with its interval, precision and recall, confusion, reliability.
 
 scores = Scores.of(answers, labels)      # int8 or probabilities [n, classes]; int64 [n], -1 outside of all
-scores.accuracy, scores.interval         # of what is inside a class
-scores.confusion[dog, cat]               # how many dogs were called cats
+scores.accuracy, scores.interval         # of the photos inside a class
+scores.confusion[dog, cat]               # how many dogs were classified as cats
 """
 
 import math
@@ -13,39 +13,47 @@ from typing import Any
 import numpy as np
 
 BINS = 10
+"""Bins of confidence in `reliability`."""
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """A class: how many photos are of it, how many were said to be, how many of these rightly."""
+    """The counts of one class."""
 
     photos: int
+    """Photos of this class."""
     answered: int
+    """Photos, of any class, that were classified as this one."""
     right: int
+    """Photos of this class that were classified as it."""
 
     @property
     def precision(self) -> float | None:
-        """Share of the answers that are right; None without any."""
+        """The share of the answers that are right; None if there are none."""
         return self.right / self.answered if self.answered else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the photos that are found; None without any."""
+        """The share of the photos that are recognized; None if there are none."""
         return self.right / self.photos if self.photos else None
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Answers to `labels`, int64 [n]: the class said, and with which confidence."""
+    """The answers for labelled photos, and what follows from them."""
 
     labels: np.ndarray
-    said: np.ndarray
+    """The right classes, int64 [n], -1 outside of all."""
+    answers: np.ndarray
+    """The classes answered, int64 [n]."""
     confidence: np.ndarray
+    """The probability of each answer, float [n]."""
     classes: int
+    """Number of classes."""
 
     @classmethod
     def of(cls, answers: np.ndarray, labels: np.ndarray) -> "Scores":
-        """From probabilities, or a board's int8 with scale 1/256 and zero point -128, [n, classes]."""
+        """Scores outputs [n, classes]: probabilities, or int8 with scale 1/256 and zero point -128."""
         confidence = answers.max(axis=1)
         if answers.dtype == np.int8:
             confidence = (confidence.astype(float) + 128) / 256
@@ -53,38 +61,38 @@ class Scores:
 
     @property
     def inside(self) -> np.ndarray:
-        """Which photos are of a class, bool [n]."""
+        """Which photos belong to a class, bool [n]."""
         return self.labels >= 0
 
     @property
     def count(self) -> int:
-        """Photos of a class."""
+        """The number of photos that belong to a class."""
         return int(self.inside.sum())
 
     @property
     def right(self) -> int:
-        """Of these, those answered rightly."""
-        return int((self.said == self.labels).sum())
+        """The number of right answers."""
+        return int((self.answers == self.labels).sum())
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, 0 without photos."""
+        """The share of right answers among photos of a class; 0 without photos."""
         return self.right / self.count if self.count else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % confidence interval of the accuracy."""
+        """The 95 % confidence interval of the accuracy (Wilson 1927)."""
         return wilson(self.right, self.count)
 
     @property
     def confusion(self) -> np.ndarray:
-        """Photos by what they are (row) and what was said (column), int64 [classes, classes]."""
+        """The number of photos by right class (row) and answer (column), int64 [classes, classes]."""
         table = np.zeros((self.classes, self.classes), np.int64)
-        np.add.at(table, (self.labels[self.inside], self.said[self.inside]), 1)
+        np.add.at(table, (self.labels[self.inside], self.answers[self.inside]), 1)
         return table
 
     def by_class(self) -> list[ClassScore]:
-        """The figures of each class."""
+        """Returns the counts of each class, in the order of the classes."""
         table = self.confusion
         return [
             ClassScore(int(table[i].sum()), int(table[:, i].sum()), int(table[i, i]))
@@ -92,30 +100,34 @@ class Scores:
         ]
 
     def reliability(self) -> list[tuple[float, float, int]]:
-        """Mean confidence, share of right answers and number of photos, of each tenth of confidence used."""
-        confidence, right = self.confidence[self.inside], (self.said == self.labels)[self.inside]
-        place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+        """Returns (mean confidence, accuracy, number of photos) for each tenth of confidence with photos."""
+        confidence, right = self.confidence[self.inside], (self.answers == self.labels)[self.inside]
+        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
         return [
-            (float(confidence[place == b].mean()), float(right[place == b].mean()), int((place == b).sum()))
+            (float(confidence[bins == b].mean()), float(right[bins == b].mean()), int((bins == b).sum()))
             for b in range(BINS)
-            if (place == b).any()
+            if (bins == b).any()
         ]
 
     @property
     def calibration_error(self) -> float:
-        """The expected calibration error: how far confidence and accuracy are apart, weighted by photos."""
+        """The expected calibration error: the mean distance of confidence and accuracy, over all photos."""
         return sum(abs(c - a) * n for c, a, n in self.reliability()) / max(1, self.count)
 
     def answered(self, threshold: float) -> tuple[float, float | None, float | None]:
-        """At a threshold of `unknown_below`: share answered, of these right, answered of those outside."""
+        """Returns what a threshold for "unknown" does, as shares.
+
+        These are: photos of a class that are answered; right answers among them (None without answers);
+        photos outside of all classes that are answered (None without such photos).
+        """
         known = self.confidence >= threshold
-        kept = self.inside & known
-        right = float((self.said == self.labels)[kept].mean()) if kept.any() else None
+        answered = self.inside & known
+        right = float((self.answers == self.labels)[answered].mean()) if answered.any() else None
         outside = float(known[~self.inside].mean()) if (~self.inside).any() else None
         return float(known[self.inside].mean()) if self.count else 0.0, right, outside
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Returns the main figures for JSON."""
         low, high = self.interval
         return {
             "photos": self.count,
@@ -127,7 +139,7 @@ class Scores:
 
 
 def wilson(right: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The 95 % confidence interval of a share (Wilson 1927); 0 to 1 where nothing was counted."""
+    """Returns the confidence interval of a share (Wilson 1927), 95 % for z = 1.96; (0, 1) for no counts."""
     if not count:
         return 0.0, 1.0
     share = right / count

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""What an int8 model computes, in TensorFlow and batches: in floats, or rounded as int8 rounds.
+"""Fake quantization: what an int8 model computes, in TensorFlow and in batches, exact or rounded as int8 is.
 
-    said = apply(graph, layer, [x], kernel, bias)       # one layer, exact
-    said = round_to(said, graph.limits(layer.output))   # as int8 holds it; gradients pass (straight-through)
+y = apply(graph, layer, [x], kernel, bias)          # one layer, not rounded
+y = fake_quant(y, graph.limits(layer.output))       # rounded to the steps that int8 can hold
 
-A gradient passes `round_to` where the number lies within the limits, and is 0 where it is clipped (Jacob et
-al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference").
+The gradient passes straight through `fake_quant` where a value lies within the limits, and is 0 where it is
+clipped (Jacob et al. 2018, "Quantization and training of neural networks for efficient
+integer-arithmetic-only inference").
 """
 
 from typing import Any
 
 from galago import lazy_tensorflow
-from galago.tflite.edit import WEIGHTED, Graph, Layer
+from galago.tflite.edit import WEIGHTED, EditableGraph
+from galago.tflite.schema import Operator
 
-PADDING = ("SAME", "VALID")
-LINEAR, _RELU, _RELU6 = 0, 1, 3  # fused activation functions
+PADDING = ("SAME", "VALID")  # numbered as in the TFLite schema
+LINEAR, _RELU, _RELU6 = 0, 1, 3  # fused activation functions, likewise
 KINDS = (
     "CONV_2D",
     "DEPTHWISE_CONV_2D",
@@ -26,10 +28,13 @@ KINDS = (
     "RESHAPE",
     "SOFTMAX",
 )
+"""The operators that `apply` computes."""
 
 
-def apply(graph: Graph, layer: Layer, inputs: list[Any], kernel: Any = None, bias: Any = None) -> Any:
-    """What a layer makes of float32 inputs [n, …]; `kernel` and `bias` as `Graph` has them."""
+def apply(
+    graph: EditableGraph, layer: Operator, inputs: list[Any], kernel: Any = None, bias: Any = None
+) -> Any:
+    """Computes a layer in float32 from its inputs [n, …]; `kernel` and `bias` as EditableGraph gives them."""
     tf = lazy_tensorflow.tensorflow()
     options, x = layer.options, inputs[0]
     if layer.kind == "CONV_2D":
@@ -58,42 +63,42 @@ def apply(graph: Graph, layer: Layer, inputs: list[Any], kernel: Any = None, bia
     return tf.nn.relu6(x) if fused == _RELU6 else tf.nn.relu(x) if fused == _RELU else x
 
 
-def activation(layer: Layer) -> int:
-    """The activation function that is fused into a layer."""
+def activation(layer: Operator) -> int:
+    """Returns the number of the activation function that is fused into a layer, LINEAR if there is none."""
     return getattr(layer.options, "fusedActivationFunction", LINEAR)
 
 
-def round_to(x: Any, limits: tuple[float, float]) -> Any:
-    """Numbers as 256 steps between the limits hold them."""
+def fake_quant(x: Any, limits: tuple[float, float]) -> Any:
+    """Clips and rounds values to the 256 steps between the limits (low, high)."""
     return lazy_tensorflow.tensorflow().quantization.fake_quant_with_min_max_args(x, *limits)
 
 
-def round_kernel(kernel: Any, absmax: Any) -> Any:
-    """A kernel as int8 holds it, 127 for `absmax` [out]."""
+def fake_quant_kernel(kernel: Any, absmax: Any) -> Any:
+    """Rounds a kernel to symmetric int8 steps per output channel; 127 stands for `absmax` [out]."""
     fake = lazy_tensorflow.tensorflow().quantization.fake_quant_with_min_max_vars_per_channel
     return fake(kernel, -absmax, absmax, narrow_range=True)
 
 
 def run(
-    graph: Graph, pictures: Any, weights: list[tuple[Any, Any]], absmaxes: list[Any] | None
+    graph: EditableGraph, pictures: Any, weights: list[tuple[Any, Any]], absmaxes: list[Any] | None
 ) -> dict[int, Any]:
-    """Every tensor that the layers make of pictures [n, h, w, c], float32 (pixel - 128) / 128, by number.
+    """Computes every layer for pictures [n, h, w, c], float32 (pixel - 128) / 128.
 
-    `weights` are kernel and bias of each layer that has some, in order. With `absmaxes` of the kernels all is
-    rounded as int8 does.
+    `weights` are (kernel, bias) of each layer with weights, in order. With `absmaxes` of the kernels, weights
+    and tensors are rounded as int8 rounds them; with None nothing is. Returns all tensors by number.
     """
 
-    def kept(x: Any, tensor: int) -> Any:
-        return x if absmaxes is None else round_to(x, graph.limits(tensor))
+    def quantized(x: Any, tensor: int) -> Any:
+        return x if absmaxes is None else fake_quant(x, graph.limits(tensor))
 
-    values = {graph.input: kept(pictures, graph.input)}
+    tensors = {graph.input: quantized(pictures, graph.input)}
     order = [layer.output for layer in graph.weighted()]
     for layer in graph.layers:
-        inputs = [values[t] for t in layer.inputs if t in values]
+        inputs = [tensors[t] for t in layer.inputs if t in tensors]
         kernel = bias = None
         if layer.kind in WEIGHTED:
             number = order.index(layer.output)
             kernel, bias = weights[number]
-            kernel = kernel if absmaxes is None else round_kernel(kernel, absmaxes[number])
-        values[layer.output] = kept(apply(graph, layer, inputs, kernel, bias), layer.output)
-    return values
+            kernel = kernel if absmaxes is None else fake_quant_kernel(kernel, absmaxes[number])
+        tensors[layer.output] = quantized(apply(graph, layer, inputs, kernel, bias), layer.output)
+    return tensors

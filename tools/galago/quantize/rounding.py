@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Weights rounded so that a layer's sums stay right, instead of each to its nearest step.
+"""Rounds weights so that a layer's sums stay right, instead of each weight to its nearest step.
 
-    kernel = rounded(graph, layer, x, kernel, absmax)     # what int8 will hold, in real numbers
+    kernel = compensated_rounding(graph, layer, x, kernel, absmax)      # the values that int8 will hold
 
-What one weight loses by rounding, the later weights of the same sum make up for, as far as their inputs go
-together (Frantar et al. 2023, "GPTQ", after Hassibi and Stork 1993, "Optimal Brain Surgeon"). Inputs that
-carry most come first, while there are many others left to correct them.
+The error of one weight is compensated by the later weights of the same sum, as far as their inputs are
+correlated (Frantar et al. 2023, "GPTQ", after Hassibi and Stork 1993, "Optimal Brain Surgeon"). Weights with
+the strongest inputs are rounded first, while many others are left to compensate for them.
 """
 
 from typing import Any
@@ -13,30 +13,34 @@ from typing import Any
 import numpy as np
 
 from galago import lazy_tensorflow
-from galago.quantize.fake_quant import PADDING, round_kernel
-from galago.tflite.edit import Graph, Layer
+from galago.quantize.fake_quant import PADDING, fake_quant_kernel
+from galago.tflite.edit import EditableGraph
+from galago.tflite.schema import Operator
 
-_BATCH = 16  # pictures cut into windows at a time
+_BATCH = 16  # pictures that are cut into windows at a time
 _LONGEST = 9 * 512  # weights in a sum: memory grows with its square, time with its cube
-_DAMPING = 0.01  # of the mean square of the inputs: it bounds how much one weight takes over from others
+_DAMPING = 0.01  # of the inputs' mean square: bounds how much one weight takes over from the others
 
 
-def rounded(graph: Graph, layer: Layer, x: Any, kernel: np.ndarray, absmax: np.ndarray) -> np.ndarray:
-    """The kernel as int8 holds it, with 127 for `absmax` [out], for the inputs x [n, …] of typical pictures.
+def compensated_rounding(
+    graph: EditableGraph, layer: Operator, x: Any, kernel: np.ndarray, absmax: np.ndarray
+) -> np.ndarray:
+    """Returns the kernel in the values that int8 can hold, float32 in the same shape; 127 is `absmax` [out].
 
-    Each weight goes to its nearest step where sums are longer than 4608 (a dense layer after Flatten).
+    `x` are the layer's inputs [n, …] for typical pictures. Where sums have more than 4608 weights (a dense
+    layer after Flatten), each weight goes to its nearest step.
     """
     if layer.kind != "DEPTHWISE_CONV_2D" and kernel[..., 0].size > _LONGEST:
-        return np.asarray(round_kernel(kernel, absmax))
-    squares = _squares(graph, layer, x)
-    groups, length, _ = squares.shape  # a depthwise layer has a group per input channel, others have one
+        return np.asarray(fake_quant_kernel(kernel, absmax))
+    products = _mean_products(graph, layer, x)
+    groups, length, _ = products.shape  # one group per input channel in a depthwise layer, else one
     weights = kernel.reshape(length, groups, -1).transpose(1, 0, 2)
     step = np.asarray(absmax, np.float64).reshape(groups, -1) / 127
-    return _compensated(squares, weights, step).transpose(1, 0, 2).reshape(kernel.shape).astype(np.float32)
+    return _compensated(products, weights, step).transpose(1, 0, 2).reshape(kernel.shape).astype(np.float32)
 
 
-def _squares(graph: Graph, layer: Layer, x: Any) -> np.ndarray:
-    """Which inputs of a sum go together: means of their products, float64 [groups, length, length]."""
+def _mean_products(graph: EditableGraph, layer: Operator, x: Any) -> np.ndarray:
+    """Returns the mean product of each pair of inputs of a sum, float64 [groups, length, length]."""
     tf = lazy_tensorflow.tensorflow()
     if layer.kind == "FULLY_CONNECTED":
         rows = np.asarray(x, np.float64).reshape(-1, graph.shape(layer.inputs[1])[1])
@@ -56,22 +60,22 @@ def _squares(graph: Graph, layer: Layer, x: Any) -> np.ndarray:
     return total / count
 
 
-def _compensated(squares: np.ndarray, weights: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Weights [groups, length, n] in steps [groups, n], each rounded after what those before it lost."""
-    diagonal = np.diagonal(squares, axis1=1, axis2=2)
+def _compensated(products: np.ndarray, weights: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Rounds weights [groups, length, n] to steps [groups, n], each after the errors of those before it."""
+    diagonal = np.diagonal(products, axis1=1, axis2=2)
     order = np.argsort(-diagonal, axis=1, kind="stable")
     damping = np.maximum(_DAMPING * diagonal.mean(axis=1), 1e-12)
-    damped = squares + damping[:, None, None] * np.eye(squares.shape[1])
+    damped = products + damping[:, None, None] * np.eye(products.shape[1])
     damped = np.take_along_axis(damped, order[:, :, None], 1)
     damped = np.take_along_axis(damped, order[:, None, :], 2)
-    left = np.take_along_axis(weights, order[:, :, None], 1).astype(np.float64)
-    # A row of the inverse's upper Cholesky factor tells how the weights after it best make up for its loss.
+    remaining = np.take_along_axis(weights, order[:, :, None], 1).astype(np.float64)
+    # A row of the inverse's upper Cholesky factor says how the later weights best compensate for an error.
     shares = np.swapaxes(np.linalg.cholesky(np.linalg.inv(damped)), 1, 2)
-    for i in range(left.shape[1]):
-        near = np.clip(np.round(left[:, i] / step), -127, 127) * step
-        lost = (left[:, i] - near) / shares[:, i, i, None]
-        left[:, i] = near
-        left[:, i + 1 :] -= shares[:, i, i + 1 :, None] * lost[:, None]
-    result = np.empty_like(left)
-    np.put_along_axis(result, order[:, :, None], left, 1)
+    for i in range(remaining.shape[1]):
+        rounded = np.clip(np.round(remaining[:, i] / step), -127, 127) * step
+        error = (remaining[:, i] - rounded) / shares[:, i, i, None]
+        remaining[:, i] = rounded
+        remaining[:, i + 1 :] -= shares[:, i, i + 1 :, None] * error[:, None]
+    result = np.empty_like(remaining)
+    np.put_along_axis(result, order[:, :, None], remaining, 1)
     return result

@@ -1,23 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What a training leaves beside its model: `report.json`, and `report.html`, one file without links.
+"""The report of a training, beside its model: report.json, and report.html, one file without links.
 
-report.write(model, findings)       # model: the directory; findings: what galago.train found out
+report.write(model, findings)           # a ModelDirectory, and the results of galago.train
+
+`python -m galago.report models/NAME` renders report.html again from report.json.
 """
 
 import json
 from pathlib import Path
 
 from galago.models import ModelDirectory
-from galago.report.findings import Exam, Findings, as_dict
+from galago.report.findings import EvaluationSet, Findings, as_dict
 from galago.report.page import page
 
-__all__ = ["Exam", "Findings", "as_dict", "page", "write"]
+__all__ = ["EvaluationSet", "Findings", "as_dict", "page", "write"]
 
 
 def write(model: ModelDirectory, findings: Findings) -> Path:
-    """Writes report.json and report.html into the model directory; gives the page's path."""
+    """Writes report.json and report.html into the model directory; returns the path of report.html."""
     table = as_dict(model, findings)
     (model.path / "report.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
     out = model.path / "report.html"
-    out.write_text(page(table, findings.exam if findings.thumbnails else None))
+    out.write_text(page(table, findings.evaluation if findings.thumbnails else None))
     return out

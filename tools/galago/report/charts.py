@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Small SVG charts, as text: lines over epochs, and reliability."""
+"""Small charts as SVG text: curves over epochs, and a reliability diagram.
+
+svg = lines({"training": [(1, 0.9), (2, 0.5)]}, "epoch", 0, 1)
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +13,7 @@ Points = Sequence[tuple[float, float]]
 
 
 def lines(series: Mapping[str, Points], x_title: str, low: float, high: float, percent: bool = False) -> str:
-    """Lines through points; `low` and `high` bound the vertical axis."""
+    """Returns a chart of lines through points; `low` and `high` bound the vertical axis."""
     right = max((x for points in series.values() for x, _ in points), default=1.0)
     left = min((x for points in series.values() for x, _ in points), default=0.0)
     parts = [_axes(x_title, left, right, low, high, percent)]
@@ -26,7 +29,10 @@ def lines(series: Mapping[str, Points], x_title: str, low: float, high: float, p
 
 
 def reliability(series: Mapping[str, Sequence[tuple[float, float, int]]]) -> str:
-    """Share of right answers over confidence; a dot's area is the number of photos, the diagonal is ideal."""
+    """Returns a chart of accuracy over confidence; each row is (confidence, accuracy, number of photos).
+
+    The area of a dot is the number of photos, and the diagonal is ideal.
+    """
     most = max((n for rows in series.values() for _, _, n in rows), default=1)
     ends = [(_x(v, 0, 1), _y(v, 0, 1)) for v in (0, 1)]
     parts = [
@@ -37,7 +43,7 @@ def reliability(series: Mapping[str, Sequence[tuple[float, float, int]]]) -> str
         path = " ".join(f"{_x(c, 0, 1):.1f},{_y(a, 0, 1):.1f}" for c, a, _ in rows)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
         for c, a, n in rows:
-            tip = f"{c:.0%} sure, {a:.0%} right, {n} photos"
+            tip = f"confidence {c:.0%}, {a:.0%} right, {n} photos"
             parts.append(_dot(_x(c, 0, 1), _y(a, 0, 1), 2 + 6 * (n / most) ** 0.5, colour, tip))
     return _svg(parts) + _legend(list(series))
 

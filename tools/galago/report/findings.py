@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The figures of a report, as they go into report.json."""
+"""The results of a training, and the figures that report.json makes of them.
+
+figures = as_dict(model, findings)
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,40 +20,44 @@ _THRESHOLDS = np.arange(0, 20) / 20
 
 
 @dataclass(frozen=True)
-class Exam:
-    """Photos with their classes and what was answered: in float, and in int8 as on a board."""
+class EvaluationSet:
+    """Photos with their classes and the model's answers."""
 
     name: str
     paths: list[Path]
     pixels: np.ndarray
-    """uint8 [n, size, size, 3], as the model sees them."""
+    """The photos as the model sees them, uint8 [n, size, size, 3]."""
     labels: np.ndarray
+    """The right classes, int64 [n], -1 outside of all."""
     floats: np.ndarray
+    """Probabilities of the float network, float32 [n, classes]."""
     int8: np.ndarray
+    """Outputs of the int8 model, as on a board, int8 [n, classes]."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What training found out. `exam` is the best there is: photos kept apart, else those for validation."""
+    """The results of a training."""
 
-    exam: Exam
-    validation: Exam
+    evaluation: EvaluationSet
+    """The test photos if there are any, else the validation photos."""
+    validation: EvaluationSet
     uncalibrated: np.ndarray
-    """What the float network said of the validation photos before its temperature was set."""
+    """Probabilities of the validation photos before the temperature was set, float [n, classes]."""
     temperature: float
     history: list[dict[str, Any]]
     skipped: list[str] = field(default_factory=list)
     thumbnails: bool = True
-    """Whether the page shows the photos that were mistaken; not where they are nobody's to publish."""
+    """Whether the page shows the photos that were classified wrongly; not if they must not be published."""
     quantization: dict[str, Any] = field(default_factory=dict)
-    """What int8 lost on the validation photos, before and after fine-tuning (galago.train.post_training)."""
+    """Validation figures of float, int8 and fine-tuned int8 (galago.train.post_training)."""
 
 
 def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
-    """Everything that the page shows, but for its pictures."""
-    exam, contract = findings.exam, model.contract
-    scores = Scores.of(exam.int8, exam.labels)
-    kept = Scores.of(findings.validation.int8, findings.validation.labels)
+    """Returns everything that the page shows except its pictures, ready for JSON."""
+    evaluation, contract = findings.evaluation, model.contract
+    scores = Scores.of(evaluation.int8, evaluation.labels)
+    validation = Scores.of(findings.validation.int8, findings.validation.labels)
     rows = scores.by_class()
     return {
         "model": model.name,
@@ -63,10 +70,10 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
             "macs": contract["macs"],
             "arena_bytes": contract["arena_bytes"],
         },
-        "exam": exam.name,
-        "float": Scores.of(exam.floats, exam.labels).as_dict(),
+        "exam": evaluation.name,
+        "float": Scores.of(evaluation.floats, evaluation.labels).as_dict(),
         "int8": scores.as_dict(),
-        "same_answer": float((exam.floats.argmax(1) == exam.int8.argmax(1)).mean()),
+        "same_answer": float((evaluation.floats.argmax(1) == evaluation.int8.argmax(1)).mean()),
         "classes": [
             {"label": label, "photos": row.photos, "precision": row.precision, "recall": row.recall}
             for label, row in zip(model.labels, rows, strict=True)
@@ -75,11 +82,11 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
         "calibration": {
             "temperature": findings.temperature,
             "before": Scores.of(findings.uncalibrated, findings.validation.labels).reliability(),
-            "after": kept.reliability(),
+            "after": validation.reliability(),
         },
         "unknown_below": contract["unknown_below"],
-        "thresholds": [[float(t), *kept.answered(float(t))] for t in _THRESHOLDS],
-        "mistakes": [_mistake(model, exam, scores, int(i)) for i in mistakes(scores)],
+        "thresholds": [[float(t), *validation.answered(float(t))] for t in _THRESHOLDS],
+        "mistakes": [_mistake(model, evaluation, scores, int(i)) for i in mistakes(scores)],
         "quantization": findings.quantization,
         "history": findings.history,
         "boards": [_board(model, name) for name in BOARDS],
@@ -88,23 +95,25 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
 
 
 def mistakes(scores: Scores) -> np.ndarray:
-    """Positions of the wrong answers, the most confident first."""
-    wrong = np.flatnonzero(scores.inside & (scores.said != scores.labels))
+    """Returns the positions of the most confident wrong answers, the most confident first, int64 [n]."""
+    wrong = np.flatnonzero(scores.inside & (scores.answers != scores.labels))
     return wrong[np.argsort(-scores.confidence[wrong], kind="stable")][:MISTAKES]
 
 
-def _mistake(model: ModelDirectory, exam: Exam, scores: Scores, position: int) -> dict[str, Any]:
+def _mistake(
+    model: ModelDirectory, evaluation: EvaluationSet, scores: Scores, position: int
+) -> dict[str, Any]:
     return {
-        "photo": f"{exam.paths[position].parent.name}/{exam.paths[position].name}",
+        "photo": f"{evaluation.paths[position].parent.name}/{evaluation.paths[position].name}",
         "position": position,
         "is": model.labels[scores.labels[position]],
-        "said": model.labels[scores.said[position]],
+        "said": model.labels[scores.answers[position]],
         "confidence": float(scores.confidence[position]),
     }
 
 
 def _board(model: ModelDirectory, name: str) -> dict[str, Any]:
-    result = fit.judge(fit.Needs.of(model), boards.load(name))
+    result = fit.check(fit.Requirements.of(model), boards.load(name))
     return {
         "board": name,
         "problem": result.problem or None,

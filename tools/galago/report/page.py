@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""report.html: one file, no links, no scripts; pictures inside as data."""
+"""Renders report.html: one file without links or scripts, with its pictures embedded as data.
+
+html = page(figures, evaluation)        # `figures` is report.json; `evaluation` has the thumbnails' pixels
+"""
 
 import base64
 import io
@@ -9,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from galago.report import charts
-from galago.report.findings import Exam
+from galago.report.findings import EvaluationSet
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --accent: #2563eb; }
@@ -37,8 +40,8 @@ figcaption { line-height: 1.3; overflow-wrap: anywhere }
 """
 
 
-def page(table: dict[str, Any], exam: Exam | None) -> str:
-    """The page of what `findings.as_dict` gives; the thumbnails come from the exam's pixels, if given."""
+def page(table: dict[str, Any], evaluation: EvaluationSet | None) -> str:
+    """Returns the page for the result of `findings.as_dict`; without `evaluation` it has no thumbnails."""
     height, width, _ = table["input"]
     kind = " ".join(str(table[key]) for key in ("architecture", "alpha") if table[key])
     sections = [
@@ -50,7 +53,7 @@ def page(table: dict[str, Any], exam: Exam | None) -> str:
         _calibration(table),
         _classes(table),
         _confusion(table),
-        _mistakes(table, exam),
+        _mistakes(table, evaluation),
         _boards(table),
         _skipped(table["skipped"]),
     ]
@@ -79,15 +82,15 @@ def _tiles(table: dict[str, Any]) -> str:
         (
             f"{size['bytes'] / 1000:,.0f} kB",
             "model file",
-            f"{size['macs'] / 1e6:,.1f} million multiplications",
+            f"{size['macs'] / 1e6:,.1f} million MACs",
         ),
-        (f"{size['arena_bytes'] / 1000:,.0f} kB", "memory while it runs", "the engine's arena"),
+        (f"{size['arena_bytes'] / 1000:,.0f} kB", "memory while it runs", "arena of the built-in engine"),
     ]
     boxes = "".join(f"<div class=tile><b>{b}</b>{t}<br><small>{s}</small></div>" for b, t, s in tiles)
     return (
         f"<div class=tiles>{boxes}</div><p class=note>Measured on {escape(table['exam'])}; "
-        f"intervals are of 95 %. float and int8 give the same answer to {table['same_answer']:.1%} of these "
-        f"photos.</p>"
+        f"the intervals are 95 % confidence intervals. float and int8 give the same answer for "
+        f"{table['same_answer']:.1%} of these photos.</p>"
     )
 
 
@@ -100,33 +103,33 @@ def _curves(history: list[dict[str, Any]]) -> str:
         "validation": [(i, row["validation_loss"]) for i, row in rows],
     }
     top = max(max(y for _, y in points) for points in loss.values())
-    right = {"validation accuracy": [(i, row["validation_accuracy"]) for i, row in rows]}
-    floor = min(y for _, y in right["validation accuracy"])
+    accuracy = {"validation accuracy": [(i, row["validation_accuracy"]) for i, row in rows]}
+    floor = min(y for _, y in accuracy["validation accuracy"])
     return (
         "<h2>Training</h2><div class=pair>"
         f"<div>{charts.lines(loss, 'epoch', 0, top)}</div>"
-        f"<div>{charts.lines(right, 'epoch', max(0.0, floor - 0.1), 1, percent=True)}</div></div>"
-        "<p class=note>Training sees varied photos and softened labels: its loss cannot be compared "
-        "with the other.</p>"
+        f"<div>{charts.lines(accuracy, 'epoch', max(0.0, floor - 0.1), 1, percent=True)}</div></div>"
+        "<p class=note>The training loss is measured on augmented photos and smoothed labels: it cannot be "
+        "compared with the validation loss.</p>"
     )
 
 
-def _quantization(found: dict[str, Any]) -> str:
-    if not found:
+def _quantization(figures: dict[str, Any]) -> str:
+    if not figures:
         return ""
-    tuned = found["tuned"]
-    rows = [f"<tr><td>float<td>{found['float']:.1%}<td>-"]
-    for title, row in (("int8", found["int8"]), ("int8, fine-tuned", tuned)):
+    tuned = figures["tuned"]
+    rows = [f"<tr><td>float<td>{figures['float']:.1%}<td>-"]
+    for title, row in (("int8", figures["int8"]), ("int8, fine-tuned", tuned)):
         if row:
             rows.append(f"<tr><td>{title}<td>{row['accuracy']:.1%}<td>{row['moved']:.1%}")
-    said = "int8 loses too little for fine-tuning to be worth it."
+    outcome = "int8 loses too little for fine-tuning to be worthwhile."
     if tuned:
-        said = "int8 lost too much, and was fine-tuned to answer as float does. "
-        said += "The result is kept." if tuned["kept"] else "That was no better, and is not kept."
+        outcome = "int8 lost too much and was fine-tuned to answer as float does. "
+        outcome += "The result is used." if tuned["kept"] else "The result was no better and is not used."
     return (
         "<h2>Quantization</h2><table><thead><tr><th>on the validation photos<th>right<th>moved"
-        f"<tbody>{''.join(rows)}</table><p class=note>Moved: the share of its probability that int8 gives to "
-        f"other classes than float does, on average. {said}</p>"
+        f"<tbody>{''.join(rows)}</table><p class=note>Moved: the mean share of its probability that int8 "
+        f"puts on other classes than float does. {outcome}</p>"
     )
 
 
@@ -141,10 +144,11 @@ def _calibration(table: dict[str, Any]) -> str:
     return (
         "<h2>Confidence</h2><div class=pair><div>"
         f"{chart}<p class=note>On the validation photos. Temperature {calibration['temperature']:.2f}. "
-        "On the diagonal, of the answers given with 80 % confidence 80 % are right.</p></div>"
-        f"<div><p>Below <b>{table['unknown_below']:.2f}</b> the board says <i>unknown</i>: 95 % of the "
-        "validation photos lie above it. Other thresholds:</p><div class=scroll><table><thead><tr>"
-        "<th>unknown below<th>answered<th>of these right<th>outsiders answered<tbody>"
+        "On the diagonal, 80 % of the answers given with 80 % confidence are right.</p></div>"
+        f"<div><p>Below <b>{table['unknown_below']:.2f}</b> the board answers <i>unknown</i>: 95 % of "
+        "the validation photos reach this threshold. Other thresholds:</p>"
+        "<div class=scroll><table><thead><tr><th>threshold<th>answered<th>of these right"
+        "<th>photos of no class answered<tbody>"
         f"{rows}</table></div></div></div>"
     )
 
@@ -155,8 +159,8 @@ def _classes(table: dict[str, Any]) -> str:
         for row in table["classes"]
     )
     return (
-        "<h2>Classes</h2><p class=note>int8. Recall: share of a class's photos that were found. Precision: "
-        "share of a class's answers that were right.</p>"
+        "<h2>Classes</h2><p class=note>int8. Recall: the share of a class's photos that were recognized. "
+        "Precision: the share of the answers with this class that were right.</p>"
         f"<table><thead><tr><th>class<th>photos<th>recall<th>precision<tbody>{rows}</table>"
     )
 
@@ -174,22 +178,22 @@ def _confusion(table: dict[str, Any]) -> str:
         )
         rows.append(f"<tr><th>{label}{cells}")
     return (
-        "<h2>Confusion</h2><p class=note>A row is what a photo shows, a column what int8 said.</p>"
+        "<h2>Confusion</h2><p class=note>Rows are the right classes, columns the answers of int8.</p>"
         f"<div class=scroll><table class=confusion><thead><tr><th>{head}<tbody>{''.join(rows)}</table></div>"
     )
 
 
-def _mistakes(table: dict[str, Any], exam: Exam | None) -> str:
+def _mistakes(table: dict[str, Any], evaluation: EvaluationSet | None) -> str:
     if not table["mistakes"]:
         return "<h2>Mistakes</h2><p>None.</p>"
     figures = "".join(
-        f"<figure>{_thumbnail(exam.pixels[row['position']]) if exam else ''}"
+        f"<figure>{_thumbnail(evaluation.pixels[row['position']]) if evaluation else ''}"
         f"<figcaption>{escape(row['is'])}, taken for <b>{escape(row['said'])}</b> "
         f"({row['confidence']:.0%})<br><span class=note>{escape(row['photo'])}</span></figcaption></figure>"
         for row in table["mistakes"]
     )
-    seen = "<p class=note>As the model sees them.</p>" if exam else ""
-    return f"<h2>The most confident mistakes</h2>{seen}<div class=mistakes>{figures}</div>"
+    note = "<p class=note>The photos are shown as the model sees them.</p>" if evaluation else ""
+    return f"<h2>The most confident mistakes</h2>{note}<div class=mistakes>{figures}</div>"
 
 
 def _boards(table: dict[str, Any]) -> str:
@@ -202,8 +206,8 @@ def _boards(table: dict[str, Any]) -> str:
             rows.append(f"<tr><td>{row['board']}<td colspan=3>does not fit: {escape(row['problem'])}")
     return (
         "<h2>Boards</h2><p class=note>Estimates from counted instructions, not measurements; "
-        "<code>galago fit</code> knows more boards.</p><table><thead><tr><th>board<th>weights<th>per picture"
-        f"<th>between<tbody>{''.join(rows)}</table>"
+        "<code>galago fit</code> estimates other boards.</p><table><thead><tr><th>board<th>weights"
+        f"<th>per picture<th>range<tbody>{''.join(rows)}</table>"
     )
 
 

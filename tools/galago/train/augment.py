@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Photos as a small camera might see them, as Keras layers: view, colour, blur, noise, RGB565.
+"""Data augmentation as Keras layers: photos as a small camera might see them.
 
     pictures = keras.Input((134, 134, 3), dtype="uint8")
-    seen = augmenter(recipe.augment, size=96, seeds=seeds)(pictures)     # float32 (pixel - 128) / 128
+    augmented = augmenter(recipe.augment, size=96, seeds=seeds)(pictures)     # float32 (pixel - 128) / 128
 
-All draw from one keras.random.SeedGenerator; setting its state before an epoch makes that epoch repeatable.
+All layers draw from one keras.random.SeedGenerator; setting its state before an epoch makes the epoch
+repeatable.
 """
 
 import math
@@ -13,21 +14,24 @@ from typing import Any
 from galago import lazy_tensorflow
 from galago.train.recipe import Augment
 
-_BINOMIAL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # / 16, a soft blur
-# Luma and two colour differences (YIQ), in which a turn of the last two is a change of hue.
+_BINOMIAL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # divided by 16: a soft blur
+# From RGB to YIQ, luma and two colour differences: rotating the latter changes the hue.
 _YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
-def augmenter(how: Augment, size: int, seeds: Any) -> Any:
-    """A Keras model from uint8 [n, side, side, 3] to float32 [n, size, size, 3] in (pixel - 128) / 128."""
+def augmenter(settings: Augment, size: int, seeds: Any) -> Any:
+    """Returns a Keras model from uint8 [n, side, side, 3] to float32 [n, size, size, 3], (pixel - 128) / 128.
+
+    `seeds` is a keras.random.SeedGenerator.
+    """
     keras = lazy_tensorflow.keras()
     layers = _layers()
     return keras.Sequential(
         [
-            layers["view"](how, size, seeds),
-            layers["colour"](how, seeds),
-            layers["blur"](how.blur, seeds),
-            layers["sensor"](how, seeds),
+            layers["view"](settings, size, seeds),
+            layers["colour"](settings, seeds),
+            layers["blur"](settings.blur, seeds),
+            layers["sensor"](settings, seeds),
             keras.layers.Rescaling(1 / 128, offset=-1, dtype="float32"),
         ],
         name="augment",
@@ -35,12 +39,12 @@ def augmenter(how: Augment, size: int, seeds: Any) -> Any:
 
 
 def _layers() -> dict[str, Any]:
-    # Inside a function: Keras is imported only where something is trained.
+    # Defined inside a function, so that importing this module does not import Keras.
     tf, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
     ops = keras.ops
 
-    class Drawing(keras.layers.Layer):
-        """A layer that draws a number per picture."""
+    class RandomLayer(keras.layers.Layer):
+        """A layer that draws random numbers for each picture."""
 
         def __init__(self, seeds: Any) -> None:
             super().__init__(trainable=False, dtype="float32", autocast=False)
@@ -49,55 +53,56 @@ def _layers() -> dict[str, Any]:
         def draw(self, pictures: Any, low: float, high: float, *shape: int) -> Any:
             return keras.random.uniform((ops.shape(pictures)[0], *shape), low, high, seed=self.seeds)
 
-    class RandomView(Drawing):
-        """A random part of each picture, perhaps mirrored, resized to the network's input."""
+    class RandomView(RandomLayer):
+        """Crops a random part of each picture, mirrors some, and resizes all to the network's input."""
 
-        def __init__(self, how: Augment, size: int, seeds: Any) -> None:
+        def __init__(self, settings: Augment, size: int, seeds: Any) -> None:
             super().__init__(seeds)
-            self.how, self.size = how, size
+            self.settings, self.size = settings, size
 
         def call(self, pictures: Any) -> Any:
-            area = self.draw(pictures, *self.how.area)
-            bound = math.log(self.how.aspect)
+            area = self.draw(pictures, *self.settings.area)
+            bound = math.log(self.settings.aspect)
             aspect = ops.exp(self.draw(pictures, -bound, bound)) if bound else 1.0
-            high = ops.minimum(ops.sqrt(area / aspect), 1.0)
-            wide = ops.minimum(ops.sqrt(area * aspect), 1.0)
-            top, left = self.draw(pictures, 0, 1) * (1 - high), self.draw(pictures, 0, 1) * (1 - wide)
-            right = left + wide
-            if self.how.mirror:
-                turned = self.draw(pictures, 0, 1) < 0.5
-                left, right = ops.where(turned, right, left), ops.where(turned, left, right)
-            boxes = ops.stack([top, left, top + high, right], axis=1)
+            height = ops.minimum(ops.sqrt(area / aspect), 1.0)
+            width = ops.minimum(ops.sqrt(area * aspect), 1.0)
+            top, left = self.draw(pictures, 0, 1) * (1 - height), self.draw(pictures, 0, 1) * (1 - width)
+            right = left + width
+            if self.settings.mirror:
+                mirrored = self.draw(pictures, 0, 1) < 0.5
+                left, right = ops.where(mirrored, right, left), ops.where(mirrored, left, right)
+            boxes = ops.stack([top, left, top + height, right], axis=1)
             count = ops.arange(ops.shape(pictures)[0])
             return tf.image.crop_and_resize(pictures, boxes, count, (self.size, self.size))
 
-    class RandomColour(Drawing):
-        """Brightness, contrast, saturation, hue and white balance."""
+    class RandomColour(RandomLayer):
+        """Changes brightness, contrast, saturation, hue and white balance."""
 
-        def __init__(self, how: Augment, seeds: Any) -> None:
+        def __init__(self, settings: Augment, seeds: Any) -> None:
             super().__init__(seeds)
-            self.how = how
+            self.settings = settings
 
         def call(self, pixels: Any) -> Any:
-            how = self.how
-            turn = self.draw(pixels, -how.hue, how.hue, 1, 1) * (2 * math.pi)
-            size = self.draw(pixels, 1 - how.saturation, 1 + how.saturation, 1, 1)
-            c, s, one, none = size * ops.cos(turn), size * ops.sin(turn), ops.ones_like(turn), 0 * turn
-            rows = [[one, none, none], [none, c, -s], [none, s, c]]
-            middle = ops.concatenate([ops.concatenate(row, axis=2) for row in rows], axis=1)
-            forth = ops.convert_to_tensor(_YIQ, "float32")
-            matrix = ops.matmul(ops.matmul(ops.inv(forth), middle), forth)
-            gain = self.draw(pixels, 1 - how.gain, 1 + how.gain, 3, 1)
+            settings = self.settings
+            angle = self.draw(pixels, -settings.hue, settings.hue, 1, 1) * (2 * math.pi)
+            saturation = self.draw(pixels, 1 - settings.saturation, 1 + settings.saturation, 1, 1)
+            c, s = saturation * ops.cos(angle), saturation * ops.sin(angle)
+            one, zero = ops.ones_like(angle), 0 * angle
+            rows = [[one, zero, zero], [zero, c, -s], [zero, s, c]]
+            rotation = ops.concatenate([ops.concatenate(row, axis=2) for row in rows], axis=1)
+            to_yiq = ops.convert_to_tensor(_YIQ, "float32")
+            matrix = ops.matmul(ops.matmul(ops.inv(to_yiq), rotation), to_yiq)
+            gain = self.draw(pixels, 1 - settings.gain, 1 + settings.gain, 3, 1)
             flat = ops.reshape(pixels, (-1, pixels.shape[1] * pixels.shape[2], 3))
-            turned = ops.matmul(flat, ops.transpose(matrix * gain, (0, 2, 1)))
-            mean = ops.mean(turned, axis=(1, 2), keepdims=True)
-            contrast = self.draw(pixels, 1 - how.contrast, 1 + how.contrast, 1, 1)
-            shift = self.draw(pixels, -how.brightness, how.brightness, 1, 1) * 128
-            turned = mean + (turned - mean) * contrast + shift
-            return ops.clip(ops.reshape(turned, ops.shape(pixels)), 0.0, 255.0)
+            recoloured = ops.matmul(flat, ops.transpose(matrix * gain, (0, 2, 1)))
+            mean = ops.mean(recoloured, axis=(1, 2), keepdims=True)
+            contrast = self.draw(pixels, 1 - settings.contrast, 1 + settings.contrast, 1, 1)
+            shift = self.draw(pixels, -settings.brightness, settings.brightness, 1, 1) * 128
+            recoloured = mean + (recoloured - mean) * contrast + shift
+            return ops.clip(ops.reshape(recoloured, ops.shape(pixels)), 0.0, 255.0)
 
-    class RandomBlur(Drawing):
-        """Some pictures a little out of focus."""
+    class RandomBlur(RandomLayer):
+        """Blurs some of the pictures a little, as if out of focus."""
 
         def __init__(self, share: float, seeds: Any) -> None:
             super().__init__(seeds)
@@ -110,19 +115,19 @@ def _layers() -> dict[str, Any]:
             blurred = ops.cast(self.draw(pixels, 0, 1, 1, 1, 1) < self.share, "float32")
             return pixels + (soft - pixels) * blurred * self.draw(pixels, 0, 1, 1, 1, 1)
 
-    class Sensor(Drawing):
-        """Noise, and for some pictures the 5, 6 and 5 bits that small cameras give."""
+    class Sensor(RandomLayer):
+        """Adds noise, and reduces some pictures to RGB565, the 5, 6 and 5 bits of small cameras."""
 
-        def __init__(self, how: Augment, seeds: Any) -> None:
+        def __init__(self, settings: Augment, seeds: Any) -> None:
             super().__init__(seeds)
-            self.how = how
+            self.settings = settings
 
         def call(self, pixels: Any) -> Any:
             noise = keras.random.normal(ops.shape(pixels), seed=self.seeds)
-            pixels = pixels + noise * self.draw(pixels, 0, 255 * self.how.noise, 1, 1, 1)
+            pixels = pixels + noise * self.draw(pixels, 0, 255 * self.settings.noise, 1, 1, 1)
             steps = ops.convert_to_tensor([8.0, 4.0, 8.0])
             coarse = ops.floor(pixels / steps) * steps * (255 / (256 - steps))
-            small = self.draw(pixels, 0, 1, 1, 1, 1) < self.how.rgb565
-            return ops.clip(ops.round(ops.where(small, coarse, pixels)), 0.0, 255.0)
+            reduced = self.draw(pixels, 0, 1, 1, 1, 1) < self.settings.rgb565
+            return ops.clip(ops.round(ops.where(reduced, coarse, pixels)), 0.0, 255.0)
 
     return {"view": RandomView, "colour": RandomColour, "blur": RandomBlur, "sensor": Sensor}

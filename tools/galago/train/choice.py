@@ -1,104 +1,117 @@
 # SPDX-License-Identifier: MIT
-"""What to train when the user only says on which photos: the recipe of `galago train PHOTOS`.
+"""Chooses a recipe where the user only names photos, and a network where the user only names a board.
 
 variant, why = largest("RPI_PICO2", "mobilenet_v1", classes=5)
-recipe = recipe_for(Path("photos"), "mine", "mobilenet_v1", 0.25, 96)
+recipe = recipe_for(Path("photos"), "mine", Options(alpha=variant.alpha, size=variant.size))
 """
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from galago import boards, dataset, fit, imagenet, models
 from galago.errors import GalagoError
 from galago.fit.variants import Variant
-from galago.train.network import ENOUGH
-from galago.train.recipe import Fitting, PhotoRecipe
+from galago.train.network import MIN_BATCHES
+from galago.train.recipe import PhotoRecipe, PhotoStage
 
 SIZES = (224, 192, 160, 128, 96, 64)
-ROOM = 0.85  # of heap and of file system that a model may take, so that the user's own program has some
-PATIENCE = 1.0  # seconds that a picture may take
-_EPOCHS, _STEPS = 40, 800  # at least, whichever is more
-_PHOTOS = 0.85  # of all, which train
-_KNOWN = "everyday-v1-025-96"
+MAX_FILL = 0.85  # share of heap and file system that a model may take; the rest is for the user's program
+MAX_SECONDS = 1.0  # per picture
+_MIN_EPOCHS, _MIN_STEPS = 40, 800  # whichever takes longer
+_TRAINING_SHARE = 0.85  # of all photos; the others are for validation
+_REFERENCE = "everyday-v1-025-96"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose about a training; everything else follows from the photos."""
+
+    architecture: str = "mobilenet_v1"
+    alpha: float = 0.25
+    size: int = 96
+    test: Path | None = None
+    from_scratch: bool = False
+    epochs: int | None = None
+    seed: int = 1
 
 
 def largest(board_id: str, architecture: str, classes: int) -> tuple[Variant, str]:
-    """The variant with the most multiplications that fits a board with room to spare, and why it.
+    """Returns the variant with the most MACs that fits a board with room to spare, and a line on why.
 
-    Raises `memory.heap` if none does, board.*.
+    Raises memory.heap if none fits, board.*.
     """
     board = boards.load(board_id)
-    needs = replace(fit.Needs.of(models.find(_KNOWN)), classes=classes)
+    requirements = replace(fit.Requirements.of(models.find(_REFERENCE)), classes=classes)
     variants = [
         Variant(architecture, alpha, size, (classes,))
         for alpha in imagenet.ALPHAS[architecture]
         for size in SIZES
     ]
-    passed = ""
+    rejected = ""
     for variant in sorted(variants, key=lambda variant: variant.macs, reverse=True):
         if variant.weights > max(board.filesystem, board.romfs):
             continue
-        result = fit.judge(needs.but(variant), board)
-        problem = result.problem or _crowded(result)
+        result = fit.check(requirements.for_variant(variant), board)
+        problem = result.problem or _too_full(result)
         if not problem:
             seconds = f"about {result.seconds[1] * 1000:,.0f} ms per picture, weights {result.weights}"
-            because = f"; next larger, {passed}" if passed else ""
-            return variant, f"{variant.name} is the largest that fits {board.id}: {seconds}{because}"
-        passed = f"{variant.name}: {problem}"
+            larger = f"; the next larger one, {rejected}" if rejected else ""
+            return variant, f"{variant.name} is the largest that fits {board.id}: {seconds}{larger}"
+        rejected = f"{variant.name}: {problem}"
     raise GalagoError(
-        "memory.heap", f"no {architecture} fits {board.id} with room to spare ({passed}): take a larger board"
+        "memory.heap",
+        f"no {architecture} fits {board.id} with room to spare ({rejected}): take a larger board",
     )
 
 
-def _crowded(result: fit.Fit) -> str:
+def _too_full(result: fit.Verdict) -> str:
     heap = sum(result.heap.values()) / result.board.heap
     files = result.filesystem.used / result.filesystem.size
-    if heap > ROOM:
+    if heap > MAX_FILL:
         return f"takes {heap:.0%} of the heap"
-    if files > ROOM:
+    if files > MAX_FILL:
         return f"takes {files:.0%} of the file system"
     if result.weights == "streamed":
-        return "its weights would be read from the file system at each picture"
-    if result.seconds[1] > PATIENCE:
+        return "its weights would be read from the file system for every picture"
+    if result.seconds[1] > MAX_SECONDS:
         return f"takes about {result.seconds[1]:.1f} s per picture"
     return ""
 
 
-def recipe_for(
-    photos: Path,
-    name: str,
-    architecture: str,
-    alpha: float,
-    size: int,
-    *,
-    test: Path | None = None,
-    scratch: bool = False,
-    epochs: int | None = None,
-    seed: int = 1,
-) -> PhotoRecipe:
-    """The recipe for a folder of photos; small folders get more epochs. Raises config.invalid, dataset.*."""
-    imagenet.application(architecture)
+def recipe_for(photos: Path, name: str, options: Options) -> PhotoRecipe:
+    """Returns the recipe for a folder of photos; small folders get more epochs.
+
+    Raises config.invalid, dataset.missing, dataset.empty, dataset.layout.
+    """
+    imagenet.application(options.architecture)
+    alpha, size = options.alpha, options.size
     if not 32 <= size <= 224 or size % 2:
-        raise GalagoError("config.invalid", f"--size {size}: wanted an even number of pixels from 64 to 224")
+        raise GalagoError(
+            "config.invalid", f"--size: expected an even number from 32 to 224, got {size}: give another"
+        )
     if not 0 < alpha <= 1.4:
-        raise GalagoError("config.invalid", f"--alpha {alpha:g}: wanted a width from 0.25 to 1")
-    steps = math.ceil(len(dataset.folders(photos)) * _PHOTOS / PhotoRecipe.batch)
-    whole = epochs or max(_EPOCHS, math.ceil(_STEPS / steps))
-    # With ImageNet's statistics, which few photos keep (network.train_only), large steps lead astray.
-    rate = 2e-3 if steps >= ENOUGH else 3e-4
-    fine = Fitting("all", whole, rate, patience=max(10, whole // 3))
-    stages = (Fitting("head", 30, 3e-3), fine)
-    if scratch:
-        stages = (replace(fine, epochs=epochs or 3 * whole, patience=0, rate=3e-3),)
+        raise GalagoError(
+            "config.invalid", f"--alpha: expected a width above 0, 1.4 at most, got {alpha:g}: give another"
+        )
+    steps = math.ceil(len(dataset.from_subfolders(photos)) * _TRAINING_SHARE / PhotoRecipe.batch)
+    epochs = options.epochs or max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / steps))
+    # Few photos keep ImageNet's statistics (network.train_only), with which large steps diverge.
+    learning_rate = 2e-3 if steps >= MIN_BATCHES else 3e-4
+    all_layers = PhotoStage("all", epochs, learning_rate, patience=max(10, epochs // 3))
+    stages = (PhotoStage("head", 30, 3e-3), all_layers)
+    if options.from_scratch:
+        epochs = options.epochs or 3 * epochs
+        stages = (replace(all_layers, epochs=epochs, patience=0, learning_rate=3e-3),)
+    pretrained_size = 0 if options.from_scratch else imagenet.nearest_size(options.architecture, alpha, size)
     return PhotoRecipe(
         name,
         str(photos.resolve()),
-        architecture,
+        options.architecture,
         alpha,
         size,
-        0 if scratch else imagenet.nearest_size(architecture, alpha, size),
-        seed=seed,
-        test=str(test.resolve()) if test else "",
+        pretrained_size,
+        seed=options.seed,
+        test=str(options.test.resolve()) if options.test else "",
         stages=stages,
     )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The training loop: stages, early stopping, a checkpoint after each epoch, progress.
 
-    loop = Loop(network, judge, checkpoint, progress)
-    history = loop.run([Course("all", learner, loss, batches, epochs=40, steps=39, rate=1e-3, patience=10)])
+    stage = Stage("all", learner, loss, batches, prepare, epochs=40, steps=39, learning_rate=1e-3)
+    history = Loop(network, validate, checkpoint, progress).run([stage])
 
-An epoch depends on nothing but its number and the state before it: a training that was interrupted ends with
-the same weights as one that was not.
+An epoch depends on nothing but its number and the state before it, so that an interrupted training ends with
+the same weights as an uninterrupted one.
 """
 
 from collections.abc import Callable
@@ -18,114 +18,130 @@ from galago import lazy_tensorflow
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.progress import Progress
 
-_AVERAGE = 0.98
-"""Momentum of the moving mean: over some fifty steps."""
+_EMA_MOMENTUM = 0.98  # averages over about fifty steps
 
 
 @dataclass(frozen=True)
-class Course:
-    """One stage. `batches(epoch)` gives a keras PyDataset, `prepare()` says which layers learn.
+class Stage:
+    """One stage of a training: which layers learn what, for how long.
 
-    With `patience` it ends after that many epochs without a lower validation loss, and the weights of the
-    best epoch are kept; without, those of the last. `averaged` weights are a moving mean of the last steps.
+    With `patience`, the stage ends after that many epochs without a lower validation loss, and the weights of
+    the best epoch are used; without it, those of the last epoch.
     """
 
     name: str
-    learner: Any  # the Keras model that is fitted; the network, or augmentation and network
+    learner: Any
+    """The Keras model that is fitted: the network itself, or augmentation and network."""
     loss: Any
     batches: Callable[[int], Any]
+    """Returns the keras PyDataset of an epoch."""
     prepare: Callable[[], None]
+    """Makes the layers of this stage trainable."""
     epochs: int
     steps: int
-    rate: float
+    """Batches per epoch."""
+    learning_rate: float
     patience: int = 0
-    averaged: bool = False
+    average_weights: bool = False
+    """Whether the weights are an exponential moving average over the last steps."""
 
 
 class Loop:
-    """Fits a network by courses, one after the other. `judge` gives its validation figures, with `loss`."""
+    """Trains a network in stages.
+
+    `validate` returns the validation figures of the network as it is; "loss" is one of them.
+    """
 
     def __init__(
         self,
         network: Any,
-        judge: Callable[[], dict[str, float]],
+        validate: Callable[[], dict[str, float]],
         checkpoint: Checkpoint,
         progress: Progress,
         title: str = "training",
     ) -> None:
-        self._network, self._judge = network, judge
+        self._network, self._validate = network, validate
         self._checkpoint, self._progress, self._title = checkpoint, progress, title
 
-    def run(self, courses: list[Course]) -> list[dict[str, Any]]:
-        """Fits all courses, or what is left of them, and gives a row per epoch."""
+    def run(self, stages: list[Stage]) -> list[dict[str, Any]]:
+        """Runs all stages, or what the checkpoint leaves of them; returns a row of figures per epoch."""
         state = self._checkpoint.load() or State()
-        total = sum(course.epochs * course.steps for course in courses)
-        before = sum(course.epochs * course.steps for course in courses[: state.stage])
+        total = sum(stage.epochs * stage.steps for stage in stages)
+        done = sum(stage.epochs * stage.steps for stage in stages[: state.stage])
         if state.history:
-            self._assign(state.variables)
-            self._progress.say(f"goes on after epoch {state.epoch} of stage {state.stage + 1}")
-            before += state.epoch * courses[min(state.stage, len(courses) - 1)].steps
-        self._progress.begin(self._title, total, before)
-        for number in range(state.stage, len(courses)):
+            self._set_variables(state.variables)
+            self._progress.say(f"resuming after epoch {state.epoch} of stage {state.stage + 1}")
+            done += state.epoch * stages[min(state.stage, len(stages) - 1)].steps
+        self._progress.begin(self._title, total, done)
+        for number in range(state.stage, len(stages)):
             if state.stage != number:
                 state = State(stage=number, history=state.history)
-            self._fit(courses[number], state)
-            self._assign(state.best)
+            self._fit(stages[number], state)
+            self._set_variables(state.best)
             state.stage, state.epoch, state.variables = number + 1, 0, state.best
             state.best, state.best_loss, state.best_epoch, state.optimizer = [], float("inf"), -1, []
             self._checkpoint.save(state)
         return state.history
 
-    def _fit(self, course: Course, state: State) -> None:
+    def _fit(self, stage: Stage, state: State) -> None:
         keras = lazy_tensorflow.keras()
-        course.prepare()
-        if course.patience and not state.best:  # no epoch may be better than none
-            state.best, state.best_epoch = self._values(), 0
-            state.best_loss = self._judge()["loss"]
-        steps = course.epochs * course.steps
-        warm = max(1, min(course.steps, steps // 10))
-        rate = keras.optimizers.schedules.CosineDecay(
-            course.rate / 20, max(1, steps - warm), warmup_target=course.rate, warmup_steps=warm
-        )
-        learner = course.learner
-        optimizer = keras.optimizers.AdamW(
-            rate, weight_decay=1e-4, use_ema=course.averaged, ema_momentum=_AVERAGE
-        )
-        learner.compile(optimizer, course.loss)
+        stage.prepare()
+        if stage.patience and not state.best:  # the weights before the stage may be better than any epoch's
+            state.best, state.best_epoch = self._variables(), 0
+            state.best_loss = self._validate()["loss"]
+        optimizer = _optimizer(stage)
+        learner = stage.learner
+        learner.compile(optimizer, stage.loss)
         if state.optimizer:
             optimizer.build(learner.trainable_variables)
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: self._progress.advance())
-        while state.epoch < course.epochs:
-            if course.patience and state.epoch - state.best_epoch > course.patience:
-                self._progress.say(f"{course.name}: no better for {course.patience} epochs")
-                self._progress.advance((course.epochs - state.epoch) * course.steps)
+        while state.epoch < stage.epochs:
+            if stage.patience and state.epoch - state.best_epoch > stage.patience:
+                self._progress.say(f"{stage.name}: no improvement for {stage.patience} epochs")
+                self._progress.advance((stage.epochs - state.epoch) * stage.steps)
                 break
-            batches = course.batches(state.epoch)
+            batches = stage.batches(state.epoch)
             fitted = learner.fit(batches, epochs=1, verbose=0, callbacks=[step], shuffle=False)
             state.optimizer = [variable.numpy() for variable in optimizer.variables]
-            told = self._note(course, state, float(fitted.history["loss"][0]))
-            self._checkpoint.save(state)  # before it is said: what is said is kept
-            self._progress.say(told)
+            line = self._end_epoch(stage, state, float(fitted.history["loss"][0]))
+            self._checkpoint.save(state)  # before the line is printed: what the user has seen is saved
+            self._progress.say(line)
 
-    def _note(self, course: Course, state: State, loss: float) -> str:
-        """Takes down an epoch: its figures, and its weights if none before were better. Says so in a line."""
-        found = self._judge()
+    def _end_epoch(self, stage: Stage, state: State, loss: float) -> str:
+        """Records an epoch's figures, and its weights if they are the best so far; returns a line on it."""
+        figures = self._validate()
         state.epoch += 1
-        state.variables = self._values()
-        if found["loss"] < state.best_loss or not course.patience:
-            state.best, state.best_loss, state.best_epoch = state.variables, found["loss"], state.epoch
-        row = {"stage": course.name, "epoch": state.epoch, "loss": loss}
-        state.history.append(row | {f"validation_{key}": value for key, value in found.items()})
-        shown = ", ".join(
-            f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in found.items()
+        state.variables = self._variables()
+        if figures["loss"] < state.best_loss or not stage.patience:
+            state.best, state.best_loss, state.best_epoch = state.variables, figures["loss"], state.epoch
+        row = {"stage": stage.name, "epoch": state.epoch, "loss": loss}
+        state.history.append(row | {f"validation_{key}": value for key, value in figures.items()})
+        text = ", ".join(
+            f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in figures.items()
         )
-        return f"{course.name}, epoch {state.epoch} of {course.epochs}: loss {loss:.3f}; validation {shown}"
+        return f"{stage.name}, epoch {state.epoch} of {stage.epochs}: loss {loss:.3f}; validation {text}"
 
-    def _values(self) -> list[np.ndarray]:
+    def _variables(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self._network.variables]
 
-    def _assign(self, values: list[np.ndarray]) -> None:
+    def _set_variables(self, values: list[np.ndarray]) -> None:
         for variable, value in zip(self._network.variables, values, strict=True):
             variable.assign(value)
+
+
+def _optimizer(stage: Stage) -> Any:
+    """Returns AdamW with a warm-up of a tenth of the steps, but at most an epoch, and cosine decay."""
+    keras = lazy_tensorflow.keras()
+    steps = stage.epochs * stage.steps
+    warmup = max(1, min(stage.steps, steps // 10))
+    learning_rate = keras.optimizers.schedules.CosineDecay(
+        stage.learning_rate / 20,
+        max(1, steps - warmup),
+        warmup_target=stage.learning_rate,
+        warmup_steps=warmup,
+    )
+    return keras.optimizers.AdamW(
+        learning_rate, weight_decay=1e-4, use_ema=stage.average_weights, ema_momentum=_EMA_MOMENTUM
+    )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""MobileNets to train: at any size, with ImageNet weights of a size that Keras has, or from scratch.
+"""MobileNets to train, of any input size: with the ImageNet weights of a size that Keras has, or without.
 
-body = network.body("mobilenet_v1", alpha=0.25, size=96, trained=128)     # ends in features [n, 256]
-model = network.classifier(body, classes=5)                               # ends in logits [n, 5]
+body = network.body("mobilenet_v1", alpha=0.25, size=96, pretrained_size=128)     # ends in features [n, 256]
+model = network.classifier(body, classes=5)                                       # ends in logits [n, 5]
 """
 
 from typing import Any
@@ -10,25 +10,25 @@ from typing import Any
 from galago import imagenet, lazy_tensorflow
 from galago.errors import GalagoError
 
-ENOUGH = 8
-"""Batches of training photos from which on BatchNormalization follows them."""
-_MOMENTUM = 0.97
-"""Of batch statistics. ImageNet's 0.99 and 0.999 need thousands of steps to follow."""
+MIN_BATCHES = 8
+"""Batches of training photos that BatchNormalization needs for statistics of its own."""
+_MOMENTUM = 0.97  # of BatchNormalization; with ImageNet's 0.99 and 0.999 it would need thousands of steps
 
 
-def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
-    """A MobileNet from (pixel - 128) / 128 [n, size, size, 3] to `features` [n, c], its mean activations.
+def body(architecture: str, alpha: float, size: int, pretrained_size: int) -> Any:
+    """Returns a MobileNet that maps (pixel - 128) / 128 [n, size, size, 3] to its mean features [n, c].
 
-    `trained` is the size of the ImageNet weights to start from, 0 for none. keras.applications pads before
-    each strided depthwise layer by hand; at even sizes that is what padding="same" does, and one operator
-    less to run on the board.
+    `pretrained_size` is the input size of the ImageNet weights to start from, 0 for none. keras.applications
+    has a padding layer before each strided depthwise layer; at even sizes padding="same" computes the same
+    with one operator less on the board, and replaces it. Raises train.weights, config.invalid.
     """
     keras = lazy_tensorflow.keras()
-    made = imagenet.application(architecture)(
+    original = imagenet.application(architecture)(
         input_shape=(size, size, 3), alpha=alpha, weights=None, include_top=False
     )
-    if trained:
-        made.set_weights(imagenet.network(architecture, alpha, trained, top=False).get_weights())
+    if pretrained_size:
+        pretrained = imagenet.network(architecture, alpha, pretrained_size, top=False)
+        original.set_weights(pretrained.get_weights())
 
     def adapted(layer: Any) -> Any:
         config = layer.get_config()
@@ -41,14 +41,14 @@ def body(architecture: str, alpha: float, size: int, trained: int) -> Any:
     def without_padding(layer: Any, *inputs: Any, **options: Any) -> Any:
         return inputs[0] if isinstance(layer, keras.layers.ZeroPadding2D) else layer(*inputs, **options)
 
-    clone = keras.models.clone_model(made, clone_function=adapted, call_function=without_padding)
-    clone.set_weights(made.get_weights())
+    clone = keras.models.clone_model(original, clone_function=adapted, call_function=without_padding)
+    clone.set_weights(original.get_weights())
     features = keras.layers.GlobalAveragePooling2D(name="features")(clone.output)
     return keras.Model(clone.input, features, name=architecture)
 
 
 def classifier(features: Any, classes: int, dropout: float = 0.2) -> Any:
-    """A body with a new head: dropout, and a dense layer `classes` that gives logits [n, classes]."""
+    """Returns a body with a new head: dropout, and a dense layer named `classes` with logits [n, classes]."""
     keras = lazy_tensorflow.keras()
     dropped = keras.layers.Dropout(dropout, name="dropout", seed=0)(features.output)
     logits = keras.layers.Dense(classes, name="classes")(dropped)
@@ -56,10 +56,11 @@ def classifier(features: Any, classes: int, dropout: float = 0.2) -> Any:
 
 
 def train_only(network: Any, layers: str, batch_statistics: bool) -> None:
-    """Which layers learn: "head", "spatial" or "all".
+    """Makes the layers of a group trainable, and no others: "head", "spatial" (depthwise) or "all".
 
-    BatchNormalization that does not learn also keeps ImageNet's statistics: in Keras, layers that are not
-    trainable run as in inference. So it stays where there are too few photos for statistics of their own.
+    Without `batch_statistics`, BatchNormalization keeps ImageNet's statistics, because Keras runs layers that
+    are not trainable as in inference: too few photos have no useful statistics of their own. Raises
+    config.invalid for an unknown group.
     """
     keras = lazy_tensorflow.keras()
     normal = keras.layers.BatchNormalization
@@ -69,7 +70,9 @@ def train_only(network: Any, layers: str, batch_statistics: bool) -> None:
         "all": (keras.layers.Layer,),
     }
     if layers not in kinds:
-        raise GalagoError("config.invalid", f"layers {layers!r}: wanted {', '.join(kinds)}")
+        raise GalagoError(
+            "config.invalid", f"expected layers to be {', '.join(kinds)}, got {layers!r}: change it"
+        )
     for layer in network.layers:
         if isinstance(layer, normal):
             layer.trainable = layers != "head" and batch_statistics
@@ -77,13 +80,13 @@ def train_only(network: Any, layers: str, batch_statistics: bool) -> None:
             layer.trainable = layer.name == "classes" or isinstance(layer, kinds[layers])
 
 
-def imagenet_classifier(architecture: str, alpha: float, trained: int, size: int) -> Any:
-    """An ImageNet network with the weights of size `trained`, run at another size.
+def imagenet_classifier(architecture: str, alpha: float, pretrained_size: int, size: int) -> Any:
+    """Returns an ImageNet network with the weights of `pretrained_size` that runs at another size.
 
     It maps (pixel - 128) / 128 [n, size, size, 3] to probabilities [n, 1000].
     """
-    maker = imagenet.application(architecture)
-    weights = imagenet.network(architecture, alpha, trained).get_weights()
-    network = maker(input_shape=(size, size, 3), alpha=alpha, weights=None)
+    builder = imagenet.application(architecture)
+    weights = imagenet.network(architecture, alpha, pretrained_size).get_weights()
+    network = builder(input_shape=(size, size, 3), alpha=alpha, weights=None)
     network.set_weights(weights)
     return network

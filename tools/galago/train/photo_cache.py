@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The photos of a folder, read once: as the board sees them, and in squares from which training takes parts.
+"""The photos of a folder, read once: in the size of the input, and as larger squares that training crops.
 
-    album = read_album(folder, size=96, validation=0.15, seed=1, work=out / ".training", progress=progress)
-    album.exact[album.kept]         # uint8 [n, 96, 96, 3] of the validation photos
-    album.squares[i, k]             # uint8 [side, side, 3], k = 0, 1, 2: both ends and the middle
+    photos = read_photos(folder, recipe, work=out / ".training", progress=progress)
+    photos.inputs[photos.validation]        # uint8 [n, 96, 96, 3]
+    photos.squares[i, k]                    # uint8 [side, side, 3], k = 0, 1, 2: both ends and the middle
 
-The squares lie in a file that is mapped into memory, so that a large folder needs a large disk only.
+The squares are in a memory-mapped file, so that a large folder needs disk space but little memory.
 """
 
 import hashlib
@@ -19,39 +19,46 @@ from PIL import Image
 from galago import dataset, pictures
 from galago.errors import GalagoError
 from galago.train.progress import Progress
+from galago.train.recipe import PhotoRecipe
 
 SQUARES = 3
-_LARGER = 1.4  # side of a square in sides of the input, so that parts of it are still sharp
+_SQUARE_SIDE = 1.4  # in sides of the input, so that parts of a square are still sharp
 
 
 @dataclass(frozen=True)
-class Album:
-    """Readable photos: `exact` uint8 [n, size, size, 3] and `squares` uint8 [n, 3, side, side, 3] of them.
-
-    `labels` int64 [n] number `names`; `kept` bool [n] are for validation; `skipped` says what was wrong.
-    """
+class PhotoCache:
+    """The readable photos of a folder."""
 
     paths: list[Path]
     names: list[str]
+    """The classes."""
     labels: np.ndarray
-    exact: np.ndarray
+    """The number of each photo's class in `names`, int64 [n]."""
+    inputs: np.ndarray
+    """The photos as a board sees them, uint8 [n, size, size, 3]."""
     squares: np.ndarray
-    kept: np.ndarray
+    """The photos as squares, uint8 [n, 3, side, side, 3]."""
+    validation: np.ndarray
+    """Which photos are for validation, bool [n]."""
     groups: np.ndarray
+    """Equal numbers for near-duplicates, int64 [n]."""
     skipped: list[str]
+    """A line for each unreadable photo."""
+
+    @property
+    def training(self) -> np.ndarray:
+        """The positions of the training photos, int64 [m]."""
+        return np.flatnonzero(~self.validation)
 
 
-def read_album(
-    folder: Path, size: int, validation: float, seed: int, work: Path, progress: Progress
-) -> Album:
-    """Reads all photos of a folder with one sub-folder per class.
+def read_photos(folder: Path, recipe: PhotoRecipe, work: Path, progress: Progress) -> PhotoCache:
+    """Reads all photos of a folder with one sub-folder per class; unreadable ones are named and skipped.
 
-    One that cannot be read is named and skipped. Raises dataset.missing, .empty, .layout, .classes, and
-    `disk.full` where `work` has no room for the squares.
+    Raises dataset.missing, .empty, .layout, .classes, and disk.full if `work` has no room for the squares.
     """
-    photos = dataset.folders(folder)
-    side = round(size * _LARGER)
-    exact, prints, places, skipped = [], [], [], []
+    photos = dataset.from_subfolders(folder)
+    side = round(recipe.size * _SQUARE_SIDE)
+    inputs, fingerprints, positions, skipped = [], [], [], []
 
     def warn(text: str) -> None:
         skipped.append(text)
@@ -63,25 +70,32 @@ def read_album(
         work.mkdir(parents=True, exist_ok=True)
         with squares.open("wb") as file:
             for position, rgb in dataset.read(photos.paths, warn):
-                exact.append(pictures.resize(rgb, size, size))
-                prints.append(dataset.fingerprint(rgb))
-                places.append(position)
+                inputs.append(pictures.resize(rgb, recipe.size, recipe.size))
+                fingerprints.append(dataset.fingerprint(rgb))
+                positions.append(position)
                 file.write(_squares(rgb, side).tobytes())
                 progress.advance()
     except OSError as error:
         raise GalagoError(
             "disk.full", f"{squares}: {error.strerror}: free some space, or give another -o"
         ) from None
-    chosen = photos.where(np.array(places, int))
-    _check_classes(folder, chosen, progress)
-    groups = dataset.near_duplicates(np.array(prints))
-    kept = dataset.split_groups(chosen.labels, groups, validation, seed)
-    mapped = np.memmap(squares, np.uint8, "r", shape=(len(chosen), SQUARES, side, side, 3))
-    return Album(chosen.paths, photos.names, chosen.labels, np.stack(exact), mapped, kept, groups, skipped)
+    readable = photos.where(np.array(positions, int))
+    _check_classes(folder, readable, progress)
+    groups = dataset.near_duplicates(np.array(fingerprints))
+    return PhotoCache(
+        paths=readable.paths,
+        names=photos.names,
+        labels=readable.labels,
+        inputs=np.stack(inputs),
+        squares=np.memmap(squares, np.uint8, "r", shape=(len(readable), SQUARES, side, side, 3)),
+        validation=dataset.split_groups(readable.labels, groups, recipe.validation, recipe.seed),
+        groups=groups,
+        skipped=skipped,
+    )
 
 
 def _squares(rgb: np.ndarray, side: int) -> np.ndarray:
-    """Both ends and the middle of a picture, uint8 [3, side, side, 3]."""
+    """Returns both ends and the middle of a picture as squares, uint8 [3, side, side, 3]."""
     height, width = rgb.shape[:2]
     short = min(height, width)
     image = Image.fromarray(rgb)
@@ -94,12 +108,12 @@ def _squares(rgb: np.ndarray, side: int) -> np.ndarray:
 
 
 def _check_classes(folder: Path, photos: dataset.Photos, progress: Progress) -> None:
-    """Every class needs a photo, and there must be two classes."""
+    """Raises dataset.classes unless there are two classes or more, each with a photo."""
     names = photos.names
     if len(names) < 2:
         raise GalagoError(
             "dataset.classes",
-            f"{folder}: one class only ({names[0]}): wanted two sub-folders or more; "
+            f"{folder}: expected two sub-folders or more, got one class ({names[0]}): "
             "add one for everything else, such as `other`",
         )
     counts = np.bincount(photos.labels, minlength=len(names))
@@ -109,11 +123,11 @@ def _check_classes(folder: Path, photos: dataset.Photos, progress: Progress) -> 
                 "dataset.classes", f"{folder / name}: no readable picture: add some, or remove the folder"
             )
         if count < 10:
-            progress.say(f"{name}: {count} photos only: expect little of it, 50 are a good start")
+            progress.say(f"{name}: only {count} photos: expect little of it, 50 are a good start")
 
 
-def key_of(album: Album, recipe: str) -> str:
-    """A digest of the recipe and of the photos' content: the same training has the same key."""
-    digest = hashlib.sha256(json.dumps([recipe, [str(p) for p in album.paths]]).encode())
-    digest.update(album.exact.tobytes())
+def training_key(photos: PhotoCache, recipe: str) -> str:
+    """Returns a digest of the recipe's text and of the photos' content, which identifies a training."""
+    digest = hashlib.sha256(json.dumps([recipe, [str(p) for p in photos.paths]]).encode())
+    digest.update(photos.inputs.tobytes())
     return digest.hexdigest()

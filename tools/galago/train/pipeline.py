@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""From a recipe to a model directory: train, quantize, see what int8 costs, report.
+"""From a recipe to a model directory: train, quantize, evaluate, report.
 
-    model = make(recipe, data="DATA", out=Path("models/mine"), progress=progress)
+    model = run_recipe(recipe, data="DATA", out=Path("models/mine"), progress=progress)
 
 The directory gets model.tflite and model.json, the recipe, the float network (float.keras) and the report.
-Until it is done, what is needed to go on after an interruption lies in its folder `.training`.
+Until it is finished, its folder `.training` holds what an interrupted training resumes from.
 """
 
 import shutil
@@ -17,21 +17,21 @@ from galago import evaluate, report
 from galago.errors import GalagoError
 from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
-from galago.report import Exam, Findings
-from galago.train.post_training import quantized
+from galago.report import EvaluationSet, Findings
+from galago.train.post_training import quantize_trained
 from galago.train.progress import Progress
-from galago.train.recipe import PhotoRecipe, Recipe, written
+from galago.train.recipe import PhotoRecipe, Recipe, to_toml
 from galago.train.result import Trained
 
 WORK = ".training"
 
 
-def make(
+def run_recipe(
     recipe: Recipe, data: str | Path, out: Path, progress: Progress, file: Path | None = None
 ) -> ModelDirectory:
-    """Trains, and writes the model directory; `file` is the recipe's, which is kept as it is written.
+    """Trains and writes the model directory; `file` is the recipe.toml to copy into it, if there is one.
 
-    Raises dataset.*, train.weights, model.*, disk.full.
+    Raises dataset.*, train.weights, model.*, disk.full, config.invalid.
     """
     from galago.train import run
 
@@ -39,15 +39,15 @@ def make(
     trained = run(recipe, data, work, progress)
     progress.begin("quantizing", 1)
     try:
-        model, lost = quantized(recipe, trained, data, out, work, progress)
+        model, losses = quantize_trained(recipe, trained, data, out, work, progress)
         trained.network.save(out / FLOAT)
-        text = file.read_text() if file else written(recipe) if isinstance(recipe, PhotoRecipe) else ""
+        text = file.read_text() if file else to_toml(recipe) if isinstance(recipe, PhotoRecipe) else ""
         (out / "recipe.toml").write_text(text)
-        _report(recipe, trained, model, lost, data, progress)
+        _report(recipe, trained, model, losses, data, progress)
     except OSError as error:
         raise GalagoError(
             "disk.full",
-            f"{out}: {error.strerror or error}: the training is kept: free some space, repeat the command",
+            f"{out}: {error.strerror or error}: free some space and repeat the command, training is not lost",
         ) from error
     shutil.rmtree(work, ignore_errors=True)
     return model
@@ -57,59 +57,54 @@ def _report(
     recipe: Recipe,
     trained: Trained,
     model: ModelDirectory,
-    lost: dict[str, Any],
+    losses: dict[str, Any],
     data: Path,
     progress: Progress,
 ) -> None:
-    kept = trained.kept
-    validation = _exam(
-        "the photos kept for validation", model, kept.paths, kept.pixels, kept.labels, progress
+    """Evaluates the model on its test photos, or else on the validation photos, and writes the report."""
+    photos = trained.validation
+    validation = _evaluate(
+        "the validation photos", model, photos.paths, photos.pixels, photos.labels, progress
     )
-    exam = validation
+    evaluation = validation
     if recipe.test:
-        photos = evaluate.labelled(model, data / recipe.test)
-        inputs, positions = evaluate.read_inputs(model, photos.paths, progress.say)
-        paths = [photos.paths[i] for i in positions]
-        pixels = inputs.view(np.uint8) ^ 128
-        exam = _exam(
-            f"{recipe.test}, not trained on", model, paths, pixels, photos.labels[positions], progress
-        )
+        test = evaluate.labelled(model, data / recipe.test)
+        inputs, positions = evaluate.read_inputs(model, test.paths, progress.say)
+        paths = [test.paths[i] for i in positions]
+        pixels, labels = inputs.view(np.uint8) ^ 128, test.labels[positions]
+        evaluation = _evaluate(f"{recipe.test}, not trained on", model, paths, pixels, labels, progress)
     findings = Findings(
-        exam,
-        validation,
-        trained.uncalibrated,
-        trained.temperature,
-        trained.history,
-        trained.skipped,
-        recipe.thumbnails,
-        lost,
+        evaluation=evaluation,
+        validation=validation,
+        uncalibrated=trained.uncalibrated,
+        temperature=trained.temperature,
+        history=trained.history,
+        skipped=trained.skipped,
+        thumbnails=recipe.thumbnails,
+        quantization=losses,
     )
     page = report.write(model, findings)
-    for title, answers in (("float", exam.floats), ("int8", exam.int8)):
-        scores = evaluate.Scores.of(answers, exam.labels)
+    for engine, answers in (("float", evaluation.floats), ("int8", evaluation.int8)):
+        scores = evaluate.Scores.of(answers, evaluation.labels)
         low, high = scores.interval
         progress.say(
-            f"{title}: {scores.right} of {scores.count} right, {scores.accuracy:.1%} "
-            f"({low:.1%} to {high:.1%}), on {exam.name}"
+            f"{engine}: {scores.right} of {scores.count} right, {scores.accuracy:.1%} "
+            f"({low:.1%} to {high:.1%}), on {evaluation.name}"
         )
-    progress.say(f"{page}: look at it in a browser")
+    progress.say(f"report: open {page} in a browser")
 
 
-def _exam(
+def _evaluate(
     name: str,
     model: ModelDirectory,
     paths: list[Path],
     pixels: np.ndarray,
     labels: np.ndarray,
     progress: Progress,
-) -> Exam:
+) -> EvaluationSet:
+    """Returns photos, uint8 [n, h, w, c] with classes int64 [n], together with float's and int8's answers."""
     inputs = (pixels ^ 128).view(np.int8)
-    progress.begin("examining", len(inputs))
-    return Exam(
-        name,
-        paths,
-        pixels,
-        labels,
-        evaluate.floats(model, inputs),
-        evaluate.int8(model, inputs, progress.advance),
-    )
+    progress.begin("evaluating", len(inputs))
+    floats = evaluate.floats(model, inputs)
+    int8 = evaluate.int8(model, inputs, progress.advance)
+    return EvaluationSet(name, paths, pixels, labels, floats, int8)

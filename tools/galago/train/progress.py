@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a training shows while it runs: a bar with the time left on a terminal, a line per epoch elsewhere.
+"""Progress of a training: a bar with the time left on a terminal, and lines of text above it.
 
 with Progress(console) as progress:
     progress.begin("training", steps=2400)
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Progress:
-    """One bar at a time. `say` prints a line above it."""
+    """Shows one bar at a time. `console` is a rich.console.Console; only a terminal shows the bar."""
 
     def __init__(self, console: Any) -> None:
         from rich import progress
@@ -41,19 +41,19 @@ class Progress:
         self._bar.stop()
 
     def stop(self) -> None:
-        """No bar any more: something else is printed."""
+        """Removes the bar, so that other text can be printed."""
         self._bar.stop()
 
-    def begin(self, what: str, steps: int, done: int = 0) -> None:
-        """Starts a new bar of that many steps, some of which may be done."""
+    def begin(self, title: str, steps: int, done: int = 0) -> None:
+        """Replaces the bar by a new one of `steps` steps, of which `done` are finished already."""
         if self._task is not None:
             self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(what, total=steps, completed=done)
+        self._task = self._bar.add_task(title, total=steps, completed=done)
 
     def advance(self, steps: int = 1) -> None:
-        """Some steps more are done."""
+        """Moves the bar on by some steps."""
         self._bar.advance(self._task, steps)
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Prints a line that stays."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""A recipe.toml: everything that decides what training gives, so that it can be done again.
+"""A recipe.toml: everything that decides what a training produces, so that it can be repeated.
 
     recipe = read_recipe("models/flowers-v1-025-96/recipe.toml")
     recipe.photos, recipe.stages[0].epochs
 
-There are two kinds. `PhotoRecipe` trains on a folder with one sub-folder per class; `galago train PHOTOS`
-writes the one it used. `GroupRecipe`, which has a table [classes], makes classes of ImageNet's thousand.
+There are two kinds. A `PhotoRecipe` trains on a folder with one sub-folder per class; `galago train PHOTOS`
+writes the one it used. A `GroupRecipe`, which has a table [classes], makes classes of ImageNet's thousand.
 """
 
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,69 +22,62 @@ _PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, fl
 
 @dataclass(frozen=True)
 class Teacher:
-    """A MobileNet of keras.applications; its ImageNet weights may be of another size than it is asked at."""
+    """A larger or sharper-sighted MobileNet, whose predictions are soft targets for the small network.
+
+    In a PhotoRecipe it gets a new head and learns the photos first, and `weight` is the share of its
+    predictions in the targets. In a GroupRecipe it predicts ImageNet's classes, and `weight` is relative to
+    the other teachers'.
+    """
 
     architecture: str
     alpha: float
-    trained: int
-    asked: int
-    weight: float
+    pretrained_size: int  # input size that its ImageNet weights were trained at
+    input_size: int  # input size that it is used at
+    weight: float = 0.5
 
 
 @dataclass(frozen=True)
 class Augment:
-    """How training varies photos, as a small camera would: shares of pixel range, or of pictures."""
+    """How training varies photos, as a small camera would; changes are relative to the pixel range."""
 
-    area: tuple[float, float] = (0.35, 1.0)  # of the square that a view shows
-    aspect: float = 4 / 3  # most that a view is wider than high, or higher than wide
+    area: tuple[float, float] = (0.35, 1.0)  # share of the square that a view shows
+    aspect: float = 4 / 3  # largest ratio of a view's sides
     mirror: bool = True
     brightness: float = 0.2
     contrast: float = 0.25
     saturation: float = 0.3
     hue: float = 0.04  # of a full turn
     gain: float = 0.08  # of each colour by itself: white balance
-    blur: float = 0.3  # of the pictures
-    noise: float = 0.02  # at most, of the pixel range
-    rgb565: float = 0.3  # of the pictures
-    mixup: float = 0.1  # Beta(mixup, mixup) mixes pairs of pictures; 0 for none
+    blur: float = 0.3  # share of the pictures that are blurred
+    noise: float = 0.02  # largest standard deviation, as a share of the pixel range
+    rgb565: float = 0.3  # share of the pictures that are reduced to RGB565
+    mixup: float = 0.1  # pairs of pictures are mixed by Beta(mixup, mixup); 0 for none
 
 
 @dataclass(frozen=True)
-class Fitting:
-    """One stage: "head" (the new classes only), "spatial" (depthwise and normalization) or "all" layers."""
+class PhotoStage:
+    """A stage of a PhotoRecipe. It trains the "head", the "spatial" (depthwise) layers, or "all" layers."""
 
     layers: str
     epochs: int
-    rate: float
-    patience: int = 0  # epochs without a better validation loss that end the stage; 0 for never
+    learning_rate: float
+    patience: int = 0  # epochs without a lower validation loss that end the stage; 0 for never
 
 
 @dataclass(frozen=True)
-class Tutor:
-    """A larger ImageNet network whose new head learns the photos first; the small one learns its answers."""
-
-    architecture: str
-    alpha: float
-    trained: int  # size of its ImageNet weights
-    asked: int  # size of the pictures that it is shown
-    weight: float = 0.5  # of its answers beside the labels
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """Quantization-aware fine-tuning, where int8 loses too much (galago.train.tuning)."""
+class FineTuning:
+    """Quantization-aware fine-tuning where int8 loses too much (galago.train.fine_tuning)."""
 
     epochs: int = 8  # 0 for none
-    steps: int = 60  # of 64 photos, in an epoch
-    rate: float = 1e-3  # of int8's steps
+    steps: int = 60  # per epoch, each of 64 photos
+    learning_rate: float = 1e-3  # in int8 steps
 
 
 @dataclass(frozen=True)
 class PhotoRecipe:
     """Training on a folder with one sub-folder per class, from ImageNet weights or from scratch.
 
-    `photos` and `test` are folders below the data folder, or absolute; `test` may be empty. `trained` is the
-    size of the ImageNet weights to start from, 0 to start from scratch.
+    `photos` and `test` are folders below the data folder, or absolute; `test` may be empty.
     """
 
     name: str
@@ -92,55 +85,51 @@ class PhotoRecipe:
     architecture: str
     alpha: float
     size: int
-    trained: int
+    pretrained_size: int  # input size of the ImageNet weights to start from, 0 to start from scratch
     seed: int = 1
     test: str = ""
-    validation: float = 0.15  # of each class's photos
+    validation: float = 0.15  # share of each class's photos
     batch: int = 64
-    smoothing: float = 0.1  # of labels
+    label_smoothing: float = 0.1
     augment: Augment = field(default_factory=Augment)
-    stages: tuple[Fitting, ...] = ()
-    tutors: tuple[Tutor, ...] = ()
-    tuning: Tuning = field(default_factory=Tuning)
-    thumbnails: bool = True  # of mistakes, in the report
+    stages: tuple[PhotoStage, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
+    thumbnails: bool = True  # whether the report shows the photos that were classified wrongly
 
 
 @dataclass(frozen=True)
 class Source:
     """A folder of photos below the data folder.
 
-    `labels` is "imagenet" (the photos' ImageNet numbers are in labels.txt), or the class that all are of;
-    then each sub-folder is a kind of it that ImageNet may not know.
+    `labels` is "imagenet" (labels.txt has the photos' ImageNet numbers), or the class that all photos belong
+    to; then each sub-folder is a kind of that class, which ImageNet may not know.
     """
 
     folder: str
     labels: str
-    crops: int  # random views of each photo, beside the centre and the whole
-    share: float  # of all that training draws
-    inside: float  # how many times as often as others the photos of a class are drawn
+    crops: int  # random views of each photo, in addition to the centre and the whole
+    share: float  # of all views that training draws
+    class_weight: float  # how much more often photos of a class are drawn than others
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One pass of fitting to teachers.
-
-    `layers` is "spatial" (depthwise and normalization, which know sizes) or "all"; `classes` is how much the
-    probabilities of the recipe's classes weigh beside those of ImageNet's.
-    """
+class GroupStage:
+    """A stage of a GroupRecipe. It fits the "spatial" (depthwise) or "all" layers to soft targets."""
 
     layers: str
     epochs: int
     steps: int
     batch: int
-    rate: float
-    mixup: float
-    colour: float
-    classes: float
+    learning_rate: float
+    mixup: float  # as in Augment
+    jitter: float  # strength of colour jitter, as in galago.train.pixels
+    class_loss: float  # weight of the loss of the recipe's classes; that of ImageNet's classes weighs 1
 
 
 @dataclass(frozen=True)
 class Head:
-    """To how many rows the ImageNet head is merged: those of classes that are named, and all outside."""
+    """How many rows of the ImageNet head remain after merging: of the classes named, and of all outside."""
 
     rows: dict[str, int]
     outside: int
@@ -148,41 +137,41 @@ class Head:
 
 @dataclass(frozen=True)
 class GroupRecipe:
-    """Classes made of ImageNet's. `crop` bounds a random view's share of its photo; `validation` is kept."""
+    """Training of classes that are groups of ImageNet's; folders are below the data folder."""
 
     name: str
     architecture: str
     alpha: float
     size: int
-    trained: int  # size of the ImageNet weights to start from, 0 to start from scratch
+    pretrained_size: int  # input size of the ImageNet weights to start from, 0 to start from scratch
     seed: int
-    validation: float
-    crop: tuple[float, float]
+    validation: float  # share of each class's photos
+    crop: tuple[float, float]  # share of a photo that a random view shows
     classes: dict[str, list[int | str]]
     photos: tuple[Source, ...]
     head: Head
-    calibrate: str
+    calibrate: str  # folder of calibration photos
     teachers: tuple[Teacher, ...] = ()
-    stages: tuple[Stage, ...] = ()
-    tuning: Tuning = field(default_factory=Tuning)
+    stages: tuple[GroupStage, ...] = ()
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
     test: str = ""
-    thumbnails: bool = True  # of mistakes, in the report
+    thumbnails: bool = True  # whether the report shows the photos that were classified wrongly
 
 
 Recipe = PhotoRecipe | GroupRecipe
 
-_PARTS: dict[str, dict[str, Any]] = {
-    "PhotoRecipe": {"stages": Fitting, "tutors": Tutor},
-    "GroupRecipe": {"photos": Source, "teachers": Teacher, "stages": Stage},
+_LISTS: dict[str, dict[str, Any]] = {
+    "PhotoRecipe": {"stages": PhotoStage, "teachers": Teacher},
+    "GroupRecipe": {"photos": Source, "teachers": Teacher, "stages": GroupStage},
 }
 _TABLES: dict[str, dict[str, Any]] = {
-    "PhotoRecipe": {"augment": Augment, "tuning": Tuning},
-    "GroupRecipe": {"head": Head, "tuning": Tuning},
+    "PhotoRecipe": {"augment": Augment, "fine_tuning": FineTuning},
+    "GroupRecipe": {"head": Head, "fine_tuning": FineTuning},
 }
 
 
 def read_recipe(path: str | Path) -> Recipe:
-    """Reads a recipe.toml; `config.missing` or `config.invalid` name what is wrong."""
+    """Reads a recipe.toml. Raises config.missing, or config.invalid, which names what is wrong."""
     path = Path(path)
     try:
         table = tomllib.loads(path.read_text())
@@ -191,7 +180,7 @@ def read_recipe(path: str | Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GalagoError("config.invalid", f"{path} is not TOML: {error}") from None
     kind = GroupRecipe if "classes" in table else PhotoRecipe
-    for key, part in _PARTS[kind.__name__].items():
+    for key, part in _LISTS[kind.__name__].items():
         if key in table:
             table[key] = tuple(_fill(part, row, f"{path}, {key}") for row in table[key])
     for key, part in _TABLES[kind.__name__].items():
@@ -203,32 +192,37 @@ def read_recipe(path: str | Path) -> Recipe:
     return recipe
 
 
-def _fill(kind: Any, table: dict[str, Any], where: str) -> Any:
+def _fill(kind: Any, table: dict[str, Any], place: str) -> Any:
+    """Makes a dataclass of a TOML table. Raises config.invalid for unknown, missing or mistyped keys."""
     known = {each.name: each for each in fields(kind)}
-    needed = {name for name in known if not _has_default(known[name])}
-    odd = sorted((set(table) - set(known)) | (needed - set(table)))
-    if odd:
-        raise GalagoError("config.invalid", f"{where}: wanted {', '.join(known)}; see to {', '.join(odd)}")
+    required = {name for name in known if not _has_default(known[name])}
+    unknown, missing = sorted(set(table) - set(known)), sorted(required - set(table))
+    if unknown or missing:
+        problems = [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+        problems += [f"missing: {', '.join(missing)}"] * bool(missing)
+        raise GalagoError(
+            "config.invalid",
+            f"{place}: expected the keys {', '.join(known)}; {'; '.join(problems)}",
+        )
     for name, value in table.items():
-        right = _PLAIN.get(known[name].type)
-        if right and (not isinstance(value, right) or (bool not in right and isinstance(value, bool))):
+        types = _PLAIN.get(known[name].type)
+        if types and (not isinstance(value, types) or (bool not in types and isinstance(value, bool))):
             raise GalagoError(
-                "config.invalid", f"{where}: wanted {name} to be a {right[-1].__name__}, got {value!r:.40}"
+                "config.invalid",
+                f"{place}: expected {name} to be of type {types[-1].__name__}, got {value!r:.40}: correct it",
             )
     return kind(**table)
 
 
 def _has_default(each: Any) -> bool:
-    from dataclasses import MISSING
-
     return each.default is not MISSING or each.default_factory is not MISSING
 
 
-def written(recipe: PhotoRecipe) -> str:
-    """A recipe as TOML, which `read_recipe` reads as the same."""
+def to_toml(recipe: PhotoRecipe) -> str:
+    """Returns a recipe as the text of a recipe.toml that `read_recipe` reads as the same recipe."""
     table = asdict(recipe)
-    lists = {key: table.pop(key) for key in ("stages", "tutors")}
-    tables = {key: table.pop(key) for key in ("augment", "tuning")}
+    lists = {key: table.pop(key) for key in _LISTS["PhotoRecipe"]}
+    tables = {key: table.pop(key) for key in _TABLES["PhotoRecipe"]}
     lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
     for key, row in tables.items():
         lines += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in row.items())]
@@ -241,4 +235,4 @@ def written(recipe: PhotoRecipe) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans look the same in TOML

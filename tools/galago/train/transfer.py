@@ -1,102 +1,132 @@
 # SPDX-License-Identifier: MIT
-"""Training on a folder of photos: an ImageNet network gets a new head, then all of it is fitted.
+"""Training by a PhotoRecipe: an ImageNet network gets a new head, then all of it is fitted to the photos.
 
     trained = transfer(recipe, data, work=out / ".training", progress=progress)
 
-1. The head alone, on features that are computed once: an untrained head would spoil the rest.
-2. All layers, slowly, on augmented photos. BatchNormalization follows the photos where there are enough of
-   them for statistics, and keeps ImageNet's where not.
-Classes with few photos are drawn more often. Tutors, if any, learn the photos first and say what they see.
+1. The head alone, on features that are computed once: an untrained head would spoil the other layers.
+2. All layers, with a low learning rate, on augmented photos. BatchNormalization follows the photos where
+   there are enough of them for statistics, and keeps ImageNet's where there are not.
+
+Classes with few photos are drawn more often. Teachers, if any, learn the photos first and give soft targets.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from galago import lazy_tensorflow
+from galago.tflite.arithmetic import softmax
 from galago.train import network as networks
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint
-from galago.train.loop import Course, Loop
-from galago.train.photo_cache import Album, key_of, read_album
+from galago.train.confidence import calibrate, log_loss
+from galago.train.loop import Loop, Stage
+from galago.train.photo_cache import SQUARES, PhotoCache, read_photos, training_key
+from galago.train.pixels import mixup, to_float
 from galago.train.progress import Progress
-from galago.train.recipe import Fitting, PhotoRecipe, written
-from galago.train.result import Kept, Trained, calibrated, log_loss, softmax
-from galago.train.teachers import soften
-from galago.train.views import to_float
+from galago.train.recipe import PhotoRecipe, PhotoStage, to_toml
+from galago.train.result import Trained, Validation
+from galago.train.teachers import mix_soft_targets
 
-_MOST = 4.0  # times as often as others a photo of a rare class is drawn
-_HEAD_VIEWS = 4  # augmented views of each photo for the head
+_MOST_OFTEN = 4.0  # bounds how much more often a photo of a rare class is drawn
+_HEAD_VIEWS = 4  # augmented views of each photo that the head is fitted to
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What all stages of a training share."""
+
+    recipe: PhotoRecipe
+    photos: PhotoCache
+    targets: np.ndarray  # probabilities of the classes, float32 [n, classes]
+    body: Any  # ends in features
+    network: Any  # ends in logits
+    augment: Any
+    seeds: Any  # of the augmentation, a keras.random.SeedGenerator
 
 
 def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) -> Trained:
-    """Trains as the recipe says; the photos lie below `data`, the checkpoint in `work`."""
+    """Trains on the photos below the folder `data`; checkpoints go into the folder `work`.
+
+    Raises dataset.*, train.weights, disk.full, config.invalid.
+    """
     tensorflow, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
     keras.utils.set_random_seed(recipe.seed)
     tensorflow.config.experimental.enable_op_determinism()
-    album = read_album(data / recipe.photos, recipe.size, recipe.validation, recipe.seed, work, progress)
-    training = np.flatnonzero(~album.kept)
+    photos = read_photos(data / recipe.photos, recipe, work, progress)
+    duplicates = len(photos.groups) - len(np.unique(photos.groups))
     progress.say(
-        f"{len(album.labels)} photos in {len(album.names)} classes, {len(training)} to train on, "
-        f"{album.kept.sum()} to validate; {_pairs(album)} near-duplicates kept together"
+        f"{len(photos.labels)} photos in {len(photos.names)} classes, {len(photos.training)} to train on, "
+        f"{photos.validation.sum()} for validation; {duplicates} near-duplicates kept together"
     )
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.trained)
-    network = networks.classifier(body, len(album.names))
-    targets = soften(_targets(recipe, album), recipe.tutors, album, training, progress)
-    seeds = keras.random.SeedGenerator(recipe.seed)
-    picture = keras.Input((*album.squares.shape[2:4], 3))
-    augment = augmenter(recipe.augment, recipe.size, seeds)
-    learner = keras.Model(picture, network(augment(picture)))
+    setup = _setup(recipe, photos, progress)
+    network, validation = setup.network, _validation(photos)
 
-    # Where no class has a photo to spare, training photos have to do.
-    checked = np.flatnonzero(album.kept) if album.kept.any() else training
-    kept = Kept([album.paths[i] for i in checked], album.exact[checked], album.labels[checked])
+    def validate() -> dict[str, float]:
+        logits = network.predict(to_float(validation.pixels), batch_size=128, verbose=0)
+        right = logits.argmax(axis=1) == validation.labels
+        return {"loss": log_loss(softmax(logits), validation.labels), "accuracy": float(right.mean())}
 
-    def judge() -> dict[str, float]:
-        return judged(network.predict(to_float(kept.pixels), batch_size=128, verbose=0), kept.labels)
-
-    checkpoint = Checkpoint(work, key_of(album, written(recipe)), progress.say)
-    courses = []
+    checkpoint = Checkpoint(work, training_key(photos, to_toml(recipe)), progress.say)
+    stages = []
     for number, stage in enumerate(recipe.stages):
-        if stage.layers == "head":
-            if checkpoint.load() is None:
-                _fit_head(body, network, stage, album, targets, augment, recipe)
-                progress.say(f"head: validation accuracy {judge()['accuracy']:.1%}")
-            continue
-        courses.append(_course(recipe, number, stage, learner, network, album, targets, seeds))
-    history = Loop(network, judge, checkpoint, progress).run(courses)
-    ended, temperature, threshold, before = calibrated(network, kept)
-    pixels = album.exact[training]
-    return Trained(ended, album.names, threshold, temperature, kept, pixels, before, history, album.skipped)
+        if stage.layers != "head":
+            stages.append(_stage(setup, stage, number))
+        elif checkpoint.load() is None:
+            _fit_head(setup, stage)
+            progress.say(f"head: validation accuracy {validate()['accuracy']:.1%}")
+    history = Loop(network, validate, checkpoint, progress).run(stages)
+    calibrated = calibrate(network, validation)
+    return Trained(
+        network=calibrated.network,
+        names=photos.names,
+        unknown_below=calibrated.unknown_below,
+        temperature=calibrated.temperature,
+        validation=validation,
+        training_pixels=photos.inputs[photos.training],
+        uncalibrated=calibrated.before,
+        history=history,
+        skipped=photos.skipped,
+    )
 
 
-def judged(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Loss and accuracy of logits [n, classes]."""
-    return {
-        "loss": log_loss(softmax(logits), labels),
-        "accuracy": float((logits.argmax(axis=1) == labels).mean()),
-    }
-
-
-def _course(
-    recipe: PhotoRecipe,
-    number: int,
-    stage: Fitting,
-    learner: Any,
-    network: Any,
-    album: Album,
-    targets: np.ndarray,
-    seeds: Any,
-) -> Course:
+def _setup(recipe: PhotoRecipe, photos: PhotoCache, progress: Progress) -> _Setup:
     keras = lazy_tensorflow.keras()
-    training = np.flatnonzero(~album.kept)
+    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size)
+    network = networks.classifier(body, len(photos.names))
+    targets = mix_soft_targets(_smoothed_labels(recipe, photos), recipe.teachers, photos, progress)
+    seeds = keras.random.SeedGenerator(recipe.seed)
+    augment = augmenter(recipe.augment, recipe.size, seeds)
+    return _Setup(recipe, photos, targets, body, network, augment, seeds)
+
+
+def _smoothed_labels(recipe: PhotoRecipe, photos: PhotoCache) -> np.ndarray:
+    """Returns the targets without teachers, float32 [n, classes]."""
+    classes = len(photos.names)
+    targets = np.full((len(photos.labels), classes), recipe.label_smoothing / classes, np.float32)
+    targets[np.arange(len(targets)), photos.labels] += 1 - recipe.label_smoothing
+    return targets
+
+
+def _validation(photos: PhotoCache) -> Validation:
+    """Returns the validation photos; where no class has one to spare, the training photos serve instead."""
+    chosen = np.flatnonzero(photos.validation) if photos.validation.any() else photos.training
+    return Validation([photos.paths[i] for i in chosen], photos.inputs[chosen], photos.labels[chosen])
+
+
+def _stage(setup: _Setup, stage: PhotoStage, number: int) -> Stage:
+    """Returns the stage with this number in the recipe, for the training loop."""
+    keras = lazy_tensorflow.keras()
+    recipe, photos, network, seeds = setup.recipe, setup.photos, setup.network, setup.seeds
+    training = photos.training
     steps = max(1, math.ceil(len(training) / recipe.batch))
-    chances = balanced(album.labels[training])
+    probabilities = balanced(photos.labels[training])
 
     class Batches(keras.utils.PyDataset):
-        """An epoch: photos drawn by chance, a square of each, and what they are; some pairs mixed."""
+        """An epoch: photos drawn at random, one square of each, mixed in pairs, with their targets."""
 
         def __init__(self, epoch: int) -> None:
             super().__init__()
@@ -107,82 +137,61 @@ def _course(
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
             random = np.random.default_rng([recipe.seed, number, self.epoch, index])
-            drawn = random.choice(training, min(recipe.batch, max(8, len(training))), p=chances)
-            x = album.squares[drawn, random.integers(0, 3, len(drawn))].astype(np.float32)
-            y = targets[drawn]
-            if recipe.augment.mixup:
-                share = random.beta(recipe.augment.mixup, recipe.augment.mixup, len(drawn)).astype(np.float32)
-                partner = random.permutation(len(drawn))
-                x = x * share[:, None, None, None] + x[partner] * (1 - share[:, None, None, None])
-                y = y * share[:, None] + y[partner] * (1 - share[:, None])
-            return x, y
+            drawn = random.choice(training, min(recipe.batch, max(8, len(training))), p=probabilities)
+            x = photos.squares[drawn, random.integers(0, SQUARES, len(drawn))].astype(np.float32)
+            return mixup(x, setup.targets[drawn], recipe.augment.mixup, random)
 
     def batches(epoch: int) -> Any:
         seeds.state.assign(np.array([recipe.seed * 1000 + number, epoch * 1_000_000], np.uint32))
         return Batches(epoch)
 
-    enough = len(training) >= networks.ENOUGH * recipe.batch
-    return Course(
-        stage.layers,
-        learner,
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        batches,
-        lambda: networks.train_only(network, stage.layers, enough or not recipe.trained),
-        stage.epochs,
-        steps,
-        stage.rate,
-        stage.patience,
+    picture = keras.Input((*photos.squares.shape[2:4], 3))
+    enough = len(training) >= networks.MIN_BATCHES * recipe.batch
+    batch_statistics = enough or not recipe.pretrained_size
+    return Stage(
+        name=stage.layers,
+        learner=keras.Model(picture, network(setup.augment(picture))),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        batches=batches,
+        prepare=lambda: networks.train_only(network, stage.layers, batch_statistics),
+        epochs=stage.epochs,
+        steps=steps,
+        learning_rate=stage.learning_rate,
+        patience=stage.patience,
     )
 
 
 def balanced(labels: np.ndarray) -> np.ndarray:
-    """How likely each photo is drawn, float [n], sum 1: every class alike, but for very rare ones."""
+    """Returns how likely each photo is drawn, float64 [n], sum 1, from the classes int64 [n].
+
+    Every class is drawn alike, except that very rare ones are drawn less.
+    """
     counts = np.bincount(labels)
-    often = np.minimum(counts.max() / np.maximum(counts, 1), _MOST)[labels]
-    return often / often.sum()
+    weights = np.minimum(counts.max() / np.maximum(counts, 1), _MOST_OFTEN)[labels]
+    return weights / weights.sum()
 
 
-def _fit_head(
-    body: Any,
-    network: Any,
-    stage: Fitting,
-    album: Album,
-    targets: np.ndarray,
-    augment: Any,
-    recipe: PhotoRecipe,
-) -> None:
+def _fit_head(setup: _Setup, stage: PhotoStage) -> None:
     """Fits the head alone, to the features of the photos as they are and of augmented views."""
     keras = lazy_tensorflow.keras()
-    training = np.flatnonzero(~album.kept)
-    features = [body.predict(to_float(album.exact[training]), batch_size=128, verbose=0)]
+    photos, body, training = setup.photos, setup.body, setup.photos.training
+    features = [body.predict(to_float(photos.inputs[training]), batch_size=128, verbose=0)]
     for view in range(_HEAD_VIEWS):
         parts = []
         for start in range(0, len(training), 128):
-            squares = album.squares[training[start : start + 128], view % 3].astype(np.float32)
-            parts.append(body.predict_on_batch(augment(squares)))
+            squares = photos.squares[training[start : start + 128], view % SQUARES].astype(np.float32)
+            parts.append(body.predict_on_batch(setup.augment(squares)))
         features.append(np.concatenate(parts))
-    x, y = np.concatenate(features), np.tile(targets[training], (len(features), 1))
-    weights = np.tile(balanced(album.labels[training]) * len(training), len(features))
-    head = network.get_layer("classes")
+    x, y = np.concatenate(features), np.tile(setup.targets[training], (len(features), 1))
+    weights = np.tile(balanced(photos.labels[training]) * len(training), len(features))
     inputs = keras.Input(x.shape[1:])
     logits = keras.layers.Dense(y.shape[1])
     model = keras.Model(inputs, logits(inputs))
     steps = stage.epochs * math.ceil(len(x) / 256)
+    schedule = keras.optimizers.schedules.CosineDecay(stage.learning_rate, steps)
     model.compile(
-        keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(stage.rate, steps), weight_decay=1e-3),
+        keras.optimizers.AdamW(schedule, weight_decay=1e-3),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     model.fit(x, y, sample_weight=weights, batch_size=256, epochs=stage.epochs, verbose=0)
-    head.set_weights(logits.get_weights())
-
-
-def _targets(recipe: PhotoRecipe, album: Album) -> np.ndarray:
-    """What the network shall say of each photo, float32 [n, classes]: smoothed labels."""
-    classes = len(album.names)
-    smooth = np.full((len(album.labels), classes), recipe.smoothing / classes, np.float32)
-    smooth[np.arange(len(smooth)), album.labels] += 1 - recipe.smoothing
-    return smooth
-
-
-def _pairs(album: Album) -> int:
-    return len(album.groups) - len(np.unique(album.groups))
+    setup.network.get_layer("classes").set_weights(logits.get_weights())

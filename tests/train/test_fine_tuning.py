@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Quantization-aware fine-tuning: it computes what TFLM computes, it helps, and it can be resumed."""
+"""Quantization-aware fine-tuning computes what TFLM computes, improves int8, and can be resumed."""
 
 from pathlib import Path
 
@@ -10,17 +10,18 @@ from rich.console import Console
 from galago import evaluate, lazy_tensorflow, quantize, train
 from galago.dataset.drawn import drawn
 from galago.quantize import refine
-from galago.quantize.fake_quant import apply, round_kernel, round_to
-from galago.tflite.edit import Graph
+from galago.quantize.fake_quant import apply, fake_quant, fake_quant_kernel
+from galago.tflite.edit import EditableGraph
 from galago.tflite.tflm import Tflm
 from galago.train.checkpoint import Checkpoint, State
-from galago.train.recipe import Tuning
-from galago.train.tuning import tune
+from galago.train.fine_tuning import Photos, fine_tune
+from galago.train.recipe import FineTuning
+from support.requirements import extra_module
 
-keras = pytest.importorskip("keras", reason="needs the extra `train`")
+keras = extra_module("keras", extra="train")
 
 SIZE = 24
-HOW = Tuning(epochs=3, steps=30, rate=1e-2)
+SETTINGS = FineTuning(epochs=3, steps=30, learning_rate=1e-2)
 
 
 def pictures(first: int, count: int) -> np.ndarray:
@@ -32,7 +33,7 @@ def floats(pixels: np.ndarray) -> np.ndarray:
 
 
 class Subject:
-    """A float network whose int8 loses much: every fourth channel of some tensors is twenty times smaller."""
+    """A float network that loses much in int8: every fourth channel of some tensors is 20 times smaller."""
 
     def __init__(self) -> None:
         keras.utils.set_random_seed(2)
@@ -50,25 +51,28 @@ class Subject:
             kernel, bias = layer.get_weights()
             kernel[..., ::4, :] *= (1, 0.05, 20, 0.05, 20, 1)[number]
             layer.set_weights([kernel, bias])
-        said = network.predict(floats(pictures(500, 50)), verbose=0)
+        logits = network.predict(floats(pictures(500, 50)), verbose=0)
         kernel, _ = layer.get_weights()
-        layer.set_weights([kernel * 2 / said.std(axis=0), -said.mean(axis=0) * 2 / said.std(axis=0)])
+        layer.set_weights([kernel * 2 / logits.std(axis=0), -logits.mean(axis=0) * 2 / logits.std(axis=0)])
         self.network = quantize.with_softmax(network)
-        self.plain = quantize.convert_float(self.network)
-        self.tflite = quantize.convert(self.network, quantize.with_ends(pictures(0, 100)))
+        self.float_model = quantize.convert_float(self.network)
+        self.tflite = quantize.convert(self.network, quantize.with_black_and_white(pictures(0, 100)))
 
     def moved(self, tflite: bytes) -> float:
-        """Share of its probability that int8 gives to other classes than float, by TensorFlow Lite Micro, on
-        pictures that were neither calibrated on nor learned from."""
+        """The share of its probability that int8 gives to other classes than float, by TensorFlow Lite Micro.
+
+        It is measured on pictures that were used for neither calibration nor fine-tuning.
+        """
         others = pictures(1000, 100)
         answers = evaluate.tflm_answers(tflite, (others ^ 128).view(np.int8))
-        wanted = self.network.predict(floats(others), verbose=0)
-        return float(np.abs((answers + 128.0) / 256 - wanted).sum(axis=1).mean() / 2)
+        expected = self.network.predict(floats(others), verbose=0)
+        return float(np.abs((answers + 128.0) / 256 - expected).sum(axis=1).mean() / 2)
 
-    def tuned(self, work: Path, tflite: bytes, how: Tuning = HOW) -> bytes:
+    def tuned(self, work: Path, tflite: bytes, settings: FineTuning = SETTINGS) -> bytes:
         checkpoint = Checkpoint(work, "key", print)
         progress = train.Progress(Console(quiet=True))
-        return tune(tflite, self.plain, pictures(0, 200), pictures(300, 50), how, 1, checkpoint, progress)
+        photos = Photos(pictures(0, 200), pictures(300, 50))
+        return fine_tune(tflite, self.float_model, photos, settings, 1, checkpoint, progress)
 
 
 @pytest.fixture(scope="module")
@@ -77,44 +81,46 @@ def subject() -> Subject:
 
 
 def test_each_layer_computes_what_tflm_computes(subject: Subject) -> None:
-    """From TFLM's own inputs to a layer; where it rounds a half, the two may differ by one step."""
-    graph, twin, oracle = Graph(subject.tflite), Graph(subject.plain), Tflm(subject.tflite)
-    others = iter(twin.weighted())
+    """Each layer gets TFLM's own inputs; where a value lies between two steps, the two may differ by one."""
+    graph, float_graph = EditableGraph(subject.tflite), EditableGraph(subject.float_model)
+    reference, float_layers = Tflm(subject.tflite), iter(float_graph.weighted())
     tensors = {graph.input: (pictures(1000, 1)[0] ^ 128).view(np.int8)}
-    tensors |= oracle.tensors(tensors[graph.input])
+    tensors |= reference.tensors(tensors[graph.input])
 
     def real(tensor: int) -> np.ndarray:
-        scale, zero = graph.steps(tensor)
+        scale, zero = graph.quantization(tensor)
         return ((tensors[tensor].reshape(graph.shape(tensor)) - np.float32(zero)) * scale).astype(np.float32)
 
     for layer in graph.layers:
         kernel = bias = None
         if layer in graph.weighted():
-            kernel, bias = twin.kernel(next(others)), graph.bias(layer)
-            kernel = round_kernel(kernel, graph.absmax_for(layer, kernel, bias))
-        said = apply(graph, layer, [real(t) for t in layer.inputs if t in tensors], kernel, bias)
-        said = round_to(said, graph.limits(layer.output))
-        scale, _ = graph.steps(layer.output)
-        difference = np.abs(np.asarray(said).ravel() - real(layer.output).ravel()) / scale
+            kernel, bias = float_graph.kernel(next(float_layers)), graph.bias(layer)
+            kernel = fake_quant_kernel(kernel, graph.absmax_for(layer, kernel, bias))
+        outputs = apply(graph, layer, [real(t) for t in layer.inputs if t in tensors], kernel, bias)
+        outputs = fake_quant(outputs, graph.limits(layer.output))
+        scale, _ = graph.quantization(layer.output)
+        difference = np.abs(np.asarray(outputs).ravel() - real(layer.output).ravel()) / scale
         assert difference.max() < 1.01
         assert (difference > 0.01).mean() < 0.1
 
 
-def test_int8_gains_by_refining(subject: Subject) -> None:
-    """Its biases are all zero: a converter stores one zero for them all."""
-    refined = refine.refine(subject.tflite, subject.plain, pictures(0, 100))
+def test_refining_improves_int8(subject: Subject) -> None:
+    """All biases are zero, and the converter stores one buffer of zeros for all of them."""
+    refined = refine.refine(subject.tflite, subject.float_model, pictures(0, 100))
     assert subject.moved(refined) < subject.moved(subject.tflite) / 2
 
 
-def test_fine_tuning_begins_with_the_model_that_it_got(subject: Subject, tmp_path: Path) -> None:
-    """Rounded as refining rounded it, and not anew."""
-    refined = refine.refine(subject.tflite, subject.plain, pictures(0, 100))
-    tuned = subject.tuned(tmp_path, refined, Tuning(epochs=1, steps=1, rate=0))
-    given = (pictures(1000, 20) ^ 128).view(np.int8)
-    np.testing.assert_array_equal(evaluate.tflm_answers(tuned, given), evaluate.tflm_answers(refined, given))
+def test_fine_tuning_starts_from_the_given_model(subject: Subject, tmp_path: Path) -> None:
+    """It keeps the rounding that refining chose."""
+    refined = refine.refine(subject.tflite, subject.float_model, pictures(0, 100))
+    tuned = subject.tuned(tmp_path, refined, FineTuning(epochs=1, steps=1, learning_rate=0))
+    inputs = (pictures(1000, 20) ^ 128).view(np.int8)
+    np.testing.assert_array_equal(
+        evaluate.tflm_answers(tuned, inputs), evaluate.tflm_answers(refined, inputs)
+    )
 
 
-def test_int8_gains_by_fine_tuning_also_when_interrupted(
+def test_fine_tuning_improves_int8_also_when_interrupted(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tuned = subject.tuned(tmp_path / "whole", subject.tflite)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Quantization makes exactly the contract, equals TensorFlow Lite Micro, and refuses what cannot keep it."""
+"""Quantization writes the exact contract, equals TensorFlow Lite Micro, and refuses unsuitable models."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,17 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from galago import models, pictures
+from galago import lazy_tensorflow, models, pictures
 from galago.errors import GalagoError
 from galago.tflite.tflm import Tflm
+from support.requirements import extra_module
 
-keras = pytest.importorskip("keras", reason="needs the extra `train`")
+keras = extra_module("keras", extra="train")
 
 from galago import quantize  # noqa: E402  (imports TensorFlow only when it runs)
 
 SIZE = 16
+INFO = quantize.ModelInfo("tiny")
 
 
 def tiny(
@@ -46,7 +48,7 @@ def tiny(
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve photos of three classes, none black or white, and one that is no picture."""
+    """Twelve photos of three classes, none black or white, and a file that is not a picture."""
     folder = tmp_path_factory.mktemp("photos")
     random = np.random.default_rng(3)
     for index in range(12):
@@ -60,12 +62,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def built(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[models.ModelDirectory, list[str]]:
-    """A .keras file through the whole of it, and what was warned of."""
+    """The model that is built from a .keras file, and the warnings."""
     folder = tmp_path_factory.mktemp("model")
     tiny().save(folder / "net.keras")
     warned: list[str] = []
     model = quantize.build(
-        folder / "net.keras", photos, folder / "tiny", name="tiny", warn=warned.append, keep_float=True
+        folder / "net.keras", photos, folder / "tiny", INFO, warn=warned.append, keep_float=True
     )
     return model, warned
 
@@ -73,19 +75,19 @@ def built(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[model
 def test_the_float_model_and_the_photos_are_kept_on_request(
     built: tuple[models.ModelDirectory, list[str]],
 ) -> None:
-    """Compilers that quantize by themselves, as nncase for the K230 does, want those."""
+    """Compilers that quantize by themselves need them, such as nncase for the K230."""
     model, _ = built
-    tensorflow, network = quantize.lazy_tensorflow.tensorflow(), tiny()
+    tensorflow, network = lazy_tensorflow.tensorflow(), tiny()
     pixels = np.load(model.path / "calibration.npy")
     assert (pixels.shape, pixels.dtype) == ((14, SIZE, SIZE, 3), np.uint8)
     reader = tensorflow.lite.Interpreter(model_path=str(model.path / "float.tflite"))
     reader.allocate_tensors()
-    (given,), (answer,) = reader.get_input_details(), reader.get_output_details()
+    (input_,), (output,) = reader.get_input_details(), reader.get_output_details()
     for picture in (pixels[5:6].astype(np.float32) - 128) / 128, (pixels[:1].astype(np.float32) - 128) / 128:
-        reader.set_tensor(given["index"], picture)
+        reader.set_tensor(input_["index"], picture)
         reader.invoke()
         expected = network(picture, training=False).numpy()
-        assert np.allclose(reader.get_tensor(answer["index"]), expected, atol=1e-5)
+        assert np.allclose(reader.get_tensor(output["index"]), expected, atol=1e-5)
 
 
 def test_the_contract_is_exact(built: tuple[models.ModelDirectory, list[str]]) -> None:
@@ -107,15 +109,15 @@ def test_the_contract_is_exact(built: tuple[models.ModelDirectory, list[str]]) -
     assert 8 * 8 * 16 <= contract["arena_bytes"] < 16 * 1024
 
 
-def test_the_file_says_the_same(built: tuple[models.ModelDirectory, list[str]]) -> None:
-    """TensorFlow's own interpreter reads the quantization: int8, 1/128, per-channel symmetric weights."""
-    tensorflow = quantize.lazy_tensorflow.tensorflow()
+def test_the_file_has_the_same_quantization(built: tuple[models.ModelDirectory, list[str]]) -> None:
+    """TensorFlow's own interpreter reads it: int8, scale 1/128, weights with a scale per channel."""
+    tensorflow = lazy_tensorflow.tensorflow()
     reader = tensorflow.lite.Interpreter(model_content=built[0].tflite.read_bytes())
-    (given,), (answer,) = reader.get_input_details(), reader.get_output_details()
-    assert given["quantization"] == (1 / 128, 0)
-    assert answer["quantization"] == (1 / 256, -128)
-    assert given["dtype"] == answer["dtype"] == np.int8
-    assert given["shape"].tolist() == [1, SIZE, SIZE, 3]
+    (input_,), (output,) = reader.get_input_details(), reader.get_output_details()
+    assert input_["quantization"] == (1 / 128, 0)
+    assert output["quantization"] == (1 / 256, -128)
+    assert input_["dtype"] == output["dtype"] == np.int8
+    assert input_["shape"].tolist() == [1, SIZE, SIZE, 3]
     channels = [
         len(t["quantization_parameters"]["scales"])
         for t in reader.get_tensor_details()
@@ -126,21 +128,21 @@ def test_the_file_says_the_same(built: tuple[models.ModelDirectory, list[str]]) 
 
 def test_golden_outputs_are_those_of_tflm(built: tuple[models.ModelDirectory, list[str]]) -> None:
     model, _ = built
-    oracle = Tflm(model.tflite.read_bytes())
+    reference = Tflm(model.tflite.read_bytes())
     golden = list(model.golden())
     assert len(golden) == len(quantize.GOLDEN)
-    for given, wanted in golden:
-        assert oracle.run(given).ravel().tolist() == wanted.tolist()
-    assert len({tuple(wanted.tolist()) for _, wanted in golden}) > 1
+    for picture, expected in golden:
+        assert reference.run(picture).ravel().tolist() == expected.tolist()
+    assert len({tuple(expected.tolist()) for _, expected in golden}) > 1
 
 
 def test_int8_follows_keras(built: tuple[models.ModelDirectory, list[str]], photos: Path) -> None:
     model, _ = built
-    oracle, network = Tflm(model.tflite.read_bytes()), tiny()
+    reference, network = Tflm(model.tflite.read_bytes()), tiny()
     for path in sorted(photos.rglob("*.png")):
         pixels = pictures.resize(pictures.load(path), SIZE, SIZE)
         float32 = network.predict((pixels[None].astype(np.float32) - 128) / 128, verbose=0)[0]
-        int8 = (oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int) + 128) / 256
+        int8 = (reference.run((pixels ^ 128).view(np.int8)).ravel().astype(int) + 128) / 256
         np.testing.assert_allclose(int8, float32, atol=0.03)
 
 
@@ -157,19 +159,19 @@ def test_twice_gives_the_same_bytes(
 ) -> None:
     model, _ = built
     network = model.path.parent / "net.keras"
-    again = quantize.build(network, photos, tmp_path / "tiny", name="tiny", warn=lambda _: None)
+    again = quantize.build(network, photos, tmp_path / "tiny", INFO, warn=lambda _: None)
     assert again.contract == model.contract
 
 
 def test_logits_get_a_softmax(photos: Path, tmp_path: Path) -> None:
-    model = quantize.build(tiny(activation=None), photos, tmp_path / "m", name="m", warn=lambda _: None)
-    for given, answer in model.golden():
-        assert given.shape == (SIZE, SIZE, 3)
+    model = quantize.build(tiny(activation=None), photos, tmp_path / "m", INFO, warn=lambda _: None)
+    for picture, answer in model.golden():
+        assert picture.shape == (SIZE, SIZE, 3)
         assert abs((answer.astype(int) + 128).sum() - 256) <= 3
 
 
 def spoiled(value: float) -> Any:
-    """What a training leaves that went astray."""
+    """A network after a training that diverged."""
     network = tiny()
     first = next(layer for layer in network.layers if layer.weights)
     kernel, *others = first.get_weights()
@@ -189,16 +191,16 @@ def spoiled(value: float) -> Any:
             "(None, 9)",
         ),
         (lambda: spoiled(0.0), "model.malformed", "all weights are zero"),
-        (lambda: spoiled(np.nan), "model.malformed", "no numbers"),
+        (lambda: spoiled(np.nan), "model.malformed", "contain NaN or Inf"),
         (lambda: tiny(classes=4), "model.labels", "4 outputs but 3 labels"),
         (lambda: tiny(classes=1, activation=None), "model.quantization", "(None, 1)"),
     ],
 )
-def test_what_cannot_keep_the_contract_is_refused(
+def test_unsuitable_models_are_refused(
     photos: Path, tmp_path: Path, network: Any, code: str, words: str
 ) -> None:
     with pytest.raises(GalagoError) as caught:
-        quantize.build(network(), photos, tmp_path / "m", name="m", warn=lambda _: None)
+        quantize.build(network(), photos, tmp_path / "m", INFO, warn=lambda _: None)
     assert caught.value.code == code
     assert words in caught.value.message
     assert not (tmp_path / "m").exists()
@@ -214,11 +216,10 @@ def test_unreadable_models_and_photos_are_refused(photos: Path, tmp_path: Path) 
         (tiny(), tmp_path / "none", "dataset.missing"),
         (tiny(), empty, "dataset.empty"),
     ]
+    info = quantize.ModelInfo("m", labels=["a", "b", "c"])
     for network, folder, code in cases:
         with pytest.raises(GalagoError) as caught:
-            quantize.build(
-                network, folder, tmp_path / "m", name="m", labels=["a", "b", "c"], warn=lambda _: None
-            )
+            quantize.build(network, folder, tmp_path / "m", info, warn=lambda _: None)
         assert caught.value.code == code
         assert "\n" not in caught.value.message
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""The private parts of Keras that Galago uses are still there and do what Galago expects of them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from galago import imagenet, keras_internals
+from support.requirements import extra_module
+
+keras = extra_module("keras", extra="train")
+
+
+def test_all_layers_are_found_also_in_nested_models() -> None:
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="inner")])
+    picture = keras.Input((4,))
+    network = keras.Model(picture, keras.layers.Dense(2, name="outer")(inner(picture)))
+    layers = keras_internals.all_layers(network)
+    assert {"inner", "outer"} <= {layer.name for layer in layers}
+    assert network in layers
+    assert inner in layers
+
+
+def test_home_is_where_keras_caches_files(tmp_path: Path) -> None:
+    """In a process of its own, because Keras reads KERAS_HOME when it is imported."""
+    (tmp_path / "source.txt").write_text("weights")
+    program = (
+        "from galago import keras_internals, lazy_tensorflow\n"
+        f"file = lazy_tensorflow.keras().utils.get_file('file.txt', {(tmp_path / 'source.txt').as_uri()!r}, "
+        "cache_subdir='models')\n"
+        "assert (keras_internals.home() / 'models' / 'file.txt').samefile(file), file\n"
+        "print(keras_internals.home())\n"
+    )
+    home = tmp_path / "home"
+    environment = {**os.environ, "KERAS_HOME": str(home)}
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=1800,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert Path(process.stdout.splitlines()[-1]) == home
+
+
+def test_weights_are_looked_for_where_keras_keeps_them() -> None:
+    assert imagenet.weights_file("mobilenet_v1", 0.25, 128).parent == keras_internals.home() / "models"
