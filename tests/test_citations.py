@@ -145,7 +145,4 @@ def test_the_checks_see_what_they_are_for() -> None:
         "tests/native",
         "tools/galago",
     ]
-        "tests/native",
-        "tools/galago",
-    ]
     assert _DOTTED.findall("galago.models.find(name), ./galago.py") == ["galago.models.find"]
