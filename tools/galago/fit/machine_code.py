@@ -13,8 +13,8 @@ from galago.fit.network import Network, plan_as_json, plan_from_json
 from galago.tflite.engine import Plan
 
 # Instructions per MAC, counted exactly for the shipped model
-# (python -m galago.native.verify.count MODEL --kernels native). Fully connected layers were not counted on
-# Xtensa: the figure is RV32's.
+# (python -m galago.native.verify.count MODEL --kernels native). The figure of fully connected layers on
+# Xtensa is RV32's.
 _THUMB2 = {"convolution": 1.32, "depthwise": 2.90, "pointwise": 0.88, "fully connected": 3.54}
 INSTRUCTIONS = {
     "armv6m": {"convolution": 7.14, "depthwise": 11.53, "pointwise": 4.91, "fully connected": 10.68},

@@ -13,14 +13,15 @@ depthwise), 28 more bytes per output channel, and h*w MACs per weight.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from galago.tflite.build import ShapeBuilder
-
 SIZES = (48, 64, 80, 96, 112, 128, 160, 192, 224)
+"""Input widths to choose from, in pixels."""
 """The input sizes in pixels that `galago fit` suggests."""
 
 # (channels, stride) of each depthwise separable convolution.
+# The depthwise separable convolutions of V1: (channels, stride).
 _V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * ((512, 1),), (1024, 2), (1024, 1))
 # (expansion, channels, repeats, stride of the first) of each group of bottlenecks.
+# The bottlenecks of V2: (expansion, channels, repeats, stride of the first).
 _V2 = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -96,6 +97,8 @@ class Variant:
 
     def tflite(self) -> bytes:
         """A full-int8 .tflite of this shape whose weights are all zero."""
+        from galago.tflite.build import ShapeBuilder
+
         graph = ShapeBuilder((1, self.size, self.size, self.channels), name=_NAME)
         outputs = [graph.input]
         for step in self._steps():
@@ -113,7 +116,7 @@ class Variant:
 
 
 def _steps_v1(alpha: float) -> list[_Step]:
-    # keras.applications.MobileNet truncates, where V2 rounds to multiples of 8.
+    # keras.applications.MobileNet truncates; V2 rounds to multiples of 8.
     steps = [_Step("conv", int(32 * alpha), 3, 2)]
     for channels, stride in _V1:
         steps += [_Step("depthwise", 0, 3, stride), _Step("conv", int(channels * alpha), 1, 1)]
