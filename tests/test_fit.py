@@ -318,9 +318,10 @@ def galago(*arguments: str, folder: Path, setup: str = "") -> subprocess.Complet
     return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)
 
 
-# Every figure is derived with mpy-cross or the interpreter, which are programs.
+# Every figure is derived with mpy-cross or the interpreter, which are programs; numpy takes long to import.
 _NO_PROGRAMS = """
-import subprocess
+import subprocess, sys
+sys.modules["numpy"] = None
 def refuse(*arguments, **options):
     raise SystemExit("a program was started")
 subprocess.Popen.__init__ = refuse
