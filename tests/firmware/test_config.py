@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago.json on the real interpreter: defaults, what is refused, and the last good file."""
+"""galago.json on the real interpreter: defaults, errors, and the last good file."""
 
 import json
 
@@ -87,7 +87,7 @@ def test_a_missing_file_is_named(micropython, tmp_path):
 def test_what_is_wrong_is_named(read, text, named):
     code, message = read(text)
     assert code == "config.invalid"
-    # MicroPython's str() takes invalid UTF-8 as it is; all that counts is a line that names the trouble.
+    # MicroPython's str() accepts invalid UTF-8; what matters is one line that names the problem.
     assert named in message
     assert "\n" not in message
 

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What main.py is made of, on the real interpreter: numbers, the watchdog, and a display."""
+"""The parts of main.py on the real interpreter: sequence numbers, the watchdog, and a display."""
 
 import pytest
 
 NUMBERS = """
 from mobilenet.sequence import Sequence
 path = argv[0]
-given = []
+numbers_used = []
 for _ in range(3):
     numbers = Sequence(path)
-    given += [numbers.next() for _ in range(3)]
+    numbers_used += [numbers.next() for _ in range(3)]
     numbers.close()
 numbers = Sequence(path)
-given += [numbers.next(), numbers.next()]      # and the power goes
-given.append(Sequence(path).next())
-print(given)
+numbers_used += [numbers.next(), numbers.next()]      # then the power fails
+numbers_used.append(Sequence(path).next())
+print(numbers_used)
 """
 
 UNWRITABLE = """
@@ -23,7 +23,7 @@ numbers = Sequence(argv[0] + "/none/galago.seq")
 print([numbers.next() for _ in range(3)], numbers.error.code)
 """
 
-# A machine module of boards that have timers: -1 only, 0 only, or none.
+# The module `machine` of boards that have timer -1 only, timer 0 only, or none.
 WATCHDOG = """
 import sys
 class machine:
@@ -88,21 +88,21 @@ print(lcd.drawn)
 """
 
 
-def test_numbers_survive_and_none_comes_twice(micropython, tmp_path):
-    given = eval(micropython(NUMBERS, tmp_path / "galago.seq"))
-    assert given[:11] == list(range(11))
-    assert given[11] == 9 + 256
+def test_numbers_survive_and_none_is_used_twice(micropython, tmp_path):
+    used = eval(micropython(NUMBERS, tmp_path / "galago.seq"))
+    assert used[:11] == list(range(11))
+    assert used[11] == 9 + 256
 
 
-def test_numbers_that_cannot_be_kept_are_given_all_the_same(micropython, tmp_path):
+def test_numbers_that_cannot_be_saved_are_still_used(micropython, tmp_path):
     assert micropython(UNWRITABLE, tmp_path).strip() == "[0, 1, 2] board.file"
 
 
 @pytest.mark.parametrize(("timers", "held"), [("-1", True), ("0", True), ("", False)])
 def test_a_watchdog_is_fed_at_the_prompt_where_there_is_a_timer(micropython, timers, held):
-    said, code, none = micropython(WATCHDOG, timers).splitlines()
+    result, code, none = micropython(WATCHDOG, timers).splitlines()
     fed = [4000, "fed", "fed"] + ([1000, "fed"] if held else [])
-    assert said == f"{held} {fed}"
+    assert result == f"{held} {fed}"
     assert (code, none) == ("config.invalid", "True")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The board's own check of a model directory, on the real interpreter."""
+"""The board's check of a model directory, on the real interpreter."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ def write(folder: Path, table: object, content: bytes = CONTENT) -> Path:
     return folder
 
 
-def test_a_whole_directory_opens(micropython, tmp_path):
+def test_a_complete_directory_opens(micropython, tmp_path):
     reply = json.loads(micropython(OPEN, f"{write(tmp_path, contract())}/"))
     assert reply == ["tiny", 32, 24, 3, "crop", ["cat", "dög"]]
 
@@ -117,10 +117,10 @@ def test_json_beyond_the_heap_is_refused(micropython, tmp_path):
 
 
 @pytest.mark.parametrize("table", [[], "text", 3, None])
-def test_json_that_is_no_contract_is_refused(micropython, tmp_path, table):
+def test_json_that_is_not_a_contract_is_refused(micropython, tmp_path, table):
     assert json.loads(micropython(OPEN, write(tmp_path, table)))["code"] == "model.contract"
 
 
-def test_text_that_is_no_json_is_refused(micropython, tmp_path):
+def test_text_that_is_not_json_is_refused(micropython, tmp_path):
     (write(tmp_path, contract()) / "model.json").write_bytes(b'{"galago": 1, \xff')
     assert json.loads(micropython(OPEN, tmp_path))["code"] == "model.contract"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Serial lines on the real interpreter are the JSON that docs/architecture.md shows."""
+"""Serial lines on the real interpreter are the JSON of docs/architecture.md."""
 
 import json
 

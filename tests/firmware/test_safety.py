@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The engine interrupted, beside other engines, run again and again, and where memory ends at any point."""
+"""The engine under interruption, together with other engines, run repeatedly, and without enough memory."""
 
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from galago.tflite.tflm import Tflm
 from support import seeds
 
 LARGE = models_dir() / "everyday-v1-025-96" / "model.tflite"
-# Of each folder in argv: a model, an input, the output that TFLM computes.
+# Each folder in argv holds a model, an input, and the output that TFLM computes.
 LOAD = """
 import gc
 from mobilenet import GalagoError
@@ -22,22 +22,22 @@ def read(folder, name):
     with open(folder + "/" + name, "rb") as file:
         return file.read()
 
-def right(net, folder):
+def correct(net, folder):
     net.input[:] = read(folder, "input")
     net.invoke()
-    return bytes(net.output) == read(folder, "wanted")
+    return bytes(net.output) == read(folder, "expected")
 """
 
 
 @pytest.fixture
 def micropython(micropython, compiled):
-    """As boards have the package: every construction imports the loading half anew."""
+    """With the package compiled, as on boards: each construction imports the loading half again."""
     return partial(micropython, package=compiled)
 
 
 @pytest.fixture
 def folders(tmp_path):
-    """Writes models with inputs and TFLM's outputs; gives a folder for each."""
+    """Writes models with inputs and TFLM's outputs; returns a folder for each."""
 
     def write(**models: bytes) -> list[Path]:
         rng = np.random.default_rng(11)
@@ -48,7 +48,7 @@ def folders(tmp_path):
             folder.mkdir()
             (folder / "model.tflite").write_bytes(model)
             (folder / "input").write_bytes(picture.tobytes())
-            (folder / "wanted").write_bytes(oracle.run(picture).tobytes())
+            (folder / "expected").write_bytes(oracle.run(picture).tobytes())
         return [tmp_path / name for name in models]
 
     return write
@@ -82,15 +82,15 @@ for stop in range(total):
         print("not interrupted at", stop)
     except KeyboardInterrupt:
         pass
-    if not right(net, folder):
+    if not correct(net, folder):
         print("wrong after an interruption at", stop)
 print("interrupted", total, "times")
 """
 
 
 def test_an_interrupted_run_leaves_a_usable_interpreter(micropython, folders) -> None:
-    said = micropython(LOAD + INTERRUPT, *folders(**small("mobilenet")))
-    interrupted, times, _ = said.split()  # and nothing else was said
+    output = micropython(LOAD + INTERRUPT, *folders(**small("mobilenet")))
+    interrupted, times, _ = output.split()  # nothing else was printed
     assert interrupted == "interrupted"
     assert int(times) >= 10
 
@@ -118,7 +118,7 @@ for call in calls:
 
 
 def test_the_hook_sees_every_row_of_every_layer(micropython, folders) -> None:
-    # Of the layers of the small MobileNet; what is no picture is one row.
+    # Heights of the layers of the small MobileNet; tensors that are not pictures have one row.
     heights = [13, 6, 6, 6, 6, 6, 3, 1, 1, 1, 1]
     counted, *calls = micropython(LOAD + HOOK, *folders(**small("mobilenet"))).splitlines()
     assert counted == f"{len(calls)} {len(calls)}"
@@ -136,17 +136,17 @@ for turn in range(6):
         garbage = [bytearray(n) for n in range(64)]
         if turn > 2:
             gc.collect()
-        if not right(net, folder):
+        if not correct(net, folder):
             print("wrong:", folder, "in turn", turn)
 for net, folder in nets:
     net.input[:] = read(folder, "input")
-for turn in range(100):  # row by row in turns: no state is shared
+for turn in range(100):  # row by row in turn: no state is shared
     (one, folder), (two, other) = nets[turn % len(nets)], nets[(turn + 1) % len(nets)]
     one.input[:] = read(folder, "input")
     one.invoke(lambda *_: gc.collect() if turn < 3 else None)
-    if not right(two, other):
+    if not correct(two, other):
         print("wrong:", other, "after", folder)
-    if bytes(one.output) != read(folder, "wanted"):
+    if bytes(one.output) != read(folder, "expected"):
         print("wrong:", folder, "while", other, "ran")
 print("done", len(nets))
 """
@@ -165,14 +165,14 @@ for turn in range(4):
 
     def other(layer, first, last):
         gc.collect()
-        if not right(nets[1 - turn % 2], folders[1 - turn % 2]):
+        if not correct(nets[1 - turn % 2], folders[1 - turn % 2]):
             print("wrong inside")
         inner[0] += 1
 
     net, folder = nets[turn % 2], folders[turn % 2]
     net.input[:] = read(folder, "input")
     net.invoke(other)
-    if bytes(net.output) != read(folder, "wanted"):
+    if bytes(net.output) != read(folder, "expected"):
         print("wrong outside")
 print("done", inner[0] > 5)
 """
@@ -186,7 +186,7 @@ def test_one_runs_between_the_layers_of_the_other(micropython, folders) -> None:
 LEAK = """
 folder = argv[0]
 net = Interpreter(folder + "/model.tflite")
-right(net, folder)
+correct(net, folder)
 gc.collect()
 before = gc.mem_alloc()
 for _ in range(1000):
@@ -199,7 +199,7 @@ for _ in range(10):
     net.invoke()
 print("of one", (gc.mem_alloc() - before) // 10)
 gc.enable()
-print(right(net, folder))
+print(correct(net, folder))
 net.close()
 net = None
 gc.collect()
@@ -214,20 +214,20 @@ print("constructions", gc.mem_alloc() - before)
 
 
 def test_nothing_leaks(micropython, folders) -> None:
-    said = micropython(LOAD + LEAK, *folders(**small("mobilenet"))).splitlines()
-    invocations, one, correct, constructions = said
-    # The collector may take a word on the stack for a pointer: some blocks, but not more with every run.
+    lines = micropython(LOAD + LEAK, *folders(**small("mobilenet"))).splitlines()
+    invocations, one, result, constructions = lines
+    # The collector may mistake words on the stack for pointers: some blocks, but not more with every run.
     assert int(invocations.split()[-1]) < 1024
     assert int(constructions.split()[-1]) < 1024
     assert int(one.split()[-1]) < 4096  # garbage of one run
-    assert correct == "True"
+    assert result == "True"
 
 
 FILL = """
 hogs = [None] * 4000
 
 def fill(room):
-    # Takes all of the heap but one piece of some bytes.
+    # Allocates all of the heap except one block.
     gc.collect()
     reserved = bytearray(room)
     taken = 0
@@ -254,11 +254,11 @@ step = int(step)
 def load(folder):
     return Interpreter(folder + "/model.tflite" if mode == "file" else read(folder, "model.tflite"))
 
-right(load(folder), folder)  # with all kernels loaded
+correct(load(folder), folder)  # loads all kernels
 data = read(folder, "model.tflite") if mode == "memory" else folder + "/model.tflite"
-right(load(small), small)
+correct(load(small), small)
 outcomes = {}
-room = 2048  # what the error itself takes
+room = 2048  # bytes that the error itself takes
 while True:
     fill(room)
     try:
@@ -268,12 +268,12 @@ while True:
         outcome = error.code
     release()
     if outcome == "success":
-        if not right(net, folder):
+        if not correct(net, folder):
             print("wrong with room for", room)
         net.close()
     net = None
     outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    if not right(load(small), small):
+    if not correct(load(small), small):
         print("unusable after", outcome, "with room for", room)
     if outcomes.get("success", 0) == 20:
         break
@@ -285,10 +285,10 @@ for outcome in sorted(outcomes):
 
 @pytest.mark.parametrize("mode", ["memory", "file"])
 def test_memory_that_ends_anywhere_while_loading(micropython, folders, mode) -> None:
-    """The heap is filled but for some bytes, then for some more, until the model fits: never a traceback."""
+    """Fills the heap except for some bytes, then for some more, until the model fits: never a traceback."""
     small_one, folder = folders(**small("reshape", "mobilenet"))
-    said = micropython(LOAD + FILL + SHRINK, small_one, folder, mode, 224, heap="1M").splitlines()
-    counts = {code: int(count) for code, count in (line.split() for line in said)}
+    lines = micropython(LOAD + FILL + SHRINK, small_one, folder, mode, 224, heap="1M").splitlines()
+    counts = {code: int(count) for code, count in map(str.split, lines)}
     assert counts.pop("success") == 20
     assert sum(counts.values()) > 30
     assert set(counts) <= {"memory.arena", "memory.heap"}
@@ -306,12 +306,12 @@ except GalagoError as error:
 net = None
 release()
 print(outcome)
-print(right(Interpreter(folder + "/model.tflite"), folder))
+print(correct(Interpreter(folder + "/model.tflite"), folder))
 """
 
 
 def test_memory_that_ends_while_kernels_are_imported(micropython, folders) -> None:
-    """A module whose import failed must not stay half made: the next attempt works."""
+    """A module whose import failed must not stay half initialized: the next attempt works."""
     (folder,) = folders(**small("mobilenet"))
     outcomes = set()
     for room in range(4096, 120_000, 5000):
@@ -323,8 +323,8 @@ def test_memory_that_ends_while_kernels_are_imported(micropython, folders) -> No
 
 
 def test_a_shipped_model_leaks_nothing(micropython, folders) -> None:
-    said = micropython(LOAD + LEAK.replace("range(1000)", "range(50)"), *folders(model=LARGE.read_bytes()))
-    invocations, _, correct, constructions = said.splitlines()
+    output = micropython(LOAD + LEAK.replace("range(1000)", "range(50)"), *folders(model=LARGE.read_bytes()))
+    invocations, _, result, constructions = output.splitlines()
     assert int(invocations.split()[-1]) < 1024
     assert int(constructions.split()[-1]) < 1024
-    assert correct == "True"
+    assert result == "True"

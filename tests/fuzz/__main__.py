@@ -3,9 +3,9 @@
 
     python tests/fuzz                       # 20,000 files
     python tests/fuzz 1000 --first 5000
-    python tests/fuzz --show 4711           # one of them: what was damaged, and the verdict
+    python tests/fuzz --show 4711           # one file: what was damaged, and the verdict
 
-Ends with status 1 if there was a fault: anything but success or a GalagoError.
+The exit status is 1 if there was a fault: anything other than success or a GalagoError.
 """
 
 import argparse
@@ -30,37 +30,37 @@ from support import mutations
 
 _BATCH = 25
 _MARK = "<!-- counts -->"
-_SMALL = 1 << 14  # bytes of a file that is run where the heap is smallest
+_SMALL = 1 << 14  # largest file in bytes that is run with the smallest heap
 
 
 @cache
 def _tools() -> tuple[Board, Board, Oracle]:
-    """What one process of the campaign keeps: interpreters for small files and for others, and TFLM."""
+    """What each process of the campaign keeps: interpreters for small and for large files, and TFLM."""
     return Board(_SMALL), Board(_SMALL), Oracle()
 
 
 def judge(numbers: range) -> list[tuple[mutations.Mutant, Verdict]]:
-    """The verdicts on some mutants; a result that is not TFLM's is a fault too."""
+    """Returns the verdicts on some mutants; a result that differs from TFLM's is a fault too."""
     small, large, oracle = _tools()
     judged = []
     for mutant in map(mutations.mutant, numbers):
         verdict = (small if len(mutant.data) <= _SMALL else large).judge(mutant.data)
         if verdict.outcome == "ok":
-            verdict = _compared(verdict, oracle.wanted(mutant.data))
+            verdict = _compared(verdict, oracle.expected(mutant.data))
         judged.append((mutant, verdict))
     return judged
 
 
-def _compared(verdict: Verdict, wanted: int | None) -> Verdict:
-    if wanted is None:
+def _compared(verdict: Verdict, expected: int | None) -> Verdict:
+    if expected is None:
         return Verdict("ok, refused by TFLM", verdict.detail, verdict.heap)
-    if wanted != int(verdict.detail.split()[-1]):
-        return Verdict("fault", "gives another result than TFLM", verdict.heap)
+    if expected != int(verdict.detail.split()[-1]):
+        return Verdict("fault", "the result differs from TFLM's", verdict.heap)
     return Verdict("ok, as TFLM", verdict.detail, verdict.heap)
 
 
 def campaign(first: int, count: int, jobs: int) -> Iterator[tuple[mutations.Mutant, Verdict]]:
-    """Verdicts on mutants in the order of their numbers, in parallel."""
+    """Yields verdicts on mutants in the order of their numbers; runs in parallel."""
     batches = [range(n, min(n + _BATCH, first + count)) for n in range(first, first + count, _BATCH)]
     with ProcessPoolExecutor(jobs) as pool:
         for judged in pool.map(judge, batches):
@@ -68,13 +68,15 @@ def campaign(first: int, count: int, jobs: int) -> Iterator[tuple[mutations.Muta
 
 
 def main() -> int:
-    """Runs the campaign; gives the status."""
+    """Runs the campaign; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tests/fuzz", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("count", type=int, nargs="?", default=20_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--show", type=int, metavar="NUMBER")
-    parser.add_argument("--record", type=Path, metavar="FILE", help="write the counts there, after its mark")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write the counts to this file, after its mark"
+    )
     options = parser.parse_args()
     if options.show is not None:
         options.first, options.count = options.show, 1
@@ -109,11 +111,11 @@ def main() -> int:
 
 def _rows(outcomes: dict[str, Counter[str]]) -> list[list[str]]:
     kinds = sorted({kind for counts in outcomes.values() for kind in counts})
-    rows = [["outcome", *kinds, "together"]]
+    rows = [["outcome", *kinds, "total"]]
     for outcome, counts in sorted(outcomes.items()):
         rows.append([outcome, *(str(counts[kind]) for kind in kinds), str(counts.total())])
     sums = [sum(counts[kind] for counts in outcomes.values()) for kind in kinds]
-    return [*rows, ["together", *map(str, sums), str(sum(sums))]]
+    return [*rows, ["total", *map(str, sums), str(sum(sums))]]
 
 
 def _table(outcomes: dict[str, Counter[str]]) -> Table:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A real MicroPython interpreter that judges damaged files, and is started anew after it fell.
+"""A real MicroPython interpreter that runs damaged files, and is restarted after a crash.
 
 with Board(largest=len(model)) as board:
-    verdict = board.judge(model)        # ok, long, error, or fault: a crash and a hang are faults too
+    verdict = board.judge(model)        # ok, long, an error code, or fault: crashes and hangs are faults too
 """
 
 import contextlib
@@ -20,15 +20,15 @@ from galago.native import mpy
 from galago.resources import firmware_dir
 
 SCRIPT = Path(__file__).with_name("on_board.py")
-SECONDS = 2.0  # of processor time for one file
-# Bytes of heap beside the file: the code of the engine, the script, and all that a file may make them use.
+SECONDS = 2.0  # CPU time for one file
+# Bytes of heap in addition to the file: the engine's code, the script, and all that they allocate.
 ROOM = 1 << 19
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a file led to: ok, long, fault, or a code of a GalagoError; and the bytes of heap then in use."""
+    """The outcome for a file: ok, long, fault, or the code of a GalagoError; and the bytes of heap in use."""
 
     outcome: str
     detail: str
@@ -37,12 +37,12 @@ class Verdict:
 
 @cache
 def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="galago-fuzz-")  # kept, and removed when this process ends
+    return tempfile.TemporaryDirectory(prefix="galago-fuzz-")  # kept until this process ends
 
 
 @cache
 def _package() -> str:
-    """The device package as .mpy files, as boards have it: no time goes into compiling it for each file."""
+    """Returns the folder of the device package as .mpy files, as on boards: compiled only once."""
     for source in (firmware_dir() / "mobilenet").rglob("*.py"):
         target = Path(_folder().name, source.relative_to(firmware_dir())).with_suffix(".mpy")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def _package() -> str:
 
 
 class Board:
-    """The interpreter, with a heap of ROOM bytes beside the largest file so far, in a folder of its own."""
+    """The interpreter, in a folder of its own, with a heap of ROOM bytes plus the largest file so far."""
 
     def __init__(self, largest: int, script: Path = SCRIPT) -> None:
         self._largest, self._script = largest, script
@@ -67,7 +67,7 @@ class Board:
         self._folder.cleanup()
 
     def close(self) -> None:
-        """Ends the interpreter."""
+        """Stops the interpreter."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -80,7 +80,7 @@ class Board:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                bufsize=0,  # what is said before it falls must not stay in a buffer here
+                bufsize=0,  # output before a crash must not stay in a buffer
                 env={**os.environ, "MICROPYPATH": f"{_package()}:{SCRIPT.parent}"},
                 cwd=self.folder,
             )
@@ -92,13 +92,13 @@ class Board:
         return self._process
 
     def judge(self, data: bytes) -> Verdict:
-        """Loads and runs a file."""
+        """Has the interpreter load and run a file; returns its verdict."""
         if len(data) > self._largest:
             self.close()
             self._largest = len(data)
         process = self._start()
         assert process.stdin
-        with contextlib.suppress(BrokenPipeError):  # how it fell is in the answer
+        with contextlib.suppress(BrokenPipeError):  # the answer tells how it crashed
             process.stdin.write(b"%d\n" % len(data) + data)
         return self._answer()
 
@@ -123,7 +123,7 @@ class Board:
 
     @staticmethod
     def _used(pid: int) -> float:
-        """Seconds of processor time: on a busy machine, a slow answer is no hang."""
+        """Returns seconds of CPU time: on a busy machine, a slow answer is not a hang."""
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):

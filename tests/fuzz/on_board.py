@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: SIM110, UP031
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
-"""The fuzzer's part on the real MicroPython interpreter: loads and runs what comes in, and watches memory.
+"""The fuzzer's part on the real MicroPython interpreter: loads and runs files, and watches memory.
 
-First comes a line with the size of the largest file. Each request is a line with a size, and the file; each
-answer is one line, which begins with the bytes of heap in use:
+The first line is the size of the largest file. A request is a line with a size, followed by the file. An
+answer is one line, which starts with the bytes of heap in use:
 
-    ok MACS ARENA CRC               loaded, ran twice with one result: the CRC-32 of the output
-    long MACS ARENA                 loaded, and too long to run here
+    ok MACS ARENA CRC               loaded, ran twice with the same result: the CRC-32 of the output
+    long MACS ARENA                 loaded, but too slow to run here
     CODE MESSAGE                    a GalagoError
     fault TEXT                      anything else
 
-Every buffer that the engine allocates, and the file, lie between guards. These have other contents in the
-second run: a kernel that reads beyond its buffers gives another result, and one that writes there is seen.
+Every buffer that the engine allocates, and the file, are surrounded by guards, whose contents differ in the
+second run: a kernel that reads beyond its buffers changes the result, and one that writes there is detected.
 """
 
 import builtins
@@ -25,16 +25,16 @@ from mobilenet import GalagoError
 from mobilenet.tflite import Interpreter
 
 GUARD = const(2048)
-LONG = const(100_000_000)  # multiplications that take too long to run them here
+LONG = const(100_000_000)  # MACs that take too long to run here
 FIRST, SECOND = b"\xa5" * GUARD, b"\x3c" * GUARD
 NOISE = bytes([i * i * 7 + i // 251 * 13 + 5 & 255 for i in range(16384)])
 
 blocks = []
-plain = bytearray  # as the engine finds it, `bytearray` makes guarded ones
+plain = bytearray  # for the engine, `bytearray` is replaced by `guarded`
 
 
 def guarded(size):
-    """A buffer of the engine."""
+    """Returns a buffer for the engine, between guards."""
     block = plain(size + 2 * GUARD)
     blocks.append(memoryview(block))
     return memoryview(block)[GUARD : GUARD + size]
@@ -48,7 +48,7 @@ def guard(content):
 
 
 def intact(content):
-    """Whether all guards are as they were filled."""
+    """Returns whether all guards have this content."""
     for block in blocks:
         if block[:GUARD] != content or block[len(block) - GUARD :] != content:
             return False
@@ -56,7 +56,7 @@ def intact(content):
 
 
 def run(net, content):
-    """The CRC of the output for the same input, or -1 where a guard was overwritten."""
+    """Returns the CRC-32 of the output for a fixed input, or -1 if a guard was overwritten."""
     guard(content)
     size = len(net.input)
     for start in range(0, size, len(NOISE)):
@@ -66,7 +66,7 @@ def run(net, content):
 
 
 def attempt(model, weights):
-    """Loads a file and runs it twice: ("ok", CRC-32 of the output, text), or another outcome with None."""
+    """Loads a file and runs it twice; returns ("ok", CRC-32 of the output, text) or (outcome, None, text)."""
     gc.collect()
     try:
         net = Interpreter(model, weights)
@@ -78,20 +78,20 @@ def attempt(model, weights):
         return "long", None, "%d %d" % (net.macs, net.arena_bytes)
     plan = bytes(net.plan)
     first, second = run(net, FIRST), run(net, SECOND)
-    said = None
+    fault = None
     if -1 in (first, second):
-        said = "writes beyond its buffers"
+        fault = "writes beyond its buffers"
     elif first != second:
-        said = "reads beyond its buffers"
+        fault = "reads beyond its buffers"
     elif bytes(net.plan) != plan:
-        said = "writes into its plan"
+        fault = "writes into its plan"
     text = "%d %d %d" % (net.macs, net.arena_bytes, first)
     net.close()
-    return ("fault", None, said) if said else ("ok", first, text)
+    return ("fault", None, fault) if fault else ("ok", first, text)
 
 
 def judge(room):
-    """Loads and runs one file: where it lies, between guards too, and then streamed from the file system."""
+    """Loads and runs one file: in place, between guards, and then streamed from the file system."""
     blocks.append(room)
     model = room[GUARD : len(room) - GUARD]
     whole = crc32(model)
@@ -102,16 +102,16 @@ def judge(room):
     if outcome not in ("fault", "long"):
         with open("model.tflite", "wb") as file:
             file.write(model)
-        streamed, other, said = attempt("model.tflite", "stream")
+        streamed, other, detail = attempt("model.tflite", "stream")
         if streamed == "fault":
-            outcome, text = streamed, said + ", streamed"
+            outcome, text = streamed, detail + ", streamed"
         elif "memory.arena" not in (outcome, streamed) and (outcome, result) != (streamed, other):
-            outcome, text = "fault", "%s in memory, %s %s streamed" % (outcome, streamed, said)
+            outcome, text = "fault", "%s in memory, %s %s streamed" % (outcome, streamed, detail)
     return "%s %s" % (outcome, text)
 
 
 def receive(source, buffer):
-    """Fills a buffer from a pipe, which gives what it has."""
+    """Fills a buffer from a pipe, which may deliver less per read."""
     while len(buffer):
         buffer = buffer[source.readinto(buffer) :]
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: RUF005, UP031
 # pyright: reportMissingImports=false
-"""The fuzzer's part on the real interpreter for model.json and galago.json; it talks as on_board.py does.
+"""The fuzzer's part on the real interpreter for model.json and galago.json; uses the protocol of on_board.py.
 
-A file of zeros lies beside as model.tflite; what is accepted is used as Classifier and main.py do.
+There is a model.tflite of zeros in the folder. What is accepted is used as Classifier and main.py use it.
 """
 
 from mobilenet import config
@@ -12,7 +12,7 @@ from on_board import GUARD, serve
 
 
 def judge(room):
-    """Reads one text as model.json and as galago.json: the first byte says which."""
+    """Reads a text as model.json or as galago.json, which its first byte selects."""
     text = room[GUARD + 1 : len(room) - GUARD]
     contract = room[GUARD] == ord("m")
     with open("model.json" if contract else "galago.json", "wb") as file:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""TensorFlow Lite Micro on damaged files, in a process of its own: on some of them it ends the process.
+"""Runs TensorFlow Lite Micro on damaged files in a process of its own, because some of them crash it.
 
 with Oracle() as oracle:
-    crc = oracle.wanted(model)  # of the output for the input that on_board.py gives; None: it refused or fell
+    crc = oracle.expected(model)  # CRC-32 of the output for on_board.py's input; None: refused or crashed
 """
 
 import multiprocessing
@@ -20,7 +20,7 @@ NOISE = np.array([i * i * 7 + i // 251 * 13 + 5 & 255 for i in range(16384)], np
 def _serve(connection: Connection) -> None:
     from galago.tflite.tflm import Tflm
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TFLM says at length what it does not like
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TFLM prints long error messages
     while True:
         try:
             oracle = Tflm(connection.recv())
@@ -28,13 +28,13 @@ def _serve(connection: Connection) -> None:
             answer = crc32(oracle.run(picture).tobytes())
         except EOFError:
             return
-        except Exception:  # what its wrapper in Python says to damaged files is not the question
+        except Exception:  # how TFLM's Python wrapper fails does not matter
             answer = None
         connection.send(answer)
 
 
 class Oracle:
-    """The process, started anew when it fell."""
+    """The process, which is restarted after a crash."""
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -47,20 +47,20 @@ class Oracle:
         self.close()
 
     def close(self) -> None:
-        """Ends the process."""
+        """Stops the process."""
         if self._process:
             self._process.kill()
             self._process.join()
             self._connection.close()
             self._process = None
 
-    def wanted(self, model: bytes) -> int | None:
-        """The CRC-32 of TFLM's output."""
+    def expected(self, model: bytes) -> int | None:
+        """Returns the CRC-32 of TFLM's output, or None if TFLM refused the file or crashed."""
         if not self._process:
-            self._connection, there = self._context.Pipe()
-            self._process = self._context.Process(target=_serve, args=(there,), daemon=True)
+            self._connection, other_end = self._context.Pipe()
+            self._process = self._context.Process(target=_serve, args=(other_end,), daemon=True)
             self._process.start()
-            there.close()
+            other_end.close()
         try:
             self._connection.send(model)
             if self._connection.poll(20):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files that once did what no file may do, each built here: name, file, and the outcomes that are right.
+"""Files that once caused a fault, built here: name, file, and the outcomes that are correct.
 
 for name, model, outcome in cases(): ...
 """
@@ -22,7 +22,7 @@ def _weights(*shape: int) -> np.ndarray:
 
 
 def _inputs(count: int) -> Iterator[Case]:
-    """Operators with fewer or more inputs than they take: an IndexError, or an input that nobody looks at."""
+    """Operators with too few or too many inputs, which caused an IndexError or were ignored."""
     for name in ("convolution", "depthwise", "dense", "add", "mean", "pad"):
         tree: Any = schema.ModelT.InitFromPackedBuf(seeds.small()[name], 0)
         operator = tree.subgraphs[0].operators[-1]
@@ -31,7 +31,7 @@ def _inputs(count: int) -> Iterator[Case]:
 
 
 def _options() -> Iterator[Case]:
-    """Options of another operator, or of no declared type, were read as the operator's own."""
+    """Options of another operator, or without a type, which were read as the operator's own."""
     for name in ("convolution", "depthwise", "average", "dense", "add", "softmax"):
         for kind in (0, 4, 30):
             tree: Any = schema.ModelT.InitFromPackedBuf(seeds.small()[name], 0)
@@ -41,7 +41,7 @@ def _options() -> Iterator[Case]:
 
 
 def _shifts() -> Iterator[Case]:
-    """A factor of 2**30 and more shifts out of the word: TensorFlow Lite Micro saturates."""
+    """Factors of 2**30 and more, which overflowed where TensorFlow Lite Micro saturates."""
     for scale in (1e10, 1e20, 1.7e38):
         graph = Builder((1, 1, 1, 2), 0.02, 3)
         output = graph.conv(graph.input, _weights(2, 1, 1, 2), None, [0.01, scale])
@@ -49,7 +49,7 @@ def _shifts() -> Iterator[Case]:
 
 
 def _layers() -> Iterator[Case]:
-    """More layers than a byte counts."""
+    """More layers than a byte can count."""
     for count, outcome in ((60, "ok"), (256, _MANY), (300, _MANY)):
         graph = Builder((1, 4), 0.02, 3)
         x = graph.input
@@ -59,7 +59,7 @@ def _layers() -> Iterator[Case]:
 
 
 def _axes() -> Iterator[Case]:
-    """Axes were taken modulo 4."""
+    """Axes that were taken modulo 4."""
     for axes in ((1, 130), (5, 6), (-7, 2), (1, 1)):
         graph = Builder((1, 5, 3, 6), 0.03, -50)
         yield (
@@ -70,7 +70,7 @@ def _axes() -> Iterator[Case]:
 
 
 def _windows() -> Iterator[Case]:
-    """Windows far beyond the picture, where TensorFlow Lite Micro's paddings pass 16 bits."""
+    """Windows much larger than the picture, where TensorFlow Lite Micro's paddings exceed 16 bits."""
     for kernel in (32767, 1 << 20, (1 << 24) + 1):
         graph = Builder((1, 3, 3, 2), 0.03, 4)
         output = graph.average(graph.input, (kernel, 2), padding=0, activation=NONE)
@@ -78,5 +78,5 @@ def _windows() -> Iterator[Case]:
 
 
 def cases() -> list[Case]:
-    """All of them."""
+    """Returns all regressions."""
     return [*_inputs(1), *_inputs(4), *_options(), *_shifts(), *_layers(), *_axes(), *_windows()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A short run of the fuzzer, and every file that it ever found; `make fuzz` is the long run."""
+"""A short run of the fuzzer, and every file that it ever found; `make fuzz` runs it at full length."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,28 +30,28 @@ def oracle() -> Iterator[Oracle]:
 
 
 @pytest.mark.parametrize("name", seeds.small())
-def test_whole_files_run_as_tflm(board, oracle, name) -> None:
-    """The instrument itself: what is not damaged is accepted, and both sides see the same input."""
+def test_undamaged_files_run_as_tflm(board, oracle, name) -> None:
+    """Checks the fuzzer itself: undamaged files are accepted, and both sides get the same input."""
     model = seeds.small()[name]
     verdict = board.judge(model)
     assert verdict.outcome == "ok", verdict
-    assert oracle.wanted(model) == int(verdict.detail.split()[-1])
+    assert oracle.expected(model) == int(verdict.detail.split()[-1])
 
 
 @pytest.mark.parametrize("case", regressions.cases(), ids=lambda case: case[0])
-def test_found_once(board, oracle, case) -> None:
+def test_regressions(board, oracle, case) -> None:
     _, model, outcome = case
     verdict = board.judge(model)
     assert verdict.outcome in outcome.split(" or "), verdict
     if verdict.outcome == "ok":
-        assert oracle.wanted(model) in (None, int(verdict.detail.split()[-1])), verdict
+        assert oracle.expected(model) in (None, int(verdict.detail.split()[-1])), verdict
 
 
 def test_damaged_files(board, oracle) -> None:
-    """Success, as TFLM, or a GalagoError; and nothing stays in memory."""
+    """The outcome is success with TFLM's output, or a GalagoError; and nothing stays in memory."""
     outcomes: Counter[str] = Counter()
     for model in (*seeds.small().values(), b"refused"):
-        heap = board.judge(model).heap  # with every kernel loaded, and what loading needs
+        heap = board.judge(model).heap  # with all kernels and the loading half imported
     for mutant in map(mutations.mutant, range(COUNT)):
         if len(mutant.data) > SMALL:
             continue
@@ -60,18 +60,18 @@ def test_damaged_files(board, oracle) -> None:
         assert verdict.outcome == "ok" or "." in verdict.outcome, (mutant.number, mutant.kind, verdict)
         assert verdict.heap < heap + 4096, (mutant.number, mutant.kind, verdict)
         if verdict.outcome == "ok":
-            wanted = oracle.wanted(mutant.data)
-            assert wanted in (None, int(verdict.detail.split()[-1])), (mutant.number, mutant.kind, verdict)
-    # A mutator that only makes what is refused, or nothing that is, would prove little.
+            expected = oracle.expected(mutant.data)
+            assert expected in (None, int(verdict.detail.split()[-1])), (mutant.number, mutant.kind, verdict)
+    # Mutants that are all refused, or all accepted, would prove little.
     assert outcomes["ok"] > COUNT // 8
     assert outcomes["model.malformed"] > COUNT // 8
     assert {"model.operator", "model.quantization"} < set(outcomes)
 
 
-def test_an_overrun_is_seen(tmp_path) -> None:
-    """The instrument itself: kernels that write or read one byte beyond the arena are caught."""
+def test_an_overrun_is_detected(tmp_path) -> None:
+    """Checks the fuzzer itself: kernels that write or read one byte beyond the arena are detected."""
     script = Path(__file__).with_name("on_board.py").read_text()
-    for act, said in [("ptr8(arena)[size] = 1", "writes"), ("out[0] = ptr8(arena)[size]", "reads")]:
+    for act, word in [("ptr8(arena)[size] = 1", "writes"), ("out[0] = ptr8(arena)[size]", "reads")]:
         broken = f"""
 import mobilenet.tflite.kernels.reshape as reshape
 @micropython.viper
@@ -85,7 +85,7 @@ reshape.run = run
         with Board(SMALL, script=tmp_path / "overrun.py") as board:
             verdict = board.judge(seeds.small()["reshape"])
         assert verdict.outcome == "fault"
-        assert verdict.detail.startswith(said), verdict
+        assert verdict.detail.startswith(word), verdict
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_damaged_contracts_and_configs(reader) -> None:
 @pytest.mark.parametrize("depth", [100, 2000, 5000, 100_000])
 @pytest.mark.parametrize("start", [b"m", b"g"])
 def test_deeply_nested_json(reader, start, depth) -> None:
-    """The parser keeps its stack in the heap and runs out of it; what prints a value recurses."""
+    """The parser keeps its stack in the heap, which runs out; printing a value recurses."""
     for text in (
         b"[" * depth,
         b'{"a":' * depth,

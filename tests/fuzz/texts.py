@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Damaged model.json and galago.json, by number as in mutations.py.
+"""Damaged model.json and galago.json, derived from a number as in support/mutations.py.
 
-damaged = text(number)      # b"m" or b"g", which of the two it is, and the text
+damaged = text(number)      # b"m" or b"g" for the file, then the text
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 import random
 from typing import Any
 
-TFLITE = bytes(64)  # what lies beside model.json
+TFLITE = bytes(64)  # the file beside model.json
 
 CONTRACT: dict[str, Any] = {
     "galago": 1,
@@ -43,7 +43,7 @@ _PIECES = (
 
 
 def text(number: int) -> bytes:
-    """The damaged text of a number."""
+    """Returns the damaged text of a number."""
     dice = random.Random(f"galago text {number}")
     kind, table = dice.choice(((b"m", CONTRACT), (b"g", CONFIG)))
     table = json.loads(json.dumps(table))

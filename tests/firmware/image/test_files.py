@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures from files: each kind, what is refused and how, damage of all sorts, and the memory it takes."""
+"""Pictures from files: all formats, refusals, damage of all kinds, and memory."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from galago import micropython
 from galago.pictures import as_board, load, to_input
 from galago.resources import firmware_dir
 
-# Fits pictures; per picture a digest of the tensor, or the error.
+# Resizes pictures; prints a digest of each tensor, or the error.
 READ = """
 import hashlib, json
 from mobilenet import GalagoError
@@ -37,7 +37,7 @@ with open(argv[0]) as paths:
 
 @pytest.fixture
 def read(micropython, tmp_path):
-    """Runs paths through a Resizer; gives digests, or [code, message]."""
+    """Runs paths through a Resizer; returns digests, or [code, message]."""
 
     def run(paths, height=24, width=24, channels=3, how="crop", **options):
         (tmp_path / "paths").write_text(json.dumps([str(path) for path in paths]))
@@ -59,7 +59,7 @@ def picture(height, width, seed=1):
 
 
 def bmp(rgb, bits=24, top_down=False, header=40, gap=0):
-    """A BMP file; Pillow writes none from top to bottom."""
+    """Returns a BMP file; Pillow does not write top-down ones."""
     height, width, _ = rgb.shape
     pixels = (
         rgb[..., ::-1] if bits == 24 else np.dstack([rgb[..., ::-1], np.full((height, width), 9, np.uint8)])
@@ -108,7 +108,7 @@ def test_large_jpegs_are_decoded_at_the_scale_that_the_host_predicts(read, tmp_p
 
 
 def test_decoding_at_a_scale_is_the_mean_of_squares(data, tmp_path):
-    # What differs is rounding, clamping and the upsampling of chroma. (Where the sides are no multiples of
+    # The differences are rounding, clamping and the upsampling of chroma. (If the sides are not multiples of
     # the scale, the crop also moves by up to a quarter of a pixel of the input.)
     for i, path in enumerate(sorted((data / "images" / "imagenet_samples").glob("*.JPEG"))[:40]):
         square = tmp_path / "square.jpg"
@@ -199,11 +199,11 @@ def test_what_cannot_be_used_is_named(read, tmp_path):
 
 
 def _damaged(random, data):
-    """A copy of `data` with bytes changed, cut out, repeated, zeroed or missing at the end."""
+    """Returns a copy of `data` with bytes changed, removed, repeated, zeroed or cut off at the end."""
     data = bytearray(data)
     for _ in range(random.integers(1, 4)):
         at = int(random.integers(2, len(data)))
-        if random.random() < 0.5:  # most of what can go wrong is in the headers
+        if random.random() < 0.5:  # most errors are in the headers
             at = int(random.integers(2, min(len(data), 640)))
         size = int(random.integers(1, 12))
         match random.integers(6):
@@ -248,7 +248,7 @@ def test_damaged_files_give_a_picture_or_an_error(read, tmp_path):
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
-    """JPEGs of 12 and 40 megapixels and a BMP of 40."""
+    """JPEGs of 12 and 40 megapixels, and a BMP of 40 megapixels."""
     folder = tmp_path_factory.mktemp("large")
     scene = Image.fromarray(picture(30, 40)).resize((4000, 3000), Image.Resampling.BICUBIC)
     scene.save(folder / "12.jpg", quality=85)
@@ -260,7 +260,7 @@ def large(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["12.jpg", "40.jpg", "40.bmp"])
 def test_large_pictures_fit_a_small_board(read, large, name):
-    # 128 KB on a 32-bit board, where objects are half as large; code, buffers and the tensor included.
+    # Corresponds to 128 KB on a 32-bit board, whose objects are half as large; includes code and buffers.
     (result,) = read([large / name], 96, 96, heap="128wk")
     assert result == digest(as_board(large / name, 96, 96))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The board's JPEG decoder gives the bytes of libjpeg, which Pillow uses, or says what is wrong."""
+"""The board's JPEG decoder returns the bytes of libjpeg, which Pillow uses, or reports what is wrong."""
 
 import json
 from hashlib import sha256
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Decodes windows at a scale; per picture a digest of the pixels, or the error.
+# Decodes windows at a scale; prints a digest of the pixels of each picture, or the error.
 DECODE = """
 import hashlib, json
 from mobilenet import GalagoError
@@ -32,7 +32,7 @@ with open(argv[0]) as cases:
 
 @pytest.fixture
 def decode(micropython, tmp_path):
-    """Runs (path, divisor, window or None) cases; gives digests, or [code, message]."""
+    """Runs (path, divisor, window or None) cases; returns digests, or [code, message]."""
 
     def run(cases):
         (tmp_path / "cases").write_text("\n".join(json.dumps([str(path), *rest]) for path, *rest in cases))

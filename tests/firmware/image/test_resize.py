@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The resize gives the same bytes on host and board, and is as good as Pillow's."""
+"""Resizing gives the same bytes on host and board, and is as good as Pillow's."""
 
 import json
 
@@ -9,7 +9,7 @@ from PIL import Image
 
 from galago.pictures import resize, to_input
 
-# Rows come from a file as a camera would deliver them; what is printed is a digest of the tensor.
+# Rows come from a file as a camera would deliver them; prints a digest of the tensor.
 SCRIPT = """
 import hashlib, json
 from mobilenet.image.picture import RGB, BGR, BGRX, GREY
@@ -82,7 +82,7 @@ def test_random_sizes_give_the_same_bytes_on_host_and_board(micropython, tmp_pat
 
 @pytest.mark.parametrize(("height", "width"), [(16384, 3), (3, 16384), (1, 1), (1, 16384)])
 def test_extreme_sizes_of_white_stay_white(micropython, tmp_path, height, width):
-    # White makes every sum as large as it gets.
+    # White maximizes every sum.
     white = np.full((height, width, 3), 255, np.uint8)
     for how in ("crop", "stretch"):
         assert (resize(white, 96, 96, 3, how) == 255).all()
@@ -92,16 +92,16 @@ def test_extreme_sizes_of_white_stay_white(micropython, tmp_path, height, width)
 
 
 def test_no_sum_leaves_31_bits():
-    # The largest sums of resize.py for a side of 16384 pixels and for an input of 1024, on a 32-bit board.
+    # The largest sums of resize.py for a side of 16,384 pixels and for an input of 1,024, on a 32-bit board.
     for total in (16384, 2 * 1024):
         assert 255 * total * 256 + total // 2 < 2**31
         assert 255 * 256 * total + 128 * total < 2**31
         assert 256 * total < 2**31
-    assert 16384 * (1024 + 1) < 2**30  # a span's end, a small int of a 32-bit board
+    assert 16384 * (1024 + 1) < 2**30  # the end of a span must be a small int of a 32-bit board
 
 
 def test_shrinking_is_the_exact_area_mean():
-    # Every source pixel repeated as often as the target is long makes the target a mean of whole blocks.
+    # With every source pixel repeated as often as the target is long, target pixels are means of blocks.
     rgb = np.random.default_rng(4).integers(0, 256, (50, 71, 3), np.uint8)
     repeated = rgb.astype(float).repeat(24, axis=0).repeat(32, axis=1)
     exact = repeated.reshape(24, 50, 32, 71, 3).mean(axis=(1, 3))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On 32-bit words the kernels compute the same, and no file makes them leave a buffer."""
+"""With 32-bit words the kernels compute the same, and no file makes them access bytes outside a buffer."""
 
 from io import BytesIO
 from typing import Any
@@ -14,7 +14,7 @@ from galago.pictures import as_board, to_input
 
 @pytest.fixture(scope="module")
 def image():
-    """The device's mobilenet.image with all decoders, on 32-bit words."""
+    """The device's mobilenet.image with all decoders, with 32-bit words."""
     for part in ("errors", "image.jpeg.scan", "image.bmp", "image.ppm"):
         viper32.load(f"mobilenet.{part}")
     return viper32.load("mobilenet.image")
@@ -40,7 +40,7 @@ def test_the_longest_sides_of_white_do_not_overflow(image, height, width):
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
 @pytest.mark.parametrize("quality", [1, 60, 100])
 def test_jpeg_of_extreme_contrast_equals_pillow(image, tmp_path, subsampling, quality):
-    # Black and white pixels at random make the coefficients as large as they get.
+    # Random black and white pixels maximize the coefficients.
     path = tmp_path / "noise.jpg"
     noise = np.where(_noise(24, 40) > 127, 255, 0).astype(np.uint8)
     Image.fromarray(noise).save(path, subsampling=subsampling, quality=quality)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the device's image code in CPython as on a 32-bit board; there is no 32-bit interpreter.
 
-    picture = load("mobilenet.image.picture")           # the module and all that it imports
+    picture = load("mobilenet.image.picture")           # the module and all it imports
 
 Viper functions compute with 32-bit words that wrap around. Every access through ptr8, ptr16 and ptr32 is
 checked against its buffer: an access outside it raises IndexError, where a board would corrupt its memory.
@@ -26,7 +26,7 @@ def _wrapped(exact):
 
 
 def _arithmetic(method):
-    # int's own method computes exactly, whatever Word defines; it is called too often to convert operands first.
+    # int's own method is exact, whatever Word defines; it is called too often to convert operands first.
     return lambda left, right: _wrapped(method(left, right))
 
 

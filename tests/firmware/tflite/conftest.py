@@ -18,24 +18,24 @@ from mobilenet.tflite import Interpreter
 def compare(folder, count):
     net = Interpreter(folder + "/model.tflite")
     layers = eval(open(folder + "/layers").read())
-    with open(folder + "/inputs", "rb") as inputs, open(folder + "/wanted", "rb") as wanted:
+    with open(folder + "/inputs", "rb") as inputs, open(folder + "/expected", "rb") as expected:
         for number in range(count):
             inputs.readinto(net.input)
-            tensors = [wanted.read(size) for size in layers]
+            tensors = [expected.read(size) for size in layers]
             seen = [0] * len(layers)
 
             def check(layer, first, last):
                 rows = net.rows(layer, first, last)
                 start = seen[layer]
                 seen[layer] += len(rows)
-                right = tensors[layer][start : seen[layer]]
-                if right != rows:
-                    wrong = [(i, a, b) for i, (a, b) in enumerate(zip(right, rows)) if a != b]
+                expected_rows = tensors[layer][start : seen[layer]]
+                if expected_rows != rows:
+                    wrong = [(i, a, b) for i, (a, b) in enumerate(zip(expected_rows, rows)) if a != b]
                     print(folder, "input", number, "layer", layer, "rows", first, last, len(wrong), wrong[:8])
                     raise SystemExit(1)
 
             net.invoke(check)
-            # A chain does not compute rows that no later layer looks at.
+            # A chain does not compute rows that no later layer reads.
             if any([a > b for a, b in zip(seen, layers)]) or bytes(net.output) != tensors[-1]:
                 print(folder, "input", number, "seen", seen, "of", layers)
                 raise SystemExit(1)
@@ -60,13 +60,13 @@ def exact(micropython: Callable[..., str], compiled: Path, tmp_path: Path) -> Ca
             (folder / "model.tflite").write_bytes(model)
             (folder / "inputs").write_bytes(inputs.tobytes())
             oracle = Tflm(model)
-            with open(folder / "wanted", "wb") as wanted:
+            with open(folder / "expected", "wb") as expected:
                 for picture in inputs:
                     tensors = [t.tobytes() for t in oracle.tensors(picture).values()]
-                    wanted.write(b"".join(tensors))
+                    expected.write(b"".join(tensors))
             (folder / "layers").write_text(repr([len(t) for t in tensors]))
             arguments += [folder, len(inputs)]
-        said = micropython(SCRIPT, *arguments, heap=heap, timeout=timeout, package=compiled)
-        assert f"exact {len(cases)}" in said
+        output = micropython(SCRIPT, *arguments, heap=heap, timeout=timeout, package=compiled)
+        assert f"exact {len(cases)}" in output
 
     return check

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The interpreter around the kernels: where weights are, memory, refusals, interruption, several at once."""
+"""The interpreter around the kernels: places of weights, memory, refusals, interruption, several models."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def error(code, *arguments, **options):
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory) -> tuple[str, str, str]:
-    """Paths of a picture and of the shipped model's answer, and the model's path."""
+    """Paths of the shipped model, of a picture, and of the model's output for it."""
     folder = tmp_path_factory.mktemp("case")
     oracle = Tflm(MODEL.read_bytes())
     picture = np.random.default_rng(5).integers(-128, 128, oracle.input_shape).astype(np.int8)
@@ -40,7 +40,7 @@ def case(tmp_path_factory) -> tuple[str, str, str]:
 
 RUN = """
 model, picture, answer = argv[:3]
-def right(net):
+def correct(net):
     with open(picture, "rb") as file:
         file.readinto(net.input)
     net.invoke()
@@ -50,7 +50,7 @@ def right(net):
 
 @pytest.mark.parametrize("weights", ["ram", "stream"])
 def test_weights_of_a_file(micropython, case, weights) -> None:
-    script = HEAD + RUN + "net = Interpreter(model, weights=argv[3])\nprint(net.weights, right(net))"
+    script = HEAD + RUN + "net = Interpreter(model, weights=argv[3])\nprint(net.weights, correct(net))"
     assert micropython(script, *case, weights).split() == [weights, "True"]
 
 
@@ -70,12 +70,12 @@ gc.collect()
 before = gc.mem_alloc()
 net = Interpreter("/rom/model.tflite")
 gc.collect()
-print(net.weights, right(net), gc.mem_alloc() - before < net.arena_bytes + 64000)
+print(net.weights, correct(net), gc.mem_alloc() - before < net.arena_bytes + 64000)
 net = Interpreter(open(model, "rb").read())
-print(net.weights, right(net))
+print(net.weights, correct(net))
 for forced in "place", "ram", "stream":
     net = Interpreter("/rom/model.tflite", weights=forced)
-    print(net.weights, right(net))
+    print(net.weights, correct(net))
 """
     )
     out = micropython(script, *case, tmp_path / "image")
@@ -83,7 +83,7 @@ for forced in "place", "ram", "stream":
 
 
 def test_streams_in_the_heap_of_a_small_board(micropython, case) -> None:
-    script = HEAD + RUN + "net = Interpreter(model)\nprint(net.weights, right(net))"
+    script = HEAD + RUN + "net = Interpreter(model)\nprint(net.weights, correct(net))"
     assert micropython(script, *case, heap="128wk").split() == ["stream", "True"]
 
 
@@ -95,11 +95,11 @@ def test_arena_bytes_is_exact(micropython, case) -> None:
 net = Interpreter(model)
 need = net.arena_bytes
 net.close()
-print(right(Interpreter(model, memory=need)))
+print(correct(Interpreter(model, memory=need)))
 print(error("memory.arena", model, memory=need - 16))
 net = Interpreter(model, weights="stream")
 need = net.arena_bytes
-print(right(Interpreter(model, weights="stream", memory=need)))
+print(correct(Interpreter(model, weights="stream", memory=need)))
 print(error("memory.arena", model, weights="stream", memory=need - 16))
 """
     )
@@ -114,7 +114,7 @@ def test_too_little_heap_is_an_error(micropython, case) -> None:
     assert "in one piece" in micropython(script, *case, heap="64wk")
 
 
-def test_what_cannot_be_had(micropython, case) -> None:
+def test_impossible_arguments_are_errors(micropython, case) -> None:
     script = (
         HEAD
         + """
@@ -129,13 +129,13 @@ print(error("model.malformed", b"not a model at all, but long enough"))
 
 
 def refused() -> dict[str, bytes]:
-    """What the error must say → a model."""
+    """The start of the expected message → a model."""
     weights = np.ones((3, 3, 3, 3), np.int8)
     models = {}
 
-    def model(said: str, shape: tuple[int, ...] = (1, 8, 8, 3)):
+    def model(message: str, shape: tuple[int, ...] = (1, 8, 8, 3)):
         graph = Builder(shape)
-        return graph, lambda output: models.update({said: graph.finish(output)})
+        return graph, lambda output: models.update({message: graph.finish(output)})
 
     graph, end = model("layer 0 CONV_2D: dilation is not supported")
     end(graph.conv(graph.input, weights, None, [0.1] * 3, dilation=2))
@@ -161,14 +161,14 @@ def test_what_the_engine_lacks_is_refused_by_name(micropython) -> None:
     script = """
 from mobilenet import GalagoError
 from mobilenet.tflite import Interpreter
-for said, model in eval(argv[0]).items():
+for message, model in eval(argv[0]).items():
     try:
         Interpreter(model)
-        print("not refused:", said)
+        print("not refused:", message)
     except GalagoError as error:
-        wanted = "model.operator" if "supported" in said else "model.quantization"
-        if error.code != wanted or not error.message.startswith(said) or error.message.count(": ") < 2:
-            print(said, "wanted, got", error.code, error.message)
+        code = "model.operator" if "supported" in message else "model.quantization"
+        if error.code != code or not error.message.startswith(message) or error.message.count(": ") < 2:
+            print("expected", code, message, "got", error.code, error.message)
 print("done")
 """
     assert micropython(script, repr(refused())) == "done\n"
@@ -189,7 +189,7 @@ try:
     net.invoke(hook)
 except KeyboardInterrupt:
     print(max(layers))
-print(right(net))
+print(correct(net))
 """
     )
     assert micropython(script, *case).split() == ["7", "True"]
@@ -207,15 +207,15 @@ def test_two_alternate_and_nothing_leaks(micropython, case) -> None:
         + RUN
         + f"""
 small = Interpreter({model!r})
-wanted = {Tflm(model).run(picture).tobytes()!r}
+expected = {Tflm(model).run(picture).tobytes()!r}
 large = Interpreter(model)
 used = [0] * 40
 for i in range(1000):
     small.input[:] = {picture.tobytes()!r}
     small.invoke()
-    assert bytes(small.output) == wanted
+    assert bytes(small.output) == expected
     if i % 50 == 0:
-        assert right(large)
+        assert correct(large)
         gc.collect()
         used[i // 50] = gc.mem_alloc()
 print(used[2] == used[19], "no leak")

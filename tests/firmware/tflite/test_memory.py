@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the engine allocates for whole networks, and what it takes of a 32-bit board's heap itself."""
+"""What the engine allocates for complete networks, and how much heap its code takes on a 32-bit board."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ V2_96 = Variant("mobilenet_v2", 0.35, 96, (20,))
 
 @pytest.mark.parametrize(("variant", "most"), [(V1_96, 40), (V1_128, 64), (V2_96, 64)])
 def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
-    """With the buffer that weights are streamed through, too."""
+    """Includes the buffer that weights are streamed through."""
     model = variant.tflite()
     plan = engine.plan(model)
     assert plan.arena + plan.stream_buffer <= most * KIB
@@ -54,9 +54,9 @@ print(gc.mem_alloc() - before)
 
 @pytest.mark.parametrize("variant", [V1_96, V2_96], ids=lambda v: v.architecture)
 def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled, tmp_path, variant) -> None:
-    """With its machine code, which boards keep in the heap; the interpreter here is of 64 bits, and does not.
+    """Includes viper's machine code, which boards keep in the heap; the 64-bit interpreter here does not.
 
-    Here an object is two words of 32 bits for each of a board's; bytecode and text are the same there.
+    Objects take twice as many bytes here as on a board; bytecode and text take the same.
     """
     model = tmp_path / "model.tflite"
     model.write_bytes(variant.tflite())
@@ -72,7 +72,7 @@ def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled,
 
 
 def bytecode_and_text(kept: list[Path], dropped: list[Path]) -> int:
-    """At most so many bytes are no words: bytecode that stays, and all strings, whose pool never shrinks."""
+    """Upper bound of bytes that do not consist of words: bytecode that stays, and all strings."""
     total, strings = 0, set()
     for source in kept + dropped:
         module = mpy.read(mpy.compile(source, "x64"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whole models: every tensor of every input as TensorFlow Lite Micro computes it."""
+"""Complete models: every tensor for every input equals that of TensorFlow Lite Micro."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ SHIPPED = sorted(models_dir().glob("*/model.tflite"))
 
 
 def pictures(shape: tuple[int, ...], count: int, photos: Path | None = None) -> np.ndarray:
-    """Inputs of all kinds: photos, noise, flat colours, extremes."""
+    """Returns int8 inputs of all kinds: photos, noise, flat colours, extremes."""
     rng = np.random.default_rng(7)
     found = sorted(p for p in photos.rglob("*") if p.suffix.lower() in (".jpg", ".png")) if photos else []
     inputs = np.empty((count, *shape[1:]), np.int8)

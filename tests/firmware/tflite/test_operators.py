@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Single operators and their odd corners, each compared with TensorFlow Lite Micro."""
+"""Single operators and their corner cases, each compared with TensorFlow Lite Micro."""
 
 import numpy as np
 import pytest
@@ -180,7 +180,7 @@ def test_softmax(exact) -> None:
     ]:  # fmt: skip
         graph = Builder((1, depth), scale, int(rng.integers(-128, 128)))
         pictures = inputs(graph, 8)
-        if depth < 512:  # TFLM ends the process where the sum of exponentials passes 511
+        if depth < 512:  # TFLM aborts the process if the sum of exponentials exceeds 511
             pictures[0] = 5
         pictures[1, :, 0] = 127
         cases.append((graph.finish(graph.softmax(graph.input, beta=beta)), pictures))
@@ -190,7 +190,7 @@ def test_softmax(exact) -> None:
 
 
 def test_ties_and_saturation(exact) -> None:
-    """A multiplier of exactly 1/2 or 1/4 makes every odd accumulator a tie, of both signs."""
+    """A multiplier of exactly 1/2 or 1/4 makes every odd accumulator, of either sign, a tie."""
     cases = []
     for out in [
         (0.5, 0),
@@ -217,7 +217,7 @@ def test_ties_and_saturation(exact) -> None:
 
 
 def test_extreme_multipliers(exact) -> None:
-    """Shifts from far right, where everything becomes the zero point, to the left."""
+    """Covers shifts from far right, where all outputs are the zero point, to left."""
     cases = []
     for power in range(-45, 8):
         graph = Builder((1, 3, 3, 2), 1.0, -5)

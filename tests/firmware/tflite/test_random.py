@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random small graphs, every tensor compared with TensorFlow Lite Micro: chains, overlaps, odd shapes."""
+"""Random small graphs, every tensor compared with TensorFlow Lite Micro: chains, overlaps, unusual shapes."""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
-BATCH = 12  # graphs of one example: starting the interpreter costs more than they do
+BATCH = 12  # graphs per example: starting the interpreter costs more than running them
 
 
 def random_graph(seed: int) -> tuple[bytes, np.ndarray]:
-    """A graph with one to seven spatial layers and a head, and three inputs."""
+    """Returns a graph with one to seven spatial layers and a head, and three inputs."""
     rng = np.random.default_rng(seed)
 
     def choice(*values):
