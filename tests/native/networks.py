@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Random networks of layers with weights, for kernels."""
+"""Random networks of layers with weights, to test kernels."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 
 def network(rng: np.random.Generator, doubles: bool) -> bytes:
-    """A chain of layers with weights, of random shapes and every awkwardness that kernels know.
+    """A chain of layers with weights, of random shapes, with every special case that kernels distinguish.
 
-    With `doubles`, some channels shift by 0; always, some shift so far that their multiplier is 0.
+    Some channels always shift so far that their multiplier is 0; with `doubles`, others shift by 0.
     """
     shape = (1, int(rng.integers(6, 13)), int(rng.integers(6, 15)), int(rng.integers(1, 12)))
     graph = Builder(shape, 1.0, int(rng.choice([-128, 0, 127, 5])))
@@ -24,7 +24,7 @@ def network(rng: np.random.Generator, doubles: bool) -> bytes:
         weights = rng.integers(-128, 128, (channels, *window, taps // (window[0] * window[1]))).astype(
             np.int8
         )
-        # Outputs spread over their range; the scale of tensors is 1, so that of weights is the factor.
+        # Outputs spread over their range. Tensors have a scale of 1, so that of the weights is the factor.
         base = 0.012 / np.sqrt(taps)
         scales = base * np.exp(rng.uniform(-1, 1, channels))
         bias = rng.integers(-3000, 3000, channels).astype(np.int32)
@@ -48,11 +48,11 @@ def network(rng: np.random.Generator, doubles: bool) -> bytes:
             ),
         }
         scales *= common["out"][0] / graph.out(y)[0]
-        given = bias if rng.random() < 0.8 else None
+        used_bias = bias if rng.random() < 0.8 else None
         if kind == "depthwise":
             y = graph.depthwise(
-                y, weights[..., 0].transpose(1, 2, 0)[None].copy(), given, list(scales), **common
+                y, weights[..., 0].transpose(1, 2, 0)[None].copy(), used_bias, list(scales), **common
             )
         else:
-            y = graph.conv(y, weights, given, list(scales), **common)
+            y = graph.conv(y, weights, used_bias, list(scales), **common)
     return graph.finish(y)

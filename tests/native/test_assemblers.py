@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every instruction of the assemblers, read back by capstone and, for Xtensa, by binutils.
+"""Every instruction of the assemblers, disassembled by capstone and, for Xtensa, by binutils.
 
-What binutils' Xtensa (the ESP8266's) lacks is checked by running it: tests/native/test_xtensa.py.
+Instructions that binutils' Xtensa (the ESP8266's) lacks are run instead: tests/native/test_xtensa.py.
 """
 
 import inspect
@@ -80,7 +80,7 @@ XTENSA_EXECUTED = {"quou", "remu", "min_", "max_", "sext", "entry", "retw", "cal
 
 
 def cases(forms: dict[str, str], seed: int, times: int = 60):
-    """(mnemonic, form, random numbers) for every instruction."""
+    """Yields (mnemonic, form, random numbers) for every instruction."""
     rng = np.random.default_rng(seed)
     for form, names in forms.items():
         for name in names.split():
@@ -89,20 +89,20 @@ def cases(forms: dict[str, str], seed: int, times: int = 60):
 
 
 def check_complete(assembler: type[Assembler], covered: set[str]) -> None:
-    """Every public method of an instruction set is a mnemonic under test."""
+    """Checks that every public method of an assembler is a mnemonic under test."""
     own = {name for name, _ in inspect.getmembers(assembler, inspect.isfunction) if name[0] != "_"}
     assert own - {name for name, _ in inspect.getmembers(Assembler)} == covered
 
 
 def one(code: bytes, *mode: int) -> str:
-    """The one instruction that the code is, without spaces, numbers decimal."""
+    """Disassembles exactly one instruction; without spaces, with decimal numbers."""
     found = list(capstone.Cs(*mode).disasm(code, 0))
     assert [instruction.size for instruction in found] == [len(code)], f"{code.hex()} is not one instruction"
     return plain(f"{found[0].mnemonic} {found[0].op_str}")
 
 
 def plain(text: str) -> str:
-    """One way of writing: numbers decimal, no spaces but after the mnemonic."""
+    """Normalizes text: decimal numbers, no spaces except after the mnemonic."""
     text = re.sub(r"0x[0-9a-f]+", lambda match: str(int(match[0], 16)), text.replace("\t", " "))
     name, _, operands = text.strip().partition(" ")
     return f"{name} {operands.replace(' ', '')}".strip()
@@ -126,13 +126,13 @@ def test_riscv() -> None:
             getattr(code, name)(*(values[part] for part in form.split(", ") if part))
         texts = {"r": names[r], "s": names[s], "t": names[t], "offset(base)": f"{offset}({names[base]})"}
         texts |= {"number": str(number), "shift": str(shift), "label": "0"}
-        wanted = ",".join(texts[part] for part in form.split(", ") if part)
+        expected = ",".join(texts[part] for part in form.split(", ") if part)
         found = one(code.finish(), capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV32 | capstone.CS_MODE_RISCVC)
-        assert riscv_normal(found) == riscv_normal(plain(f"{name.strip('_')} {wanted}")), (name, form)
+        assert riscv_normal(found) == riscv_normal(plain(f"{name.strip('_')} {expected}")), (name, form)
 
 
 def riscv_normal(text: str) -> str:
-    """Aliases and short forms undone."""
+    """Replaces aliases and short forms by the full instruction."""
     twice = ["c.add", "c.sub", "c.xor", "c.addi", "c.slli", "c.srli", "c.srai"]
     name, _, operands = text.partition(" ")
     parts = operands.split(",")
@@ -149,7 +149,7 @@ def riscv_normal(text: str) -> str:
 
 
 def test_riscv_constants() -> None:
-    """`li` as an emulator computes it: two instructions where one does not hold the number."""
+    """`li` loads any number in an emulator, with two instructions where one cannot hold it."""
     from galago.native.verify.cores import CORES
     from galago.native.verify.machine import Machine
 
@@ -214,7 +214,7 @@ def amd_register(register: int, bits: int) -> str:
 def test_xtensa(tmp_path: Path) -> None:
     listed = {name for names in XTENSA_FORMS.values() for name in names.split()}
     check_complete(Xtensa, listed | XTENSA_EXECUTED)
-    code, wanted = Xtensa(), []
+    code, expected = Xtensa(), []
     for name, form, rng in cases(XTENSA_FORMS, 3):
         here = f"at{code.here}"
         code.label(here)
@@ -237,17 +237,17 @@ def test_xtensa(tmp_path: Path) -> None:
         if "label" in parts:
             text[-1] = str(code.here)
         getattr(code, name)(*(values[part] for part in parts))
-        wanted.append(f"{name.strip('_')} {','.join(text)}".strip())
+        expected.append(f"{name.strip('_')} {','.join(text)}".strip())
     file = tmp_path / "code.bin"
     file.write_bytes(code.finish())
     command = ["xtensa-lx106-elf-objdump", "-D", "-z", "-b", "binary", "-m", "xtensa", str(file)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     found = [xtensa_normal(line.split("\t", 2)[2]) for line in lines if re.match(r" +[0-9a-f]+:\t", line)]
-    assert found == wanted
+    assert found == expected
 
 
 def xtensa_normal(text: str) -> str:
-    """Short forms and unsigned negative numbers undone."""
+    """Replaces short forms and unsigned negative numbers."""
     text = plain(text.replace(".n", "", 1))
     return re.sub(r"\d{6,}", lambda m: str((int(m[0]) ^ 1 << 31) - (1 << 31)), text)
 

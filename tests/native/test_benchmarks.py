@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of benchmarks, of a small model."""
+"""The page of benchmarks, for a small model."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine code for 32-bit boards under damaged models: whatever loads stays within its buffers."""
+"""Machine code for 32-bit boards and damaged models: whatever loads stays within its buffers."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from support import mutations
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
 COUNT = 60
-_LONG = 300_000  # multiplications that take too long here
+_LONG = 300_000  # MACs; more take too long here
 _LARGE = 1 << 13  # bytes
 
 
 def outcome(device: Device, model: bytes) -> str:
-    """ok, long, or the code of the device's GalagoError; the host's (native.bounds …) is raised."""
+    """Returns ok, long, or the code of the device's GalagoError; raises the host's (native.bounds …)."""
     device.runtime.forget()
     package: Any = device.load("mobilenet.tflite")
     errors: Any = device.load("mobilenet.errors")
@@ -32,12 +32,12 @@ def outcome(device: Device, model: bytes) -> str:
 
 
 def test_kernels_stay_within_their_buffers() -> None:
-    """Guard pages stand around every buffer; each core gets a third of the files."""
+    """Guard pages surround every buffer; each core gets a third of the files."""
     devices = [Device(arch, strict=True) for arch in CORES]
     seen: dict[str, int] = {}
     small = (mutant for mutant in map(mutations.mutant, range(COUNT)) if len(mutant.data) < _LARGE)
     for number, mutant in enumerate(small):
-        said = outcome(devices[number % len(devices)], mutant.data)
-        seen[said] = seen.get(said, 0) + 1
+        result = outcome(devices[number % len(devices)], mutant.data)
+        seen[result] = seen.get(result, 0) + 1
     assert seen["ok"] > COUNT // 10
     assert set(seen) <= {"ok", "long", "model.malformed", "model.operator", "model.quantization"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The engine's machine code for 32-bit boards against TensorFlow Lite Micro, byte for byte, guards up."""
+"""The engine's machine code for 32-bit boards against TensorFlow Lite Micro, with guard pages."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ LIMIT = 14.0  # of a whole network, the calls into the runtime included
 
 
 def graphs(random: np.random.Generator):
-    """Small models of every operator, each with what is awkward about it."""
+    """Yields small models of every operator with its special cases."""
 
     def int8(*shape):
         return random.integers(-127, 128, shape).astype(np.int8)
@@ -77,7 +77,7 @@ def graphs(random: np.random.Generator):
 
 
 def inverted_residuals(random: np.random.Generator) -> bytes:
-    """A MobileNetV2 in small: linear bottlenecks, sums, padding before strides, odd channel counts."""
+    """A small MobileNetV2: linear bottlenecks, sums, padding before strides, odd channel counts."""
 
     def int8(*shape):
         return np.clip(random.normal(0, 40, shape), -127, 127).astype(np.int8)
@@ -156,7 +156,7 @@ def test_a_block_of_mobilenet_stays_within_its_count(arch):
 
 @pytest.mark.parametrize("arch", CORES)
 def test_a_whole_network_is_exact_and_within_its_count(data, arch):
-    """MobileNetV1 0.25@96, of which the figures of other engines are known too."""
+    """MobileNetV1 0.25@96, for which figures of other engines are known."""
     model = (data / "weights" / "vww_96_int8.tflite").read_bytes()
     picture = np.random.default_rng(1).integers(-128, 128, (1, 96, 96, 3)).astype(np.int8)
     counted = count.run(model, Device(arch), picture)

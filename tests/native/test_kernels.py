@@ -83,11 +83,11 @@ def test_layers_of_random_shape(arch, kind):
             continue
         oracle = Tflm(model)
         picture = random.integers(-128, 128, oracle.input_shape).astype(np.int8)
-        wanted = oracle.run(picture).tobytes()
-        assert trial.run(0, picture.tobytes()) == wanted, trial.records[0].words
-        assert trial.run(0, picture.tobytes(), rows=True) == wanted, trial.records[0].words
+        expected = oracle.run(picture).tobytes()
+        assert trial.run(0, picture.tobytes()) == expected, trial.records[0].words
+        assert trial.run(0, picture.tobytes(), rows=True) == expected, trial.records[0].words
         if kind != "depthwise":
-            assert trial.run(0, picture.tobytes(), group=4) == wanted, trial.records[0].words
+            assert trial.run(0, picture.tobytes(), group=4) == expected, trial.records[0].words
         assert trial.stack <= MOST_STACK
         tried += 1
     assert tried >= 3
@@ -96,7 +96,7 @@ def test_layers_of_random_shape(arch, kind):
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("seed", range(2))
 def test_layers_of_a_network(arch, seed):
-    """Every layer of a chain, of odd channel counts and any shift; scalar kernels leave none to viper."""
+    """Every layer of a chain, with odd channel counts and any shift; scalar kernels compute all of them."""
     random = np.random.default_rng(seed)
     model = network(random, doubles=bool(seed % 2))
     oracle, trial = Tflm(model), Trial(model, arch, strict=True)
@@ -117,7 +117,7 @@ def test_layers_of_a_network(arch, seed):
 
 @pytest.mark.parametrize("arch", SCALAR)
 def test_tables(arch):
-    """Multipliers and shifts of scales of every size, and what lies close to a tie, as in TFLM's double."""
+    """Multipliers and shifts for scales of every size, also close to a tie, equal those of TFLM's double."""
     random = np.random.default_rng(5)
     trial = Trial(network(random, doubles=False), arch, strict=True)
     for in_scale, out_scale, low, high in [(1.0, 1.0, -40, 0), (0.7, 0.03, -20, 1), (3e-5, 9e4, -30, 20)]:
@@ -137,13 +137,13 @@ def test_tables(arch):
             multipliers = np.floor(fractions * (1 << 31) + 0.5)
             shifts = shifts + (multipliers == 1 << 31)
             multipliers = np.where(multipliers == 1 << 31, 1 << 30, multipliers) * (shifts >= -31)
-            wanted = np.stack([multipliers, shifts * (shifts >= -31), biases * bool(bias)], 1).astype("<i4")
-            assert np.array_equal(np.frombuffer(trial.table(0), "<i4").reshape(-1, 3), wanted)
+            expected = np.stack([multipliers, shifts * (shifts >= -31), biases * bool(bias)], 1).astype("<i4")
+            assert np.array_equal(np.frombuffer(trial.table(0), "<i4").reshape(-1, 3), expected)
 
 
 @pytest.mark.parametrize("arch", BOARDS)
 def test_every_operator_beside_viper(arch):
-    """Whole models, where kernels and viper take turns in one arena."""
+    """Whole models, in which kernels and viper share one arena."""
     random = np.random.default_rng(11)
     device = Device(arch)
     for _, model in list(graphs(random))[:5]:
@@ -178,7 +178,7 @@ def test_whole_models_on_a_cortex_m4(data, pytestconfig, name):
 
 
 def test_a_cortex_m33_computes_the_same(monkeypatch):
-    """The RP2350's core; its firmware loads the machine code of a Cortex-M4."""
+    """The core of the RP2350, whose firmware loads machine code for a Cortex-M4."""
     core = replace(CORES["armv7emsp"], name="Cortex-M33", model="UC_CPU_ARM_CORTEX_M33")
     monkeypatch.setitem(CORES, "armv7emsp", core)
     model = models.find("everyday-v1-025-96")
@@ -194,15 +194,15 @@ def test_a_cortex_m33_computes_the_same(monkeypatch):
 @pytest.mark.parametrize("arch", ARCHS)
 def test_the_code_of_a_model_is_small(arch):
     data = models.find("everyday-v1-025-96").tflite.read_bytes()
-    made = kernels.generate(records.read(data), arch)
-    assert sum(len(kernel.code) for kernel in made) <= kernels.MOST_CODE
-    assert len({kernel.name for kernel in made}) == len(made)
-    computed = [layer for kernel in made for layer in kernel.scratch]
+    generated = kernels.generate(records.read(data), arch)
+    assert sum(len(kernel.code) for kernel in generated) <= kernels.MOST_CODE
+    assert len({kernel.name for kernel in generated}) == len(generated)
+    computed = [layer for kernel in generated for layer in kernel.scratch]
     assert len(computed) == len(set(computed))
 
 
 def test_the_host_sees_the_scales_as_the_engine_does():
-    """records.py computes in double what quantization.py computes in integers."""
+    """arithmetic.py computes in double what the device's quantization.py computes in integers."""
     random = np.random.default_rng(2)
     for _, model in graphs(random):
         device = Device("armv6m")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels loaded from a .mpy by the real interpreter: every tensor as TensorFlow Lite Micro's."""
+"""Kernels loaded from a .mpy by the real interpreter: every tensor equals TensorFlow Lite Micro's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +20,13 @@ def compare(folder, weights):
     module = native.module(folder + "/kernels.mpy")
     net = Interpreter(folder + "/model.tflite", weights=weights, kernels=module)
     sizes = eval(open(folder + "/sizes").read())
-    wanted = open(folder + "/wanted", "rb").read()
+    expected = open(folder + "/expected", "rb").read()
     seen = [0] * len(sizes)
 
     def check(layer, first, last):
         rows = net.rows(layer, first, last)
         start = sum(sizes[:layer]) + seen[layer]
-        if wanted[start : start + len(rows)] != rows:
+        if expected[start : start + len(rows)] != rows:
             print(folder, weights, "layer", layer, "rows", first, last)
             raise SystemExit(1)
         seen[layer] += len(rows)
@@ -48,7 +48,7 @@ for folder in argv:
 def test_kernels_in_the_interpreter(micropython: Callable[..., str], tmp_path: Path) -> None:
     shipped = models.find("everyday-v1-025-96").tflite.read_bytes()
     cases = [shipped, *(network(np.random.default_rng(seed), bool(seed % 2)) for seed in range(10, 14))]
-    wanted = []
+    expected = []
     for number, model in enumerate(cases):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -57,11 +57,11 @@ def test_kernels_in_the_interpreter(micropython: Callable[..., str], tmp_path: P
         tensors = [tensor.tobytes() for tensor in oracle.tensors(picture).values()]
         (folder / "model.tflite").write_bytes(model)
         (folder / "input").write_bytes(picture.tobytes())
-        (folder / "wanted").write_bytes(b"".join(tensors))
+        (folder / "expected").write_bytes(b"".join(tensors))
         (folder / "sizes").write_text(repr([len(tensor) for tensor in tensors]))
         data = kernels.build(model, "x64")
         assert data
         (folder / "kernels.mpy").write_bytes(data)
-        wanted += 2 * [list(range(len(tensors)))]
+        expected += 2 * [list(range(len(tensors)))]
     found = micropython(SCRIPT, *(tmp_path / str(number) for number in range(len(cases))), heap="64M")
-    assert found.splitlines()[2:] == [str(layers) for layers in wanted[2:]]
+    assert found.splitlines()[2:] == [str(layers) for layers in expected[2:]]

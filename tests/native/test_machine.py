@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The machine: its counts against a listing by hand, its guards against code that leaves its buffers."""
+"""The machine: its counts against listings by hand, its guards against accesses outside buffers."""
 
 import sys
 
@@ -122,7 +122,7 @@ def test_thumb_2_does_not_run_on_a_cortex_m0():
         machine = Machine(CORES["armv7m"])
         assert machine.call(machine.load(bytes.fromhex(code)), 0, 0) == result
         machine = Machine(CORES["armv6m"])
-        with pytest.raises(GalagoError, match="is no instruction of armv6-m") as error:
+        with pytest.raises(GalagoError, match="is not an instruction of armv6-m") as error:
             machine.call(machine.load(bytes.fromhex(code)), 0, 0)
         assert error.value.code == "native.fault"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The .mpy reader against mpy-cross, which writes them."""
+"""The .mpy reader and writer against mpy-cross."""
 
 import keyword
 from typing import get_args
@@ -64,7 +64,7 @@ def test_knows_the_strings_that_are_only_numbers():
 
 
 def test_machine_code_is_the_bytes_of_the_function():
-    # mpy-cross lays the code of `add` out as capstone reads it back: a push first, a pop of pc last.
+    # The code of `add` as capstone disassembles it begins with a push and ends with a pop of pc.
     import capstone
 
     code = mpy.read(mpy.compile(SOURCE, "armv7em")).functions()["add"].data
@@ -139,7 +139,7 @@ def test_tells_what_a_board_would_refuse(tmp_path, micropython):
 def test_another_version_is_refused():
     data = bytearray(mpy.compile(SOURCE, "armv6m"))
     data[1] = 5
-    with pytest.raises(GalagoError, match=r"wanted \.mpy 6\.3, got 5\.3") as error:
+    with pytest.raises(GalagoError, match=r"expected \.mpy 6\.3, got 5\.3") as error:
         mpy.read(bytes(data))
     assert error.value.code == "mpy.version"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machine code on a board: tried against viper when it is new, and viper in its place where it is wrong."""
+"""Machine code on a board is compared with viper when it is new, and viper replaces what is wrong."""
 
 import json
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def model() -> ModelDirectory:
 def answer(
     micropython: Callable[..., str], tmp_path: Path, model: ModelDirectory
 ) -> Callable[..., list[str]]:
-    """Puts the model there, with what is given as kernels.mpy; gives the log of its run, which was right."""
+    """Runs the model with this kernels.mpy, checks its output, and returns the log."""
     picture, expected = next(model.golden())
     (tmp_path / "picture").write_bytes(picture.tobytes())
     folder = tmp_path / "models" / model.name
@@ -68,17 +68,17 @@ def test_good_kernels_are_tried_once(answer, model, tmp_path):
 
 
 def test_viper_takes_over_what_is_wrong(answer, model, tmp_path):
-    made = records.read(model.tflite.read_bytes())
-    good = kernels.generate(made, "x64")
+    layers = records.read(model.tflite.read_bytes())
+    good = kernels.generate(layers, "x64")
     spoilt = max(good, key=lambda kernel: len(kernel.scratch))
-    data = kernels.pack(made, [replace(k, code=DOES_NOTHING) if k is spoilt else k for k in good], "x64")
+    data = kernels.pack(layers, [replace(k, code=DOES_NOTHING) if k is spoilt else k for k in good], "x64")
     wrong = [
         f"kernels: {spoilt.name} is wrong in layer {layer}, viper computes it" for layer in spoilt.scratch
     ]
     assert sorted(answer(data)[1:]) == sorted(wrong)
     # The verdict is known from then on, and forgotten with the file.
     assert sorted(answer(data)) == sorted(wrong)
-    assert answer(kernels.pack(made, good, "x64"))[0].endswith("checked against viper")
+    assert answer(kernels.pack(layers, good, "x64"))[0].endswith("checked against viper")
 
 
 def test_kernels_for_another_processor_are_refused(answer, model):
@@ -109,7 +109,7 @@ def test_kernels_for_another_model_are_not_used(answer):
     ],
 )
 def test_good_kernels_pass_on_32_bit_cores(arch, model, tmp_path, capsys):
-    """Kernels that keep input rows in scratch between calls are proved by the calls that the engine makes."""
+    """The proof calls kernels that keep input rows in scratch in the same order as the engine does."""
     data = model.tflite.read_bytes()
     native = kernels.build(data, arch)
     assert native
@@ -118,6 +118,8 @@ def test_good_kernels_pass_on_32_bit_cores(arch, model, tmp_path, capsys):
     net = engine.Interpreter(data, kernels=device.kernels(native))  # type: ignore[attr-defined]
     proof = device.load("mobilenet.tflite.kernels.proof")
     (tmp_path / "models" / model.name).mkdir(parents=True)
-    proof.settle(net, str(tmp_path / "models" / model.name / kernels.FILE), "digest")  # type: ignore[attr-defined]
+    check = proof.Proof(str(tmp_path / "models" / model.name / kernels.FILE), "digest")  # type: ignore[attr-defined]
+    assert check.begin()
+    check.settle(net)
     assert json.loads((tmp_path / "galago.kernels.json").read_text()) == {"sha256": "digest", "wrong": []}
     assert f"computes {len(net.native)} of" in capsys.readouterr().out

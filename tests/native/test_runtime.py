@@ -152,7 +152,7 @@ def test_counts_as_single_steps_do(arch):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("return int(len(p))", "asks for the global len"),
+        ("return int(len(p))", "uses the global len"),
         ("return int(ptr8(p)[0]) // 0", "divides by zero"),
         ("return int(p[0])", r"mp_fun_table\[15\]"),
     ],

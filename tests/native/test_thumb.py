@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every instruction of the Thumb assemblers, read back by capstone."""
+"""Every instruction of the Thumb assemblers, disassembled by capstone."""
 
 import inspect
 import re
@@ -157,7 +157,7 @@ def plain(text: str) -> str:
 
 
 def check(assembler: type[Assembler], table: str, registers: Sequence[int], times: int = 40) -> set[str]:
-    """Each line of a table with random operands; gives the names of the methods."""
+    """Checks each line of a table with random operands; returns the names of the methods."""
     rng = np.random.default_rng(3)
     names = set()
     for line in table.strip().splitlines():
@@ -179,11 +179,11 @@ def check(assembler: type[Assembler], table: str, registers: Sequence[int], time
 
 
 def filled_in(text: str, registers: dict[str, int], numbers: dict[str, int]) -> str:
-    """What capstone should say, with these operands."""
-    wanted = text.replace("?cond", CONDITIONS[numbers["cond"]])
-    wanted = re.sub(r"x\d+\*\d", lambda m: str(eval(m[0], dict(numbers))), wanted)
-    wanted = re.sub(r"\bx\d+|(?<=#)s\b", lambda m: str(numbers[m[0]]), wanted)
-    head, _, operands = wanted.partition(" ")
+    """The text that capstone should give for these operands."""
+    expected = text.replace("?cond", CONDITIONS[numbers["cond"]])
+    expected = re.sub(r"x\d+\*\d", lambda m: str(eval(m[0], dict(numbers))), expected)
+    expected = re.sub(r"\bx\d+|(?<=#)s\b", lambda m: str(numbers[m[0]]), expected)
+    head, _, operands = expected.partition(" ")
     operands = re.sub(r"\b[dnmatu]\b", lambda m: NAMES[registers[m[0]]], operands)
     return plain(f"{head} {operands}")
 
@@ -252,8 +252,8 @@ def test_branches_reach_and_refuse(distance) -> None:
                 code.finish()[at : at + 4], at
             )
         )
-        wanted = 0 if distance < 0 else len(code.code)
-        assert lines[0].op_str == f"#{wanted:#x}" or (not wanted and lines[0].op_str == "#0")
+        expected = 0 if distance < 0 else len(code.code)
+        assert lines[0].op_str == f"#{expected:#x}" or (not expected and lines[0].op_str == "#0")
 
 
 @pytest.mark.parametrize(

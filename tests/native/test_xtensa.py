@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Xtensa code in QEMU: what its disassembler reads and computes, guards, counts."""
+"""Xtensa code in QEMU: its disassembly and results, guards, counts."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def machine() -> Iterator[XtensaMachine]:
 
 
 def function(*instructions: tuple) -> bytes:
-    """A function of these instructions, each a mnemonic and its operands."""
+    """A function with these instructions, each a mnemonic and its operands."""
     code = Xtensa()
     code.entry(32)
     for name, *operands in instructions:
@@ -36,7 +36,7 @@ def signed(word: int) -> int:
 
 
 def test_what_binutils_of_the_esp8266_lack(machine: XtensaMachine) -> None:
-    """The instructions that test_assemblers.py leaves to QEMU: its listing, and their results."""
+    """The instructions that test_assemblers.py cannot check: QEMU's listing, and their results."""
     rng = np.random.default_rng(4)
     meaning = {
         "quou": lambda a, b: a // b,
@@ -57,12 +57,12 @@ def test_what_binutils_of_the_esp8266_lack(machine: XtensaMachine) -> None:
         address = machine.load(function(("sext", A2, A2, bit)))
         for value in rng.integers(0, 1 << 32, 20).tolist():
             low = value & (2 << bit) - 1
-            wanted = low - (2 << bit) if low >> bit else low
-            assert machine.call(address, value) == wanted & 0xFFFF_FFFF
+            expected = low - (2 << bit) if low >> bit else low
+            assert machine.call(address, value) == expected & 0xFFFF_FFFF
 
 
 def test_calls_and_windows(machine: XtensaMachine) -> None:
-    """A function calls itself deeper than the processor has registers: windows are spilled and come back."""
+    """A recursion deeper than the register file spills windows and restores them."""
     code = Xtensa()
     code.entry(48)
     code.beqz(A2, "bottom")
@@ -133,7 +133,7 @@ def test_a_byte_before_is_an_error() -> None:
 
 
 def test_an_endless_loop_ends(monkeypatch) -> None:
-    monkeypatch.setattr(qemu_xtensa, "_PATIENCE", 0.2)
+    monkeypatch.setattr(qemu_xtensa, "_TIMEOUT", 0.2)
     code = Xtensa()
     code.entry(32)
     code.label("forever")

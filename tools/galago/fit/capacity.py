@@ -29,7 +29,7 @@ tenth), and cycles per instruction are a guess at wait states and caches."""
 BOOT = 6_256
 """Bytes of heap in use at the prompt: gc.mem_alloc() on a Pico 2, MicroPython 1.28.0."""
 SPARE = 16_384
-"""Bytes that the engine leaves free beside weights in RAM (tflite/interpreter.py)."""
+"""Bytes that the engine leaves free beside weights in RAM (tflite/loading/__init__.py)."""
 
 # Needed while a model is loaded, found by shrinking the emulated board's heap: words per operator, and how
 # many times the arena must be free, to find it in one piece among what is in use then.

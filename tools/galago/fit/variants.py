@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 SIZES = (48, 64, 80, 96, 112, 128, 160, 192, 224)
-"""Input widths to choose from, in pixels."""
 """The input sizes in pixels that `galago fit` suggests."""
 
 # (channels, stride) of each depthwise separable convolution.
-# The depthwise separable convolutions of V1: (channels, stride).
 _V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * ((512, 1),), (1024, 2), (1024, 1))
 # (expansion, channels, repeats, stride of the first) of each group of bottlenecks.
-# The bottlenecks of V2: (expansion, channels, repeats, stride of the first).
 _V2 = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),

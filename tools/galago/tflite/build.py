@@ -45,9 +45,9 @@ class GraphBuilder:
         data: NDArray[np.int8 | np.int32] | None = None,
         axis: int = 0,
     ) -> int:
-        """Adds a tensor: computed, or constant if it has `data`; `scales` are one, or one per index of `axis`.
+        """Adds a tensor, which is constant if it has `data`, and returns its index.
 
-        Without scales it is not quantized. Returns its index.
+        `scales` are one, or one for each index along `axis`; without any, the tensor is not quantized.
         """
         tensor: TensorT = schema.new("TensorT")
         tensor.shape, tensor.name, tensor.buffer = list(shape), name, 0

@@ -194,7 +194,9 @@ def operator_outputs(data: bytes) -> tuple[list[int], int]:
     with malformed():
         graph = _generated().Model.GetRootAs(data, 0).Subgraphs(0)
         outputs = [int(graph.Operators(i).Outputs(0)) for i in range(graph.OperatorsLength())]
-        shapes: list[NDArray[np.int32]] = [graph.Tensors(i).ShapeAsNumpy() for i in range(graph.TensorsLength())]
+        shapes: list[NDArray[np.int32]] = [
+            graph.Tensors(i).ShapeAsNumpy() for i in range(graph.TensorsLength())
+        ]
         return outputs, sum(int(np.prod(shape)) for shape in shapes)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all assemblers share: bytes in order, labels, and branches completed when all labels are known.
+"""The base of all assemblers: bytes, labels, and branches that are completed once all labels are known.
 
     code = Rv32()                     # an assembler of one instruction set; its methods are mnemonics
     code.label("loop")
@@ -8,7 +8,7 @@
     code.finish()                     # bytes
 
 An operand that an instruction cannot hold is GalagoError native.operand, a label that is missing or out of
-reach native.label: both mean that a kernel's generator has a mistake, never that a model has.
+reach native.label. Both mean a mistake in a kernel's generator, never in a model.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from galago.errors import GalagoError
 
 
 class Assembler:
-    """Machine code in the making."""
+    """Machine code under construction."""
 
     alignment = 1  # of instructions
 
@@ -29,23 +29,23 @@ class Assembler:
 
     @property
     def here(self) -> int:
-        """Bytes written so far."""
+        """The number of bytes written so far."""
         return len(self.code)
 
     def label(self, name: str) -> None:
-        """Names this place."""
+        """Gives the current position a name."""
         if name in self._labels:
             raise GalagoError("native.label", f"label {name} is there already: take another name")
         self._labels[name] = self.here
 
     def offset(self, name: str) -> int:
-        """Where a label is, in bytes."""
+        """The position of a label, in bytes."""
         if name not in self._labels:
             raise GalagoError("native.label", f"there is no label {name}: define it before")
         return self._labels[name]
 
     def fresh(self, name: str) -> str:
-        """A label name that is not in use, for a piece of code that may be written several times."""
+        """A label name that is not in use, for code that may be emitted several times."""
         self._fresh += 1
         return f"{name}.{self._fresh}"
 
@@ -54,12 +54,12 @@ class Assembler:
         self.code += value.to_bytes(size, "little")
 
     def branch(self, label: str, encode: Callable[[int], bytes]) -> None:
-        """Appends an instruction that depends on how many bytes after its own start a label lies."""
+        """Appends an instruction that depends on the distance of a label from its own start, in bytes."""
         self._branches.append((self.here, label, encode))
         self.code += bytes(len(encode(0)))
 
     def finish(self) -> bytes:
-        """The machine code, branches completed."""
+        """The machine code with all branches completed."""
         for at, label, encode in self._branches:
             offset = self.offset(label)
             try:
@@ -71,14 +71,14 @@ class Assembler:
 
 
 def signed(value: int, bits: int, scale: int = 1) -> int:
-    """The lowest `bits` bits of a signed operand, refused if it needs more or is no multiple of `scale`."""
+    """The lowest `bits` bits of a signed operand divided by `scale`; native.operand if it does not fit."""
     if value % scale or not -(1 << bits - 1) <= value < 1 << bits - 1:
         raise GalagoError("native.operand", f"wanted a signed number of {bits} bits, got {value}")
     return value & (1 << bits) - 1
 
 
 def unsigned(value: int, bits: int, scale: int = 1) -> int:
-    """An operand of `bits` bits once divided by `scale`, refused if it needs more or is no multiple."""
+    """An unsigned operand of `bits` bits divided by `scale`; native.operand if it does not fit."""
     if value % scale or not 0 <= value // scale < 1 << bits:
         raise GalagoError("native.operand", f"wanted 0 … {((1 << bits) - 1) * scale}, got {value}")
     return value // scale

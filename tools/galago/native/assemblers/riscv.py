@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An assembler of RV32IMC: what the kernels use, compressed where an instruction has a short form.
+"""An assembler for the part of RV32IMC that kernels use; instructions with a short form are compressed.
 
 from galago.native.assemblers.riscv import A0, A1, Rv32
 
@@ -20,7 +20,7 @@ _SHORT = range(S0, A5 + 1)  # what the three-bit fields of compressed instructio
 
 
 class Rv32(Assembler):
-    """RV32IMC. Operands in the order of the assembly language; offsets and immediates in bytes."""
+    """RV32IMC. Operands are in the order of the assembly language, offsets and immediates in bytes."""
 
     alignment = 2
 
@@ -47,7 +47,7 @@ class Rv32(Assembler):
         self._register(0, 1, rd, a, b)
 
     def sra(self, rd: int, a: int, b: int) -> None:
-        """Shifts a right by the lowest five bits of b, the sign coming in."""
+        """Shifts a right by the lowest five bits of b, filling with the sign."""
         self._register(0x20, 5, rd, a, b)
 
     def mul(self, rd: int, a: int, b: int) -> None:
@@ -69,7 +69,7 @@ class Rv32(Assembler):
     # With an immediate: rd, rs1, immediate.
 
     def addi(self, rd: int, a: int, immediate: int) -> None:
-        """Adds -2048 … 2047."""
+        """Adds a constant, -2048 … 2047."""
         if rd == a and rd and immediate and -32 <= immediate < 32:
             self._short(0x0001 | (immediate >> 5 & 1) << 12 | rd << 7 | (immediate & 31) << 2)
         elif not a and rd and -32 <= immediate < 32:
@@ -78,7 +78,7 @@ class Rv32(Assembler):
             self._immediate(0x13, 0, rd, a, immediate)
 
     def li(self, rd: int, value: int) -> None:
-        """Loads a constant of 32 bits, in one instruction or two."""
+        """Loads a 32-bit constant in one or two instructions."""
         value = (value & 0xFFFF_FFFF ^ 0x8000_0000) - 0x8000_0000
         if -2048 <= value < 2048:
             self.addi(rd, ZERO, value)
@@ -97,7 +97,7 @@ class Rv32(Assembler):
         self._short(0x8002 | rd << 7 | a << 2)
 
     def andi(self, rd: int, a: int, immediate: int) -> None:
-        """And with -2048 … 2047."""
+        """Bitwise and with a constant, -2048 … 2047."""
         self._immediate(0x13, 7, rd, a, immediate)
 
     def slli(self, rd: int, a: int, count: int) -> None:
@@ -108,14 +108,14 @@ class Rv32(Assembler):
             self._immediate(0x13, 1, rd, a, unsigned(count, 5))
 
     def srli(self, rd: int, a: int, count: int) -> None:
-        """Shifts right, zeros coming in."""
+        """Shifts right, filling with zeros."""
         if rd == a and rd in _SHORT and count:
             self._short(0x8001 | (rd - 8) << 7 | unsigned(count, 5) << 2)
         else:
             self._immediate(0x13, 5, rd, a, unsigned(count, 5))
 
     def srai(self, rd: int, a: int, count: int) -> None:
-        """Shifts right, the sign coming in."""
+        """Shifts right, filling with the sign."""
         if rd == a and rd in _SHORT and count:
             self._short(0x8401 | (rd - 8) << 7 | unsigned(count, 5) << 2)
         else:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Assemblers of Arm's Thumb instructions: ARMv6-M (Cortex-M0+), and ARMv7E-M (M4, M7, M33, M55) on top of it.
+"""An assembler for ARMv6-M (Cortex-M0+), and the base of the one for ARMv7E-M (thumb2.py).
 
     code = Thumb()                # ARMv6-M: 16-bit instructions; thumb2.Thumb2 adds the wide ones
     code.push(R4, LR)
@@ -9,8 +9,8 @@
     code.pop(R4, PC)
     code.finish()
 
-Methods are the manual's mnemonics, operands in its order; a number stands for an immediate where the method's
-name ends in no `_reg`. What an encoding cannot hold is GalagoError native.operand.
+Methods are the manual's mnemonics with operands in its order. A number is an immediate unless the method's
+name ends in `_reg`. What an encoding cannot hold is GalagoError native.operand.
 """
 
 from galago.errors import GalagoError
@@ -25,14 +25,14 @@ _ALU = {  # two operands, both low registers: the first is also the result
 
 
 class Thumb(Assembler):
-    """ARMv6-M. Flags are set where the name ends in s."""
+    """ARMv6-M. Instructions whose name ends in s set the flags."""
 
     alignment = 2
 
     # Moves and arithmetic.
 
     def movs(self, d: int, value: int) -> None:
-        """d = a number of 8 bits."""
+        """d = an 8-bit number."""
         self.emit(0x2000 | low(d) << 8 | unsigned(value, 8), 2)
 
     def mov(self, d: int, m: int) -> None:
@@ -66,11 +66,11 @@ class Thumb(Assembler):
         self.emit(0x4400 | d >> 3 << 7 | m << 3 | d & 7, 2)
 
     def cmp(self, n: int, value: int) -> None:
-        """Flags of n - a number of 8 bits."""
+        """Sets the flags of n minus an 8-bit number."""
         self.emit(0x2800 | low(n) << 8 | unsigned(value, 8), 2)
 
     def cmp_reg(self, n: int, m: int) -> None:
-        """Flags of n - m, any registers."""
+        """Sets the flags of n - m; any registers."""
         if max(n, m) < 8:
             self.alu("cmp", n, m)
         else:
@@ -153,23 +153,23 @@ class Thumb(Assembler):
         self.emit(0x5000 | number << 9 | low(m) << 6 | low(n) << 3 | low(t), 2)
 
     def ldm(self, n: int, *registers: int) -> None:
-        """Loads registers in ascending order from n on, which moves behind them unless it is among them."""
+        """Loads registers in ascending order from n on; n is advanced past them unless it is among them."""
         self.emit(0xC800 | low(n) << 8 | _set(registers, 8), 2)
 
     def stm(self, n: int, *registers: int) -> None:
-        """Stores registers in ascending order from n on, which moves behind them."""
+        """Stores registers in ascending order from n on, and advances n past them."""
         self.emit(0xC000 | low(n) << 8 | _set(registers, 8), 2)
 
     def push(self, *registers: int) -> None:
-        """Low registers and LR."""
+        """Pushes low registers and LR."""
         self.emit(0xB400 | (LR in registers) << 8 | _set([r for r in registers if r != LR], 8), 2)
 
     def pop(self, *registers: int) -> None:
-        """Low registers and PC."""
+        """Pops low registers and PC."""
         self.emit(0xBC00 | (PC in registers) << 8 | _set([r for r in registers if r != PC], 8), 2)
 
     def add_sp(self, bytes_: int) -> None:
-        """Moves the stack pointer, down if negative."""
+        """Adds a number, which may be negative, to the stack pointer."""
         self.emit(0xB000 | (bytes_ < 0) << 7 | unsigned(abs(bytes_), 7, 4), 2)
 
     def address_sp(self, d: int, offset: int) -> None:
@@ -179,27 +179,27 @@ class Thumb(Assembler):
     # Branches.
 
     def b(self, label: str) -> None:
-        """To a label, up to 2 KB away."""
+        """Branches to a label up to 2 KB away."""
         self.branch(label, lambda distance: _bytes(0xE000 | signed(distance - 4 >> 1, 11)))
 
     def b_if(self, condition: int, label: str) -> None:
-        """To a label, up to 256 bytes away, where a condition holds: EQ, NE, HS …"""
+        """Branches to a label up to 256 bytes away if a condition holds: EQ, NE, HS …"""
         self.branch(label, lambda distance: _bytes(0xD000 | condition << 8 | signed(distance - 4 >> 1, 8)))
 
     def beq(self, label: str) -> None:
-        """Where equal."""
+        """Branches if equal."""
         self.b_if(EQ, label)
 
     def bne(self, label: str) -> None:
-        """Where not equal."""
+        """Branches if not equal."""
         self.b_if(NE, label)
 
     def bx(self, m: int) -> None:
-        """To the address in m."""
+        """Branches to the address in m."""
         self.emit(0x4700 | m << 3, 2)
 
     def bl(self, label: str) -> None:
-        """Calls a label; LR is the way back."""
+        """Calls a label; LR gets the return address."""
         self.branch(label, lambda distance: _bl(distance - 4 >> 1))
 
 

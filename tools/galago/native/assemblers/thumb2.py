@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An assembler of ARMv7E-M, Thumb-2 with the DSP instructions: Cortex-M4, M7, M33, M55.
+"""An assembler for ARMv7E-M, which is Thumb-2 with the DSP instructions: Cortex-M4, M7, M33, M55.
 
     code = Thumb2()
     code.ldr(w, weights, after=4)           # ldr w, [weights], #4
@@ -7,7 +7,7 @@
     code.sxtb16(odd, w, ror=8)
     code.smlad(sum_, even, x, sum_)
 
-On top of thumb.Thumb. Of an instruction with a short form the short one is written where it means the same.
+It extends thumb.Thumb. The short form of an instruction is used where it has the same effect.
 """
 
 from galago.errors import GalagoError
@@ -27,7 +27,7 @@ _SHORT = {  # and, of short forms, that and the size
 
 
 class Thumb2(Thumb):
-    """ARMv7E-M. Flags are set by what ends in s, and by compares, alone."""
+    """ARMv7E-M. Only instructions whose name ends in s, and compares, set the flags."""
 
     def _wide(self, upper: int, lower: int) -> None:
         self.emit(upper, 2)
@@ -36,21 +36,21 @@ class Thumb2(Thumb):
     # Arithmetic.
 
     def movw(self, d: int, value: int) -> None:
-        """d = a number of 16 bits."""
+        """d = a 16-bit number."""
         value = unsigned(value, 16)
         self._wide(
             0xF240 | (value >> 11 & 1) << 10 | value >> 12, (value >> 8 & 7) << 12 | d << 8 | value & 0xFF
         )
 
     def movt(self, d: int, value: int) -> None:
-        """The upper half of d = a number of 16 bits."""
+        """The upper half of d = a 16-bit number."""
         value = unsigned(value, 16)
         self._wide(
             0xF2C0 | (value >> 11 & 1) << 10 | value >> 12, (value >> 8 & 7) << 12 | d << 8 | value & 0xFF
         )
 
     def load(self, d: int, value: int) -> None:
-        """d = any number of 32 bits, in one or two instructions."""
+        """d = any 32-bit number, in one or two instructions."""
         value &= 0xFFFF_FFFF
         if value >= 0xFFFF_FF00:
             self._wide(0xF06F, d << 8 | ~value & 0xFF)  # mvn
@@ -132,7 +132,7 @@ class Thumb2(Thumb):
             self._wide(0xF110 | n, 0x0F00 | unsigned(-value, 8))
 
     def tst(self, n: int, value: int) -> None:
-        """Flags of n & a number of 8 bits."""
+        """Flags of n & an 8-bit number."""
         self._wide(0xF010 | n, 0x0F00 | unsigned(value, 8))
 
     def mul(self, d: int, n: int, m: int) -> None:
@@ -211,7 +211,7 @@ class Thumb2(Thumb):
         self._wide(0xFAB0 | m, 0xF080 | d << 8 | m)
 
     def it(self, condition: int, *more: bool) -> None:
-        """The next instruction only where a condition holds; `more`: whether those behind it need it too."""
+        """Makes the next instruction conditional; `more` says for each one after it whether it is too."""
         mask = 0
         for holds in more:
             mask = mask << 1 | (condition & 1 if holds else ~condition & 1)
@@ -269,11 +269,11 @@ class Thumb2(Thumb):
         self._wide(_LOADS[name] - 0x80 | n, t << 12 | unsigned(lsl, 2) << 4 | m)
 
     def ldrd(self, t: int, u: int, n: int, offset: int = 0, after: int = 0) -> None:
-        """Two words."""
+        """Transfers two words."""
         self._double(1, t, u, n, offset, after)
 
     def strd(self, t: int, u: int, n: int, offset: int = 0, after: int = 0) -> None:
-        """Two words."""
+        """Transfers two words."""
         self._double(0, t, u, n, offset, after)
 
     def _double(self, loads: int, t: int, u: int, n: int, offset: int, after: int) -> None:
@@ -284,28 +284,28 @@ class Thumb2(Thumb):
         )
 
     def ldm(self, n: int, *registers: int, stay: bool = False) -> None:
-        """Registers in ascending order from n on, which moves behind them unless it is to stay."""
+        """Loads registers in ascending order from n on; n is advanced past them unless it is to `stay`."""
         if not stay and max(n, *registers) < 8 and n not in registers:
             super().ldm(n, *registers)
         else:
             self._wide(0xE890 | (not stay) << 5 | n, _list(registers))
 
     def stm(self, n: int, *registers: int, stay: bool = False) -> None:
-        """Registers in ascending order from n on, which moves behind them unless it is to stay."""
+        """Stores registers in ascending order from n on; n is advanced past them unless it is to `stay`."""
         if not stay and max(n, *registers) < 8 and n not in registers:
             super().stm(n, *registers)
         else:
             self._wide(0xE880 | (not stay) << 5 | n, _list(registers))
 
     def push(self, *registers: int) -> None:
-        """Any registers but SP and PC."""
+        """Pushes any registers but SP and PC."""
         if all(r < 8 or r == LR for r in registers):
             super().push(*registers)
         else:
             self._wide(0xE92D, _list(registers))
 
     def pop(self, *registers: int) -> None:
-        """Any registers but SP."""
+        """Pops any registers but SP."""
         if all(r < 8 or r == PC for r in registers):
             super().pop(*registers)
         else:
@@ -314,19 +314,19 @@ class Thumb2(Thumb):
     # Branches that reach further.
 
     def bw(self, label: str) -> None:
-        """To a label anywhere (`b.w`)."""
+        """Branches to a label at any distance (`b.w`)."""
         self.branch(label, lambda distance: _branch(distance - 4 >> 1))
 
     def bw_if(self, condition: int, label: str) -> None:
-        """To a label anywhere, where a condition holds."""
+        """Branches to a label at any distance if a condition holds."""
         self.branch(label, lambda distance: _conditional(condition, distance - 4 >> 1))
 
     def cbz(self, n: int, label: str) -> None:
-        """To a label up to 126 bytes ahead where n is 0."""
+        """Branches to a label up to 126 bytes ahead if n is 0."""
         self.branch(label, lambda distance: _cbz(0xB100 | low(n), distance - 4 >> 1))
 
     def cbnz(self, n: int, label: str) -> None:
-        """To a label up to 126 bytes ahead where n is not 0."""
+        """Branches to a label up to 126 bytes ahead if n is not 0."""
         self.branch(label, lambda distance: _cbz(0xB900 | low(n), distance - 4 >> 1))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An assembler of x86-64 with SSE2: what the kernels of the emulated board use.
+"""An assembler for the part of x86-64 with SSE2 that kernels of the emulated board use.
 
     from galago.native.assemblers.x64 import RAX, RDI, X64
 
@@ -23,7 +23,7 @@ XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7 = range(8)
 
 @dataclass(frozen=True)
 class Memory:
-    """What lies at base + offset."""
+    """The memory at base + offset."""
 
     base: int
     offset: int = 0
@@ -33,7 +33,7 @@ Operand = int | Memory  # a register or what lies in memory
 
 
 class X64(Assembler):
-    """Operands as in Intel's syntax; labels are reached by 32 bits."""
+    """x86-64. Operands are as in Intel's syntax; jumps have 32-bit offsets."""
 
     def mov(self, to: Operand, source: Operand) -> None:
         """Copies 64 bits."""
@@ -121,12 +121,12 @@ class X64(Assembler):
         self.code.append(unsigned(count, 6))
 
     def sar(self, to: int, count: int) -> None:
-        """Shifts right by a constant, the sign coming in."""
+        """Shifts right by a constant, filling with the sign."""
         self._wide(b"\xc1", 7, to)
         self.code.append(unsigned(count, 6))
 
     def sar_cl(self, to: int) -> None:
-        """Shifts right by CL, the sign coming in."""
+        """Shifts right by CL, filling with the sign."""
         self._wide(b"\xd3", 7, to)
 
     def cmovl(self, to: int, source: int) -> None:
@@ -142,7 +142,7 @@ class X64(Assembler):
         self.code += bytes([0x41] if register > 7 else []) + bytes([0x50 | register & 7])
 
     def pop(self, register: int) -> None:
-        """Takes a register from the stack."""
+        """Restores a register from the stack."""
         self.code += bytes([0x41] if register > 7 else []) + bytes([0x58 | register & 7])
 
     # Control.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An assembler of Xtensa with register windows, as every ESP32 has it: LX6 (ESP32) and LX7 (S2, S3).
+"""An assembler for Xtensa with register windows, as every ESP32 has them: LX6 (ESP32), LX7 (S2, S3).
 
     from galago.native.assemblers.xtensa import A2, A3, Xtensa
 
@@ -22,7 +22,7 @@ _CONSTANTS = (-1, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
 
 
 class Xtensa(Assembler):
-    """Operands in the order of the assembly language; offsets in bytes."""
+    """Xtensa. Operands are in the order of the assembly language, offsets in bytes."""
 
     # Arithmetic: result, operands.
 
@@ -35,7 +35,7 @@ class Xtensa(Assembler):
         self._rrr(0xC, 0, r, s, t)
 
     def and_(self, r: int, s: int, t: int) -> None:
-        """And."""
+        """Bitwise and."""
         self._rrr(1, 0, r, s, t)
 
     def neg(self, r: int, t: int) -> None:
@@ -88,11 +88,11 @@ class Xtensa(Assembler):
         self._rrr(rest >> 4, 1, r, s, rest & 15)
 
     def srli(self, r: int, t: int, count: int) -> None:
-        """Shifts right by 0 … 15, zeros coming in."""
+        """Shifts right by 0 … 15, filling with zeros."""
         self._rrr(4, 1, r, unsigned(count, 4), t)
 
     def srai(self, r: int, t: int, count: int) -> None:
-        """Shifts right by 0 … 31, the sign coming in."""
+        """Shifts right by 0 … 31, filling with the sign."""
         count = unsigned(count, 5)
         self._rrr(2 | count >> 4, 1, r, count & 15, t)
 
@@ -101,7 +101,7 @@ class Xtensa(Assembler):
         self._rrr(4, 0, 0, s, 0)
 
     def sra(self, r: int, t: int) -> None:
-        """Shifts right by SAR, the sign coming in."""
+        """Shifts right by SAR, filling with the sign."""
         self._rrr(0xB, 1, r, 0, t)
 
     # Constants and copies.
@@ -209,7 +209,7 @@ class Xtensa(Assembler):
         self.branch(label, lambda offset: _word(signed(offset - 4, 18) << 6 | 6))
 
     def entry(self, frame: int) -> None:
-        """Begins a function whose frame takes so many bytes, a multiple of 8, at least 16."""
+        """Begins a function with a frame of this many bytes: a multiple of 8, at least 16."""
         self.emit(unsigned(frame, 12, 8) << 12 | SP << 8 | 0x36, 3)
 
     def retw(self) -> None:
@@ -221,7 +221,7 @@ class Xtensa(Assembler):
         self.emit(s << 8 | 0xE0, 3)
 
     def syscall(self) -> None:
-        """Asks the operating system."""
+        """Calls the operating system."""
         self.emit(0x005000, 3)
 
     # Formats.

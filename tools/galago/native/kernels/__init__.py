@@ -1,49 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""Machine code for the layers of one model on one kind of processor, and how the engine calls it.
+"""Machine code for the layers of one model on one processor architecture, and how the engine calls it.
 
-    data = kernels.build(model_bytes, "armv7emsp")       # a .mpy, which lies beside the model as kernels.mpy
+    data = kernels.build(model_bytes, "armv7emsp")       # a .mpy, stored beside the model as kernels.mpy
 
 A generator is a module or package here, named in GENERATORS, with `generate(records, arch) → list[Kernel]`.
-It looks at the records of a model's layers (records.py) and makes the functions that compute those that it
-knows; a layer that no kernel names is computed by viper. A kernel is a drop-in replacement: it reads the same
-record words and the same weights, in the order and place where the .tflite has them (any alignment), and
-writes the same bytes.
+It reads the records of a model's layers (galago.tflite.records) and generates functions for the layers that
+it supports; viper computes the others. A kernel is a drop-in replacement: it reads the same record words and
+the same weights, in the order and at the place that they have in the .tflite (any alignment), and writes the
+same bytes.
 
-**The call.** `fun(self, n_args, n_kw, args)` by the C calling convention of the processor. args[0] is an
-array object; the pointer to its items is the word at ITEMS (12; 24 on x64). Nothing else of `args` matters.
-The result must be an object: return SMALL_INT_0, the word 1. The items, machine words, are
+**The call** is `fun(self, n_args, n_kw, args)` by the C calling convention of the processor. args[0] is an
+array object; the pointer to its items is the word at ITEMS (12; 24 on x64). The rest of `args` is not used.
+The result must be an object: return SMALL_INT_0, the word 1. The items are machine words:
 
-     0 RECORD    address of the layer's record, 32 words of int32 (graph.py), offsets are in the arena
+     0 RECORD    address of the layer's record, 32 words of int32 (record.toml), offsets are in the arena
      1 ARENA     address of the arena
      2 WEIGHTS   address of the weights of output channel CHANNEL
      3 FIRST  4 LAST      output rows to compute: FIRST … LAST - 1
      5 CHANNEL  6 STOP    output channels to compute: CHANNEL … STOP - 1
 
 **The order of rows.** A layer that runs by itself is called once for all its rows. A layer of a chain is
-called for one row at a time, in order from row 0, and none is skipped (rows at the end that no later layer
-reads may never be computed). A kernel may therefore keep input rows in scratch and, when FIRST > 0, read only
-the new ones. Every caller must keep to this order, including the first-use proof on the board
+called for one row at a time, in order from row 0, without gaps (rows at the end that no later layer reads may
+never be computed). A kernel may therefore keep input rows in scratch and, when FIRST > 0, read only the new
+ones. Every caller must keep this order, including the first-use proof on the board
 (firmware/mobilenet/tflite/kernels/proof.py).
 
 **Scratch.** Kernel.scratch says how many bytes of the arena each layer needs at its record's SCRATCH, which
-is aligned to 4 bytes and keeps its contents until the layer's last row is done. In layers with weights it
-begins with the table: of each output channel three words, multiplier, shift (TFLM's: positive to the left)
-and bias. It is filled before the first call with FIRST = 0; a kernel may change it then.
+is aligned to 4 bytes and keeps its contents until the layer's last row is done. For layers with weights it
+begins with the table, three words for each output channel: multiplier, shift (as TFLM's: positive to the
+left) and bias. It is filled before the first call with FIRST = 0; a kernel may change it then.
 
 **Convolutions and fully connected layers** are called for tiles of at most record[TILE] rows and, of each
 tile, for groups of channels: the first call of a tile has CHANNEL = 0, the last STOP = OUT_C. Input and
-output may overlap such that the whole tile must be read, into scratch, when CHANNEL = 0, and the output may
-be written from then on. A group has at least two channels, unless OUT_C is 1; STOP of all but the last is
+output may overlap, so a kernel must copy the whole tile to scratch when CHANNEL = 0, before it writes any
+output. A group has at least two channels, unless OUT_C is 1; STOP of all but the last is
 even. WEIGHTS is valid for the group alone.
 
 **Depthwise layers** are called with all channels; input and output do not overlap. WEIGHTS is valid for
-FIRST = 0 alone: what a kernel needs of the weights later it keeps in scratch. Other operators are called
-with FIRST and LAST, as their viper kernels are.
+FIRST = 0 alone: a kernel keeps in scratch what it needs of the weights later. Other operators are called with
+FIRST and LAST, like their viper kernels.
 
 **Functions of all layers.** A kernel named "scales" replaces the engine's `fill`: WEIGHTS is the address of
 the float32 scales, record[SCALE_STEP] bytes apart, and it writes the first two words of each entry of the
-table, in whatever form the other kernels want. One named "biases" writes the third: WEIGHTS is the address
-of the int32 biases, or 0 where there are none. Their `scratch` is empty.
+table, in whatever form the other kernels need. One named "biases" writes the third: WEIGHTS is the address
+of the int32 biases, or 0 if there are none. Their `scratch` is empty.
 """
 
 import functools
@@ -61,7 +61,7 @@ SMALL_INT_0 = 1
 
 FILE = "kernels.mpy"
 MOST_CODE = 16 * 1024
-"""Bytes of machine code of one model, at most: they take the board's heap."""
+"""Most bytes of machine code for one model: they are in the board's heap."""
 
 GENERATORS = {
     "armv6m": "armv6m",
@@ -78,41 +78,42 @@ GENERATORS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """One function and the layers that it computes."""
+    """One function, and the layers that it computes."""
 
     name: str
-    """Of the function in the .mpy."""
+    """The name of the function in the .mpy."""
     code: bytes
-    """Independent of its place, entered at its first byte."""
+    """Position-independent machine code, entered at its first byte."""
     scratch: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Layer → bytes of scratch where it runs row by row in a chain, and where it runs whole."""
+    """Layer → bytes of scratch when it runs row by row in a chain, and when it runs as a whole."""
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:
-    """The kernels for a model's layers; none where nothing can be generated for the architecture."""
+    """The kernels for a model's layers; an empty list if there is no generator for the architecture.
+
+    Where they exceed MOST_CODE, those with the most bytes per MAC are left out.
+    """
     name = GENERATORS.get(arch)
     if name is None or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return []
-    made = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
-    # What is too much goes: where most bytes are for the fewest products.
-    while sum(len(kernel.code) for kernel in made) > MOST_CODE:
-        made.remove(
-            min((kernel for kernel in made if kernel.scratch), key=lambda each: _worth(each, records))
-        )
-    return made
+    kernels: list[Kernel] = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
+    while sum(len(kernel.code) for kernel in kernels) > MOST_CODE:
+        with_layers = [kernel for kernel in kernels if kernel.scratch]
+        kernels.remove(min(with_layers, key=lambda kernel: _macs_per_byte(kernel, records)))
+    return kernels
 
 
-def _worth(kernel: Kernel, records: list[Record]) -> float:
+def _macs_per_byte(kernel: Kernel, records: list[Record]) -> float:
     return sum(records[layer].macs for layer in kernel.scratch) / len(kernel.code)
 
 
 @functools.lru_cache(maxsize=8)
 def build(model: bytes, arch: str) -> bytes | None:
-    """The .mpy with a model's kernels, or None where nothing can be generated for the architecture.
+    """The .mpy with a model's kernels, or None if there is no generator for the architecture.
 
-    Its name LAYERS lists, of each layer that a function computes, (layer, name of the function, signature of
-    the record, bytes of scratch row by row, bytes of scratch whole). Raises GalagoError model.* for what the
-    engine cannot run.
+    Its constant LAYERS has an entry for each layer that a function computes: (layer, name of the function,
+    signature of the record, bytes of scratch row by row, bytes of scratch as a whole). Raises GalagoError as
+    `engine.plan` does for a model that the engine cannot run.
     """
     records = read(model)
     kernels = generate(records, arch)
@@ -126,7 +127,7 @@ def pack(records: list[Record], kernels: list[Kernel], arch: str) -> bytes:
 
 
 def layers(records: list[Record], kernels: list[Kernel]) -> tuple[tuple[int, str, int, int, int], ...]:
-    """What the file says in LAYERS."""
+    """The value of LAYERS."""
     return tuple(
         sorted(
             (layer, kernel.name, records[layer].signature, *sizes)

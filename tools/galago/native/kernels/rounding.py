@@ -1,40 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""How the sum of a convolution becomes an int8: what kernels of every instruction set need to know.
+"""How the sum of a convolution becomes an int8, for kernels of every instruction set.
 
 TensorFlow Lite Micro rounds twice: h = (sum * multiplier + 2**30) >> 31, then h / 2**right to the nearest,
 ties away from zero. With zero = 2 * out_zero + 1 that is
 
     ((h - (h < 0) >> right - 1) + zero) >> 1
 
-clamped to lowest … highest. Where the activation cuts at the zero point (ReLU, ReLU6), `- (h < 0)` changes
-only what is cut, and is left out. Where right is 0, h is doubled instead of shifted by right - 1. A
-multiplier that is too small for any shift has become 0, and then h is 0. A negative sum is cut at once after
-a ReLU.
+clamped to lowest … highest. Where the activation clamps at the zero point (ReLU, ReLU6), `- (h < 0)` changes
+only what is clamped, and is left out. Where right is 0, h is doubled instead of shifted by right - 1. A
+multiplier that is too small for any shift is stored as 0, which makes h 0. After a ReLU, a negative sum is
+clamped at once.
 
-Kernels prepare the table once in a run: an entry (multiplier, shift, bias) becomes (2 * multiplier, right -
-1, bias - zero point * sum of weights); where channels of the model shift by 0, byte 5 says whether to double.
+Kernels prepare the table once per run: an entry (multiplier, shift, bias) becomes (2 * multiplier, right - 1,
+bias - zero point * sum of weights). If channels of the model shift by 0, byte 5 says whether to double.
 """
 
 from dataclasses import dataclass
 
 from galago.tflite.records import Record
 
-_DEEP = 2  # with a shift of that many, the intermediate results of any sum of 32 bits have 32 bits
-_NARROW = 1 << 30  # with less they have, of sums below this
+_DEEP = 2  # from this right shift on, the intermediate results of any 32-bit sum fit in 32 bits
+_NARROW = 1 << 30  # with smaller shifts, those of sums below this fit
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What the code for a layer depends on."""
+    """The properties of a layer that its code depends on."""
 
     relu: bool
-    """Negative sums are cut at the zero point."""
+    """Whether negative sums are clamped at the zero point."""
     doubles: bool
-    """Some channels shift by 0."""
+    """Whether some channels shift by 0."""
 
     @property
     def suffix(self) -> str:
-        """For the name of a kernel."""
+        """The end of the kernel's name."""
         return "_relu" if self.relu else ""
 
 
@@ -47,7 +47,7 @@ def supports(record: Record) -> bool:
 
 
 def rounding(record: Record, records: list[Record]) -> Rounding:
-    """Of a layer. Layers of the model that cut alike share code, so one that shifts by 0 decides for them."""
+    """The properties of a layer. Layers that clamp alike share code, so `doubles` holds if one needs it."""
     relu = record.lowest == record.out_zero
     alike = [other for other in records if supports(other) and (other.lowest == other.out_zero) == relu]
     return Rounding(relu, any(0 in other.shifts for other in alike))

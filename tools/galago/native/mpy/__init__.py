@@ -4,11 +4,11 @@
     module = mpy.read(mpy.compile(source, "armv7emsp"))
     module.functions()["dot"].data      # the machine code of a @micropython.viper function `dot`
     data = mpy.write(module)            # the same bytes again
-    data = mpy.machine_code({"dot": code}, "armv7emsp", {"VERSION": 1})     # functions of one's own
+    data = mpy.machine_code({"dot": code}, "armv7emsp", {"VERSION": 1})     # a module of given functions
 
-The format is described by py/persistentcode.{h,c}, py/bc.h and py/bc0.h of MicroPython. Numbers are
-big-endian base 128, the top bit set on all bytes but the last. Whatever the bytes are, they give a Module
-or a GalagoError("mpy.malformed" or "mpy.version"). Native modules of mpy_ld (relocations, .bss) are refused.
+The format is defined by py/persistentcode.{h,c}, py/bc.h and py/bc0.h of MicroPython. Numbers are big-endian
+base 128, with the top bit set on all bytes but the last. Any bytes give either a Module or GalagoError
+mpy.malformed or mpy.version. Native modules of mpy_ld (relocations, .bss) are not supported.
 """
 
 import subprocess
@@ -79,19 +79,19 @@ def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  #
 
 
 def machine_code(functions: dict[str, bytes], arch: str, constants: dict[str, object] | None = None) -> bytes:
-    """A .mpy whose functions are the given machine code: name → bytes, entered at the first of them.
+    """A .mpy whose functions are machine code: name → bytes, entered at the first byte.
 
-    MicroPython calls them as it calls a viper function, with the C function `fun(self, n_args, n_kw, args)`,
-    and copies their bytes to where they run: they must be independent of their place. They return an object,
-    for example the small int 0, the word 1. `constants` become names of the module, as `repr` writes them.
+    MicroPython calls them like viper functions, as C functions `fun(self, n_args, n_kw, args)`, and copies
+    them to where they run, so they must be position-independent. They return an object, such as the small int
+    0, which is the word 1. `constants` become constants of the module, written as `repr` does.
     """
     lines = ["import micropython"]
     lines += [f"{name} = {value!r}" for name, value in (constants or {}).items()]
     lines += [f"@micropython.viper\ndef {name}(): pass" for name in functions]
     module = read(compile("\n".join(lines), arch))
-    wanted = iter(functions.values())
+    bodies = iter(functions.values())
     children = tuple(
-        Code(Kind.VIPER, next(wanted), 0, ()) if code.kind is Kind.VIPER else code
+        Code(Kind.VIPER, next(bodies), 0, ()) if code.kind is Kind.VIPER else code
         for code in module.code.children
     )
     return write(replace(module, code=replace(module.code, children=children)))
@@ -100,18 +100,18 @@ def machine_code(functions: dict[str, bytes], arch: str, constants: dict[str, ob
 def refusal(data: bytes, accepted: int) -> str | None:
     """Why a board would not load a .mpy, or None; `accepted` is its `sys.implementation._mpy`."""
     module = read(data)
-    found = item(ARCHITECTURES, accepted >> 10 & 0xF, "architecture")
+    board = item(ARCHITECTURES, accepted >> 10 & 0xF, "architecture")
     if accepted & 0xFF != VERSION:
         return f"the board loads .mpy version {accepted & 0xFF}, this is version {VERSION}"
     if module.arch == "none":
         return None
     if accepted >> 8 & 3 != SUB_VERSION:
         return f"the board loads native .mpy {VERSION}.{accepted >> 8 & 3}, this is {VERSION}.{SUB_VERSION}"
-    if module.arch in ARM and found in ARM:
-        # A core runs the code of those below it.
-        fits = ARM.index(module.arch) <= ARM.index(found)
+    if module.arch in ARM and board in ARM:
+        # A core also runs code for those before it in the list.
+        fits = ARM.index(module.arch) <= ARM.index(board)
     else:
-        fits = module.arch == found
+        fits = module.arch == board
     if not fits:
-        return f"the board runs {found} code, this is {module.arch}"
+        return f"the board runs {board} code, this is {module.arch}"
     return None

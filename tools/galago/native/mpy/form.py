@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a .mpy holds (py/persistentcode.h, py/bc.h and py/bc0.h of MicroPython)."""
+"""The contents of a .mpy as objects (py/persistentcode.h, py/bc.h and py/bc0.h of MicroPython)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _STORE_NAME, _MAKE_FUNCTION, _MAKE_FUNCTION_DEFARGS = 0x16, 0x32, 0x33
 
 
 class Kind(Enum):
-    """What a code object holds."""
+    """The kinds of code."""
 
     BYTECODE = 0
     NATIVE = 1  # @micropython.native: machine code with a prelude
@@ -48,14 +48,14 @@ class Kind(Enum):
 
 
 class Special(Enum):
-    """Constant objects that stand for something of the firmware."""
+    """Constant objects that stand for a part of the firmware."""
 
     FUNCTION_TABLE = 0  # mp_fun_table: how native code reaches the runtime
 
 
 @dataclass(frozen=True)
 class Code:
-    """One function: its bytes as they are called, and the functions it makes."""
+    """One function: its bytes, and the functions that it defines."""
 
     kind: Kind
     data: bytes
@@ -68,7 +68,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Module:
-    """A whole file. `code` is the module's own body, which makes the functions."""
+    """A whole file. `code` is the module's own body, which defines the functions."""
 
     arch: str
     arch_flags: int
@@ -78,25 +78,25 @@ class Module:
     code: Code
 
     def functions(self) -> dict[str, Code]:
-        """The functions the module's body defines, by name (`def` at the top level, any emitter)."""
+        """The functions that the module's body defines, by name (`def` at the top level, any emitter)."""
         found: dict[str, Code] = {}
-        made = None
+        defined = None
         for opcode, argument in _opcodes(self.code.data):
             if opcode in (_MAKE_FUNCTION, _MAKE_FUNCTION_DEFARGS):
-                made = item(self.code.children, argument, "function")
-            elif opcode == _STORE_NAME and made:
-                found[item(self.qstrs, argument, "string")] = made
-                made = None
+                defined = item(self.code.children, argument, "function")
+            elif opcode == _STORE_NAME and defined:
+                found[item(self.qstrs, argument, "string")] = defined
+                defined = None
         return found
 
 
 def _opcodes(bytecode: bytes) -> Iterator[tuple[int, int]]:
-    """Opcodes and their arguments (0 where there is none) of a function's bytecode."""
+    """The opcodes of a function's bytecode with their arguments (0 if there is none)."""
     at = 0
     while bytecode[at : at + 1] >= b"\x80":  # the signature: bits of six numbers interleaved
         at += 1
     at += 1
-    # The sizes of source information and closure cells, interleaved as xIIIIIIC, tell how much to skip.
+    # The sizes of source information and closure cells, interleaved as xIIIIIIC, are to be skipped.
     info = cells = shift = 0
     while True:
         byte = item(bytecode, at, "byte")
@@ -135,7 +135,7 @@ def uint_at(data: bytes, at: int) -> tuple[int, int]:
 
 
 def item(items, index: int, what: str):
-    """One of `items`, which are called `what`; GalagoError mpy.malformed where it does not exist."""
+    """One of `items`; GalagoError mpy.malformed, which calls it `what`, if it does not exist."""
     if index >= len(items):
-        raise GalagoError("mpy.malformed", f"{what} {index} is named, there are {len(items)}")
+        raise GalagoError("mpy.malformed", f"{what} {index} is used, but there are only {len(items)}")
     return items[index]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads a .mpy. Numbers are big-endian base 128, the top bit set on all bytes but the last."""
+"""Reads a .mpy. Numbers are big-endian base 128, with the top bit set on all bytes but the last."""
 
 from galago.errors import GalagoError
 from galago.native.mpy.form import (
@@ -31,7 +31,7 @@ def read(data: bytes) -> Module:
     if version != VERSION or (arch and features & 3 != SUB_VERSION):
         found = f"{version}.{features & 3}" if arch else f"{version}"
         raise GalagoError(
-            "mpy.version", f"wanted .mpy {VERSION}.{SUB_VERSION}, got {found}: use mpy-cross 1.23 or newer"
+            "mpy.version", f"expected .mpy {VERSION}.{SUB_VERSION}, got {found}: use mpy-cross 1.23 or newer"
         )
     flags = reader.uint() if features & 0x40 else 0
     n_qstrs, n_constants = reader.uint(), reader.uint()
@@ -44,7 +44,7 @@ def read(data: bytes) -> Module:
 
 
 class _Reader:
-    """Walks through the bytes; every method takes one thing and moves on."""
+    """Reads the bytes in order; each method reads one item."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -99,7 +99,9 @@ class _Reader:
         elif kind is not Kind.BYTECODE:
             flags = self.uint()
             if flags & 0x70:  # MP_SCOPE_FLAG_VIPERRELOC, VIPERRODATA, VIPERBSS: what mpy_ld writes
-                raise GalagoError("mpy.malformed", "a native module of mpy_ld: wanted what mpy-cross writes")
+                raise GalagoError(
+                    "mpy.malformed", "expected a file of mpy-cross, got a native module of mpy_ld"
+                )
         if kind is Kind.ASSEMBLER:
             arguments, signature = self.uint(), self.uint()
         children = tuple(self.code(depth + 1) for _ in range(self.uint())) if head & 4 else ()

@@ -16,7 +16,7 @@ _STATIC = {text: number for number, text in enumerate(STATIC_QSTRS) if number}
 
 
 def write(module: Module) -> bytes:
-    """The file that `read` reads as this module; what mpy-cross wrote comes out as it was."""
+    """The file that `read` reads as this module. A file of mpy-cross comes out unchanged."""
     arch = ARCHITECTURES.index(module.arch)
     features = arch << 2 | (SUB_VERSION if arch else 0) | (0x40 if module.arch_flags else 0)
     parts = [bytes((ord("M"), VERSION, features, module.small_int_bits))]

@@ -3,9 +3,9 @@
 
     python -m galago.native.verify.count model.tflite --kernels native --core armv7emsp --blocks 3
 
-What counts is the machine code of viper functions and of kernels made by galago.native.kernels, where all
-the arithmetic is. Of the runtime behind them (unpacking arguments, division) the calls are counted, and their
-cost is bounded. The few Python lines around them do not count.
+It counts the instructions of viper functions and of kernels from galago.native.kernels, which do all the
+arithmetic. Calls of the runtime (to unpack arguments, to divide) are counted as calls, and their cost is
+bounded. The few lines of Python around them do not count.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from galago.tflite import summary
 from galago.tflite.summary import LayerSummary
 
 _SEED = 1
-# Instructions. Most calls unpack an argument, in about 20; a division where the core has none takes the most.
+# Instructions. Most calls unpack an argument in about 20; the longest is a division on a core without one.
 _MOST_OF_A_CALL = 250
 _CLASSES = {  # first letters of mnemonics; capstone writes compressed RISC-V instructions as c.name
     "load": ("ldr", "ldm", "pop", "lw", "lbu", "lhu", "lb", "lh", "lwsp", "l8ui", "l16", "l32"),
@@ -39,7 +39,7 @@ _NOT_BRANCHES = ("bic", "bkpt", "bfi", "bfc")
 
 @dataclass
 class Count:
-    """One inference on one core: of each layer its output tensor and the instructions executed."""
+    """One inference on one core: the output tensor of each layer, and the instructions that it executed."""
 
     device: Device
     layers: list[LayerSummary]
@@ -49,17 +49,17 @@ class Count:
 
     @property
     def macs(self) -> int:
-        """Multiplications of the whole network."""
+        """MACs of the whole network."""
         return sum(layer.macs for layer in self.layers)
 
     @property
     def instructions(self) -> int:
-        """Executed instructions of the whole network."""
+        """Instructions executed by the whole network."""
         return sum(self.each)
 
     @property
     def runtime(self) -> int:
-        """What the runtime, where viper code calls it, executes beside those, at most."""
+        """The most instructions that the runtime executes in addition, when viper code calls it."""
         return _MOST_OF_A_CALL * sum(self.device.runtime.calls.values())
 
     def kinds(self) -> dict[str, tuple[int, int]]:
@@ -80,7 +80,7 @@ class Count:
         return found
 
     def extra_words(self) -> int:
-        """Words that loads and stores of several registers move beyond one for each instruction, on Arm."""
+        """Words that loads and stores of several registers move in addition to the first, on Arm."""
         machine = self.device.runtime.machine
         found = 0
         for block, times in machine.blocks.items():
@@ -93,7 +93,7 @@ class Count:
         return found
 
     def functions(self) -> Counter[str]:
-        """Instructions by the viper function they belong to."""
+        """Instructions by viper function."""
         machine, functions = self.device.runtime.machine, self.device.runtime.functions
         starts = sorted((function.code & ~1, function.name) for function in functions)
         found: Counter[str] = Counter()
@@ -103,7 +103,7 @@ class Count:
         return found
 
     def hottest(self, number: int) -> list[tuple[int, int, list[str]]]:
-        """The basic blocks that cost most: times executed, instructions in all, listing."""
+        """The most expensive basic blocks: how often each was executed, instructions in all, listing."""
         machine = self.device.runtime.machine
         costs = {block: times * machine.length(block) for block, times in machine.blocks.items()}
         best = sorted(costs, key=costs.__getitem__, reverse=True)[:number]
@@ -111,7 +111,7 @@ class Count:
 
 
 def run(model: bytes, device: Device, picture: np.ndarray, native: bytes | None = None) -> Count:
-    """One inference of a .tflite on a device, which starts anew; `picture` is the int8 input.
+    """Counts one inference of a .tflite on a device, which starts afresh; `picture` is the int8 input.
 
     `native` is the .mpy of kernels.build for this model and core; without it viper computes.
     """
@@ -138,18 +138,18 @@ def run(model: bytes, device: Device, picture: np.ndarray, native: bytes | None 
 
 
 def check(count: Count, expected: dict[int, np.ndarray]) -> None:
-    """Compares every tensor with TFLM's (Tflm.tensors, in the order of operators).
+    """Compares every tensor with TFLM's (Tflm.tensors, in the order of operators), byte for byte.
 
-    Raises GalagoError("native.differs") for the first that is not the same, byte for byte.
+    Raises GalagoError native.differs for the first that differs.
     """
     for number, (tensor, found) in enumerate(zip(expected.values(), count.tensors, strict=True)):
-        wanted = tensor.astype(np.int8).tobytes()
-        if wanted != found:
-            wrong = sum(a != b for a, b in zip(wanted, found, strict=False))
+        reference = tensor.astype(np.int8).tobytes()
+        if reference != found:
+            wrong = sum(a != b for a, b in zip(reference, found, strict=False))
             raise GalagoError(
                 "native.differs",
                 f"layer {number} {count.layers[number].operator} on {count.device.core.name}: {wrong} of "
-                f"{len(wanted)} bytes differ from TensorFlow Lite Micro's; {len(found)} were computed",
+                f"{len(reference)} bytes differ from TensorFlow Lite Micro's; {len(found)} were computed",
             )
 
 
@@ -163,7 +163,7 @@ def _class(mnemonic: str) -> str:
 
 
 def _show(count: Count, blocks: int) -> None:
-    print(f"{count.device.core.name} ({count.device.core.arch}): every tensor as TensorFlow Lite Micro's")
+    print(f"{count.device.core.name} ({count.device.core.arch}): every tensor equals TensorFlow Lite Micro's")
     for number, (layer, instructions) in enumerate(zip(count.layers, count.each, strict=True)):
         ratio = f"{instructions / layer.macs:6.2f}" if layer.macs else ""
         print(
@@ -200,17 +200,19 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path)
     cores = sorted([*CORES, XTENSA.arch])
-    parser.add_argument("--core", action="append", choices=cores, help="default: all that differ")
+    parser.add_argument(
+        "--core", action="append", choices=cores, help="default: the three that differ, in Unicorn"
+    )
     parser.add_argument("--kernels", choices=("viper", "native"), default="viper")
-    parser.add_argument("--blocks", type=int, default=0, help="list so many of the costliest basic blocks")
+    parser.add_argument("--blocks", type=int, default=0, help="list this many of the costliest basic blocks")
     options = parser.parse_args()
     model = options.model.read_bytes()
-    oracle = Tflm(model)
-    picture = np.random.default_rng(_SEED).integers(-128, 128, oracle.input_shape).astype(np.int8)
+    reference = Tflm(model)
+    picture = np.random.default_rng(_SEED).integers(-128, 128, reference.input_shape).astype(np.int8)
     for arch in options.core or ("armv7emsp", "armv6m", "rv32imc"):
         data = kernels.build(model, arch) if options.kernels == "native" else None
         count = run(model, Device(arch), picture, data)
-        check(count, oracle.tensors(picture))
+        check(count, reference.tensors(picture))
         _show(count, options.blocks)
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The device package as on a 32-bit board: its viper functions on a Machine, the Python around them here.
+"""The device package as on a 32-bit board: its viper functions run on a Machine, other code in CPython.
 
     device = Device("armv6m")
     net = device.load("mobilenet.tflite").Interpreter(model_bytes)
     net.invoke()
     device.runtime.machine.instructions()
 
-Each module is compiled for the core by mpy-cross; where its source says @micropython.viper, the name leads
-to machine code. Everything else is run by CPython, told that its small ints have 31 bits, so that the engine
-chooses as it would on that board. Modules of MicroPython that the engine does not use are absent.
+mpy-cross compiles each module for the core, and functions with @micropython.viper run as machine code.
+CPython runs everything else, with a sys.maxsize of 31 bits, so that the engine decides as it would on that
+board. Modules of MicroPython that the engine does not use are missing.
 """
 
 import __future__
@@ -50,7 +50,7 @@ class Device:
         module.__package__ = name if source.name == "__init__.py" else parent
         names = vars(module)
         names["__builtins__"] = self._builtins
-        if not parent:  # `mobilenet` itself loads lazily, which is this method's work here
+        if not parent:  # `mobilenet` itself loads lazily, as this method does
             return module
         setattr(self.load(parent), last, module)
         compiled = _compiled(source, self.core.arch)
@@ -64,14 +64,14 @@ class Device:
         return module
 
     def kernels(self, data: bytes) -> SimpleNamespace:
-        """The module that a .mpy of kernels.build becomes on this core."""
+        """The module in a .mpy of kernels.build, loaded on this core."""
         compiled = mpy.read(data)
         names: dict[str, Any] = {"__name__": "kernels"}
         layers = next(value for value in compiled.constants if isinstance(value, tuple))
         return SimpleNamespace(LAYERS=layers, **self.runtime.load(compiled, names, foreign=True))
 
     def _import(self, name: str, names: Any = None, _locals: Any = None, wanted: Any = (), level: int = 0):
-        """What `import` means inside the device package."""
+        """`import` inside the device package."""
         if level:
             package = names["__package__"].split(".")
             name = ".".join(package[: len(package) - level + 1] + ([name] if name else []))
@@ -88,7 +88,7 @@ class Device:
 
 @functools.cache
 def _compiled(source: Path, arch: str) -> mpy.Module:
-    """What loading a model again needs again."""
+    """The compiled module; cached, since each model loads it anew."""
     return mpy.read(mpy.compile(source, arch))
 
 

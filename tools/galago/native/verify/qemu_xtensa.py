@@ -7,13 +7,13 @@
     result = machine.call(address, picture.address, 3)
     machine.instructions()
 
-It offers what machine.Machine offers for the cores that Unicorn knows. In QEMU runs a monitor of a few dozen
-instructions that does as it is told over a pipe: maps memory, which both sides share, and calls functions.
-QEMU's log says which basic blocks were executed (`-d exec`) and what is in them (`-d in_asm`).
+It has the methods of machine.Machine, which is for the cores that Unicorn knows. QEMU runs a monitor of a few
+dozen instructions that takes orders over a pipe: it maps memory, which both sides share, and calls functions.
+QEMU's log lists the basic blocks that were executed (`-d exec`) and their instructions (`-d in_asm`).
 
-A buffer lies alone between unmapped pages. A load or store that leaves it, or a store to a read-only one,
-ends the machine: GalagoError native.bounds. Registers that a function must keep are out of its reach: that is
-what register windows are.
+Every buffer lies between unmapped pages. A load or store outside it, or a store to a read-only one, ends the
+machine with GalagoError native.bounds. A function cannot change the registers of its caller, which are in
+another register window.
 """
 
 import contextlib
@@ -52,9 +52,9 @@ _PROGRAM, _PACKAGE = "qemu-xtensa", "qemu-user"  # the package is Debian's
 _CPU = "dc233c"  # has what the kernels use: windows, density, mull, mul16, min, max, sext, remu
 _PAGE = 0x1000
 _CODE, _WRITABLE, _READ_ONLY = 1 << 24, 1 << 28, 3 << 28
-_FREE = _PAGE  # bytes of stack whose use can be told, just below the monitor's frame
+_FREE = _PAGE  # bytes of stack whose use is measured, just below the monitor's frame
 _UNTOUCHED = b"\xa5" * _FREE
-_PATIENCE = 600  # seconds for one call: more is an endless loop
+_TIMEOUT = 600  # seconds for one call: more is an endless loop
 _SHARED = 256 << 20  # bytes of all buffers together: reserved, not used
 _MMAP, _MUNMAP = 80, 81  # Linux's system calls on Xtensa
 _SHARED_FIXED = 0x11  # MAP_SHARED | MAP_FIXED
@@ -62,7 +62,7 @@ _SHARED_FIXED = 0x11  # MAP_SHARED | MAP_FIXED
 
 @dataclass(frozen=True)
 class XtensaCore:
-    """What is to be said of the core, as in cores.Core."""
+    """The properties of the core that cores.Core has too."""
 
     arch: str = "xtensawin"
     name: str = "Xtensa LX"
@@ -74,22 +74,22 @@ XTENSA = XtensaCore()
 
 
 def missing() -> str | None:
-    """Why Xtensa code cannot be run here, or None."""
-    return None if shutil.which(_PROGRAM) else f"no {_PROGRAM} here (Debian: {_PACKAGE})"
+    """Why this computer cannot run Xtensa code, or None if it can."""
+    return None if shutil.which(_PROGRAM) else f"no {_PROGRAM} (Debian: apt install {_PACKAGE})"
 
 
 class XtensaMachine:
     """The core and its memory. `blocks` counts executed basic blocks, by address and bytes.
 
-    With `strict`, `stack` can be asked; the alignment of accesses is checked anyway. What is placed ends
-    where a page does, or begins there while `ends` is False: only so is a step too far ahead, or back, sure
-    to be seen.
+    `strict` makes `stack` available; alignment is always checked. A buffer ends at the end of a page, or
+    begins at the start of one while `ends` is False, so that accesses past its end, or before its start, are
+    certain to be caught.
     """
 
     def __init__(self, strict: bool = False) -> None:
         reason = missing()
         if reason:
-            raise GalagoError("native.emulator", f"wanted QEMU for Xtensa, got {reason}: install it")
+            raise GalagoError("native.emulator", f"expected QEMU for Xtensa, got {reason}: install it")
         self.core = XTENSA
         self.ends = True
         self._strict = strict
@@ -123,7 +123,7 @@ class XtensaMachine:
             self._report()
 
     def close(self) -> None:
-        """Ends QEMU, as happens too when the machine is no longer used."""
+        """Ends QEMU, which also happens when the machine is garbage."""
         self._end()
 
     def __enter__(self) -> "XtensaMachine":
@@ -133,13 +133,13 @@ class XtensaMachine:
         self.close()
 
     def load(self, code: bytes) -> int:
-        """Puts machine code, or constants, into memory; gives its address."""
+        """Puts machine code, or constants, into memory and returns its address."""
         address = self._map(None, len(code), mmap.PROT_READ | mmap.PROT_EXEC)
         self._poke(address, code)
         return address
 
     def trap(self, action: Callable[[], None]) -> int:
-        """An address that, when called, runs `action` on this side instead; see argument, answer and jump."""
+        """An address at which a call runs `action` on the host: see `argument`, `answer` and `jump`."""
         self._traps.append(action)
         return MONITOR + TRAP_SIZE * (len(self._traps) - 1)
 
@@ -160,11 +160,11 @@ class XtensaMachine:
         self._ask(SYSCALL, _MUNMAP, start, size)
 
     def read(self, region: Region) -> bytes:
-        """What the buffer holds now."""
+        """The current contents of a buffer."""
         return self._peek(region.address, region.size)
 
     def write(self, region: Region, data: bytes) -> None:
-        """Replaces the buffer's contents, writable or not."""
+        """Replaces the contents of a buffer, writable or not."""
         self._poke(region.address, bytes(data))
 
     def word(self, address: int) -> int:
@@ -172,42 +172,42 @@ class XtensaMachine:
         return int.from_bytes(self._peek(address, 4), "little")
 
     def call(self, address: int, *arguments: int) -> int:
-        """Calls the code at an address with up to four words; gives the word it returns, unsigned."""
+        """Calls the code at an address with up to four words; returns its result, unsigned."""
         if self._strict:
             # The monitor reads what follows the order.
             self._tell(SYSCALL, READ, 0, TOP - FRAME - _FREE, _FREE)
             self._send(_UNTOUCHED)
             self._report()
-        patience = threading.Timer(_PATIENCE, self._process.kill)
-        patience.start()
+        timer = threading.Timer(_TIMEOUT, self._process.kill)
+        timer.start()
         try:
             result = self._ask(CALL, address, *(argument & 0xFFFF_FFFF for argument in arguments))
         finally:
-            patience.cancel()
+            timer.cancel()
         self.blocks.update(self._log.executed())
         return result
 
     def stack(self) -> int:
-        """Bytes of stack that the last call wrote to, if the machine is strict."""
+        """Bytes of stack that the last call used, if the machine is strict."""
         self._tell(SYSCALL, WRITE, 1, TOP - FRAME - _FREE, _FREE)
         left = self._receive(_FREE)
         self._report()
         return len(left.lstrip(_UNTOUCHED[:1]))
 
     def argument(self, index: int) -> int:
-        """Inside a trap: an argument."""
+        """Returns an argument; only inside a trap."""
         return self._arguments[index]
 
     def answer(self, value: int) -> None:
-        """Inside a trap: sets the result."""
+        """Sets the result; only inside a trap."""
         self._answer = value & 0xFFFF_FFFF
 
     def jump(self, address: int, *arguments: int) -> None:
-        """Inside a trap: calls an address instead, with these arguments, and answers with its result."""
+        """Calls an address with these arguments, and answers with its result; only inside a trap."""
         self._answer = self._ask(CALL, address, *arguments)
 
     def instructions(self) -> int:
-        """How many were executed since `blocks` was last cleared; the monitor does not count."""
+        """Instructions executed since `blocks` was last cleared, without those of the monitor."""
         return sum(times * self.length(block) for block, times in self.blocks.items())
 
     def listing(self, block: tuple[int, int]) -> list[str]:
@@ -215,11 +215,11 @@ class XtensaMachine:
         return self._log.listings[block]
 
     def length(self, block: tuple[int, int]) -> int:
-        """Instructions in a basic block that was executed."""
+        """The number of instructions in a basic block that was executed."""
         return len(self._log.listings[block])
 
     def _ask(self, *order: int) -> int:
-        """Gives the monitor an order; serves traps until it is carried out."""
+        """Gives the monitor an order and serves traps until it is done."""
         self._tell(*order)
         while True:
             number, *words = self._report()
@@ -249,14 +249,14 @@ class XtensaMachine:
         return data
 
     def _fault(self) -> GalagoError:
-        """What ended the program, from the log."""
+        """The error that ended the program, from the log."""
         signal, address, block = self._log.signal()
         place = f"{self.core.name} at {block:#x}"
         if signal != "SIGSEGV":
             code = "native.alignment" if signal == "SIGBUS" else "native.fault"
-            return GalagoError(code, f"{place} or behind it: {signal or 'no answer'} at {address:#x}")
+            return GalagoError(code, f"{place} or later: {signal or 'no answer'} at {address:#x}")
         where = nearest(self._placed, address)
-        return GalagoError("native.bounds", f"{place} or behind it: reaches for {address:#x}{where}")
+        return GalagoError("native.bounds", f"{place} or later: accesses {address:#x}{where}")
 
     def _map(self, area: bool | None, size: int, protection: int) -> int:
         address = self._next[area]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""QEMU's log, read while it is written: which basic blocks were executed, and what is in them.
+"""QEMU's log, read while it is written: the basic blocks that were executed, and their instructions.
 
 log = Log(marker, range(code, end))
 …                         # start QEMU with -d in_asm,exec,nochain,strace -D log.path and log.end inherited
 log.start()
-log.expect()              # whenever the program says that it has passed the marker
+log.expect()              # whenever the program reports that it has passed the marker
 log.executed()
 """
 
@@ -17,11 +17,11 @@ _EXECUTED = re.compile(rb"^Trace \d+: \S+ \[\w+/(\w+)/", re.MULTILINE)
 _LISTED = re.compile(r"0x(\w{8}):  (.*)")
 _SIGNAL = re.compile(r"--- (SIG\w+) .*?si_addr=(0x\w+|NULL|nil)")
 _CHUNK = 1 << 20
-_KEPT = 4096  # bytes of the log's end
+_TAIL = 4096  # bytes kept of the log's end
 
 
 class Log:
-    """A thread that reads and counts. Blocks that begin outside `code` are left out."""
+    """A thread that reads the log and counts blocks; those that begin outside `code` are left out."""
 
     def __init__(self, marker: int, code: range) -> None:
         self.listings: dict[tuple[int, int], list[str]] = {}  # address and bytes of a block → instructions
@@ -36,21 +36,21 @@ class Log:
         self._thread = threading.Thread(target=self._read, daemon=True)
 
     def start(self) -> None:
-        """To be called once QEMU has inherited its end."""
+        """Starts reading, once QEMU has inherited `end`."""
         os.close(self.end)
         self._thread.start()
 
     def close(self) -> None:
-        """To be called when QEMU has ended."""
+        """Waits for the end of the log, after QEMU has ended."""
         self._thread.join()
         os.close(self._begin)
 
     def expect(self) -> None:
-        """Says that the program has passed the marker once more."""
+        """Expects that the program passes the marker once more."""
         self._expected += 1
 
     def executed(self) -> Counter[tuple[int, int]]:
-        """Blocks executed since this was last called, up to the last expected marker."""
+        """The blocks executed since the last call, up to the last expected marker, and how often."""
         with self._changed:
             self._changed.wait_for(lambda: self._passed >= self._expected or not self._thread.is_alive())
             counts, self._counts = self._counts, Counter()
@@ -61,7 +61,7 @@ class Log:
         return found
 
     def signal(self) -> tuple[str, int, int]:
-        """Of a program that has ended: the signal, its address, and the block executed last."""
+        """How the program ended: the signal, the address that caused it, and the last block executed."""
         self._thread.join()
         executed = _EXECUTED.findall(self._tail)
         found = _SIGNAL.search(self._tail.decode("latin-1"))
@@ -77,7 +77,7 @@ class Log:
             text += newline
             executed = _EXECUTED.findall(text)
             if b"IN:" in text:
-                # The listing of a block comes in one piece, before it is executed first.
+                # The listing of a block comes in one piece, before the block is first executed.
                 if text.rfind(b"IN:") > text.rfind(b"\n\n"):
                     cut = text.rfind(b"IN:")
                     text, rest = text[:cut], text[cut:] + rest
@@ -85,12 +85,12 @@ class Log:
                 for listing in text.split(b"IN:")[1:]:
                     self._list(listing.decode("latin-1").split("\n\n")[0])
             with self._changed:
-                self._tail = (self._tail + text)[-_KEPT:]
+                self._tail = (self._tail + text)[-_TAIL:]
                 self._counts.update(executed)
                 self._passed = self._passed + executed.count(self._marker)
                 self._changed.notify_all()
         with self._changed:
-            self._tail = (self._tail + rest)[-_KEPT:]
+            self._tail = (self._tail + rest)[-_TAIL:]
             self._changed.notify_all()
 
     def _list(self, text: str) -> None:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The monitor: a program for Xtensa that does as it is told over its standard input and output.
+"""The monitor: a program for Xtensa that carries out orders from its standard input.
 
-An order and a report are a BLOCK, eight words: what it is, then its operands or results. The orders are CALL
-(an address, up to four arguments), SYSCALL (its number, up to six arguments) and, inside a trap, RETURN (the
-result). The reports are DONE (a result), BORN, and the number of a trap that was called (its arguments).
+Orders, and the reports on its standard output, are BLOCKs of eight words: the kind, then operands or results.
+The orders are CALL (an address, up to four arguments), SYSCALL (its number, up to six arguments) and, inside
+a trap, RETURN (the result). The reports are STARTED, DONE (a result), and the number of a trap that was
+called (its arguments).
 """
 
 import struct
@@ -18,18 +19,18 @@ FRAME = 96  # bytes of the monitor's functions
 TRAPS, TRAP_SIZE = 96, 8
 BLOCK = struct.Struct("<8I")
 RETURN, CALL, SYSCALL = range(3)
-BORN, DONE = TRAPS, TRAPS + 1
+STARTED, DONE = TRAPS, TRAPS + 1
 READ, WRITE, _EXIT = 12, 13, 118  # Linux's system calls on Xtensa
 
 
 def program() -> tuple[bytes, int]:
-    """The file to run, and the address that it passes once for each report."""
+    """The program file, and the address that the program passes once for each report."""
     code, start, report = _code()
     return _elf(code, start), MONITOR + report
 
 
 def _code() -> tuple[bytes, int, int]:
-    """The program in QEMU, which begins with the traps; offsets of its entry, and of where it reports."""
+    """The code, which begins with the traps, and the offsets of its entry and of the report."""
     code = Xtensa()
     for number in range(TRAPS):
         code.entry(FRAME)
@@ -41,7 +42,7 @@ def _code() -> tuple[bytes, int, int]:
     code.j("finished")
     code.label("serve")
     code.entry(FRAME)
-    code.movi(A8, BORN)
+    code.movi(A8, STARTED)
     code.label("finished")
     code.s32i(A8, SP, 0)
     code.j("report")
@@ -89,7 +90,7 @@ def _code() -> tuple[bytes, int, int]:
 
 
 def _elf(code: bytes, start: int) -> bytes:
-    """A program file of two segments: code at MONITOR, and an empty stack."""
+    """An ELF file with two segments: the code at MONITOR, and an empty stack."""
     header = b"\x7fELF\x01\x01\x01".ljust(16, b"\0")
     header += struct.pack("<HHIIIIIHHHHHH", 2, 94, 1, MONITOR + start, 52, 0, 0, 52, 32, 2, 0, 0, 0)
     header += struct.pack("<8I", 1, PAGE, MONITOR, MONITOR, len(code), len(code), 5, PAGE)

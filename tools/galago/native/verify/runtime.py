@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""As much of MicroPython's runtime as viper functions need, so that a Machine can run them.
+"""Just enough of MicroPython's runtime for a Machine to run viper functions.
 
     runtime = Runtime(CORES["armv7emsp"])
     functions = runtime.load(mpy.read(mpy.compile(source, "armv7emsp")), names)
     functions["dot"](a, b, 64)        # bytes, bytearray, array, memoryview …; ints of any size
     runtime.machine.instructions()
 
-Objects are words as on a 32-bit board: small ints of 31 bits in place, the rest by a handle. Buffers are
-copied to the machine before a call and back after it. `names` are the module's globals, where viper code
-finds other viper functions and ints. A call through mp_fun_table (py/nativeglue.h) that no kernel needs is
-GalagoError native.call.
+Objects are words as on a 32-bit board: small ints of 31 bits are stored in place, others as a handle. Buffers
+are copied to the machine before a call and back after it. `names` are the module's globals, where viper code
+finds other viper functions and ints. A call through an entry of mp_fun_table (py/nativeglue.h) that no kernel
+needs is GalagoError native.call.
 """
 
 from collections import Counter
@@ -44,16 +44,16 @@ class Viper:
     )
 
     def __call__(self, *arguments):
-        """Runs it; gives None, a bool or an int. Raises GalagoError native.* (see machine.py)."""
+        """Runs the function and returns None, a bool or an int. Raises GalagoError native.* (machine.py)."""
         return self.runtime.call(self, arguments)
 
 
 class Runtime:
-    """One machine, and the objects its functions know."""
+    """One machine, and the objects that its functions use."""
 
     def __init__(self, core: Core | XtensaCore, strict: bool = False) -> None:
         self.machine = machines.create(core.arch, strict)
-        self.calls: Counter[str] = Counter()  # what viper code asked of the runtime: entry → times
+        self.calls: Counter[str] = Counter()  # calls of the runtime by viper code: entry → times
         self._functions: dict[int, Viper] = {}
         self._globals: list[dict[str, object]] = []
         self._current = 0  # the globals in force, as a word
@@ -68,7 +68,7 @@ class Runtime:
     def load(self, module: mpy.Module, names: dict[str, object], foreign: bool = False) -> dict[str, Viper]:
         """Puts the viper functions of a module into memory. `names` may grow later, by these functions too.
 
-        Their full names begin with the last part of names["__name__"], if there is one.
+        Their full names begin with the last part of names["__name__"], if it exists.
         """
         self._globals.append(names)
         number = _GLOBALS + 8 * (len(self._globals) - 1)
@@ -93,7 +93,7 @@ class Runtime:
 
     @property
     def functions(self) -> list[Viper]:
-        """All that were loaded."""
+        """All functions that were loaded."""
         return list(self._functions.values())
 
     def call(self, function: Viper, arguments: tuple):
@@ -122,13 +122,13 @@ class Runtime:
         return self._from_object(result)
 
     def forget(self) -> None:
-        """Lets go of all buffers, which stay in the machine's memory until then."""
+        """Removes all buffers from the machine's memory."""
         for _, region in self._buffers.values():
             self.machine.remove(region)
         self._buffers.clear()
 
     def _traps(self) -> list[int]:
-        """The rest of mp_fun_table: where viper code goes to ask for something. Order: py/nativeglue.h."""
+        """The rest of mp_fun_table, through which viper code calls the runtime. Order: py/nativeglue.h."""
         known: dict[int, Callable[[], None]] = {
             3: self._native_from_obj,
             4: self._native_to_obj,
@@ -147,7 +147,7 @@ class Runtime:
             if not action:
                 raise GalagoError(
                     "native.call",
-                    f"wanted plain viper code, got a call of mp_fun_table[{index}] (py/nativeglue.h)",
+                    f"expected plain viper code, got a call of mp_fun_table[{index}] (py/nativeglue.h)",
                 )
             self.calls[action.__name__[1:]] += 1
             action()
@@ -160,7 +160,7 @@ class Runtime:
             value = bool(value)
         elif not isinstance(value, int):
             if kind in (_INT, _UINT):
-                raise GalagoError("native.call", f"wanted an int, got {type(value).__name__}")
+                raise GalagoError("native.call", f"expected an int, got {type(value).__name__}")
             value = self._pointer(value)
         self.machine.answer(value)
 
@@ -180,7 +180,7 @@ class Runtime:
         name = self._strings[self.machine.argument(0)]
         names = self._globals[self._current - _GLOBALS >> 3]
         if name not in names:
-            raise GalagoError("native.call", f"viper code asks for the global {name}, which there is not")
+            raise GalagoError("native.call", f"viper code uses the global {name}, which does not exist")
         self.machine.answer(self._to_object(names[name]))
 
     def _call_function_n_kw(self) -> None:
@@ -205,11 +205,11 @@ class Runtime:
     def _operands(self) -> tuple[int, int]:
         left, right = _signed(self.machine.argument(0)), _signed(self.machine.argument(1))
         if not right:
-            raise GalagoError("native.call", "viper code divides by zero, which no board checks")
+            raise GalagoError("native.call", "viper code divides by zero, which boards do not check")
         return left, right
 
     def _pointer(self, buffer: object) -> int:
-        """The address of a buffer's copy. Views of one object share one copy, wherever they begin."""
+        """The address of a buffer's copy. All views of one object share one copy."""
         view = memoryview(buffer)  # type: ignore[arg-type]
         owner = view.obj
         if id(owner) not in self._buffers:
@@ -239,7 +239,7 @@ class Runtime:
             return _signed(word) >> 1
         index = word - _HANDLES >> 3
         if not 0 <= index < len(self._objects):
-            raise GalagoError("native.call", f"{word:#x} is no object")
+            raise GalagoError("native.call", f"{word:#x} is not an object")
         return self._objects[index]
 
     @staticmethod

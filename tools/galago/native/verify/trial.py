@@ -2,13 +2,13 @@
 """Tries the kernels of one layer on an emulated core, each buffer alone between guard pages.
 
     trial = Trial(model_bytes, "armv7emsp")
-    trial.run(0, picture)                   # the output's bytes, the layer run whole
+    trial.run(0, picture)                   # the bytes of the output, in one call
     trial.run(0, picture, rows=True)        # row by row, input and output in rings, as in a chain
-    trial.run(0, picture, group=4)          # weights handed over in pieces, as when they are streamed
-    trial.stack                             # most bytes of stack that a call took
+    trial.run(0, picture, group=4)          # weights passed in pieces, as when they are streamed
+    trial.stack                             # most bytes of stack that a call used
 
-It does what firmware/mobilenet/tflite/kernels/native.py does, but the input, the output, the scratch, the
-record and the weights do not lie in one arena: a kernel that leaves one of them is GalagoError native.bounds.
+It does what firmware/mobilenet/tflite/kernels/native.py does, except that input, output, scratch, record and
+weights are separate buffers, not parts of an arena: an access outside them is GalagoError native.bounds.
 """
 
 from typing import TYPE_CHECKING
@@ -48,11 +48,11 @@ class Trial:
         self._arguments = self.machine.place(arguments, writable=False, name="the arguments")
 
     def kernel(self, layer: int) -> Kernel | None:
-        """The one that computes a layer."""
+        """The kernel that computes a layer, or None."""
         return next((kernel for kernel in self.kernels if layer in kernel.scratch), None)
 
     def run(self, layer: int, picture: bytes, *, rows: bool = False, group: int = 1 << 20) -> bytes:
-        """A layer's output for its input. Raises GalagoError native.*."""
+        """The output of a layer for its input, both as int8 bytes. Raises GalagoError native.*."""
         kernel = self.kernel(layer)
         if not kernel:
             raise GalagoError("native.call", f"no kernel computes layer {layer}")
@@ -67,12 +67,12 @@ class Trial:
                 self._table(buffers)
             for start, stop, weights in self._weights(record, first, group):
                 self._call(kernel.name, buffers, weights, first, last, start, stop)
-            output += buffers.taken(first, last)
+            output += buffers.rows(first, last)
         buffers.remove()
         return bytes(output)
 
     def table(self, layer: int) -> bytes:
-        """A layer's table as the kernels `scales` and `biases` fill it."""
+        """The table of a layer, as the kernels `scales` and `biases` fill it."""
         record = self.records[layer]
         buffers = _Buffers(self.machine, record, b"", 12 * record.out_c, rows=False)
         self._table(buffers)
@@ -81,7 +81,7 @@ class Trial:
         return filled
 
     def _table(self, buffers: "_Buffers") -> None:
-        """As the engine fills it, or as the kernels that stand for that do."""
+        """Fills the table as the engine does, or with the kernels that replace this."""
         record, channels = buffers.record, buffers.record.out_c
         biases = self.model[record.bias :][: 4 * channels] if record.bias else bytes(4 * channels)
         if "scales" not in self._addresses:
@@ -97,7 +97,7 @@ class Trial:
         self._call("biases", buffers, biases if record.bias else None, 0, 0, 0, channels)
 
     def _weights(self, record: Record, first: int, group: int):
-        """(first channel, behind the last, their weights) of each call for some rows."""
+        """Yields first channel, last channel + 1 and weights of each call for some rows."""
         if record.operator == DEPTHWISE_CONV_2D:
             size = record.k_h * record.k_w * record.out_c
             yield 0, record.out_c, None if first else self.model[record.weights :][:size]
@@ -119,14 +119,14 @@ class Trial:
         block = _words(buffers.words.address, _BASE, address, *numbers, size=self._pointer)
         self.machine.write(self._block, block)
         if self.machine.call(self._addresses[name], 0, 1, 0, self._arguments.address) != 1:
-            raise GalagoError("native.convention", f"{name} returned no object")
+            raise GalagoError("native.convention", f"{name} did not return an object")
         self.stack = max(self.stack, self.machine.stack())
         if region:
             self.machine.remove(region)
 
 
 class _Buffers:
-    """What a layer reads and writes, in regions of their own."""
+    """The buffers that a layer reads and writes, each in its own region."""
 
     def __init__(self, machine: "Machine", record: Record, picture: bytes, scratch: int, rows: bool) -> None:
         self.machine, self.record, self._picture = machine, record, picture
@@ -138,7 +138,7 @@ class _Buffers:
         self.output = machine.place(
             bytes(self._output_rows * self._line_out), writable=True, name="the output"
         )
-        # As memory is that something else has used before.
+        # Garbage, as in memory that was used before.
         garbage = np.random.default_rng(1).bytes(scratch)
         self.scratch = machine.place(garbage, writable=True, name="the scratch")
         words = list(record.words)
@@ -154,24 +154,24 @@ class _Buffers:
         self.words = machine.place(_words(*words), writable=False, name="the record")
 
     def feed(self, first: int) -> None:
-        """Puts the input rows there that are to be there when output row `first` is computed."""
+        """Stores the input rows that are available when output row `first` is computed."""
         record = self.record
-        known = record.in_h
+        available = record.in_h
         if self._input_rows < record.in_h:
-            known = min(record.in_h, first * record.s_h - record.p_t + record.k_h)
+            available = min(record.in_h, first * record.s_h - record.p_t + record.k_h)
         ring = bytearray(self.machine.read(self.input))
-        for row in range(max(0, known - self._input_rows), known):
+        for row in range(max(0, available - self._input_rows), available):
             at = row % self._input_rows * self._line
             ring[at : at + self._line] = self._picture[row * self._line : (row + 1) * self._line]
         self.machine.write(self.input, bytes(ring))
 
-    def taken(self, first: int, last: int) -> bytes:
-        """Output rows first … last."""
+    def rows(self, first: int, last: int) -> bytes:
+        """Output rows first … last - 1, as bytes."""
         at = first % self._output_rows * self._line_out
         return self.machine.read(self.output)[at : at + (last - first) * self._line_out]
 
     def remove(self) -> None:
-        """Unmaps all."""
+        """Removes all buffers from the machine's memory."""
         regions: tuple[Region, ...] = (self.input, self.output, self.scratch, self.words)
         for region in regions:
             self.machine.remove(region)

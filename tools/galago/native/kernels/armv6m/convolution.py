@@ -12,7 +12,7 @@ _UNROLLED = 8  # taps in one turn of the inner loop: as far as offsets reach
 
 
 def build(rounding: Rounding) -> bytes:
-    """The function for all convolutions that round alike."""
+    """The function for all convolutions with the same rounding."""
     code = Function(*convolution.FRAME, *Requantize.FRAME)
     requantize = Requantize(code, rounding)
 

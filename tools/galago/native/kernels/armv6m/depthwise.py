@@ -17,13 +17,13 @@ def scratch(record: Record) -> tuple[int, int]:
 
 
 def build(rounding: Rounding, stride: int) -> bytes:
-    """The function for all layers of one stride that round alike."""
+    """The function for all layers of one stride with the same rounding."""
     code = Function(*depthwise.FRAME, *Requantize.FRAME)
     return depthwise.build(code, rounding, stride, lambda: _row(code, rounding, stride))
 
 
 def _row(code: Function, rounding: Rounding, stride: int) -> None:
-    """One output row, channel by channel."""
+    """Emits one output row, channel by channel."""
     for name, start in (("entry", "table"), ("weight", "packed"), ("channel_rows", "rows")):
         code.move(name, start, R0)
     code.load(R0, "out")

@@ -35,7 +35,7 @@ _OPPOSITE = {EQ: NE, NE: EQ, LT: GE, GE: LT, LO: HS}
 
 
 class Function(Thumb, Scalar):
-    """A kernel in the making."""
+    """A kernel under construction."""
 
     general = tuple(range(R0, R7 + 1))
     keeps_sums = True
@@ -115,7 +115,7 @@ class Function(Thumb, Scalar):
             self.adds(register, register, number)
 
     def times(self, register: int, factor: int) -> None:
-        """Multiplies a register with another."""
+        """Multiplies a register by another."""
         self.muls(register, factor)
 
     def low_bits(self, to: int, source: int, bits: int) -> None:
@@ -128,7 +128,7 @@ class Function(Thumb, Scalar):
         self.lsls(to, source, count)
 
     def right(self, to: int, source: int, count: int) -> None:
-        """Shifts right, zeros coming in."""
+        """Shifts right, filling with zeros."""
         self.lsrs(to, source, count)
 
     def divide(self, register: int, by: int) -> None:

@@ -49,7 +49,7 @@ class Requantize:
         code = self.code
         upper, lower = v, total
         stored = code.fresh("stored")
-        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+        if self.rounding.relu:  # a negative sum is clamped, no other can fall below the lowest
             positive = code.fresh("positive")
             code.cmp(total, 0)
             code.b_if(GE, positive)

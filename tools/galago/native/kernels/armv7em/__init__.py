@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kernels for Cortex-M4, M7, M33 and M55: Thumb-2 with the DSP instructions, two int16 products at once."""
+"""Kernels for Cortex-M4, M7, M33 and M55: Thumb-2 with the DSP instructions, two int16 products at a time."""
 
 from galago.native.kernels import Kernel
 from galago.native.kernels.armv7em import table
@@ -13,7 +13,7 @@ _GENERATORS = {CONV_2D: Convolution, FULLY_CONNECTED: Convolution, DEPTHWISE_CON
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:
-    """One function for all layers that can share it."""
+    """The kernels for a model's layers; layers share a function where they can."""
     layers: dict[Convolution | Depthwise | Add, dict[int, tuple[int, int]]] = {}
     for number, record in enumerate(records):
         kind = _GENERATORS.get(record.operator)

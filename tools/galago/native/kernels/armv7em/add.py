@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ADD of two tensors of one shape, each through a table of its 256 values, as the viper kernel.
+"""ADD of two tensors of one shape, each through a table of its 256 values, like the viper kernel.
 
 Scratch: the tables. The output may lie on either input: four bytes of both are read before they are written.
 """
@@ -20,13 +20,13 @@ _ZERO_2 = Record.word("zero_2")
 
 @dataclass(frozen=True)
 class Add:
-    """One function: what its code depends on."""
+    """The properties of a layer that its function depends on."""
 
     output: Output
 
     @classmethod
     def of(cls, record: Record) -> "Add | None":
-        """For a layer, or None where there is nothing for it: no multiplier may be flushed to 0."""
+        """The properties of a layer, or None if no kernel computes it: no multiplier may be flushed to 0."""
         multipliers = [record.words[word] for word in (_SUM, _FIRST, _SECOND)]
         if not all(multipliers) or record.in_w * record.in_c % 4:
             return None
@@ -36,15 +36,15 @@ class Add:
 
     @property
     def name(self) -> str:
-        """Of the function."""
+        """The name of the function."""
         return f"add{self.output.name}"
 
     def scratch(self, record: Record, rows: int) -> int:
-        """Bytes, however many rows."""
+        """Bytes of scratch, for any number of rows."""
         return 2 * _TABLE
 
     def code(self) -> bytes:
-        """The function."""
+        """The machine code of the function."""
         code = Thumb2()
         first, second, out, end, table, multiplier, factor, zero = R0, R1, R2, R3, R4, R5, R6, R7
         x, y, even, odd, spare, table_2 = R8, R9, R10, R11, R12, LR

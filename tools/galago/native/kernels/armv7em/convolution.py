@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""CONV_2D and FULLY_CONNECTED: blocks of 3 pixels x 2 channels, two taps of one of them by an SMLAD.
+"""CONV_2D and FULLY_CONNECTED: blocks of 3 pixels x 2 channels, two taps at a time with SMLAD.
 
-A call expands the windows of its tile once, to int16 minus the zero point, so that padding weighs nothing:
-of each four taps in a word, lanes 0 and 2 make one pair and lanes 1 and 3 the next. Three pixels lie
-interleaved, pair by pair, to be loaded by one LDM. For each two channels their weights are expanded the same
-way; then all pixels pass by:
+A call first expands the windows of its tile to int16 minus the zero point, so that padding contributes 0. Of
+the four taps in a word, lanes 0 and 2 make one pair and lanes 1 and 3 the next. Three pixels are interleaved,
+pair by pair, so that one LDM loads them. The weights of two channels at a time are expanded in the same way,
+followed by a loop over all pixels:
 
     ldm  w!, {w0, w1}           the weights of two taps, of either channel
     ldm  x!, {x0, x1, x2}       two taps of three pixels
-    smlad x 6                   12 multiplications by 8 instructions
+    smlad x 6                   12 MACs in 8 instructions
 
 `steps` of these are unrolled. 1 x 1 windows are expanded where they lie; others are gathered as bytes first.
 Scratch: table, weights of two channels, three gathered windows, the tile.
@@ -64,7 +64,7 @@ _ZERO, _M_0, _F_0, _M_1, _F_1, _OUT, _STRIDE = R0, R1, R2, R3, R4, R6, R7
 
 @dataclass(frozen=True)
 class Convolution:
-    """One function: what its code depends on."""
+    """The properties of a layer that its function depends on."""
 
     steps: int
     loops: bool
@@ -75,7 +75,7 @@ class Convolution:
 
     @classmethod
     def of(cls, record: Record) -> "Convolution | None":
-        """For a layer, or None where there is nothing for it."""
+        """The properties of a layer, or None if no kernel computes it."""
         window = None
         if record.window != record.in_c or max(record.s_h, record.s_w) > 1:
             window = gather.Window(record.k_h, record.k_w * record.in_c, record.s_w * record.in_c)
@@ -91,20 +91,20 @@ class Convolution:
 
     @property
     def name(self) -> str:
-        """Of the function."""
+        """The name of the function."""
         kind = "pointwise" if self.window is None else f"convolution_{self.window.rows}x{self.window.bytes}"
         step = "" if self.window is None else f"_{self.window.step}"
         return f"{kind}{step}_{self.steps}{'n' if self.loops else ''}{self.output.name}"
 
     def scratch(self, record: Record, rows: int) -> int:
-        """Bytes for a tile of so many rows."""
+        """Bytes of scratch for a tile of this many rows."""
         size = 4 * words(record)
         blocks = -(-rows * record.out_w // _PIXELS)
         gathered = 0 if self.window is None else _PIXELS * size
         return ENTRY * record.out_c + 4 * size + gathered + 2 * _PIXELS * size * blocks
 
     def code(self) -> bytes:
-        """The function."""
+        """The machine code of the function."""
         code = Thumb2()
         enter(code, FRAME)
         self._set_up(code)
@@ -156,7 +156,7 @@ class Convolution:
             code.load(R7, 4 * _PIXELS)
             code.mla(R4, R3, R7, R4)
         code.str_(R4, SP, Stack.X)
-        # The place of the first output.
+        # The address of the first output.
         block(code, R3, FIRST)
         field(code, R4, record, "output_rows")
         modulo(code, R3, R4, R7)
@@ -178,7 +178,7 @@ class Convolution:
         code.str_(R3, SP, Stack.ZERO)
 
     def _channels(self, code: Thumb2) -> None:
-        """Two channels after two; where one is left over, the one before it is computed again."""
+        """Loops over pairs of channels; if one is left over, the one before it is computed again."""
         code.label("pair")
         self._expand_weights(code)
         code.ldr(R0, SP, Stack.TABLE)
@@ -251,7 +251,7 @@ class Convolution:
             _pairs_of_weights(code, target)
 
     def _blocks(self, code: Thumb2) -> None:
-        """All pixels of the tile, for two channels."""
+        """Loops over all pixels of the tile, for two channels."""
         code.label("block")
         code.ldrd(_SUMS_0[2], _SUMS_1[2], SP, Stack.BIAS_0)
         code.ldr(_PAIR, SP, Stack.W)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """DEPTHWISE_CONV_2D, 3 x 3, stride 1 or 2: four channels of a row at a time, packed column by column.
 
-Of the three input rows of an output row, the first two are packed in pairs of int16, the third stays alone;
-the zero point is taken off on the way, so that rows and columns outside the picture are zeros. A column of
+Of the three input rows of an output row, the first two are packed in pairs of int16, the third by itself. The
+zero point is subtracted at the same time, so that rows and columns outside the picture are zeros. A column of
 four channels is six words:
 
     [row 0, row 1] of channels 0, 1, 2, 3;  row 2 of channels 0 and 2;  row 2 of channels 1 and 3
 
-Each channel then runs along the columns with its weights in registers: SMLAD and SMLAxx, six instructions for
-nine products, and leaves its sums where the columns were. Two channels at a time become bytes.
+Each channel is then computed along the columns with its weights in registers, by SMLAD and SMLAxx, six
+instructions for nine products; its sums replace the columns. Two channels at a time become bytes.
 Scratch: table, weights of the run (five words a channel), columns.
 """
 
@@ -68,14 +68,14 @@ _FRAME = 4 * 20
 
 @dataclass(frozen=True)
 class Depthwise:
-    """One function: what its code depends on."""
+    """The properties of a layer that its function depends on."""
 
     stride: int
     output: Output
 
     @classmethod
     def of(cls, record: Record) -> "Depthwise | None":
-        """For a layer, or None where there is nothing for it."""
+        """The properties of a layer, or None if no kernel computes it."""
         square = record.k_h == record.k_w == 3 and record.s_h == record.s_w and record.s_h in (1, 2)
         if (
             not square
@@ -88,16 +88,16 @@ class Depthwise:
 
     @property
     def name(self) -> str:
-        """Of the function."""
+        """The name of the function."""
         return f"depthwise_{self.stride}{self.output.name}"
 
     def scratch(self, record: Record, rows: int) -> int:
-        """Bytes, however many rows."""
+        """Bytes of scratch, for any number of rows."""
         columns = (record.out_w - 1) * self.stride + 3
         return (ENTRY + _WEIGHTS) * record.out_c + _COLUMN * columns
 
     def code(self) -> bytes:
-        """The function."""
+        """The machine code of the function."""
         code = Thumb2()
         enter(code, _FRAME)
         self._set_up(code)
@@ -152,7 +152,7 @@ class Depthwise:
         else:
             code.adds(R6, R6, 2)
         code.movs(R7, _COLUMN)
-        code.mla(R9, R6, R7, R4)  # the end of all
+        code.mla(R9, R6, R7, R4)  # the end of the columns
         field(code, R8, record, "p_l")
         code.mla(R4, R8, R7, R4)
         code.str_(R4, SP, _START)
@@ -320,7 +320,7 @@ class Depthwise:
         code.label(done)
 
     def _next(self, code: Thumb2) -> None:
-        """On to the next group, or the next row."""
+        """Continues with the next group, or the next row."""
         code.ldrd(R0, R1, SP, _TABLE)
         code.adds(R0, R0, ENTRY * _GROUP)
         code.adds(R1, R1, _WEIGHTS * _GROUP)
@@ -342,7 +342,7 @@ class Depthwise:
 
 
 def _expand_weights(code: Thumb2) -> None:
-    """The weights of all channels as `_sums` wants them. The block is at r0."""
+    """The weights of all channels as `_sums` needs them. The block is at r0."""
     row_0, row_1, row_2, offset, target, channels, left = R0, R1, R2, R3, R4, R5, R6
     block(code, R7, WEIGHTS)
     code.ldr(channels, SP, _STRIDE)

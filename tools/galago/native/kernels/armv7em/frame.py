@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What all kernels for ARMv7E-M share: how they begin and end, and how a sum becomes an int8.
+"""The parts that all kernels for ARMv7E-M share: how they begin and end, and how a sum becomes an int8.
 
 **Requantization.** TFLM computes h = (sum * multiplier + 2**30) >> 31, then h / 2**shift with ties away from
 zero, adds the zero point and clamps. Here, exactly the same in two instructions:
@@ -9,9 +9,9 @@ zero, adds the zero point and clamps. Here, exactly the same in two instructions
     smmlsr  y, h, F, zero       F = -2**(32 - shift): zero * 2**32 + h * 2**(32 - shift), rounded half up
 
 A shift of 0 would need an F of 33 bits: where a layer has one, h is doubled and F halved. Half up differs
-from ties away from zero for negative h alone, which `add h, h, h, asr #31` mends. After a ReLU it need not
-be mended: a negative h gives at most the zero point either way, which is the lowest output. The table of a
-layer holds M, half of F and the bias of each channel.
+from ties away from zero for negative h alone, which `add h, h, h, asr #31` corrects. After a ReLU no
+correction is needed: a negative h gives at most the zero point either way, which is the lowest output. The
+table of a layer holds M, half of F and the bias of each channel.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def enter(code: Thumb2, frame: int) -> None:
 
 
 def leave(code: Thumb2, frame: int) -> None:
-    """The way back from `enter`."""
+    """Restores what `enter` saved, and returns."""
     code.add_sp(frame)
     code.movs(R0, SMALL_INT_0)
     code.pop(R4, R5, R6, R7, R8, R9, R10, R11, PC)
@@ -65,7 +65,7 @@ def block(code: Thumb2, register: int, word: int) -> None:
 
 
 def field(code: Thumb2, register: int, record: int, name: str) -> None:
-    """register = a word of the record at `record`, by its name in records.py."""
+    """register = a word of the record at `record`, by its name in record.toml."""
     code.ldr(register, record, 4 * Record.word(name))
 
 
@@ -84,7 +84,7 @@ def modulo(code: Thumb2, value: int, divisor: int, spare: int) -> None:
 
 @dataclass(frozen=True)
 class Output:
-    """How a layer's sums become bytes."""
+    """The properties of a layer that requantization depends on."""
 
     relu: bool
     doubled: bool
@@ -93,23 +93,23 @@ class Output:
 
     @classmethod
     def of(cls, record: Record) -> "Output":
-        """That of a layer."""
+        """The properties of a layer."""
         doubled = 0 in record.shifts
         return cls(record.lowest == record.out_zero, doubled, record.lowest, record.highest)
 
     @property
     def name(self) -> str:
-        """For names of functions; empty for what MobileNets have."""
+        """The end of a function's name; empty for the layers of MobileNets."""
         clamps = "" if self.whole else f"_{self.lowest}_{self.highest}".replace("-", "m")
         return ("" if self.relu else "_linear") + ("_doubled" if self.doubled else "") + clamps
 
     @property
     def whole(self) -> bool:
-        """Whether the clamp is that of int8."""
+        """Whether the output is clamped to the whole range of int8."""
         return (self.lowest, self.highest) == (-128, 127)
 
     def factors(self, code: Thumb2, *registers: int) -> None:
-        """Registers: what the table holds for F becomes what `requantize` wants."""
+        """Registers: what the table holds for F becomes what `requantize` needs."""
         if not self.doubled:
             for register in registers:
                 code.lsls(register, register, 1)
@@ -118,7 +118,7 @@ class Output:
         """Registers: each of `sums` becomes the int8, from M, F and the zero point."""
         for h in sums:
             code.smmlar(h, h, multiplier, h)
-        if self.doubled:  # first: then what mends ties changes nothing where the shift is 0
+        if self.doubled:  # first: then the correction of ties changes nothing where the shift is 0
             for h in sums:
                 code.add(h, h, h)
         if not self.relu:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Windows of more than one pixel: gathered as bytes, three of them, then expanded to int16 side by side."""
+"""Windows of more than one pixel: three are gathered as bytes, then expanded to int16 side by side."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ _MOST_BYTES = 64  # of a row of a window: they are copied by unrolled code
 
 @dataclass(frozen=True)
 class Window:
-    """What the code of gathering depends on."""
+    """The properties of a layer that gathering depends on."""
 
     rows: int
     bytes: int
@@ -42,17 +42,17 @@ class Window:
 
     @property
     def taps(self) -> int:
-        """Bytes of the whole."""
+        """Bytes of a window."""
         return self.rows * self.bytes
 
     @property
     def words(self) -> int:
-        """Words that hold it."""
+        """Words of a window, rounded up."""
         return (self.taps + 3) // 4
 
     @property
     def fits(self) -> bool:
-        """Whether there is code for it."""
+        """Whether windows of this size are supported."""
         return self.rows <= MOST_ROWS and self.taps >= 4 and self.bytes <= _MOST_BYTES and self.words < 256
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fills the table of a layer: M and half of F of each output channel from the float32 scales, and the biases.
 
-What firmware/mobilenet/tflite/quantization.py's `fill` computes, in the form that frame.py describes: the
+It does what `fill` of firmware/mobilenet/tflite/quantization.py does, in the form that frame.py needs: the
 multiplier of factor a * b / d is its quotient of 31 significant bits, rounded as a double and then half up.
 """
 

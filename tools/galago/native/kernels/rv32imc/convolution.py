@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Blocks of up to four pixels and four channels on RV32IMC: 2.5 instructions for a multiplication."""
+"""Blocks of up to four pixels and four channels on RV32IMC: 2.5 instructions per MAC."""
 
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.rv32imc.function import REGISTERS, Function, Requantize
 from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch
 
-_UNROLLED = 4  # taps in one turn of the inner loop of the largest block
+_UNROLLED = 4  # taps in one iteration of the inner loop of the largest block
 
 
 def build(rounding: Rounding) -> bytes:
-    """The function for all convolutions that round alike."""
+    """The function for all convolutions with the same rounding."""
     code = Function(*convolution.FRAME)
 
     def block(channels: int, pixels: int) -> None:

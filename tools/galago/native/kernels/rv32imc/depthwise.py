@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The sums of a row on RV32IMC: nine weights stay in registers while a channel of the row passes by.
+"""The sums of a row on RV32IMC: nine weights stay in registers in a loop over a row of one channel.
 
-An activation serves all outputs of a turn that it takes part in.
+An activation is used for all outputs of an iteration that it contributes to.
 """
 
 from galago.native.assemblers.riscv import ZERO
@@ -10,17 +10,17 @@ from galago.native.kernels.rv32imc.function import REGISTERS, Function, Requanti
 from galago.native.kernels.scalar import depthwise
 from galago.native.kernels.scalar.depthwise import scratch as scratch
 
-_UNROLLED = 3  # outputs of one turn of the inner loop
+_UNROLLED = 3  # outputs of one iteration of the inner loop
 
 
 def build(rounding: Rounding, stride: int) -> bytes:
-    """The function for all layers of one stride that round alike."""
+    """The function for all layers of one stride with the same rounding."""
     code = Function(*depthwise.FRAME)
     return depthwise.build(code, rounding, stride, lambda: _row(code, rounding, stride))
 
 
 def _row(code: Function, rounding: Rounding, stride: int) -> None:
-    """One output row, channel by channel."""
+    """Emits one output row, channel by channel."""
     x, *weights = REGISTERS[:10]
     rows, sums = REGISTERS[10:13], REGISTERS[13 : 13 + _UNROLLED]
     out, left, bias, depth, product = REGISTERS[16:21]

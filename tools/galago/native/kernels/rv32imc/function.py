@@ -33,7 +33,7 @@ _ARGUMENTS = A3  # of fun(self, n_args, n_kw, args)
 
 
 class Function(Rv32, Scalar):
-    """A kernel in the making."""
+    """A kernel under construction."""
 
     general = REGISTERS[:8]
     doubled = True
@@ -111,7 +111,7 @@ class Function(Rv32, Scalar):
         self.addi(register, register, number)
 
     def times(self, register: int, factor: int) -> None:
-        """Multiplies a register with another."""
+        """Multiplies a register by another."""
         self.mul(register, register, factor)
 
     def low_bits(self, to: int, source: int, bits: int) -> None:
@@ -127,7 +127,7 @@ class Function(Rv32, Scalar):
         self.slli(to, source, count)
 
     def right(self, to: int, source: int, count: int) -> None:
-        """Shifts right, zeros coming in."""
+        """Shifts right, filling with zeros."""
         self.srli(to, source, count)
 
     def divide(self, register: int, by: int) -> None:
@@ -181,7 +181,7 @@ class Requantize:
         """Stores a sum, which is lost, as a byte."""
         code, t = self.code, self._t
         stored = code.fresh("stored")
-        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+        if self.rounding.relu:  # a negative sum is clamped, no other can fall below the lowest
             positive = code.fresh("positive")
             code.bge(total, ZERO, positive)
             code.mv(total, self._lowest)

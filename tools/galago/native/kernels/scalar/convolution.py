@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """CONV_2D and FULLY_CONNECTED: windows in scratch, then blocks of pixels and channels.
 
-The sums of a block stay in registers while its taps pass by: a weight serves all its pixels, an activation
-all its channels. Scratch: the table, then the windows (gather.py).
+The sums of a block stay in registers in a loop over its taps: each weight is used for all pixels of the
+block, each activation for all its channels. Scratch: the table, then the windows (gather.py).
 """
 
 from collections.abc import Callable
@@ -15,22 +15,22 @@ from galago.native.kernels.scalar.table import prepare
 from galago.tflite.records import Record
 
 FRAME = ("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER)
-"""Words that a function's frame needs.
+"""Words of a function's frame.
 
-For blocks: `weights` of its first channel, taps bytes to the next; `window` of its first pixel, and `entry`
-in the prepared table; `out`, where the first byte goes, the next pixel's `out_c` bytes on. A block of four
-pixels finds their taps interleaved.
+Those for blocks are addresses: `weights` of the first channel, with `taps` bytes from one to the next;
+`window` of the first pixel; `entry` in the prepared table; `out` of the first output byte, with `out_c` bytes
+from one pixel to the next. The taps of a block of four pixels are interleaved.
 """
 
 Channel = Callable[[int], None]
-"""Writes what is to be done before all blocks of so many channels."""
+"""Emits what comes before all blocks of this many channels."""
 
 Block = Callable[[int, int], None]
-"""Writes the code of a block of so many channels and pixels; it moves `window` and `out` past its pixels."""
+"""Emits a block of this many channels and pixels, which advances `window` and `out` past its pixels."""
 
 
 def scratch(record: Record) -> tuple[int, int]:
-    """Bytes of scratch row by row, and where the layer runs whole."""
+    """Bytes of scratch for one row at a time, and for the whole layer."""
     table, row = 12 * record.out_c, record.out_w * record.window
     return table + row, table + row * record.tile
 
@@ -42,7 +42,7 @@ def build(
     block: Block,
     channel: Channel = lambda count: None,
 ) -> bytes:
-    """The function for all convolutions that round alike, in blocks of so many channels, most first."""
+    """The function for all convolutions with the same rounding; `channels` are block sizes, largest first."""
     code.enter()
     _locals(code)
     t = code.general[0]
@@ -101,7 +101,7 @@ def _locals(code: Function) -> None:
 
 
 def _prepare(code: Function, rounding: Rounding) -> None:
-    """Prepares the table's entries of the channels at hand."""
+    """Prepares the table's entries of the call's channels."""
     entry, weight, total, w, t, end, zero = code.general[:7]
     code.load(t, "record")
     code.word(zero, "in_zero", t)
@@ -132,7 +132,7 @@ def _prepare(code: Function, rounding: Rounding) -> None:
 
 
 def _channels(code: Function, count: int, block: Block, channel: Channel) -> None:
-    """All pixels of the tile for `count` channels at once, as long as there are so many."""
+    """Loops over all pixels of the tile with `count` channels at once, while there are that many left."""
     t, u, v = code.general[:3]
     top, done = f"channels{count}", f"no_channels{count}"
     code.label(top)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """DEPTHWISE_CONV_2D with 3 x 3 windows: a channel of an output row at a time.
 
-The three input rows that a window spans lie in scratch as unsigned bytes, x + 128, channel by channel, with
-columns of the zero point beside them. Scratch: the table; the weights, nine of each channel together; the
-state of the rows; the sums of a channel's row, where a function keeps them; of each channel three rows.
+The three input rows of a window are kept in scratch as unsigned bytes, x + 128, channel by channel, with
+columns of the zero point on either side. Scratch holds the table, the nine weights of each channel, the state
+of the rows, the sums of a channel's row if a function keeps them, and three rows of each channel.
 """
 
 from collections.abc import Callable
@@ -17,17 +17,17 @@ _STATE = ("oldest", "middle", "newest", "next")  # offsets of a channel's rows, 
 _NEXT = 12  # bytes from the state to its last word
 FRAME = ("table", "packed", "state", "rows", "channels", "columns", "width", "y", "out", "left", "size")
 FRAME += ("sums", "entry", "weight", "channel_rows", "row_end", "source")
-"""Words that a function's frame needs.
+"""Words of a function's frame.
 
-For the sums of a row: `table` and `packed` weights of its first channel; `state`, where the offsets of
-three rows lie; `rows` of the first channel, and their bytes, `size`; `sums`, a word for each output, where a
-function keeps them; `channels`, `width` of the output, and `out`, where its first byte goes, the next pixel's
-`channels` bytes on. The rest are free.
+Those for the sums of a row: `table` and `packed`, the addresses of the first channel's entry and weights;
+`state`, the address of the offsets of the three rows; `rows` of the first channel, and their `size` in bytes;
+`sums`, a word for each output, if a function keeps them; `channels` and `width` of the output; `out`, the
+address of its first byte, with `channels` bytes from one pixel to the next. The others may be overwritten.
 """
 
 
 def scratch(record: Record, keeps_sums: bool = False) -> tuple[int, int]:
-    """Bytes of scratch row by row, and where the layer runs whole."""
+    """Bytes of scratch for one row at a time, and for the whole layer."""
     columns = (record.out_w - 1) * record.s_w + 3
     size = 12 * record.out_c + (9 * record.out_c + 3 & -4) + 4 * len(_STATE) + 3 * columns * record.out_c
     if keeps_sums:
@@ -36,7 +36,7 @@ def scratch(record: Record, keeps_sums: bool = False) -> tuple[int, int]:
 
 
 def build(code: Function, rounding: Rounding, stride: int, sums: Callable[[], None]) -> bytes:
-    """The function for all layers of one stride that round alike. `sums` writes the code of an output row."""
+    """The function for all layers of one stride with the same rounding; `sums` emits an output row."""
     code.enter()
     _locals(code, stride)
     t, u, v, w = code.general[:4]
@@ -49,7 +49,7 @@ def build(code: Function, rounding: Rounding, stride: int, sums: Callable[[], No
     code.label("row")
     for _ in range(stride):
         _next_row(code)
-    # Where the output row begins.
+    # The address of the output row.
     code.load(u, "record")
     code.word(v, "output_rows", u)
     code.load(w, "y")
@@ -140,7 +140,7 @@ def _prepare(code: Function, rounding: Rounding) -> None:
 
 
 def _empty(code: Function) -> None:
-    """Begins with rows of the zero point."""
+    """Fills the rows with the zero point."""
     state, record, at, end, columns, t = code.general[:6]
     code.load(state, "state")
     code.load(columns, "columns")
@@ -181,7 +181,7 @@ def _next_row(code: Function) -> None:
     code.copy(t, y)
     code.increase(t, 1)
     code.store32(t, state, _NEXT)
-    code.branch_if(y, "<", None, done)  # above the picture: the rows are of the zero point yet
+    code.branch_if(y, "<", None, done)  # above the picture: the row still holds the zero point
     code.load(record, "record")
     code.load(t, "rows")
     code.plus(target, target, t)

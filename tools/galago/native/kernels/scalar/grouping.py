@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which function computes which layer: few for a whole model, since none is made for one shape alone.
+"""Which function computes which layer. A model needs few, since no function is made for one shape alone.
 
-It serves instruction sets whose modules offer `convolution.build(rounding)`, `convolution.scratch(record)`,
-`depthwise.build(rounding, stride)` and `depthwise.scratch(record)`.
+This works for instruction sets whose modules have `convolution.build(rounding)`,
+`convolution.scratch(record)`, `depthwise.build(rounding, stride)` and `depthwise.scratch(record)`.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, R
 
 
 def group(records: list[Record], function: type[Function], convolution: Any, depthwise: Any) -> list[Kernel]:
-    """The kernels of a model."""
+    """The kernels for a model's layers."""
     found: dict[str, Kernel] = {}
     for layer, record in enumerate(records):
         if not supports(record):
@@ -23,7 +23,7 @@ def group(records: list[Record], function: type[Function], convolution: Any, dep
         how = rounding(record, records)
         if record.operator in (CONV_2D, FULLY_CONNECTED):
             name, module, options = "convolution" + how.suffix, convolution, ()
-        elif record.operator == DEPTHWISE_CONV_2D and _three(record):
+        elif record.operator == DEPTHWISE_CONV_2D and _is_mobilenet(record):
             name, module, options = f"depthwise_{record.s_w}" + how.suffix, depthwise, (record.s_w,)
         else:
             continue
@@ -36,7 +36,7 @@ def group(records: list[Record], function: type[Function], convolution: Any, dep
     return list(found.values())
 
 
-def _three(record: Record) -> bool:
-    """A depthwise layer with the windows of MobileNet."""
+def _is_mobilenet(record: Record) -> bool:
+    """Whether a depthwise layer has the windows of MobileNet: 3 x 3, stride 1 or 2."""
     windows = (record.k_h, record.k_w) == (3, 3) and record.s_h == record.s_w <= 2
     return windows and record.depth_multiplier == 1

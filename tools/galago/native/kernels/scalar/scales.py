@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The engine's tables by machine code: multipliers and shifts from float32 scales, and the biases.
+"""Fills the engine's tables: multipliers and shifts from float32 scales, and the biases.
 
 `scales` does what `fill` of firmware/mobilenet/tflite/quantization.py does: a factor is the product of two
-mantissas of 24 bits divided by a third, rounded to 31 bits from the double that TensorFlow Lite Micro has.
+24-bit mantissas divided by a third, rounded to 31 bits from the double that TensorFlow Lite Micro computes.
 """
 
 from galago.native.kernels.scalar.function import Function
 
 FRAME = ("entry", "step", "left", "upper", "lower", "divisor", "exponent")
-"""Words that the functions' frames need."""
+"""Words of the functions' frames."""
 
 
 def scales(code: Function) -> bytes:
@@ -47,7 +47,7 @@ def scales(code: Function) -> bytes:
         code.plus(quotient, quotient, t)
         code.times(t, divisor)
         code.minus(rest, rest, t)
-    # A double keeps 22 bits below the unit: what is closer than that to a half has become a half.
+    # A double keeps 22 bits below the unit: anything closer than that to a half counts as a half.
     code.plus(rest, rest, rest)
     code.minus(rest, divisor, rest)
     code.right(t, divisor, 22)
@@ -101,7 +101,7 @@ def biases(code: Function) -> bytes:
 
 
 def _entry(code: Function) -> None:
-    """The table's first entry, and the number of channels."""
+    """Stores the address of the table's first entry, and the number of channels."""
     t, u = code.general[:2]
     code.load(u, "record")
     code.word(t, "scratch", u)
@@ -112,7 +112,7 @@ def _entry(code: Function) -> None:
 
 
 def _constants(code: Function) -> None:
-    """What the record's scales contribute to all channels."""
+    """Computes what all channels share from the scales of input and output."""
     record, t, u, e, hidden = code.general[:5]
     code.load(record, "record")
     code.word(t, "scale_step", record)
@@ -138,7 +138,7 @@ def _constants(code: Function) -> None:
 
 
 def _product(code: Function) -> None:
-    """The mantissas' product, 24 bits in `rest` and 24 in `low`, and the exponents' sum in `e`."""
+    """Multiplies the mantissas, into 24 bits of `rest` and 24 of `low`, and adds the exponents, into `e`."""
     scale, low, rest, quotient, t, u, e, middle = code.general
     code.load8(e, scale, 3)
     code.plus(e, e, e)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The table of multipliers, shifts and biases as kernels take it (rounding.py)."""
+"""The table of multipliers, shifts and biases in the form that kernels need (rounding.py)."""
 
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar.function import Function
 
 
 def prepare(code: Function, rounding: Rounding, entry: int, total: int, zero: int, t: int) -> None:
-    """Prepares what the engine wrote: `total` is the sum of the weights, `zero` the zero point plus 128."""
+    """Prepares an entry of the engine; `total` is the sum of the weights, `zero` the zero point plus 128."""
     code.times(total, zero)
     code.load32(t, entry, 8)
     code.minus(t, t, total)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Kernels for Xtensa with register windows: ESP32, ESP32-S2 and ESP32-S3, by what all three have.
+"""Kernels for Xtensa with register windows: ESP32, ESP32-S2 and ESP32-S3.
 
-The S3's vectors stay unused: no emulator at hand runs them.
+They use what all three have: no available emulator runs the vector instructions of the S3.
 """
 
 from galago.native.kernels import Kernel

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Blocks of up to four pixels and two channels on Xtensa: 3.25 instructions for a multiplication."""
+"""Blocks of up to four pixels and two channels on Xtensa: 3.25 instructions per MAC."""
 
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch
 from galago.native.kernels.xtensawin.function import REGISTERS, Function, Requantize
 
-_UNROLLED = 8  # taps in one turn of the inner loop of the largest block
+_UNROLLED = 8  # taps in one iteration of the inner loop of the largest block
 _SUMS = tuple(f"sum{i}" for i in range(8))
 
 
 def build(rounding: Rounding) -> bytes:
-    """The function for all convolutions that round alike."""
+    """The function for all convolutions with the same rounding."""
     code = Function(*convolution.FRAME, "end", *_SUMS)
 
     def block(channels: int, pixels: int) -> None:

@@ -6,7 +6,7 @@ from galago.native.kernels.scalar import depthwise
 from galago.native.kernels.xtensawin.function import REGISTERS, Function, Requantize
 from galago.tflite.records import Record
 
-_UNROLLED = 3  # outputs of one turn of the inner loop
+_UNROLLED = 3  # outputs of one iteration of the inner loop
 
 
 def scratch(record: Record) -> tuple[int, int]:
@@ -15,13 +15,13 @@ def scratch(record: Record) -> tuple[int, int]:
 
 
 def build(rounding: Rounding, stride: int) -> bytes:
-    """The function for all layers of one stride that round alike."""
+    """The function for all layers of one stride with the same rounding."""
     code = Function(*depthwise.FRAME, "sums_end")
     return depthwise.build(code, rounding, stride, lambda: _row(code, rounding, stride))
 
 
 def _row(code: Function, rounding: Rounding, stride: int) -> None:
-    """One output row, channel by channel."""
+    """Emits one output row, channel by channel."""
     t, u = REGISTERS[:2]
     for name, start in (("entry", "table"), ("weight", "packed"), ("channel_rows", "rows")):
         code.move(name, start, t)

@@ -16,7 +16,7 @@ _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", "<u": ">=u"}
 
 
 class Function(Xtensa, Scalar):
-    """A kernel in the making."""
+    """A kernel under construction."""
 
     general = REGISTERS[:8]
     keeps_sums = True
@@ -85,7 +85,7 @@ class Function(Xtensa, Scalar):
         self.addi(register, register, number)
 
     def times(self, register: int, factor: int) -> None:
-        """Multiplies a register with another."""
+        """Multiplies a register by another."""
         self.mull(register, register, factor)
 
     def low_bits(self, to: int, source: int, bits: int) -> None:
@@ -101,7 +101,7 @@ class Function(Xtensa, Scalar):
         self.slli(to, source, count)
 
     def right(self, to: int, source: int, count: int) -> None:
-        """Shifts right, zeros coming in."""
+        """Shifts right, filling with zeros."""
         if count < 16:
             self.srli(to, source, count)
         else:
@@ -179,7 +179,7 @@ class Requantize:
         """Stores a sum, which is lost, as a byte."""
         code, t, u, v = self.code, self._t, self._u, self._v
         stored = code.fresh("stored")
-        if self.rounding.relu:  # a negative sum is cut, no other can fall below the lowest
+        if self.rounding.relu:  # a negative sum is clamped, no other can fall below the lowest
             positive = code.fresh("positive")
             code.bgez(total, positive)
             code.mov(total, self._lowest)
