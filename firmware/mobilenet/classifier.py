@@ -155,17 +155,18 @@ class Classifier:
         return scores
 
     def confidence(self, score):
-        """The probability (0 to 1) that one of these scores stands for."""
+        """Returns the probability (0 to 1) that a score stands for."""
         return self._backend.confidence(score)
 
     def describe(self):
-        """Returns what runs the model, as a dict: "backend", and with the built-in engine
+        """Returns what runs the model, as a dict; all keys except "backend" only with the built-in engine.
 
-        "kernels"       what computes, in words
-        "layers", "native"   number of layers, and of those that machine code computes
-        "weights"       where they are: "place" (in ROMFS), "ram" or "stream" (read from the file)
-        "arena_bytes"   bytes that the engine takes, weights aside
-        "macs"          MACs of one inference
+        backend         name of the backend
+        kernels         what computes the layers, in words
+        layers, native  number of layers, and of those that machine code computes
+        weights         where they are: "place" (in a ROMFS), "ram" or "stream" (read from the file)
+        arena_bytes     bytes that the engine allocates, excluding weights
+        macs            MACs of one inference
         """
         describe = getattr(self._backend, "describe", dict)
         return dict(describe(), backend=self.backend)

@@ -66,6 +66,6 @@ def test_no_cycles_between_device_modules() -> None:
 
 
 def test_a_cycle_is_found() -> None:
-    """The instrument itself."""
+    """Checks the search itself."""
     assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []

@@ -18,7 +18,7 @@ LAYOUT = tomllib.loads((ENGINE / "record.toml").read_text())
 GROUPS = {name: words for name, words in LAYOUT.items() if isinstance(words, dict)}
 WORDS = {name: number for words in GROUPS.values() for name, number in words.items()}
 OWN = ("conv_2d", "depthwise_conv_2d", "pad", "rescale", "add")  # words of single operators
-RECORDS = ("p", "plan", "record")  # the names that device code has for a record, or for all of them
+RECORDS = ("p", "plan", "record")  # names of a record, or of all records, in device code
 
 FILES = [path for path in sorted(ENGINE.rglob("*.py")) if re.search(r"record|plan", path.read_text())]
 
@@ -68,7 +68,7 @@ def test_device_files_agree_with_it(path: Path) -> None:
 
 
 def test_the_device_files_use_it() -> None:
-    """The instrument itself: the test above sees constants and subscripts."""
+    """Checks the test above: it sees constants and subscripts."""
     trees = [ast.parse(path.read_text()) for path in FILES]
     used = {name.removeprefix("_").lower() for tree in trees for name, _ in constants(tree)}
     assert set(WORDS) <= used
