@@ -54,7 +54,10 @@ class Findings:
 
 
 def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
-    """Returns everything that the page shows except its pictures, ready for JSON."""
+    """Returns everything that the page shows except its pictures, ready for JSON.
+
+    The keys are the format of report.json: the shipped reports have them too.
+    """
     evaluation, contract = findings.evaluation, model.contract
     scores = Scores.of(evaluation.int8, evaluation.labels)
     validation = Scores.of(findings.validation.int8, findings.validation.labels)
