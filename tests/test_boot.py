@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A flashed board classifies at boot what lies on it, and never locks its user out."""
+"""A flashed board classifies the pictures on it at boot, and never locks its user out."""
 
 import binascii
 import json
@@ -21,7 +21,7 @@ MPREMOTE = [sys.executable, "-m", "mpremote"]
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[EmulatedBoard]:
-    """A board flashed by `galago flash`, with two pictures and one that is none."""
+    """A board flashed by `galago flash`, with two pictures and a file that is not one."""
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
         flash = [sys.executable, "-m", "galago", "flash", "everyday-v1-025-96", "--port", emulated.port]
         subprocess.run(flash, check=True, capture_output=True, timeout=120)
@@ -44,16 +44,16 @@ def pictures(board: EmulatedBoard, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("pictures")
     Image.new("RGB", (50, 40), (255, 0, 0)).save(folder / "b.bmp")
     Image.new("RGB", (50, 40), (0, 0, 255)).save(folder / "a.jpg")
-    (folder / "c.jpg").write_text("no picture")
+    (folder / "c.jpg").write_text("not a picture")
     mpremote(board, "fs", "cp", *sorted(folder.iterdir()), ":/pictures/")
     return ["a.jpg", "b.bmp", "c.jpg"]
 
 
 def boot(board: EmulatedBoard) -> list[dict]:
-    """Resets the board and gives the serial lines that it prints until its prompt."""
+    """Reset the board and return the serial lines that it prints before its prompt."""
     with serial.Serial(board.port, timeout=30) as port:
         port.write(b"\r\x03\x02")
-        port.write(b"print('re' + 'ady')\r")  # prompts of before may still be on their way
+        port.write(b"print('re' + 'ady')\r")  # earlier prompts may still be on their way
         port.read_until(b"ready\r\n>>> ")
         port.write(b"\x04")
         text = port.read_until(b">>> ")
@@ -82,7 +82,7 @@ def test_pictures_are_classified_at_boot_in_the_order_of_their_names(
     assert lines[2]["error"]["code"] == "image.format"
 
 
-def test_numbers_go_on_after_a_restart_and_none_comes_twice(
+def test_numbers_continue_after_a_restart_and_none_comes_twice(
     board: EmulatedBoard, pictures: list[str]
 ) -> None:
     before = boot(board)[-1]["seq"]

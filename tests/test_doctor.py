@@ -33,22 +33,22 @@ def install(emulated: EmulatedBoard, model: ModelDirectory) -> None:
 
 @pytest.fixture(scope="module")
 def emulated(model: ModelDirectory) -> Iterator[EmulatedBoard]:
-    """A Pico 2 that is flashed, as a user would."""
+    """A Pico 2 that was flashed as a user would do it."""
     with EmulatedBoard(boards.load("RPI_PICO2")) as running:
         install(running, model)
         yield running
 
 
-def examined(emulated: EmulatedBoard, spoil: str = "") -> Report:
+def examined(emulated: EmulatedBoard, damage: str = "") -> Report:
     report = Report()
     with transport.connect(emulated.port) as board:
-        if spoil:
-            board.exec(spoil)
+        if damage:
+            board.exec(damage)
         board_check.examine(report, board)
     return report
 
 
-def test_a_sound_board_has_no_problems(emulated: EmulatedBoard) -> None:
+def test_a_working_board_has_no_problems(emulated: EmulatedBoard) -> None:
     report = examined(emulated)
     assert report.problems == []
     facts = report.facts
@@ -60,7 +60,7 @@ def test_a_sound_board_has_no_problems(emulated: EmulatedBoard) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "what"),
+    ("damage", "what"),
     [
         ("f = open('/lib/mobilenet/report.mpy', 'ab'); f.write(b' '); f.close()", "another version"),
         ("f = open('/lib/mobilenet/report.mpy.new', 'w'); f.write('x'); f.close()", "interrupted"),
@@ -77,11 +77,11 @@ def test_a_sound_board_has_no_problems(emulated: EmulatedBoard) -> None:
     ],
 )
 def test_what_is_wrong_is_found_and_has_a_fix(
-    emulated: EmulatedBoard, model: ModelDirectory, spoil: str, what: str
+    emulated: EmulatedBoard, model: ModelDirectory, damage: str, what: str
 ) -> None:
     install(emulated, model)
     try:
-        report = examined(emulated, f"try:\n exec({spoil!r})\nexcept OSError: f.close()")
+        report = examined(emulated, f"try:\n exec({damage!r})\nexcept OSError: f.close()")
     finally:
         with transport.connect(emulated.port) as board:
             for path in ("/fill", "/main.py"):
@@ -183,7 +183,7 @@ def test_a_board_that_is_not_reached_is_a_problem_with_its_fix() -> None:
     assert "mpremote connect list" in problem["fix"]
 
 
-def test_permission_on_a_port_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permission_on_a_port_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_check.os, "access", lambda path, mode: False)  # root may open every port
     port = tmp_path / "ttyACM0"
     port.touch(mode=stat.S_IRUSR)

@@ -87,12 +87,12 @@ def test_a_model_never_overwrites_the_one_of_its_name_that_runs(
     assert classifies(port, "/models/first~")
 
 
-def test_a_heap_that_is_too_small_is_told_when_flashing(small: list[ModelDirectory]) -> None:
+def test_a_heap_that_is_too_small_is_reported_when_flashing(small: list[ModelDirectory]) -> None:
     tiny = replace(boards.load("RPI_PICO"), heap=40_000)
     with EmulatedBoard(tiny, firmware=[]) as running:
         done = install.install(running.port, InstallOptions(model=small[0]))
-        assert "the heap has" in done.warning
-        assert "the heap has" in run(small[0].path, "--port", running.port).stderr
+        assert "of heap" in done.warning
+        assert "of heap" in run(small[0].path, "--port", running.port).stderr
     with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as running:
         assert install.install(running.port, InstallOptions(model=small[0])).warning == ""
 
@@ -234,7 +234,7 @@ def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("board", "tool", "suffix", "wanted"),
+    ("board", "tool", "suffix", "options"),
     [
         ("ESP32_GENERIC", "esptool", ".bin", ["write_flash", "0x1000"]),
         ("ESP32_GENERIC_S3", "esptool.py", ".bin", ["write_flash", "0x0"]),
@@ -247,7 +247,7 @@ def fake_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     ],
 )
 def test_the_board_s_own_tool_gets_the_image(
-    fake_tool: Callable[..., Path], tmp_path: Path, board: str, tool: str, suffix: str, wanted: list[str]
+    fake_tool: Callable[..., Path], tmp_path: Path, board: str, tool: str, suffix: str, options: list[str]
 ) -> None:
     log = fake_tool(tool)
     known, image = boards.load(board), tmp_path / f"firmware{suffix}"
@@ -257,13 +257,13 @@ def test_the_board_s_own_tool_gets_the_image(
         if board == "RPI_PICO"
         else micropython_image.choose_tool(known, image)
     )
-    said: list[str] = []
-    micropython_image.install(chosen, known, "/dev/ttyACM0", image, said.append)
+    output: list[str] = []
+    micropython_image.install(chosen, known, "/dev/ttyACM0", image, output.append)
     arguments = log.read_text().split("\n")
     assert str(image) in arguments
-    places = [arguments.index(each) for each in wanted]
+    places = [arguments.index(each) for each in options]
     assert places == sorted(places)
-    assert said == ["some of it", "the last word"]
+    assert output == ["some of it", "the last word"]
 
 
 def test_missing_tools_and_wrong_images_are_named(fake_tool: Callable[..., Path], tmp_path: Path) -> None:

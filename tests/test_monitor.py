@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`galago monitor` accounts for each line, whatever happens on the way."""
+"""`galago monitor` accounts for every line, whatever happens on the way."""
 
 import csv
 import json
@@ -46,8 +46,8 @@ def notices(events: list[monitor.Event]) -> list[str]:
 
 @pytest.mark.parametrize("share", [0.0, 1e-4, 2e-3])
 def test_10_000_lines_with_noise_are_all_accounted_for(sent: bytes, share: float) -> None:
-    whole = [json.loads(line) for line in sent.decode().splitlines()]
-    for line in whole:
+    originals = [json.loads(line) for line in sent.decode().splitlines()]
+    for line in originals:
         del line["crc"]
     noise = Noise(seed=11, flipped=share, dropped=share, added=share)
     first, last = sent.find(b"\n") + 1, sent.rfind(b"\n", 0, -1) + 1  # these two lines arrive as they are
@@ -58,23 +58,23 @@ def test_10_000_lines_with_noise_are_all_accounted_for(sent: bytes, share: float
         events += watched.feed(arrived[start : start + 777])
     got = pictures(events)
     assert (noise.changed > 0) == (share > 0)
-    assert all(line == whole[line["seq"]] for line in got), "what is shown is what was sent"
+    assert all(line == originals[line["seq"]] for line in got), "what is shown is what was sent"
     numbers = [line["seq"] for line in got]
     assert numbers == sorted(set(numbers))
     assert watched.counts.pictures == len(got)
     assert watched.counts.pictures + watched.counts.lost == 10_000
-    said = [event.text for event in events if isinstance(event, Notice) and event.kind == "lost"]
+    losses = [event.text for event in events if isinstance(event, Notice) and event.kind == "lost"]
     missing = set(range(10_000)) - set(numbers)
-    for text in said:
+    for text in losses:
         words = [int(word) for word in text.replace("numbers", "number").split() if word.isdigit()]
         missing -= set(range(words[0], words[-1] + 1))
     assert not missing, "each number that is missing is named"
     assert watched.counts.doubled == 0
     if share == 2e-3:
-        assert watched.counts.lost > 1000, "the noise is no joke"
+        assert watched.counts.lost > 1000, "the noise is considerable"
 
 
-def test_restarts_are_told_from_losses(micropython: Callable[..., str]) -> None:
+def test_restarts_are_distinguished_from_losses(micropython: Callable[..., str]) -> None:
     watched = Monitor()
 
     def start(seq: int) -> str:
@@ -104,7 +104,7 @@ def test_restarts_are_told_from_losses(micropython: Callable[..., str]) -> None:
         b"x" * 70_000,
     ],
 )
-def test_lines_that_only_look_like_pictures_are_none(line: bytes) -> None:
+def test_lines_that_only_look_like_pictures_are_ignored(line: bytes) -> None:
     assert not pictures(list(Monitor().feed(line + b"\n")))
 
 
@@ -122,7 +122,7 @@ def install(port: str, model: ModelDirectory, settings: dict) -> None:
 
 
 def listened(events: Iterator[monitor.Event | None], count: int) -> list[monitor.Event]:
-    """Events up to `count` pictures."""
+    """Return the events up to `count` pictures."""
     found: list[monitor.Event] = []
     for event in events:
         if event:
@@ -137,7 +137,7 @@ import machine, sys
 if machine.reset_cause() == machine.PWRON_RESET:
     sys.stdin.read(1)
 """
-"""A boot.py: what a board prints before its port is open is lost, and rightly counted as that."""
+"""A boot.py that waits: what a board prints before its port is open is lost, and rightly counted as lost."""
 
 
 def test_a_board_is_followed_through_unplugging(
@@ -219,7 +219,7 @@ def test_the_command_writes_lines_and_a_table_of_them(model: ModelDirectory, tmp
 
 def test_pictures_are_sent_to_a_board_that_waits_for_them(model: ModelDirectory, tmp_path: Path) -> None:
     Image.new("RGB", (40, 30), (200, 30, 10)).save(tmp_path / "red.png")
-    (tmp_path / "none.png").write_text("no picture")
+    (tmp_path / "none.png").write_text("not a picture")
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         install(emulated.port, model, {"source": "files"})
         runner = CliRunner()
@@ -229,7 +229,7 @@ def test_pictures_are_sent_to_a_board_that_waits_for_them(model: ModelDirectory,
             part for name in ("red.png", "none.png", "red.png") for part in ("--send", str(tmp_path / name))
         ]
         done = runner.invoke(app, ["monitor", "--port", emulated.port, "--json", *send])
-    assert done.exit_code == 1, "one of them is no picture"
+    assert done.exit_code == 1, "one of them is not a picture"
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["image"] for line in lines] == ["red.png", "red.png"]
     assert lines[0]["top"] == json.loads(here.stdout)["top"], "as from the board's own file of this colour"

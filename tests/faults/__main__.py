@@ -21,7 +21,7 @@ sys.path.append(str(ROOT / "tests"))
 
 import scenarios  # noqa: E402
 from rich.console import Console  # noqa: E402
-from scenarios import BOARD, ROM_BOARD, Bench, Case  # noqa: E402
+from scenarios import BOARD, ROM_BOARD, Case, FaultBench  # noqa: E402
 
 from docgen import reliability  # noqa: E402
 from galago import boards, flash, models, transport  # noqa: E402
@@ -29,7 +29,7 @@ from galago.emulator import EmulatedBoard  # noqa: E402
 
 _RUNS = 3  # of each way to upload
 
-KINDS: dict[str, Callable[[Bench], Iterator[Case]]] = {
+KINDS: dict[str, Callable[[FaultBench], Iterator[Case]]] = {
     "power fails while a model is replaced, at every write": lambda b: scenarios.power_cuts(b, b.old),
     "power fails while an empty board is set up, at every 20th write": lambda b: scenarios.power_cuts(
         b, b.empty, 20
@@ -55,7 +55,7 @@ def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     results: dict[str, list[Case]] = {}
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
-        bench = Bench(Path(folder))
+        bench = FaultBench(Path(folder))
         for kind, run in KINDS.items():
             if options.only in kind:
                 with console.status(kind) as status:

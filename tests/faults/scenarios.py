@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from subject import SETTINGS, Outcome, Subject, runs
+from board_under_test import SETTINGS, BoardUnderTest, Outcome, runs
 
 from galago import boards, flash, transport
 from galago.emulator.faults import Faults, Noise
@@ -43,10 +43,10 @@ class Case:
 class Steps:
     """What a case does besides flashing before and after the fault; `work` and `again_by` get the port."""
 
-    prepare: Callable[[Subject], None] = lambda subject: None
+    prepare: Callable[[BoardUnderTest], None] = lambda subject: None
     work: Callable[[str], None] | None = None
     """What to do while the faults happen, in place of a flash."""
-    repair: Callable[[Subject], None] = lambda subject: None
+    repair: Callable[[BoardUnderTest], None] = lambda subject: None
     again_by: Callable[[str], None] | None = None
     """What to do afterwards, in place of a flash."""
 
@@ -54,24 +54,29 @@ class Steps:
 PLAIN = Steps()
 
 
-class Bench:
+class FaultBench:
     """Boards in files of a folder: `old` runs the first model with an older package, `empty` has nothing."""
 
     def __init__(self, folder: Path) -> None:
         self.first, self.second = make_model(folder, "first", 1), make_model(folder, "second", 2)
         board = boards.load(BOARD)
-        self.old, self.empty = Subject(folder / "old.img", board), Subject(folder / "empty.img", board)
+        self.old, self.empty = (
+            BoardUnderTest(folder / "old.img", board),
+            BoardUnderTest(folder / "empty.img", board),
+        )
         self.old.prepare(self.first)
         with self.empty.on():
             pass
 
-    def fresh(self, base: Subject) -> Subject:
+    def fresh(self, base: BoardUnderTest) -> BoardUnderTest:
         """Return a copy of `base`, flash included."""
-        work = Subject(base.image.with_name("work.img"), base.board)
+        work = BoardUnderTest(base.image.with_name("work.img"), base.board)
         work.copy_of(base)
         return work
 
-    def case(self, fault: str, base: Subject, faults: Faults | None = None, steps: Steps = PLAIN) -> Case:
+    def case(
+        self, fault: str, base: BoardUnderTest, faults: Faults | None = None, steps: Steps = PLAIN
+    ) -> Case:
         """Flash while `faults` happen, boot, flash without faults, boot."""
         subject = self.fresh(base)
         steps.prepare(subject)
@@ -90,7 +95,7 @@ class Bench:
         return Case(fault, code, runs(lines), again.uploaded, twice, problem)
 
     def _problem(
-        self, base: Subject, outcome: Outcome, lines: list[dict], again: Outcome, after: str | None
+        self, base: BoardUnderTest, outcome: Outcome, lines: list[dict], again: Outcome, after: str | None
     ) -> str:
         """Return which condition does not hold. `lines` came after the fault, `after` runs at the end."""
         ran = runs(lines)
@@ -107,7 +112,7 @@ class Bench:
         return ""
 
 
-def power_cuts(bench: Bench, base: Subject, step: int = 1, first: int = 1) -> Iterator[Case]:
+def power_cuts(bench: FaultBench, base: BoardUnderTest, step: int = 1, first: int = 1) -> Iterator[Case]:
     """The power fails in every `step`-th write, half of which is done, until a flash gets through."""
     number = first
     while True:
@@ -118,11 +123,11 @@ def power_cuts(bench: Bench, base: Subject, step: int = 1, first: int = 1) -> It
         number += step
 
 
-def power_cuts_in_rollback(bench: Bench, step: int = 1) -> Iterator[Case]:
+def power_cuts_in_rollback(bench: FaultBench, step: int = 1) -> Iterator[Case]:
     """As power_cuts, while `--rollback` returns from the second model to the first."""
     both = bench.fresh(bench.old)
     both.attempt(bench.second)
-    kept = Subject(both.image.with_name("both.img"), both.board)
+    kept = BoardUnderTest(both.image.with_name("both.img"), both.board)
     kept.copy_of(both)
     number = 1
     while True:
@@ -139,9 +144,9 @@ def _roll_back(port: str) -> None:
         flash.roll_back(device)
 
 
-def power_cuts_in_romfs(bench: Bench, step: int = 1, first: int = 1) -> Iterator[Case]:
+def power_cuts_in_romfs(bench: FaultBench, step: int = 1, first: int = 1) -> Iterator[Case]:
     """As power_cuts, on a board that runs the first model from its ROMFS, where the second is to go."""
-    base = Subject(bench.old.image.with_name("rom.img"), boards.load(ROM_BOARD))
+    base = BoardUnderTest(bench.old.image.with_name("rom.img"), boards.load(ROM_BOARD))
     base.prepare_rom(bench.first)
 
     def put(port: str) -> None:
@@ -157,14 +162,14 @@ def power_cuts_in_romfs(bench: Bench, step: int = 1, first: int = 1) -> Iterator
         number += step
 
 
-def traffic(bench: Bench) -> int:
+def traffic(bench: FaultBench) -> int:
     """Return how many bytes a host sends while it flashes the second model."""
     faults = Faults()
     bench.fresh(bench.old).attempt(bench.second, faults)
     return faults.arrived
 
 
-def lost_boards(bench: Bench, points: int) -> Iterator[Case]:
+def lost_boards(bench: FaultBench, points: int) -> Iterator[Case]:
     """The cable is pulled, or the board restarts by itself, at points spread evenly over what is sent."""
     total = traffic(bench)
     for point in range(points):
@@ -173,7 +178,7 @@ def lost_boards(bench: Bench, points: int) -> Iterator[Case]:
         yield bench.case(f"restarts after {after} bytes", bench.old, Faults(reset_after=after))
 
 
-def stalls(bench: Bench, points: int) -> Iterator[Case]:
+def stalls(bench: FaultBench, points: int) -> Iterator[Case]:
     """The board falls silent for a while: its output is lost."""
     total = traffic(bench)
     for point in range(points):
@@ -181,37 +186,37 @@ def stalls(bench: Bench, points: int) -> Iterator[Case]:
         yield bench.case(f"silent after {after} bytes", bench.old, Faults(stall_after=after, stall=0.2))
 
 
-def noise(bench: Bench, seeds: int) -> Iterator[Case]:
+def noise(bench: FaultBench, seeds: int) -> Iterator[Case]:
     """Bytes are flipped, dropped or inserted, on the way to the board or from it."""
     for seed in range(seeds):
         share = (1e-3, 1e-4, 2e-5)[seed % 3]
         kind = ("flipped", "dropped", "added")[seed // 3 % 3]
-        spoiler = Noise(seed, **{kind: share})
+        noise_source = Noise(seed, **{kind: share})
         to_board = seed // 9 % 2 == 0
-        faults = Faults(to_board=spoiler) if to_board else Faults(to_client=spoiler)
+        faults = Faults(to_board=noise_source) if to_board else Faults(to_client=noise_source)
         way = "board" if to_board else "client"
         yield bench.case(f"{share:g} of the bytes {kind} to {way}", bench.old, faults)
 
 
-def bad_disks(bench: Bench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterator[Case]:
+def bad_disks(bench: FaultBench, room: Sequence[int] = (0, 20_000, 60_000)) -> Iterator[Case]:
     """The file system is read-only, or has no room left."""
     yield bench.case("file system read-only", bench.old, Faults(read_only=True))
     for free in room:
 
-        def fill(subject: Subject, free: int = free) -> None:
+        def fill(subject: BoardUnderTest, free: int = free) -> None:
             with subject.on() as emulated, transport.connect(emulated.port) as device:
                 code = "import os; s = os.statvfs('/'); print(s[0] * s[3])"
                 left = int(device.exec(code)) - free - 16_384  # what boots and the file itself take
                 device.put(bytes(left), "/fill")
 
-        def clear(subject: Subject) -> None:
+        def clear(subject: BoardUnderTest) -> None:
             with subject.on() as emulated, transport.connect(emulated.port) as device:
                 device.remove("/fill")
 
         yield bench.case(f"{free} bytes free", bench.old, steps=Steps(prepare=fill, repair=clear))
 
 
-def two_hosts(bench: Bench) -> Iterator[Case]:
+def two_hosts(bench: FaultBench) -> Iterator[Case]:
     """A second program opens the port while the first one flashes."""
 
     def flash_and_knock(port: str) -> None:

@@ -45,7 +45,7 @@ On a physical board the flash memory or the serial line takes most of the time.
 """
 
 
-class Case(Protocol):
+class FaultCase(Protocol):
     """What came of one fault."""
 
     @property
@@ -79,7 +79,7 @@ class UploadSpeed:
     runs: int
 
 
-def page(results: Mapping[str, Sequence[Case]], speed: UploadSpeed, boards: Mapping[str, str]) -> str:
+def page(results: Mapping[str, Sequence[FaultCase]], speed: UploadSpeed, boards: Mapping[str, str]) -> str:
     """Return the page. `results` has the cases by kind of fault, `boards` the ids for "files" and "romfs"."""
     cases = [case for each in results.values() for case in each]
     codes = Counter(case.error or "none, the flash succeeded" for case in cases)
@@ -103,7 +103,7 @@ def page(results: Mapping[str, Sequence[Case]], speed: UploadSpeed, boards: Mapp
     )
 
 
-def _kinds(results: Mapping[str, Sequence[Case]]) -> str:
+def _kinds(results: Mapping[str, Sequence[FaultCase]]) -> str:
     rows = []
     for kind, cases in results.items():
         ran = Counter(case.ran for case in cases)

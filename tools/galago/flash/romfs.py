@@ -121,7 +121,7 @@ def _write_folder(
         (path, parts), *_ = below.items()
         if len(parts) == depth + 1:
             if padding[path]:
-                # A record has at least two bytes: for one byte of padding it takes a whole turn more.
+                # A record has at least two bytes: for one byte of padding the next multiple is used.
                 writer.pad(padding[path] if padding[path] > 1 else _ALIGNMENT + 1)
             writer.mkfile(name, files[path])
         else:

@@ -13,7 +13,7 @@ from galago.errors import GalagoError
 from galago.transport.error_translation import as_galago_errors
 from galago.transport.identity import file_system_root, read_implementation
 from galago.transport.mpremote_adapter import RawRepl, TransportExecError
-from galago.transport.upload import Upload
+from galago.transport.upload import FileUpload
 
 _Result = TypeVar("_Result")
 
@@ -208,7 +208,7 @@ class Board:
         What has arrived survives an interruption. Raises GalagoError as `put` does.
         """
         try:
-            with self._errors(path), Upload(self._repl) as upload:
+            with self._errors(path), FileUpload(self._repl) as upload:
                 return upload.send(data, path, offset, progress)
         except BaseException as error:
             if not isinstance(error, GalagoError) or error.code != "port.lost":

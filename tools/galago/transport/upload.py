@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Upload files to a board: one program there takes them, so that nothing is compiled for each piece.
 
-    with Upload(repl) as upload:
+    with FileUpload(repl) as upload:
         digest = upload.send(data, "/model.part", 0, progress)
 
 The host sends a line `path, offset, size`, then pieces in base64, each acknowledged with a byte; the board
@@ -49,13 +49,13 @@ _receive()
 """
 
 
-class Upload:
+class FileUpload:
     """A context within which a board does nothing but take files."""
 
     def __init__(self, repl: RawRepl) -> None:
         self._repl = repl
 
-    def __enter__(self) -> "Upload":
+    def __enter__(self) -> "FileUpload":
         self._repl.exec_raw_no_follow(_PROGRAM)
         return self
 

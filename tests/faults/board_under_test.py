@@ -48,14 +48,14 @@ class Outcome:
     error: GalagoError | None
 
 
-class Subject:
+class BoardUnderTest:
     """A board whose flash is the file `image`; each use switches it on and off."""
 
     def __init__(self, image: Path, board: boards.BoardSpec) -> None:
         self.image = image
         self.board = board
 
-    def copy_of(self, other: "Subject") -> None:
+    def copy_of(self, other: "BoardUnderTest") -> None:
         """Copy another board's whole flash."""
         for suffix in ("", ".rom"):
             source = other.image.with_name(other.image.name + suffix)
