@@ -77,7 +77,7 @@ class Board:
 
     def has_filesystem(self) -> bool:
         """Whether a file system is mounted at `root`: a board may have none, or one that is damaged."""
-        return self.exec_int(f"import os; print(os.statvfs({self.root or '/'!r})[2])") > 0
+        return self.exec_int(f"import os; s = os.statvfs({self.root or '/'!r}); print(s[2] + s[3])") > 0
 
     # Programs
 
