@@ -108,7 +108,7 @@ def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
 def test_wrong_arguments_are_reported_in_a_line(tmp_path: Path, data: Path) -> None:
     done = run(MODEL, tmp_path, "--on", "gpu")
     assert done.returncode == 2
-    assert done.stderr.startswith("galago: --on gpu: wanted one or more of float, int8, board")
+    assert done.stderr.startswith("galago: expected --on with one or more of float, int8, board")
     done = run(MODEL, data / "images" / "flowers" / "test", "--on", "int8", "--limit", 2)
     assert done.returncode == 2
     assert "no sub-folder is named like a class" in done.stderr

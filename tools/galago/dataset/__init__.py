@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Folders of photos for training, calibration and evaluation, as NumPy arrays.
 
-    photos = dataset.from_subfolders("photos")          # one sub-folder per class
+    photos = dataset.from_subfolders("photos")            # one sub-folder per class
     photos = dataset.from_labels_file("imagenet_val650")  # a labels.txt of lines `FILE NUMBER`
     for index, rgb in dataset.read(photos.paths, warn=print): ...
     validation = dataset.split(photos.labels, 0.2, seed=1)
