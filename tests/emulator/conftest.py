@@ -15,7 +15,7 @@ from galago.emulator import EmulatedBoard
 
 @pytest.fixture(scope="module")
 def board() -> Iterator[EmulatedBoard]:
-    """One board for a module, whatever state the last test left it in."""
+    """One board for all tests of a module, in whatever state the last test left it."""
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
         yield emulated
 
@@ -28,14 +28,14 @@ def image(tmp_path: Path) -> Image:
 
 @pytest.fixture
 def new_board(image: Image) -> Iterator[EmulatedBoard]:
-    """A board of a test's own with nothing on it: the smallest."""
+    """An empty board of the smallest kind for one test."""
     with EmulatedBoard(boards.load("RPI_PICO"), image.path) as emulated:
         yield emulated
 
 
 @pytest.fixture(scope="session")
 def mpremote() -> Callable[..., str]:
-    """Runs the real mpremote; gives what it printed. `status` is the exit status that is expected."""
+    """Runs the real mpremote and returns its output. `status` is the expected exit status."""
 
     def run(port: str, *arguments: object, status: int = 0) -> str:
         command = [sys.executable, "-m", "mpremote", "connect", port, *map(str, arguments)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An emulated board behaves as a board does, seen from its serial line."""
+"""An emulated board behaves as a real board, seen from its serial line."""
 
 import os
 import signal
@@ -15,14 +15,14 @@ from galago.errors import GalagoError
 
 
 def install(board: EmulatedBoard, image: Image, name: str, program: str) -> None:
-    """Put a file on the board, and be gone before it runs."""
+    """Puts a file on the board and disconnects before it runs."""
     with Console(board.port) as line:
         line.raw()
         line.write(f"with open({name!r}, 'w') as f: f.write({program!r})\nprint('do' + 'ne')\x04".encode())
         line.expect(b"done\r\n\x04\x04>")
 
 
-# What a program finds
+# The environment of a program
 
 
 def test_nothing_of_the_host_is_visible(board: EmulatedBoard) -> None:
@@ -42,7 +42,7 @@ def test_the_heap_is_the_toml_s_in_objects(board: EmulatedBoard) -> None:
         line.type(b"import gc; _ = gc.collect(); gc.mem_free() + gc.mem_alloc(), gc.mem_alloc()")
         total, used = eval(line.expect(b"\r\n>>> ")[:-4])
         assert abs(total - 2 * board.board.heap) < 64  # two bytes on x64 for one of a 32-bit board
-        assert used < 2 * 6256 + 4096, "the start took more than a board's own (its TOML) and a little"
+        assert used < 2 * 6256 + 4096, "startup took much more heap than on a board (its TOML)"
 
 
 def test_machine_is_that_of_a_board(board: EmulatedBoard) -> None:
@@ -64,8 +64,8 @@ def test_printed_lines_end_with_cr_lf_and_bytes_stay_bytes(board: EmulatedBoard)
             "sys.stdout.buffer.write(b'xy\\nz', 3)\nprint('e')"
         )
         line.write(program.encode() + b"\x04")
-        wanted = b"OKa\r\nb\r\nc\r\nd\r\n" + bytes(range(256)) * 20 + b"xy\ne\r\n\x04\x04>"
-        assert line.expect(wanted) == wanted
+        expected = b"OKa\r\nb\r\nc\r\nd\r\n" + bytes(range(256)) * 20 + b"xy\ne\r\n\x04\x04>"
+        assert line.expect(expected) == expected
 
 
 def test_every_byte_reaches_a_program_that_takes_no_interrupts(board: EmulatedBoard) -> None:
@@ -107,8 +107,8 @@ def test_ctrl_d_at_the_raw_repl_comes_back_to_the_raw_repl(board: EmulatedBoard)
     with Console(board.port) as line:
         line.raw()
         line.write(b"\x04")
-        wanted = b"OK\r\nMPY: soft reboot\r\nraw REPL; CTRL-B to exit\r\n>"
-        assert line.expect(wanted) == wanted
+        expected = b"OK\r\nMPY: soft reboot\r\nraw REPL; CTRL-B to exit\r\n>"
+        assert line.expect(expected) == expected
         line.write(b"print(1)\x04")
         assert line.expect(b">") == b"OK1\r\n\x04\x04>"
 
@@ -123,8 +123,8 @@ def test_boot_and_main_run_after_a_soft_reset(new_board: EmulatedBoard, image: I
         assert b"MPY: soft reboot\r\nboot\r\nmain True __main__\r\nMicroPython " in output
         line.raw()
         line.write(b"\x04")  # from the raw REPL main.py does not run
-        wanted = b"OK\r\nMPY: soft reboot\r\nboot\r\nraw REPL; CTRL-B to exit\r\n>"
-        assert line.expect(b"exit\r\n>") == wanted
+        expected = b"OK\r\nMPY: soft reboot\r\nboot\r\nraw REPL; CTRL-B to exit\r\n>"
+        assert line.expect(b"exit\r\n>") == expected
 
 
 def test_a_failing_main_is_reported_as_on_a_board(new_board: EmulatedBoard, image: Image) -> None:
@@ -178,7 +178,7 @@ def test_machine_reset_and_the_button_are_hard_resets(new_board: EmulatedBoard) 
         line.expect(b"information.\r\n>>> ")
 
 
-def test_a_crash_is_told_and_the_board_starts_again() -> None:
+def test_after_a_crash_the_board_reports_it_and_starts_again() -> None:
     others = interpreters()
     with EmulatedBoard(boards.load("RPI_PICO")) as crashing, Console(crashing.port) as line:
         line.friendly()
@@ -229,7 +229,7 @@ def test_ctrl_c_twice_stops_native_code_that_never_ends(board: EmulatedBoard) ->
         )
         line.expect(b"start\r\n")
         line.write(b"\x03")
-        while not line.read(1):  # no answer within the terminal's timeout: once more
+        while not line.read(1):  # no answer within the terminal's timeout: try again
             line.write(b"\x03")
         line.expect(b"KeyboardInterrupt: \r\n\x04>")
         line.write(b"print(1)\x04")
@@ -248,7 +248,7 @@ def test_ctrl_c_while_the_board_starts_stops_main(new_board: EmulatedBoard, imag
 
 
 def test_files_stay_whole_when_writing_is_interrupted(board: EmulatedBoard) -> None:
-    # Ctrl-C in the middle of a file system's work would leave it broken for good: it waits for the end.
+    # Ctrl-C during a file system operation would leave it broken: it waits for the end of the operation.
     with Console(board.port) as line:
         line.raw()
         for round_ in range(20):
@@ -351,11 +351,11 @@ def test_unplugging_is_noticed_by_the_client() -> None:
 def test_the_image_keeps_files_between_runs(tmp_path: Path) -> None:
     known = boards.load("RPI_PICO")
     path = tmp_path / "flash.img"
-    for wanted in (b"[]", b"['kept']"):
+    for expected in (b"[]", b"['kept']"):
         with EmulatedBoard(known, path) as emulated, Console(emulated.port) as line:
             line.friendly()
             line.type(b"import os; os.listdir()")
-            assert line.expect(b"\r\n>>> ") == wanted + b"\r\n>>> "
+            assert line.expect(b"\r\n>>> ") == expected + b"\r\n>>> "
             line.type(b"open('kept', 'w').close()")
             line.expect(b">>> ")
     assert path.stat().st_size == known.filesystem
@@ -387,7 +387,9 @@ def test_images_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     assert caught.value.code == "board.storage"
 
 
-def test_an_interpreter_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interpreter_that_does_not_start_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     broken = tmp_path / "micropython"
     broken.write_text("#!/bin/sh\necho this is no interpreter\nexit 3\n")
     broken.chmod(0o755)

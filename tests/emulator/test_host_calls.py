@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The link between stand-in modules and the emulator: large data, errors, and calls that are interrupted."""
+"""Calls from stand-in modules to the emulator: large data, errors, and interrupted calls."""
 
 import ast
 import time
@@ -18,8 +18,8 @@ from galago.errors import GalagoError
 SLOW = 0.3  # seconds of a call that tests interrupt
 
 
-class Answers(Hardware):
-    """A board whose modules may ask for what these tests want to know."""
+class EchoHardware(Hardware):
+    """Hardware with the services of these tests."""
 
     def services(self):
         def echo(*arguments: object, data: bytes = b"") -> object:
@@ -37,7 +37,7 @@ class Answers(Hardware):
 
 @pytest.fixture(scope="module")
 def board(monkeypatch_module: pytest.MonkeyPatch) -> Iterator[EmulatedBoard]:
-    monkeypatch_module.setattr("galago.emulator.board.Hardware", Answers)
+    monkeypatch_module.setattr("galago.emulator.board.Hardware", EchoHardware)
     with EmulatedBoard(boards.load("RPI_PICO2"), firmware=("microlite",)) as emulated:
         yield emulated
 
@@ -74,7 +74,9 @@ print(value, bytes(data))
     ("kind", "seen"),
     [("ValueError", "ValueError"), ("RuntimeError", "RuntimeError"), ("GalagoError", "OSError")],
 )
-def test_errors_arrive_as_the_exceptions_that_they_name(board: EmulatedBoard, kind: str, seen: str) -> None:
+def test_errors_are_raised_as_the_exceptions_that_they_name(
+    board: EmulatedBoard, kind: str, seen: str
+) -> None:
     script = f"""
 try:
     _host.call("fail", {kind!r}, "it does not work")
@@ -94,7 +96,7 @@ print(_host.call("echo", "on"))
 
 
 def test_an_interrupted_call_leaves_nothing_behind_for_the_next(board: EmulatedBoard) -> None:
-    """Ctrl-C while the answer is on its way: what comes of it then must not be taken for the next one's."""
+    """Ctrl-C while the reply is on its way: the rest of it must not be taken for the next reply."""
     with serial.Serial(board.port, timeout=LONGEST) as port:
         port.write(b"\r\x03\x02")
         port.read_until(b">>> ")
@@ -111,8 +113,8 @@ def test_an_interrupted_call_leaves_nothing_behind_for_the_next(board: EmulatedB
             assert port.read_until(b">>> ").startswith(b"got (2, bytearray(b'\\x02\\x02")
 
 
-def test_stand_ins_take_nothing_of_the_board_s_heap() -> None:
-    """What lies in the firmware's flash or in the camera's memory is not the heap's."""
+def test_stand_ins_do_not_use_the_board_s_heap() -> None:
+    """The firmware's modules and the camera's memory are not in the heap."""
     free = []
     for firmware in ((), ("openmv",), ("esp32", "microlite", "emlearn")):
         with EmulatedBoard(boards.load("RPI_PICO2"), firmware=firmware) as board:
@@ -129,11 +131,11 @@ def run_plain(board: EmulatedBoard, script: str) -> str:
 def test_a_board_has_the_modules_of_its_usual_firmware() -> None:
     assert usual(boards.load("OPENMV4")) == ("openmv",)
     assert usual(boards.load("RPI_PICO2")) == ()
-    # It has a camera, and its stock firmware no module for that.
+    # It has a camera, but its stock firmware has no module for it.
     assert usual(boards.load("SEEED_XIAO_ESP32S3")) == ()
 
 
-def test_a_firmware_that_nobody_knows_is_refused() -> None:
+def test_an_unknown_firmware_is_refused() -> None:
     with pytest.raises(GalagoError, match=r"no stand-in for nonsense: there are .*openmv") as caught:
         EmulatedBoard(boards.load("RPI_PICO2"), firmware=("nonsense",))
     assert caught.value.code == "board.emulator"

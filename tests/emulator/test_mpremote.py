@@ -23,7 +23,7 @@ def binary(tmp_path: Path) -> Path:
     return path
 
 
-def test_cp_there_and_back_keeps_every_byte(
+def test_cp_to_the_board_and_back_keeps_every_byte(
     board: EmulatedBoard, mpremote: Mpremote, binary: Path, tmp_path: Path
 ) -> None:
     mpremote(board.port, "fs", "cp", binary, ":binary.dat")
@@ -114,6 +114,6 @@ def test_reset_is_a_hard_reset_and_runs_main(
 
 def test_a_full_disk_says_so(new_board: EmulatedBoard, mpremote: Mpremote, tmp_path: Path) -> None:
     (tmp_path / "big.dat").write_bytes(bytes(new_board.board.filesystem))
-    said = mpremote(new_board.port, "fs", "cp", tmp_path / "big.dat", ":big.dat", status=1)
-    assert "No space left on device" in said
+    output = mpremote(new_board.port, "fs", "cp", tmp_path / "big.dat", ":big.dat", status=1)
+    assert "No space left on device" in output
     assert mpremote(new_board.port, "exec", "print('alive')").strip() == "alive"

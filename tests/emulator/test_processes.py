@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""However an emulated board ends, no process stays behind; and `galago emulate`, which ends in many ways."""
+"""However an emulated board or `galago emulate` ends, no process is left behind."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from galago.emulator import EmulatedBoard
 
 @contextmanager
 def emulate(*arguments: str) -> Iterator[tuple[subprocess.Popen, str, int]]:
-    """`galago emulate` in a process of its own, its port and the process id of its interpreter."""
+    """Runs `galago emulate` in a subprocess. Yields it, its port and the process id of its interpreter."""
     command = [sys.executable, "-c", "from galago.cli import main; main()", "emulate", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as owner:
         try:
@@ -57,11 +57,11 @@ def test_ending_galago_emulate_leaves_nothing(number: signal.Signals) -> None:
 
 
 def test_galago_emulate_keeps_the_storage(tmp_path: Path) -> None:
-    for wanted in (b"[]", b"['kept']"):
+    for expected in (b"[]", b"['kept']"):
         with emulate("--storage", str(tmp_path / "flash.img")) as (_, port, _), Console(port) as line:
             line.friendly()
             line.type(b"import os; os.listdir()")
-            line.expect(wanted + b"\r\n>>> ")
+            line.expect(expected + b"\r\n>>> ")
             line.type(b"open('kept', 'w').close()")
             line.expect(b">>> ")
 

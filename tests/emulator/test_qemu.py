@@ -71,9 +71,9 @@ def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -
         process = board._process
     assert process.returncode is not None, "it ends with the context"
     arguments = json.loads(log.read_text())
-    for wanted in (["-machine", "mps2-an500"], ["-serial", "pty"], ["-kernel", str(firmware)]):
-        at = arguments.index(wanted[0])
-        assert arguments[at : at + 2] == wanted
+    for expected in (["-machine", "mps2-an500"], ["-serial", "pty"], ["-kernel", str(firmware)]):
+        at = arguments.index(expected[0])
+        assert arguments[at : at + 2] == expected
     assert ("-bios none" in " ".join(arguments)) == (machine == RISCV)
 
 

@@ -25,9 +25,9 @@ def test_random_networks_answer_as_tflm(kind, seed: int) -> None:
     net = kind(np.random.default_rng(seed))
     data = net.finish()
     size, channels = net.builder.shape(net.builder.input)[2:]
-    got, wanted = logits(data, compile_model(data), random_picture(seed, size, channels))
-    assert wanted.std() > 10, "the network does not discriminate"
-    assert np.array_equal(got, wanted)
+    got, expected = logits(data, compile_model(data), random_picture(seed, size, channels))
+    assert expected.std() > 10, "the network does not discriminate"
+    assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -36,8 +36,8 @@ def test_maps_below_4x4_answer_as_tflm(seed: int) -> None:
     data = small_v2(np.random.default_rng(seed), size=24, strides=(2, 2, 1)).finish()
     compiled = compile_model(data)
     assert sum(isinstance(layer, QuantizedMaxPool) for layer in compiled.model.layers) == 4
-    got, wanted = logits(data, compiled, random_picture(seed, 24))
-    assert np.array_equal(got, wanted)
+    got, expected = logits(data, compiled, random_picture(seed, 24))
+    assert np.array_equal(got, expected)
 
 
 def test_layers_of_a_network_equal_tflm() -> None:
@@ -47,13 +47,13 @@ def test_layers_of_a_network_equal_tflm() -> None:
     size = net.builder.shape(net.builder.input)[2]
     graph, compiled = Graph.read(data), compile_model(data)
     pixels = random_picture(5, size)
-    results, wanted = run(compiled, pixels), Tflm(data).tensors(pixels)
+    results, expected = run(compiled, pixels), Tflm(data).tensors(pixels)
     compared = 0
     for number, operator in enumerate(graph.operators[:4]):
-        map_wanted = wanted[operator.output][0].astype(int) + 128
-        map_got = results[number].transpose(1, 2, 0)[::-1, ::-1].astype(int)
-        assert np.array_equal(map_got, map_wanted), str(operator)
-        compared += map_got.size
+        expected_map = expected[operator.output][0].astype(int) + 128
+        got_map = results[number].transpose(1, 2, 0)[::-1, ::-1].astype(int)
+        assert np.array_equal(got_map, expected_map), str(operator)
+        compared += got_map.size
     assert compared > 10_000
 
 
@@ -74,9 +74,9 @@ def test_the_shipped_model_answers_as_tflm(data: Path) -> None:
     same = 0
     for photo in photos:
         pixels = pictures.to_input(pictures.load(photo), 96, 96, 3)
-        scores, wanted = run(compiled, pixels)[-1].ravel(), oracle.run(pixels).ravel() / 256 + 0.5
-        same += wanted[scores.argmax()] == wanted.max()
-        assert abs(scores - wanted).max() < 0.15
+        scores, expected = run(compiled, pixels)[-1].ravel(), oracle.run(pixels).ravel() / 256 + 0.5
+        same += expected[scores.argmax()] == expected.max()
+        assert abs(scores - expected).max() < 0.15
     assert same >= len(photos) - 1
 
 
@@ -88,9 +88,9 @@ def test_known_models_answer_as_tflm(data: Path, name: str) -> None:
     channels = compiled.model.layers[0].registers.i_ch_num  # type: ignore[attr-defined]
     for photo in ("person.bmp", "no_person.bmp"):
         pixels = pictures.to_input(pictures.load(data / "weights" / photo), 96, 96, channels)
-        got, wanted = logits(tflite, compiled, pixels)
-        assert got.argmax() == wanted.argmax()
-        assert np.array_equal(got, wanted)
+        got, expected = logits(tflite, compiled, pixels)
+        assert got.argmax() == expected.argmax()
+        assert np.array_equal(got, expected)
 
 
 def test_mobilenet_075_is_as_large_as_sipeeds(data: Path) -> None:
@@ -122,8 +122,8 @@ def test_a_first_block_too_large_is_cut_into_slices() -> None:
     compiled = compile_model(data)
     assert compiled.kpu_lines <= 32768
     assert sum(isinstance(layer, KpuConv) for layer in compiled.model.layers) == 1 + 4 * 3 + 1 + 1
-    got, wanted = logits(data, compiled, random_picture(3, 224))
-    assert np.array_equal(got, wanted)
+    got, expected = logits(data, compiled, random_picture(3, 224))
+    assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize("features", [1024, 1280, 1296])
@@ -135,13 +135,13 @@ def test_more_features_than_a_layer_has_channels(features: int) -> None:
     net.head(30, hidden=40)
     data = net.finish()
     for head in ("kpu", "cpu"):
-        got, wanted = logits(data, compile_model(data, head), random_picture(4, 16))
-        assert wanted.std() > 10
+        got, expected = logits(data, compile_model(data, head), random_picture(4, 16))
+        assert expected.std() > 10
         if head == "kpu":
-            assert np.array_equal(got, wanted)
+            assert np.array_equal(got, expected)
         else:  # float between its layers
-            assert abs(got - wanted).max() <= 2
-            assert abs(got - wanted).mean() < 0.7
+            assert abs(got - expected).max() <= 2
+            assert abs(got - expected).mean() < 0.7
 
 
 @pytest.mark.parametrize("size", [16, 32, 80])
@@ -160,9 +160,9 @@ def test_projections_are_cut_into_layers(size: int) -> None:
     assert [name.split()[1] for name in compiled.names[:11]] == [
         str(n) for n in (0, 1, 1, 1, 1, 2, 3, 3, 3, 3, 4)
     ]
-    got, wanted = logits(data, compiled, random_picture(size, size))
-    assert wanted.std() > 10
-    assert np.array_equal(got, wanted)
+    got, expected = logits(data, compiled, random_picture(size, size))
+    assert expected.std() > 10
+    assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize("size", [16, 20, 40, 72])
@@ -174,9 +174,9 @@ def test_sums_may_be_pooled(size: int) -> None:
     net.add(x, y)
     net.head(6)
     data = net.finish()
-    got, wanted = logits(data, compile_model(data), random_picture(size, size))
-    assert wanted.std() > 10
-    assert abs(got - wanted).max() <= 1  # halves are rounded up also in means below the zero point
+    got, expected = logits(data, compile_model(data), random_picture(size, size))
+    assert expected.std() > 10
+    assert abs(got - expected).max() <= 1  # halves are rounded up also in means below the zero point
 
 
 def test_padding_all_around_needs_no_rotation() -> None:
@@ -190,8 +190,8 @@ def test_padding_all_around_needs_no_rotation() -> None:
         data = net.finish()
         compiled = compile_model(data)
         assert compiled.rotated == rotated
-        got, wanted = logits(data, compiled, random_picture(6, 32))
-        assert np.array_equal(got, wanted)
+        got, expected = logits(data, compiled, random_picture(6, 32))
+        assert np.array_equal(got, expected)
 
 
 def test_stride_two_by_rotation_is_exact() -> None:
@@ -203,8 +203,8 @@ def test_stride_two_by_rotation_is_exact() -> None:
     net.head(3)
     data = net.finish()
     graph, pixels = Graph.read(data), random_picture(8, 24)
-    wanted = Tflm(data).tensors(pixels)
-    first, second = (wanted[operator.output][0].view(np.uint8) ^ 128 for operator in graph.operators[:2])
+    expected = Tflm(data).tensors(pixels)
+    first, second = (expected[operator.output][0].view(np.uint8) ^ 128 for operator in graph.operators[:2])
     kernel = Kernel.of(graph, graph.operators[1]).rotated()
     conv = build_conv(kernel, (24, 24), graph.tensors[graph.operators[1].inputs[0]].zero_point + 128)
     full = kpu_arithmetic.run(conv, np.ascontiguousarray(first.transpose(2, 0, 1)[:, ::-1, ::-1]))

@@ -100,11 +100,11 @@ def test_pictures_are_classified_by_the_simulated_kpu(maix, data: Path, tmp_path
     photos = [data / "images" / "photos" / name for name in PHOTOS]
     *lines, last = classify(maix[1], MODEL, [*photos, broken], top=20)
     for photo, line in zip(photos, lines, strict=True):
-        wanted = expected(photo)
+        probabilities = expected(photo)
         assert line["image"] == photo.name
-        assert line["top"][0]["index"] == wanted.argmax()
+        assert line["top"][0]["index"] == probabilities.argmax()
         for entry in line["top"]:
-            assert entry["confidence"] == pytest.approx(wanted[entry["index"]], abs=0.1)
+            assert entry["confidence"] == pytest.approx(probabilities[entry["index"]], abs=0.1)
     assert last["error"]["code"].startswith("image.")
 
 
@@ -189,13 +189,15 @@ def test_a_large_kmodel_goes_to_flash_by_kflash(
         kmodel.write(BOARD, "/dev/ttyUSB9", 1, b"")
     assert caught.value.code == "firmware.tool"
     tool = tmp_path / "kflash"
-    tool.write_text(f"#!/bin/sh\necho $* > {tmp_path}/said\nfor last; do :; done\ncp $last {tmp_path}/got\n")
+    tool.write_text(
+        f"#!/bin/sh\necho $* > {tmp_path}/arguments\nfor last; do :; done\ncp $last {tmp_path}/got\n"
+    )
     tool.chmod(0o755)
     large = kmodel.large_kmodel(MODEL, BOARD)
     assert large
     assert large[0] == BOARD.kmodel_address
     kmodel.write(BOARD, "/dev/ttyUSB9", *large)
-    assert (tmp_path / "said").read_text().startswith("-p /dev/ttyUSB9 -b 1500000 -B bit ")
+    assert (tmp_path / "arguments").read_text().startswith("-p /dev/ttyUSB9 -b 1500000 -B bit ")
     with zipfile.ZipFile(tmp_path / "got") as archive:
         # kflash 1.1.6 turns the numbers into strings in this way.
         listed = re.sub(r'"address": (.*),', r'"address": "\1",', archive.read("flash-list.json").decode())

@@ -81,13 +81,13 @@ def test_additions_are_exact(scales: tuple[float, float, float]) -> None:
     net.head(2)
     data = net.finish()
     graph = Graph.read(data)
-    wanted = Tflm(data).tensors(np.stack(np.meshgrid(*[np.arange(-128, 128)] * 2), -1).astype(np.int8))
+    expected = Tflm(data).tensors(np.stack(np.meshgrid(*[np.arange(-128, 128)] * 2), -1).astype(np.int8))
     (operator,) = [one for one in graph.operators if one.kind == "ADD"]
-    operands = [wanted[i].view(np.uint8).reshape(256, 256) ^ 128 for i in operator.inputs]
+    operands = [expected[i].view(np.uint8).reshape(256, 256) ^ 128 for i in operator.inputs]
     got = kpu_arithmetic.run(
         build_conv(addition_kernel(graph, operator, 1), (256, 256), 0), np.stack(operands)
     )
     assert len(np.unique(np.stack(operands).reshape(2, -1), axis=1).T) > 60_000
-    off = abs(got[0].astype(int) - (wanted[operator.output].view(np.uint8).reshape(256, 256) ^ 128))
+    off = abs(got[0].astype(int) - (expected[operator.output].view(np.uint8).reshape(256, 256) ^ 128))
     assert off.max() <= 1
     assert np.count_nonzero(off) <= 3

@@ -25,7 +25,7 @@ def model() -> models.ModelDirectory:
 
 @pytest.fixture(scope="session")
 def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.AbstractContextManager[Bench]]:
-    """Starts a board with the given firmware modules; an ESP32-S3 with PSRAM, where everything fits."""
+    """Starts a board with firmware modules; the default, an ESP32-S3 with PSRAM, has room for everything."""
 
     @contextlib.contextmanager
     def start(
@@ -53,7 +53,7 @@ def bench(new_bench: Callable[..., contextlib.AbstractContextManager[Bench]]) ->
 
 @pytest.fixture(scope="session")
 def k230_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> models.ModelDirectory:
-    """The flowers with what nncase wants: `galago quantize --float` would leave it so."""
+    """The flower model with the files that nncase needs, as `galago quantize --float` leaves them."""
     extra_module("keras", extra="train")
     if not k230.available():
         missing("needs nncase: pip install 'galago[k230]'")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of runtimes do with a board: run a script, and read a JSON value a line."""
+"""A board for tests of runtimes: it runs a script and reads one JSON value per line."""
 
 import contextlib
 import dataclasses
@@ -10,12 +10,12 @@ from galago import transport
 from galago.emulator.camera import Camera
 
 RUNTIMES = ("openmv", "microlite", "emlearn")
-LONGEST = 120.0  # seconds of silence; the machine may be busy
+LONGEST = 120.0  # seconds without output; the machine may be busy
 
 
 @dataclasses.dataclass
 class Bench:
-    """`run` gives what a script printed as JSON, a value a line; `camera` is the board's."""
+    """`run` returns the JSON values that a script prints, one per line; `camera` is the board's."""
 
     board: transport.Board
     camera: Camera
@@ -25,6 +25,6 @@ class Bench:
         reply = self.board.exec(f"import json\nPATH = {self.path!r}\n{script}", timeout=LONGEST)
         values = []
         for line in reply.splitlines():
-            with contextlib.suppress(ValueError):  # what runtimes print
+            with contextlib.suppress(ValueError):  # other output of runtimes
                 values.append(json.loads(line))
         return values

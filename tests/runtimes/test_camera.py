@@ -35,7 +35,7 @@ eye.close()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of 320 x 240, so that the camera does not resize them: smooth, and red is not blue."""
+    """Pictures of 320 x 240, which the camera does not resize: smooth, and red differs from blue."""
     folder = tmp_path_factory.mktemp("scenes")
     y, x = np.mgrid[:240, :320]
     for number in range(7):
@@ -60,7 +60,7 @@ def openmv(
 
 
 def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """The tensor of one capture as pixels, and those of the picture that it was of."""
+    """Returns the tensor of one capture as pixels, and the pixels of the picture that was captured."""
     (values,) = bench.run(OPEN.format(settings=settings, channels=channels) + CAPTURE)
     got = np.array(values, np.uint8) ^ 128
     picture = pictures.load(bench.camera.captures[-1].picture)
@@ -69,37 +69,37 @@ def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, n
 
 @pytest.mark.parametrize(("kind", "steps"), [("rgb565", 8), ("rgb888", 0), ("jpeg", 12)])
 def test_every_kind_of_frame_reaches_the_tensor(esp32: Bench, kind: str, steps: int) -> None:
-    got, wanted = seen(esp32, {"pins": PINS, "format": kind})
-    assert abs(got - wanted).max() <= steps
+    got, expected = seen(esp32, {"pins": PINS, "format": kind})
+    assert abs(got - expected).max() <= steps
 
 
 def test_grey_frames(esp32: Bench, openmv: Bench) -> None:
     for bench, settings in ((esp32, {"pins": PINS, "format": "grey"}), (openmv, {"format": "grey"})):
-        got, wanted = seen(bench, settings, channels=1)
-        assert abs(got - wanted).max() <= 1
+        got, expected = seen(bench, settings, channels=1)
+        assert abs(got - expected).max() <= 1
 
 
 def test_openmv_frames(openmv: Bench) -> None:
-    got, wanted = seen(openmv, {})
-    assert abs(got - wanted).max() <= 8
+    got, expected = seen(openmv, {})
+    assert abs(got - expected).max() <= 8
 
 
 def test_mirror_flip_and_swap(esp32: Bench, openmv: Bench) -> None:
     for bench, settings in ((esp32, {"pins": PINS}), (openmv, {})):
         plain, _ = seen(bench, settings)
-        turned, wanted = seen(bench, settings | {"mirror": True, "flip": True})
-        assert abs(turned[::-1, ::-1] - wanted).max() <= 8
-        assert abs(turned - wanted).max() > 100
+        turned, expected = seen(bench, settings | {"mirror": True, "flip": True})
+        assert abs(turned[::-1, ::-1] - expected).max() <= 8
+        assert abs(turned - expected).max() > 100
         bench.camera.swap = True
-        wrong, wanted = seen(bench, settings)
+        wrong, expected = seen(bench, settings)
         right, _ = seen(bench, settings | {"swap": True})
         bench.camera.swap = False
-        assert abs(wrong[:, :, ::-1] - wanted).max() <= 8
+        assert abs(wrong[:, :, ::-1] - expected).max() <= 8
         assert abs(right[:, :, :2] - plain[:, :, :2]).max() == 0
 
 
 def test_a_frame_is_not_copied_whole(esp32: Bench) -> None:
-    """150 KB of pixels reach the tensor through less memory than two of its rows."""
+    """150 KB of pixels reach the tensor; little memory is allocated."""
     script = """
 eye.capture(resizer, tensor)
 gc.collect()
@@ -115,7 +115,7 @@ eye.close()
 
 
 def test_without_a_camera_module_the_firmware_is_named(bench: Bench) -> None:
-    """As for a driver that is asked for and not there."""
+    """The same holds for a requested driver whose module is missing."""
     code, message = bench.run(OPEN.format(settings={"driver": "maixpy"}, channels=3))[0]
     assert code == "camera.missing"
     assert "maixpy" in message
@@ -147,18 +147,18 @@ FORGET = "\nimport sys\nsys.modules.pop('mobilenet.camera.openmv', None)\n"
 
 
 def test_sensor_under_the_name_of_csi(openmv4: Bench) -> None:
-    """As firmware 4.6 and 4.7 have it: `csi`, and no class CSI in it."""
+    """Firmware 4.6 and 4.7 have a `csi` without the class CSI."""
     alias = f"{FORGET}import sensor\nsys.modules['csi'] = sensor\n"
     script = alias + OPEN.format(settings={}, channels=3) + CAPTURE + "del sys.modules['csi']" + FORGET
     (values,) = openmv4.run(script)
     capture = openmv4.camera.captures[-1]
-    wanted = pictures.resize(pictures.load(capture.picture), 24, 32, 3).astype(int)
+    expected = pictures.resize(pictures.load(capture.picture), 24, 32, 3).astype(int)
     got = (np.array(values, np.uint8) ^ 128).reshape(24, 32, 3).astype(int)
-    assert abs(got - wanted).max() <= 8
+    assert abs(got - expected).max() <= 8
 
 
 def test_a_sensor_that_is_not_there_when_its_module_is_imported(openmv4: Bench) -> None:
-    """`sensor` looks for the camera in its import, and raises what is no ImportError."""
+    """`sensor` looks for the camera when imported, and raises an error other than ImportError."""
     script = """
 import builtins, sys
 right = builtins.__import__
@@ -175,7 +175,7 @@ builtins.__import__ = absent
 
 
 def test_frames_of_sensor_wait_where_there_are_several_buffers(openmv4: Bench) -> None:
-    """What set_framebuffers(1) is for; and a new frame size takes it back."""
+    """set_framebuffers(1) prevents it, and a new frame size resets that."""
     settings = "sensor.set_pixformat(sensor.RGB565)\nsensor.set_framesize(sensor.QVGA)\n"
     one = "sensor.set_framebuffers(1)\n"
     for order, late in ((settings, True), (settings + one, False), (one + settings, True)):
@@ -196,6 +196,6 @@ print(json.dumps([image.width(), image.height(), list(image.bytearray())]))
 """
     ((width, height, values),) = openmv4.run(script)
     with Image.open(openmv4.camera.captures[-1].picture) as picture:
-        wanted = np.asarray(picture.convert("L"))[108:132, 144:176]
+        expected = np.asarray(picture.convert("L"))[108:132, 144:176]
     assert (width, height) == (32, 24)
-    assert (np.array(values).reshape(24, 32) == wanted).all()
+    assert (np.array(values).reshape(24, 32) == expected).all()

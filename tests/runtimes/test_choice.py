@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which backend runs: the order, what the firmware has, and whether it answers a golden picture rightly."""
+"""The choice of the backend: the order, the firmware's modules, and the answer to a golden picture."""
 
 from runtime_bench import Bench
 
@@ -24,7 +24,7 @@ def test_the_first_in_the_order_runs(bench: Bench) -> None:
     assert choose(bench, None) == ["openmv", []]
 
 
-def test_what_the_firmware_lacks_is_passed_over_in_silence(bench: Bench) -> None:
+def test_what_the_firmware_lacks_is_skipped_silently(bench: Bench) -> None:
     assert choose(bench, ("canmv_k230", "nonsense", "builtin")) == ["builtin", []]
     code, message = choose(bench, ("canmv_k230",))
     assert code == "backend.unknown"
@@ -32,14 +32,14 @@ def test_what_the_firmware_lacks_is_passed_over_in_silence(bench: Bench) -> None
 
 
 def test_a_runtime_that_answers_wrongly_is_skipped_and_reported_with_the_difference(bench: Bench) -> None:
-    """The runtime hands out scores of the wrong classes, as a mistaken conversion would."""
-    lie = """
+    """The runtime returns scores of the wrong classes, as after a wrong conversion."""
+    broken = """
 import microlite
 right = microlite.tensor.getValue
 microlite.tensor.getValue = lambda self, index: right(self, (index + 1) % 20)
 """
-    truth = "\nmicrolite.tensor.getValue = right\n"
-    ((chosen, skipped),) = bench.run(lie + CHOOSE.format(order=("microlite", "builtin")) + truth)
+    repaired = "\nmicrolite.tensor.getValue = right\n"
+    ((chosen, skipped),) = bench.run(broken + CHOOSE.format(order=("microlite", "builtin")) + repaired)
     assert chosen == "builtin"
     ((name, code, message),) = skipped
     assert (name, code) == ("microlite", "backend.wrong")
@@ -47,7 +47,7 @@ microlite.tensor.getValue = lambda self, index: right(self, (index + 1) % 20)
     assert "of 256" in message
 
 
-def test_scores_that_are_no_numbers_are_wrong(bench: Bench) -> None:
+def test_scores_of_nan_are_wrong(bench: Bench) -> None:
     script = """
 import ml
 from ulab import ndarray
@@ -60,8 +60,8 @@ ml.Model.predict = lambda self, inputs: right(self, inputs) and [nothing]
     assert "golden picture 5" in message
 
 
-def test_an_arena_that_would_end_the_firmware_is_never_asked_for(bench: Bench) -> None:
-    """microlite only prints that an arena is too small, and goes astray: the size in model.json is enough."""
+def test_a_too_small_arena_is_never_used(bench: Bench) -> None:
+    """microlite only prints that an arena is too small, then crashes; the size in model.json is enough."""
     script = """
 from mobilenet.model import Model
 print(json.dumps(Model(PATH).runtime("microlite", "arena_bytes")))

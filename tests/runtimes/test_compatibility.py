@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of runtimes, of the shipped model on two of them."""
+"""docs/runtimes.md, for the shipped model on some runtimes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from galago.errors import GalagoError
 from support.requirements import extra_module
 
 
-def test_each_cell_says_how_near_or_why_not(
+def test_each_cell_shows_the_difference_or_the_reason(
     model: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> dict:
@@ -32,8 +32,8 @@ def test_each_cell_says_how_near_or_why_not(
 
 def test_without_data_the_zoo_is_skipped_with_a_line_each(tmp_path: Path) -> None:
     extra_module("keras", extra="train")
-    said: list[str] = []
-    found = [model.name for model in subjects.subjects(tmp_path, tmp_path, said.append)]
+    messages: list[str] = []
+    found = [model.name for model in subjects.subjects(tmp_path, tmp_path, messages.append)]
     assert found == list(models.shipped_names())
-    assert [line.split(":")[0] for line in said] == [*subjects.ZOO, subjects.V2]
-    assert all("skipped" in line and str(tmp_path) in line for line in said)
+    assert [line.split(":")[0] for line in messages] == [*subjects.ZOO, subjects.V2]
+    assert all("skipped" in line and str(tmp_path) in line for line in messages)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One contract for all backends: whatever runs the model, a classifier sees the same."""
+"""The contract of all backends: whatever runs the model, a classifier sees the same interface."""
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def subject(name: str, request: pytest.FixtureRequest) -> tuple[Bench, models.ModelDirectory]:
-    """A board with that runtime, and the model that it has."""
+    """A board with that runtime, and the model on it."""
     prefix = "k230_" if name == "canmv_k230" else ""
     return request.getfixturevalue(f"{prefix}bench"), request.getfixturevalue(f"{prefix}model")
 
 
 def golden_answers(model: models.ModelDirectory, name: str) -> list[np.ndarray]:
-    """Probabilities of the golden pictures: TensorFlow Lite Micro's, or of the runtime's own arithmetic."""
-    pixels = np.stack([given.view(np.uint8) ^ 128 for given, _ in model.golden()])
+    """Returns the probabilities of the golden pictures, by TFLM or by the runtime's own arithmetic."""
+    pixels = np.stack([picture.view(np.uint8) ^ 128 for picture, _ in model.golden()])
     if name == "canmv_k230":
         return list(k230.simulate(canmv_k230.kmodel(model), pixels))
     if name == "emlearn":
@@ -67,7 +67,7 @@ backend.close()
         assert max(256 * abs(np.array(confidences) - expected)) <= 0.01
 
 
-def test_it_keeps_nothing_from_one_picture_to_the_next(
+def test_a_picture_does_not_change_the_next_answer(
     subject: tuple[Bench, models.ModelDirectory], name: str
 ) -> None:
     bench, _ = subject
@@ -82,8 +82,10 @@ backend.close()
     assert answers[0] != answers[1]
 
 
-def test_its_input_is_what_the_fitter_writes(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
-    """The buffer takes bytes by index and by slice, as the Resizer's machine code and tests do."""
+def test_its_input_accepts_what_the_resizer_writes(
+    subject: tuple[Bench, models.ModelDirectory], name: str
+) -> None:
+    """The buffer accepts bytes by index and by slice, as the Resizer's machine code and tests write them."""
     bench, _ = subject
     script = f"""{LOAD}
 backend = backends.load({name!r}, model)
@@ -97,7 +99,7 @@ backend.close()
     assert bench.run(script) == [[128, 1, 255, 127]]
 
 
-def test_closing_gives_all_memory_back(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
+def test_closing_frees_all_memory(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
     bench, _ = subject
     script = f"""{LOAD}
 def once():
@@ -113,8 +115,8 @@ for _ in range(3):
     assert taken[2] <= taken[1]
 
 
-def test_it_says_why_it_cannot(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
-    """A directory without the files that it needs is refused with a reason, not with an exception."""
+def test_missing_files_are_a_reason(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
+    """A directory without the files that the backend needs is refused with a reason."""
     bench, _ = subject
     script = f"""{LOAD}
 from mobilenet import GalagoError
@@ -135,7 +137,7 @@ except GalagoError as error:
 def test_too_little_memory_is_a_reason(subject: tuple[Bench, models.ModelDirectory], name: str) -> None:
     bench, _ = subject
     if name == "canmv_k230":
-        pytest.skip("a K230's models lie outside of the heap")
+        pytest.skip("models on a K230 are outside the heap")
     script = f"""{LOAD}
 from mobilenet import GalagoError
 gc.collect()

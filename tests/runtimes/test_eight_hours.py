@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Eight hours before a camera, compressed: what `galago flash --source camera` leaves runs by itself.
+"""Eight hours with a camera, compressed: a board flashed with `--source camera` runs by itself.
 
-The clock of the board leaves out what main.py sleeps. The camera fails in every way, and whoever reads the
-serial line stops doing so now and then.
+The board's clock skips the time that main.py sleeps. The camera fails in every way, and the reader of the
+serial line pauses now and then.
 """
 
 import json
@@ -25,7 +25,7 @@ INTERVAL = 20  # seconds between pictures
 COUNT = 8 * 3600 // INTERVAL
 PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
 
-# A boot.py is the user's. `time.sleep` of this one returns at once, and the clock goes on by so much.
+# A boot.py like a user's, whose `time.sleep` returns at once and advances the clock instead.
 BOOT = """
 import gc, json, sys, time as real
 
@@ -51,7 +51,7 @@ sys.modules["time"] = Clock()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven scenes that the model tells apart by its confidence."""
+    """Seven scenes for which the model has different confidences."""
     folder, random = tmp_path_factory.mktemp("scenes"), np.random.default_rng(5)
     for number in range(7):
         rough = random.integers(0, 256, (6, 8, 3)).astype(np.uint8)
@@ -65,19 +65,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> models.ModelDirectory:
 
 
 def answers(model: models.ModelDirectory, folder: Path) -> dict[Path, float]:
-    """TensorFlow Lite Micro's confidence of each scene, through 5, 6 and 5 bits."""
+    """Returns TensorFlow Lite Micro's confidence of each scene in RGB565."""
     oracle, found = Tflm(model.tflite.read_bytes()), {}
     for picture in sorted(folder.iterdir()):
         high = scene(picture, 160, 120) & np.array([0xF8, 0xFC, 0xF8], np.uint8)
         pixels = pictures.resize(high | high >> np.array([5, 6, 5], np.uint8), *model.input_shape)
         scores = oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int)
         found[picture] = (scores.max() + 128) / 256
-    assert len(set(found.values())) == len(found), "the scenes cannot be told apart"
+    assert len(set(found.values())) == len(found), "two scenes have the same confidence"
     return found
 
 
 def run_for_eight_hours(port: str) -> tuple[list[dict], list[dict], Monitor]:
-    """Boots the board and reads until all pictures are there; their lines, and what BOOT printed."""
+    """Boots the board and reads until all pictures are classified.
+
+    Returns their lines, and what BOOT printed.
+    """
     lines, notes, monitor = [], [], Monitor()
     with serial.Serial(port, timeout=60) as link:
         link.write(b"\r\x03\x02\x04")
@@ -90,7 +93,7 @@ def run_for_eight_hours(port: str) -> tuple[list[dict], list[dict], Monitor]:
                 elif isinstance(event, Notice) and event.text.startswith("{"):
                     notes.append(json.loads(event.text))
             if data.count(b"\n") and len(lines) % 300 == 0:
-                time.sleep(0.5)  # a reader that does not read: the board has to wait
+                time.sleep(0.5)  # the reader pauses: the board has to wait
         link.write(b"\x03")
         assert link.read_until(b">>> ").endswith(b">>> ")
     return lines[:COUNT], notes, monitor
@@ -98,7 +101,7 @@ def run_for_eight_hours(port: str) -> tuple[list[dict], list[dict], Monitor]:
 
 @pytest.mark.parametrize("firmware", ["esp32", "openmv"])
 def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, firmware: str) -> None:
-    """Eight captures in a hundred fail: each is reported, and every other result is of the frame it names."""
+    """8 % of the captures fail: each is reported, and every other result belongs to its frame."""
     random = np.random.default_rng(8)
     kinds: tuple[Fault, ...] = ("none", "error", "short")
     failing = [number for number in range(50, 3 * COUNT) if random.random() < 0.08]
@@ -134,9 +137,9 @@ def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, f
 
 
 def follow(captures: list[Capture], skip: int) -> tuple[set[int], dict[int, Capture]]:
-    """Which results must be errors, and the capture behind each of the others, by the driver's own rules.
+    """Returns which results must be errors, and the capture of each other result, by the driver's rules.
 
-    A result takes `skip` captures to discard, unless one raises, and one that counts.
+    A result takes `skip` discarded captures, unless one raises, and one that counts.
     """
     failed, used, at, seq = set(), {}, 0, 0
     while at + skip < len(captures):

@@ -26,25 +26,25 @@ BOARDS = {
 
 
 def evaluated(port: str, model: models.ModelDirectory, photos: Path, name: str) -> dict[str, Any]:
-    asked = ["evaluate", str(model.path), str(photos), "--on", "board", "--port", port]
-    done = CliRunner().invoke(app, [*asked, "--runtime", name, "--limit", str(COUNT), "--json"])
+    command = ["evaluate", str(model.path), str(photos), "--on", "board", "--port", port]
+    done = CliRunner().invoke(app, [*command, "--runtime", name, "--limit", str(COUNT), "--json"])
     assert done.exit_code == 0, done.output + done.stderr
     return json.loads(done.stdout)["board"]
 
 
 @pytest.mark.parametrize("name", BOARDS)
 def test_photos_and_golden_pictures(name: str, data: Path, request: pytest.FixtureRequest) -> None:
-    """The answers of TensorFlow Lite Micro, or of a runtime with its own arithmetic the best class."""
+    """Answers equal TensorFlow Lite Micro's; runtimes with their own arithmetic have the same best class."""
     kind, firmware = BOARDS[name]
-    own = name == "canmv_k230"  # nncase wants a float model
-    model = request.getfixturevalue("k230_model" if own else "model")
-    photos = data / "images" / ("flowers/test" if own else "imagenet_val650")
+    is_k230 = name == "canmv_k230"  # nncase needs a float model
+    model = request.getfixturevalue("k230_model" if is_k230 else "model")
+    photos = data / "images" / ("flowers/test" if is_k230 else "imagenet_val650")
     with EmulatedBoard(boards.load(kind), firmware=firmware) as emulated:
-        told = evaluated(emulated.port, model, photos, name)
-        assert (told["runtime"], told["photos"]) == (name, COUNT)
+        result = evaluated(emulated.port, model, photos, name)
+        assert (result["runtime"], result["photos"]) == (name, COUNT)
         if name in runtimes.EXACT:
-            assert (told["differ"], told["worst_of_256"], told["first"]) == (0, 0, None)
-        assert told["same_best_class"] >= COUNT - 1
+            assert (result["differ"], result["worst_of_256"], result["first"]) == (0, 0, None)
+        assert result["same_best_class"] >= COUNT - 1
 
         with transport.connect(emulated.port) as board:
             settings = flash.default_settings(emulated.board, "files") | {"backends": [name]}
@@ -59,8 +59,8 @@ def test_photos_and_golden_pictures(name: str, data: Path, request: pytest.Fixtu
     assert not [problem for problem in report.problems if "golden" in problem.what or "model" in problem.what]
 
 
-def test_the_doctor_says_why_each_runtime_is_passed_over(model: models.ModelDirectory) -> None:
-    """The firmware has them all, but the model came as a bare .tflite."""
+def test_the_doctor_says_why_each_runtime_is_skipped(model: models.ModelDirectory) -> None:
+    """The firmware has them all, but the model was installed as a bare .tflite."""
     firmware = ("microlite", "emlearn", "canmv_k230")
     with (
         EmulatedBoard(boards.load("SEEED_XIAO_ESP32S3"), firmware=firmware) as emulated,

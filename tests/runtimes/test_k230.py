@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""CanMV on a K230: Canaan's own nncase compiles, its simulator of the chip computes, the backend asks.
+"""CanMV on a K230: Canaan's nncase compiles, and its simulator computes for the emulated board.
 
-What runs on the emulated board is in test_contract.py and test_evaluate_runtimes.py.
+More tests on the emulated board are in test_contract.py and test_evaluate_runtimes.py.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ BOARD = boards.load("K230_CANMV")
 
 @pytest.fixture
 def directory(model: models.ModelDirectory, tmp_path: Path) -> models.ModelDirectory:
-    """The shipped model with something in the place of what nncase needs."""
+    """The shipped model with placeholders for the files that nncase needs."""
     folder = tmp_path / "model"
     folder.mkdir()
     for name in ("model.json", "model.tflite"):
@@ -41,7 +41,7 @@ def test_what_is_missing_is_named(directory: models.ModelDirectory, name: str) -
         canmv_k230.files(directory, BOARD)
 
 
-def test_without_nncase_its_installation_is_told(
+def test_without_nncase_the_error_says_how_to_install_it(
     directory: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(k230, "available", lambda: False)
@@ -50,7 +50,7 @@ def test_without_nncase_its_installation_is_told(
     assert caught.value.code == "backend.refused"
 
 
-def test_without_dotnet_its_installation_is_told(
+def test_without_dotnet_the_error_says_how_to_install_it(
     directory: models.ModelDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nncase: None
 ) -> None:
     monkeypatch.setenv("DOTNET_ROOT", str(tmp_path / "nowhere"))
@@ -59,7 +59,7 @@ def test_without_dotnet_its_installation_is_told(
     assert "\n" not in caught.value.message
 
 
-def test_what_nncase_cannot_use_is_refused_in_its_words(
+def test_what_nncase_cannot_use_is_refused_with_its_message(
     directory: models.ModelDirectory, nncase: None
 ) -> None:
     with pytest.raises(GalagoError, match="nncase failed") as caught:
@@ -76,10 +76,8 @@ def nncase() -> None:
         missing("needs nncase: pip install 'galago[k230]'")
 
 
-def test_its_quantization_is_as_near_to_float_as_int8_is(
-    k230_model: models.ModelDirectory, data: Path
-) -> None:
-    """Both lose something: nncase's best class is that of TensorFlow Lite Micro on most flowers."""
+def test_its_quantization_is_as_close_to_float_as_int8(k230_model: models.ModelDirectory, data: Path) -> None:
+    """Both lose accuracy: on most flowers their best class is that of the float network."""
     from galago import evaluate
 
     chosen = evaluate.labelled(k230_model, data / "images" / "flowers" / "test")
@@ -105,7 +103,7 @@ except GalagoError as error:
 
 
 def installed(bench: Bench, change: dict, kmodel: bytes | None = None) -> str:
-    """A second directory on the board, of the same model with something changed; its path."""
+    """Installs a second, changed directory of the model on the board. Returns its path."""
     path = f"{bench.path}-changed"
     contract = json.loads(bench.board.get(f"{bench.path}/model.json"))
     content = kmodel or bench.board.get(f"{bench.path}/model.kmodel")
@@ -119,7 +117,7 @@ def installed(bench: Bench, change: dict, kmodel: bytes | None = None) -> str:
 
 
 def test_a_kmodel_that_the_firmware_does_not_know_is_refused(k230_bench: Bench) -> None:
-    """The real module raises EOFError, which is no OSError."""
+    """The real module raises EOFError, which is not an OSError."""
     path = installed(k230_bench, {}, b"LDMK of another version")
     ((code, message),) = k230_bench.run(LOAD.format(path=path))
     assert code == "backend.refused"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""200 real pictures before the camera of an emulated board, through each runtime: the answers of TFLM.
+"""200 real pictures in front of an emulated board's camera: each runtime answers as TFLM.
 
-No frame is older than the question: each picture is another one, and a stale frame would answer wrongly.
+No frame may be stale: every picture is different, so that a stale frame would give a wrong answer.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,13 @@ net.close()
 
 
 def through_565(rgb: np.ndarray) -> np.ndarray:
-    """Pixels with the 5, 6 and 5 bits that such a frame keeps, the highest of them repeated below."""
+    """Returns pixels with the 5, 6 and 5 bits of RGB565, the highest bits repeated below."""
     high = rgb & np.array([0xF8, 0xFC, 0xF8], np.uint8)
     return high | high >> np.array([5, 6, 5], np.uint8)
 
 
 class Oracle:
-    """TensorFlow Lite Micro's probabilities for a picture as the camera sees it."""
+    """Returns TensorFlow Lite Micro's probabilities for a picture as the camera sees it."""
 
     def __init__(self, model: models.ModelDirectory) -> None:
         self._tflm, self._shape = Tflm(model.tflite.read_bytes()), model.input_shape
@@ -72,7 +72,7 @@ def folder(photos: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
 def esp32(
     new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path
 ) -> Callable[[str], tuple[list[dict], list[Capture]]]:
-    """200 lines from an ESP32 camera, and what the camera handed out for them."""
+    """Returns 200 lines of a board with an ESP32 camera, and the captures."""
 
     def watch(backend: str) -> tuple[list[dict], list[Capture]]:
         with new_bench(backend, "esp32", camera=Camera(folder)) as bench:
@@ -84,9 +84,9 @@ def esp32(
 
 
 def check_freshness(captures: list[Capture]) -> list[Capture]:
-    """Of the captures of an ESP32 camera those that count; each is preceded by one that is discarded."""
+    """Returns the captures of an ESP32 camera that count; a discarded one precedes each of them."""
     stale, used = captures[0::2], captures[1::2]
-    assert all(one.exposed < one.number for one in stale), "the camera has no stale frames to fall for"
+    assert all(one.exposed < one.number for one in stale), "the camera has no stale frames"
     assert all(one.exposed == one.number for one in used)
     return used
 
@@ -110,7 +110,7 @@ def test_openmv_answers_as_tflm(
         used = bench.camera.captures
     assert all(one.exposed == one.number for one in used)
     check_exact(lines, used, oracle)
-    # RGB565 alone makes the difference from the picture as it was.
+    # RGB565 alone changes some answers.
     changed = [oracle(one.picture).argmax() != oracle(one.picture, in_565=False).argmax() for one in used]
     print(f"RGB565 changes the top-1 of {sum(changed)} of 200")
     assert sum(changed) <= 20
@@ -122,7 +122,7 @@ def test_microlite_answers_as_tflm(esp32, oracle: Oracle) -> None:
 
 
 def test_emlearn_answers_as_tflm_where_that_is_sure(esp32, oracle: Oracle) -> None:
-    """TinyMaix cuts off where TFLM rounds: close calls come out another way, and hardly any of the others."""
+    """TinyMaix truncates where TFLM rounds: close calls may change, others hardly ever."""
     lines, captures = esp32("emlearn")
     used = check_freshness(captures)
     expected = [oracle(one.picture) for one in used]

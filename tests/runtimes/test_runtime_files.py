@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files that runtimes need beside the .tflite travel in the model's directory on the board."""
+"""The files that runtimes need are installed in the model's directory on the board."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ def model() -> models.ModelDirectory:
     return models.find("everyday-v1-025-96")
 
 
-def test_a_board_that_is_not_known_gets_the_model_as_it_is(model: models.ModelDirectory) -> None:
+def test_an_unknown_board_gets_the_unchanged_model(model: models.ModelDirectory) -> None:
     files = runtimes.board_model(model, None)
     assert list(files) == ["model.tflite", "model.json"]
     assert files["model.tflite"] == model.tflite.read_bytes()
@@ -43,7 +43,7 @@ def test_extra_files_are_named_in_model_json_with_size_and_hash(
     assert micropython(script, tmp_path).strip() == "model.hash"
 
 
-def test_a_board_of_which_no_runtime_can_run_the_model_is_told_why(
+def test_if_no_runtime_can_run_the_model_the_reason_is_raised(
     model: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     board = boards.load("RPI_PICO2")

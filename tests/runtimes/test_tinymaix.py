@@ -12,6 +12,7 @@ import pytest
 
 from galago import boards, models, pictures
 from galago.errors import GalagoError
+from galago.models.golden import pattern
 from galago.runtimes import emlearn
 from galago.targets.tinymaix import simulator, tmdl
 from galago.targets.tinymaix.converter import convert
@@ -71,16 +72,16 @@ def file(model: models.ModelDirectory) -> bytes:
     return convert(model.tflite.read_bytes()).write()
 
 
-def test_golden_pictures_come_out_near_tflm_s(model: models.ModelDirectory) -> None:
+def test_golden_answers_are_close_to_tflm(model: models.ModelDirectory) -> None:
     """Differences in 1/256; two of the pictures are noise, where little decides an answer."""
-    inputs = [given for given, _ in model.golden()]
+    inputs = [picture for picture, _ in model.golden()]
     _, flashed = emlearn.files(model, boards.load("RPI_PICO2"))["tmdl"]
     assert max(differences(model.tflite.read_bytes(), inputs, Tmdl.read(flashed))) <= 40
 
 
-def test_visual_wake_words_too(data: Path) -> None:
+def test_visual_wake_words_is_close_to_tflm(data: Path) -> None:
     tflite = (data / "weights" / "vww_96_int8.tflite").read_bytes()
-    inputs = [models.pattern(number, (96, 96, 3)) for number in range(4)]
+    inputs = [pattern(number, (96, 96, 3)) for number in range(4)]
     assert max(differences(tflite, inputs)) <= 40
 
 
@@ -115,24 +116,24 @@ def test_where_the_differences_come_from(
     paths = sorted((data / "images" / "imagenet_val650").glob("*.JPEG"))[:100]
     inputs = [pictures.to_input(pictures.load(path), *model.input_shape, "crop") for path in paths]
     oracle = Tflm(tflite)
-    expected = [int(oracle.run(given).argmax()) for given in inputs]
+    expected = [int(oracle.run(picture).argmax()) for picture in inputs]
 
     def count(what: str, model: Tmdl) -> int:
-        answers = [simulator.run(model, given.view(np.uint8) ^ 128).argmax() for given in inputs]
+        answers = [simulator.run(model, picture.view(np.uint8) ^ 128).argmax() for picture in inputs]
         same = int((np.array(answers) == expected).sum())
         print(f"{what}: best class as TensorFlow Lite Micro's on {same} of {len(inputs)}")
         return same
 
-    def rounded(layer: TmdlLayer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
+    def rounded(layer: TmdlLayer, x: np.ndarray, buffer: np.ndarray) -> np.ndarray:
         with monkeypatch.context() as patch:
             patch.setattr(
                 simulator, "_to_int8", lambda values: np.rint(values).clip(-128, 127).astype(np.int8)
             )
-            return simulator._convolve(layer, given, memory)
+            return simulator._convolve(layer, x, buffer)
 
-    def exact(layer: TmdlLayer, given: np.ndarray, memory: np.ndarray) -> np.ndarray:
-        shares = softmax((given.ravel().astype(int) - layer.input_zero_point) * layer.input_scale)
-        return np.rint(shares / layer.output_scale + layer.output_zero_point).astype(np.int8)
+    def exact(layer: TmdlLayer, x: np.ndarray, buffer: np.ndarray) -> np.ndarray:
+        probabilities = softmax((x.ravel().astype(int) - layer.input_zero_point) * layer.input_scale)
+        return np.rint(probabilities / layer.output_scale + layer.output_zero_point).astype(np.int8)
 
     ((_, flashed),) = emlearn.files(model, boards.load("RPI_PICO2")).values()
     plain = convert(tflite)
@@ -146,15 +147,15 @@ def test_where_the_differences_come_from(
     assert counts[-1] >= 96
 
 
-def test_a_file_is_as_long_as_the_buffer_that_it_needs(file: bytes) -> None:
+def test_a_file_is_as_long_as_its_buffer(file: bytes) -> None:
     """emlearn allocates a buffer of the file's size without checking."""
     assert len(file) >= Tmdl.read(file).buffer_bytes
 
 
-def test_what_is_written_is_what_is_read(model: models.ModelDirectory, file: bytes) -> None:
-    wanted, got = convert(model.tflite.read_bytes()), Tmdl.read(file)
-    assert (got.input_shape, got.outputs) == (wanted.input_shape, wanted.outputs)
-    for one, other in zip(wanted.layers, got.layers, strict=True):
+def test_reading_restores_what_was_written(model: models.ModelDirectory, file: bytes) -> None:
+    expected, got = convert(model.tflite.read_bytes()), Tmdl.read(file)
+    assert (got.input_shape, got.outputs) == (expected.input_shape, expected.outputs)
+    for one, other in zip(expected.layers, got.layers, strict=True):
         assert (one.kind, one.input, one.output, one.stride, one.pad, one.kernel) == (
             other.kind,
             other.input,
@@ -167,7 +168,7 @@ def test_what_is_written_is_what_is_read(model: models.ModelDirectory, file: byt
         assert np.array_equal(one.biases, other.biases)
 
 
-def test_maps_that_are_needed_at_the_same_time_lie_apart(file: bytes) -> None:
+def test_maps_that_are_live_at_the_same_time_do_not_overlap(file: bytes) -> None:
     for layer in Tmdl.read(file).layers:
         taken = layer.input, layer.input + int(np.prod(layer.input_shape))
         assert layer.output >= taken[1] or layer.output + layer.output_bytes <= taken[0]
@@ -180,7 +181,7 @@ def test_a_file_that_ends_early_is_refused(file: bytes, size: int) -> None:
     assert caught.value.code == "model.malformed"
 
 
-def test_no_damage_leads_the_reader_astray(file: bytes) -> None:
+def test_damaged_headers_are_read_or_refused(file: bytes) -> None:
     """Headers with random bytes are read or refused; nothing else happens."""
     random = np.random.default_rng(7)
     heads = [64 + i for i in range(80)]

@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from galago import micropython
 from galago.boards import BoardSpec
@@ -62,60 +63,24 @@ class Process:
         (_startup.py).
         """
         self.owner, owner = socket.socketpair()
-        # A pipe in packet mode: each write of the interpreter is one packet, which may start with a mark.
-        self.output, output = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.set_blocking(output, True)
-        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
-        storage, rom = storages
-        modules = hardware.modules()
+        self.output, output = _packet_pipe()
         self._calls = HostCalls(hardware.services())
-        stand_in_heap = _STAND_IN_HEAP if modules else 0
         mark = secrets.token_hex(4)
         self._mark = mark.encode()
-        # The configuration that device/_startup.py reads.
-        configuration = {
-            "image": storage.descriptor,
-            "blocks": storage.blocks,
+        modules = hardware.modules()
+        stand_in_heap = _STAND_IN_HEAP if modules else 0
+        configuration = _board_configuration(board, storages, faults) | {
             "host_calls": self._calls.descriptor,
             "stand_in_heap": stand_in_heap,
             "modules": modules,
-            "rom_blocks": rom.blocks if rom else 0,
-            "mount": board.mount,
-            "flat": "maixpy" in board.backends,
-            "clock_hz": board.clock_hz,
-            "build": board.id,
             "kernels": hardware.core.arch if hardware.core else "",
-            "machine": f"{board.machine or board.name + ' with'} {board.mcu}",
             "cause": cause,
             "mode": mode,
             "mark": mark,
-            "power_at": faults.power_at,
-            "read_only": faults.read_only,
         }
         self.owner.send(json.dumps(configuration).encode() + b"\n")  # argv is limited to 255 characters
-        self._child = subprocess.Popen(
-            [
-                *(sys.executable, "-I", _LAUNCHER, str(os.getpid()), micropython.own_binary()),
-                *(str(rom.descriptor) if rom else "", str(rom.blocks) if rom else "0"),
-                *(
-                    "-X",
-                    f"heapsize={(2 * board.heap + stand_in_heap) * _HEAP_TOTAL // _HEAP_USABLE}",
-                    "-i",
-                    _START,
-                ),
-                str(owner.fileno()),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            pass_fds=(
-                *(owner.fileno(), storage.descriptor, self._calls.descriptor),
-                *([rom.descriptor] if rom else []),
-            ),
-            env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-            | {"MICROPYPATH": ""},
-            start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
-        )
+        heap = (2 * board.heap + stand_in_heap) * _HEAP_TOTAL // _HEAP_USABLE
+        self._child = _launch(heap, storages, owner.fileno(), self._calls.descriptor, output)
         if hardware.core:
             hardware.core.attach(self._child.pid)
         owner.close()
@@ -210,6 +175,59 @@ class Process:
         # The signals that have a handler, as a bit mask (proc_pid_status(5)).
         status = Path(f"/proc/{self._child.pid}/status").read_text()
         return int(status.partition("SigCgt:")[2].split()[0], 16)
+
+
+def _packet_pipe() -> tuple[int, int]:
+    """Returns both ends of a pipe in packet mode: each write of the interpreter is one packet.
+
+    A packet may start with a mark. Reads do not block.
+    """
+    reader, writer = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(writer, True)
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
+    return reader, writer
+
+
+def _board_configuration(
+    board: BoardSpec, storages: tuple[Storage, Storage | None], faults: Faults
+) -> dict[str, Any]:
+    """Returns the part of the configuration for device/_startup.py that is the same for every run."""
+    storage, rom = storages
+    return {
+        "image": storage.descriptor,
+        "blocks": storage.blocks,
+        "rom_blocks": rom.blocks if rom else 0,
+        "mount": board.mount,
+        "flat": "maixpy" in board.backends,
+        "clock_hz": board.clock_hz,
+        "build": board.id,
+        "machine": f"{board.machine or board.name + ' with'} {board.mcu}",
+        "power_at": faults.power_at,
+        "read_only": faults.read_only,
+    }
+
+
+def _launch(
+    heap: int, storages: tuple[Storage, Storage | None], owner: int, calls: int, output: int
+) -> subprocess.Popen[bytes]:
+    """Starts the interpreter with a heap of so many bytes; `owner`, `calls` and `output` are descriptors."""
+    storage, rom = storages
+    inherited = [owner, storage.descriptor, calls]
+    rom_arguments = ["", "0"]
+    if rom:
+        inherited.append(rom.descriptor)
+        rom_arguments = [str(rom.descriptor), str(rom.blocks)]
+    launcher = [sys.executable, "-I", _LAUNCHER, str(os.getpid()), micropython.own_binary(), *rom_arguments]
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    return subprocess.Popen(
+        [*launcher, "-X", f"heapsize={heap}", "-i", _START, str(owner)],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        pass_fds=inherited,
+        env=environment | {"MICROPYPATH": ""},
+        start_new_session=True,  # Ctrl-C in the owner's terminal is not for the board
+    )
 
 
 def _bit(number: int) -> int:

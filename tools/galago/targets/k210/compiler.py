@@ -18,7 +18,7 @@ from galago.targets.k210.lowering.classifier_head import ClassifierHead, Process
 from galago.targets.k210.lowering.feature_extractor import FeatureExtractor
 from galago.targets.k210.lowering.padding import Padding
 from galago.targets.k210.memory_plan import plan
-from galago.tflite.graph import Graph
+from galago.tflite.graph import Graph, Operator
 
 
 @dataclass
@@ -37,6 +37,25 @@ def compile_model(tflite: bytes, head: Processor = "kpu") -> Compiled:
     Raises GalagoError model.malformed, model.operator with the layer's name, memory.kpu or memory.main.
     """
     graph = Graph.read(tflite)
+    _check_input(graph)
+    padding = Padding(graph)
+    extractor = FeatureExtractor(graph, padding)
+    classifier = ClassifierHead(graph, extractor, head)
+    for operator in graph.operators:
+        _lower(operator, extractor, classifier)
+    if classifier.tensor != graph.output:
+        raise GalagoError(
+            "model.operator", "the model does not end in a classifier: use MobileNet with its head"
+        )
+    result, classes = classifier.finish(graph.operators[-1])
+    used = plan(extractor.layers, [result.buffer])
+    model = Kmodel(
+        [one.layer for one in extractor.layers], [(result.buffer.address, 4 * classes)], used["main"]
+    )
+    return Compiled(model, padding.rotated, used["kpu"], [one.name for one in extractor.layers])
+
+
+def _check_input(graph: Graph) -> None:
     shape = graph.tensors[graph.input].shape
     if (
         len(shape) != 4
@@ -47,42 +66,30 @@ def compile_model(tflite: bytes, head: Processor = "kpu") -> Compiled:
         raise GalagoError(
             "model.operator", f"input {shape}, expected one picture (1, 4..256, 4..256, 1 or 3): build it so"
         )
-    padding = Padding(graph)
-    extractor = FeatureExtractor(graph, padding)
-    tail = ClassifierHead(graph, extractor, head)
-    for operator in graph.operators:
-        source = operator.inputs[0]
-        if tail.tensor != -1 and source != tail.tensor:
+
+
+def _lower(operator: Operator, extractor: FeatureExtractor, classifier: ClassifierHead) -> None:
+    """Lowers an operator: before the global pooling by the extractor, from then on by the classifier head."""
+    pooled = classifier.tensor != -1
+    if pooled and operator.inputs[0] != classifier.tensor:
+        raise GalagoError("model.operator", f"{operator} branches off after the pooling: use a plain head")
+    match operator.kind:
+        case "PAD":
+            pass  # part of the convolution that follows
+        case "RESHAPE" if pooled:
+            classifier.tensor = operator.output
+        case "CONV_2D" | "FULLY_CONNECTED" if pooled:
+            classifier.dense(operator)
+        case "CONV_2D" | "DEPTHWISE_CONV_2D" if not pooled:
+            extractor.convolve(operator)
+        case "ADD" if not pooled:
+            extractor.add(operator)
+        case "MEAN" | "AVERAGE_POOL_2D" if not pooled:
+            classifier.pool(operator)
+        case "SOFTMAX" if pooled:
+            classifier.softmax(operator)
+        case _:
             raise GalagoError(
-                "model.operator", f"{operator} branches off after the pooling: use a plain head"
+                "model.operator",
+                f"{operator} cannot run on the K210: use MobileNet V1 or V2, pooled, with a dense head",
             )
-        match operator.kind:
-            case "PAD":
-                pass  # part of the convolution that follows
-            case "RESHAPE" if tail.tensor != -1:
-                tail.tensor = operator.output
-            case "CONV_2D" | "FULLY_CONNECTED" if tail.tensor != -1:
-                tail.dense(operator)
-            case "CONV_2D" | "DEPTHWISE_CONV_2D" if tail.tensor == -1:
-                extractor.convolve(operator)
-            case "ADD" if tail.tensor == -1:
-                extractor.add(operator)
-            case "MEAN" | "AVERAGE_POOL_2D" if tail.tensor == -1:
-                tail.pool(operator)
-            case "SOFTMAX" if tail.tensor != -1:
-                tail.softmax(operator)
-            case _:
-                raise GalagoError(
-                    "model.operator",
-                    f"{operator} cannot run on the K210: use MobileNet V1 or V2, pooled, with a dense head",
-                )
-    if tail.tensor != graph.output:
-        raise GalagoError(
-            "model.operator", "the model does not end in a classifier: use MobileNet with its head"
-        )
-    result, classes = tail.finish(graph.operators[-1])
-    used = plan(extractor.layers, [result.buffer])
-    model = Kmodel(
-        [one.layer for one in extractor.layers], [(result.buffer.address, 4 * classes)], used["main"]
-    )
-    return Compiled(model, padding.rotated, used["kpu"], [one.name for one in extractor.layers])

@@ -59,23 +59,11 @@ class Kmodel:
                 f"has {MAX_MAIN_BYTES:,}: compile it again",
             )
         at = _HEADER.size
-        heads = _unpack_many(data, at + outputs * _PAIR.size, count)
+        types = _unpack_many(data, at + outputs * _PAIR.size, count)
         model = cls([], _unpack_many(data, at, outputs), main_bytes, lowest_line, flags)
         at += (outputs + count) * _PAIR.size
-        for number, (code, size) in enumerate(heads):
-            where = f"layer {number}"
-            if size > len(data) - at:
-                raise GalagoError(
-                    "model.malformed",
-                    f"{where}: {size:,} bytes from {at:,}, the file has {len(data):,}: copy it again",
-                )
-            if code not in _LAYERS:
-                raise GalagoError(
-                    "model.operator", f"{where}: unknown type {code}, expected one of {sorted(_LAYERS)}"
-                )
-            layer = _LAYERS[code].read(data, at, size, where)
-            layer.check(main_bytes, where)
-            model.layers.append(layer)
+        for number, (code, size) in enumerate(types):
+            model.layers.append(_read_layer(f"layer {number}", code, size, data, at, main_bytes))
             at += size
         if at != len(data):
             raise GalagoError(
@@ -106,6 +94,21 @@ class Kmodel:
             (layer.code, len(body)) for layer, body in zip(self.layers, bodies, strict=True)
         ]
         return b"".join([_HEADER.pack(*header), *(_PAIR.pack(*pair) for pair in pairs), *bodies])
+
+
+def _read_layer(where: str, code: int, size: int, data: bytes, at: int, main_bytes: int) -> KmodelLayer:
+    if size > len(data) - at:
+        raise GalagoError(
+            "model.malformed",
+            f"{where}: {size:,} bytes from {at:,}, the file has {len(data):,}: copy it again",
+        )
+    if code not in _LAYERS:
+        raise GalagoError(
+            "model.operator", f"{where}: unknown type {code}, expected one of {sorted(_LAYERS)}"
+        )
+    layer = _LAYERS[code].read(data, at, size, where)
+    layer.check(main_bytes, where)
+    return layer
 
 
 def _unpack(form: struct.Struct, data: bytes, at: int, what: str) -> tuple:

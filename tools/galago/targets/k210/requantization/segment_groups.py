@@ -156,7 +156,7 @@ def _weights(thresholds: Thresholds) -> np.ndarray:
 
 
 def _most_covered(least: np.ndarray, most: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Returns for each row where intervals least..most of the largest total weight overlap, and the weight."""
+    """Returns for each row where intervals least..most of the largest total weight overlap, and how much."""
     low, high = least.max(1, initial=-NEVER), most.min(1, initial=NEVER)
     covered = weights.sum(1)
     rest = np.flatnonzero(low > high)  # rows whose intervals do not all overlap
