@@ -111,7 +111,7 @@ def convolution_options(
 
 
 class ShapeBuilder(GraphBuilder):
-    """A graph of given shapes whose weights are all zero, with scales that mean nothing: it is never run.
+    """A graph of layers by their shapes, with weights of zero and arbitrary scales, to plan but not to run.
 
     `name` is the name of every tensor: names are a good part of a small file.
     """

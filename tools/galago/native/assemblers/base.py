@@ -73,12 +73,12 @@ class Assembler:
 def signed(value: int, bits: int, scale: int = 1) -> int:
     """The lowest `bits` bits of a signed operand divided by `scale`; native.operand if it does not fit."""
     if value % scale or not -(1 << bits - 1) <= value < 1 << bits - 1:
-        raise GalagoError("native.operand", f"wanted a signed number of {bits} bits, got {value}")
+        raise GalagoError("native.operand", f"expected a signed number of {bits} bits, got {value}")
     return value & (1 << bits) - 1
 
 
 def unsigned(value: int, bits: int, scale: int = 1) -> int:
     """An unsigned operand of `bits` bits divided by `scale`; native.operand if it does not fit."""
     if value % scale or not 0 <= value // scale < 1 << bits:
-        raise GalagoError("native.operand", f"wanted 0 … {((1 << bits) - 1) * scale}, got {value}")
+        raise GalagoError("native.operand", f"expected 0 … {((1 << bits) - 1) * scale}, got {value}")
     return value // scale

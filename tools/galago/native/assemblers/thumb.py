@@ -13,6 +13,8 @@ Methods are the manual's mnemonics with operands in its order. A number is an im
 name ends in `_reg`. What an encoding cannot hold is GalagoError native.operand.
 """
 
+from collections.abc import Iterable
+
 from galago.errors import GalagoError
 from galago.native.assemblers.base import Assembler, signed, unsigned
 
@@ -206,11 +208,11 @@ class Thumb(Assembler):
 def low(register: int) -> int:
     """A register that 16-bit instructions can name."""
     if not 0 <= register < 8:
-        raise GalagoError("native.operand", f"wanted r0 … r7, got r{register}")
+        raise GalagoError("native.operand", f"expected r0 … r7, got r{register}")
     return register
 
 
-def _set(registers, limit: int) -> int:
+def _set(registers: Iterable[int], limit: int) -> int:
     return sum(1 << (low(r) if limit == 8 else r) for r in set(registers))
 
 

@@ -332,7 +332,7 @@ class Thumb2(Thumb):
 
 def _list(registers: tuple[int, ...]) -> int:
     if list(registers) != sorted(set(registers)):
-        raise GalagoError("native.operand", f"wanted registers in ascending order, got {registers}")
+        raise GalagoError("native.operand", f"expected registers in ascending order, got {registers}")
     return sum(1 << register for register in registers)
 
 

@@ -9,7 +9,7 @@
     code.finish()
 
 Operands come as in Intel's syntax, the destination first; an address is Memory(base, offset). Registers are
-64 bits wide where the method's name does not say otherwise; arithmetic on 32 bits clears the upper half.
+64 bits wide unless the method's name says otherwise; arithmetic on 32 bits clears the upper half.
 """
 
 from dataclasses import dataclass
@@ -130,11 +130,11 @@ class X64(Assembler):
         self._wide(b"\xd3", 7, to)
 
     def cmovl(self, to: int, source: int) -> None:
-        """Copies where the last comparison said less."""
+        """Copies if the last comparison gave less."""
         self._wide(b"\x0f\x4c", to, source)
 
     def cmovg(self, to: int, source: int) -> None:
-        """Copies where the last comparison said greater."""
+        """Copies if the last comparison gave greater."""
         self._wide(b"\x0f\x4f", to, source)
 
     def push(self, register: int) -> None:
@@ -222,7 +222,7 @@ class X64(Assembler):
 
 def _register(operand: Operand) -> int:
     if isinstance(operand, Memory):
-        raise GalagoError("native.operand", "wanted a register, got a second address")
+        raise GalagoError("native.operand", "expected a register, got a second address")
     return operand
 
 

@@ -84,7 +84,7 @@ class Kernel:
     """The name of the function in the .mpy."""
     code: bytes
     """Position-independent machine code, entered at its first byte."""
-    scratch: dict[int, tuple[int, int]] = field(default_factory=dict)
+    scratch: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """Layer → bytes of scratch when it runs row by row in a chain, and when it runs as a whole."""
 
 

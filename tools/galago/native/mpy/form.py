@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The contents of a .mpy as objects (py/persistentcode.h, py/bc.h and py/bc0.h of MicroPython)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from galago.errors import GalagoError
+
+_Item = TypeVar("_Item")
 
 VERSION, SUB_VERSION = 6, 3
 # Position is the number in the header: MP_NATIVE_ARCH_* in py/persistentcode.h.
@@ -134,7 +137,7 @@ def uint_at(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def item(items, index: int, what: str):
+def item(items: Sequence[_Item], index: int, what: str) -> _Item:
     """One of `items`; GalagoError mpy.malformed, which calls it `what`, if it does not exist."""
     if index >= len(items):
         raise GalagoError("mpy.malformed", f"{what} {index} is used, but there are only {len(items)}")

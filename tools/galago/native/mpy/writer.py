@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Writes a .mpy, the inverse of reader.py."""
 
+from typing import cast
+
 from galago.native.mpy.form import (
     ARCHITECTURES,
     STATIC_QSTRS,
@@ -37,7 +39,8 @@ def _constant(value: object) -> bytes:
         if value is special:
             return bytes((kind,))
     if isinstance(value, tuple):
-        return b"".join([bytes((10,)), _number(len(value)), *map(_constant, value)])
+        items = cast("tuple[object, ...]", value)
+        return b"".join([bytes((10,)), _number(len(items)), *map(_constant, items)])
     if isinstance(value, str | bytes):
         data = value.encode() if isinstance(value, str) else value
         return bytes((5 if isinstance(value, str) else 6,)) + _number(len(data)) + data + b"\0"

@@ -70,7 +70,7 @@ class Device:
         layers = next(value for value in compiled.constants if isinstance(value, tuple))
         return SimpleNamespace(LAYERS=layers, **self.runtime.load(compiled, names, foreign=True))
 
-    def _import(self, name: str, names: Any = None, _locals: Any = None, wanted: Any = (), level: int = 0):
+    def _import(self, name: str, names: Any = None, _locals: Any = None, members: Any = (), level: int = 0):
         """`import` inside the device package."""
         if level:
             package = names["__package__"].split(".")
@@ -78,12 +78,12 @@ class Device:
         if name in self._stand_ins:
             return self._stand_ins[name]
         if name.split(".")[0] != "mobilenet":
-            return builtins.__import__(name, names, _locals, wanted)
+            return builtins.__import__(name, names, _locals, members)
         module = self.load(name)
-        for part in wanted or ():
+        for part in members or ():
             if not hasattr(module, part) and module.__package__ == name:
                 self.load(f"{name}.{part}")
-        return module if wanted else self.load(name.split(".")[0])
+        return module if members else self.load(name.split(".")[0])
 
 
 @functools.cache

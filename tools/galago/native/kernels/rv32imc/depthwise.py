@@ -4,6 +4,8 @@
 An activation is used for all outputs of an iteration that it contributes to.
 """
 
+from collections.abc import Sequence
+
 from galago.native.assemblers.riscv import ZERO
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.rv32imc.function import REGISTERS, Function, Requantize
@@ -86,8 +88,16 @@ def _row(code: Function, rounding: Rounding, stride: int) -> None:
     code.bne(t, left, "channel")
 
 
-def _sums(code: Function, stride: int, rows, weights, sums, x: int, product: int) -> None:
-    """The sums of some outputs of one channel, side by side."""
+def _sums(
+    code: Function,
+    stride: int,
+    rows: Sequence[int],
+    weights: Sequence[int],
+    sums: Sequence[int],
+    x: int,
+    product: int,
+) -> None:
+    """Emits the sums of adjacent outputs of one channel."""
     for column in range((len(sums) - 1) * stride + 3):
         for ky in range(3):
             users = [n for n in range(len(sums)) if 0 <= column - n * stride < 3]

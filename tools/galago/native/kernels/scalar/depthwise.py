@@ -15,8 +15,10 @@ from galago.tflite.records import Record
 
 _STATE = ("oldest", "middle", "newest", "next")  # offsets of a channel's rows, and the input row to come
 _NEXT = 12  # bytes from the state to its last word
-FRAME = ("table", "packed", "state", "rows", "channels", "columns", "width", "y", "out", "left", "size")
-FRAME += ("sums", "entry", "weight", "channel_rows", "row_end", "source")
+FRAME = (
+    *("table", "packed", "state", "rows", "channels", "columns", "width", "y", "out", "left", "size"),
+    *("sums", "entry", "weight", "channel_rows", "row_end", "source"),
+)
 """Words of a function's frame.
 
 Those for the sums of a row: `table` and `packed`, the addresses of the first channel's entry and weights;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The instructions that all scalar instruction sets have, under one name each, and a function's frame."""
+"""The instructions that all scalar instruction sets have, under common names, and a function's frame."""
 
 from abc import abstractmethod
 
@@ -7,14 +7,21 @@ from galago.native.assemblers.base import Assembler
 from galago.native.kernels import ARENA, CHANNEL, FIRST, LAST, RECORD, STOP, WEIGHTS
 from galago.tflite.records import Record
 
-ITEMS_BY_NAME = {"record": RECORD, "arena": ARENA, "weights": WEIGHTS, "first": FIRST, "last": LAST}
-ITEMS_BY_NAME |= {"channel": CHANNEL, "stop": STOP}
+ITEMS_BY_NAME = {
+    "record": RECORD,
+    "arena": ARENA,
+    "weights": WEIGHTS,
+    "first": FIRST,
+    "last": LAST,
+    "channel": CHANNEL,
+    "stop": STOP,
+}
 
 
 class Function(Assembler):
-    """A kernel in the making: its frame holds the items of the call and local words, all by name.
+    """A kernel under construction. Its frame has the items of the call and local words, all by name.
 
-    `general` are eight registers that all instructions here can use. A branch is `near` where the label is
+    `general` are eight registers that all instructions here can use. A branch is `near` if the label is
     within about 100 bytes.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which function computes which layer. A model needs few, since no function is made for one shape alone.
+"""Which function computes which layer. A model needs few, since functions are not limited to one shape.
 
 This works for instruction sets whose modules have `convolution.build(rounding)`,
 `convolution.scratch(record)`, `depthwise.build(rounding, stride)` and `depthwise.scratch(record)`.

@@ -9,7 +9,7 @@ from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, R
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:
     """The kernels for a model's layers: one function for all convolutions, one for all depthwise layers."""
-    found = []
+    kernels: list[Kernel] = []
     for name, module, operators in (
         ("convolution", convolution, (CONV_2D, FULLY_CONNECTED)),
         ("depthwise", depthwise, (DEPTHWISE_CONV_2D,)),
@@ -20,5 +20,5 @@ def generate(records: list[Record], arch: str) -> list[Kernel]:
             if record.operator in operators and supports(record) and module.supports(record)
         }
         if layers:
-            found.append(Kernel(name, module.build(), layers))
-    return found
+            kernels.append(Kernel(name, module.build(), layers))
+    return kernels

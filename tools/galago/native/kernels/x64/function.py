@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""What the functions for x86-64 share: their frame, the call's items, and how sums become bytes."""
+"""The parts that functions for x86-64 share: the frame, the items of the call, how sums become bytes."""
 
 from galago.native.assemblers.x64 import R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, RSP, X64, Memory
 from galago.native.kernels import ARENA, CHANNEL, FIRST, ITEMS_X64, LAST, RECORD, SMALL_INT_0, STOP, WEIGHTS
 from galago.tflite.records import Record
 
 _SAVED = (RBX, RBP, R12, R13, R14, R15)
-_ITEMS = {"record": RECORD, "arena": ARENA, "weights": WEIGHTS, "first": FIRST, "last": LAST}
-_ITEMS |= {"channel": CHANNEL, "stop": STOP}
+_ITEMS = {
+    "record": RECORD,
+    "arena": ARENA,
+    "weights": WEIGHTS,
+    "first": FIRST,
+    "last": LAST,
+    "channel": CHANNEL,
+    "stop": STOP,
+}
 _ARGUMENTS = RCX  # of fun(self, n_args, n_kw, args)
 
 
 class Function(X64):
-    """A kernel in the making: its frame holds the items of the call and local words, all by name.
+    """A kernel under construction. Its frame has the items of the call and local words, all by name.
 
     RBX is the address of the layer's record.
     """
