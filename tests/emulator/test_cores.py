@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Emulated boards whose native kernels run on the board's own core: flashed, booted, proved, right."""
 
+import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +13,18 @@ import pytest
 import serial
 from PIL import Image
 
-from galago import boards, models, pictures
+from galago import boards, models, pictures, transport
 from galago.dataset.drawn import drawn
+from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
+from galago.native import kernels
+from galago.tflite import records
 from galago.tflite.tflm import Tflm
 from support.requirements import requires
 
 MODEL = "everyday-v1-025-96"
 PATIENCE = 600  # seconds
+UNDEFINED = bytes.fromhex("00de")  # udf #0
 
 
 @pytest.mark.parametrize(
@@ -32,30 +38,85 @@ PATIENCE = 600  # seconds
 )
 def test_a_board_classifies_with_machine_code_of_its_own(name: str, arch: str, tmp_path: Path) -> None:
     """The whole way: flash, boot, the first-use proof, pictures; scores as TensorFlow Lite Micro has them."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(2):
-        Image.fromarray(drawn(number, (120, 160, 3))).save(folder / f"{number}.bmp")
     with EmulatedBoard(boards.load(name), cores="board") as board:
         assert board.core is not None
         assert board.core.arch == arch
-        galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port]
-        subprocess.run(galago, check=True, capture_output=True, timeout=PATIENCE)
-        mpremote = [sys.executable, "-m", "mpremote", "connect", board.port]
-        copy = [*mpremote, "fs", "cp", *map(str, sorted(folder.iterdir())), ":/pictures/"]
-        subprocess.run(copy, check=True, capture_output=True, timeout=PATIENCE)
+        _flash(board, tmp_path)
         text = _boot(board)
-        log = [line for line in text if line.startswith("kernels: ")]
-        start, *lines = [json.loads(line) for line in text if line.startswith("{")]
         assert board.core.fault is None
-    assert len(log) == 1, log
-    assert log[0].startswith("kernels: machine code computes ")
+    (log,) = [line for line in text if line.startswith("kernels: ")]
+    assert log.startswith("kernels: machine code computes ")
+    _check(text, tmp_path)
+
+
+def test_machine_code_that_crashes_the_board_is_tried_once(tmp_path: Path) -> None:
+    """The board restarts, finds its note, and classifies in viper from then on."""
+    with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
+        assert board.core is not None
+        _flash(board, tmp_path)
+        made = records.read(models.find(MODEL).tflite.read_bytes())
+        generated = kernels.generate(made, board.core.arch)
+        crashing = [replace(kernel, code=UNDEFINED) for kernel in generated]
+        _replace_kernels(board, kernels.pack(made, crashing, board.core.arch))
+        text = _boot(board)
+        assert board.core.fault is not None
+        assert board.core.fault.code == "native.fault"
+        again = _boot(board)
+        with transport.connect(board.port) as device:
+            report = Report()
+            board_check.examine(report, device)
+    for lines, restarts in ((text, 1), (again, 0)):
+        assert sum("the board starts again" in line for line in lines) == restarts
+        (log,) = [line for line in lines if line.startswith("kernels: ")]
+        assert log == "kernels: the board restarted while it checked the machine code, viper computes"
+        _check(lines, tmp_path)
+    assert any("restarted while it checked" in problem.what for problem in report.problems)
+
+
+def test_a_damaged_file_of_machine_code_keeps_no_board_from_classifying(tmp_path: Path) -> None:
+    with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
+        _flash(board, tmp_path)
+        with transport.connect(board.port) as device:
+            path = f"/models/{MODEL}/{kernels.FILE}"
+            device.put(device.get(path)[:1000], path)
+        text = _boot(board)
+    (log,) = [line for line in text if line.startswith("kernels: ")]
+    assert kernels.FILE in log
+    assert log.endswith("viper computes")
+    _check(text, tmp_path)
+
+
+def _flash(board: EmulatedBoard, folder: Path) -> None:
+    """Puts the model and two pictures, which `folder` keeps, on the board."""
+    galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port]
+    subprocess.run(galago, check=True, capture_output=True, timeout=PATIENCE)
+    paths = [folder / f"{number}.bmp" for number in range(2)]
+    for number, path in enumerate(paths):
+        Image.fromarray(drawn(number, (120, 160, 3))).save(path)
+    mpremote = [sys.executable, "-m", "mpremote", "connect", board.port]
+    copy = [*mpremote, "fs", "cp", *map(str, paths), ":/pictures/"]
+    subprocess.run(copy, check=True, capture_output=True, timeout=PATIENCE)
+
+
+def _replace_kernels(board: EmulatedBoard, data: bytes) -> None:
+    """Puts another kernels.mpy on the board, and its hash into the contract, as flashing would."""
+    with transport.connect(board.port) as device:
+        folder = f"/models/{MODEL}"
+        contract = json.loads(device.get(f"{folder}/model.json"))
+        contract["files"]["kernels"] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        device.put(data, f"{folder}/{kernels.FILE}")
+        device.put(json.dumps(contract).encode(), f"{folder}/model.json")
+
+
+def _check(text: list[str], folder: Path) -> None:
+    """The JSON lines of a boot answer both pictures as TensorFlow Lite Micro does."""
+    start, *lines = [json.loads(line) for line in text if line.startswith("{")]
     assert start["start"]["backend"] == "builtin"
     assert [line["image"] for line in lines] == ["0.bmp", "1.bmp"]
     model = models.find(MODEL)
     oracle = Tflm(model.tflite.read_bytes())
-    for number, line in enumerate(lines):
-        pixels = pictures.resize(pictures.load(folder / f"{number}.bmp"), *model.input_shape)
+    for line in lines:
+        pixels = pictures.resize(pictures.load(folder / line["image"]), *model.input_shape)
         scores = oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int) + 128
         best = line["top"][0]
         assert best["index"] == scores.argmax()

@@ -20,20 +20,27 @@ def _interpreter(model):
 
     Without machine code, or memory for it, viper kernels compute.
     """
-    path, kernels = model.file("tflite"), model.file("kernels")
+    path = model.file("tflite")
+    try:
+        kernels = model.file("kernels")
+    except GalagoError as error:
+        print("kernels: %s; viper computes" % error.message)
+        return Interpreter(path)
     if not kernels:
         return Interpreter(path)
+    from ..tflite.kernels import proof
+
+    check = proof.Proof(kernels, model.digest("kernels"))
     try:
-        interpreter = Interpreter(path, kernels=kernels)
-    except GalagoError as error:
-        if not error.code.startswith("memory."):
+        interpreter = Interpreter(path, kernels=kernels if check.begin() else None)
+        check.settle(interpreter)
+    except BaseException as error:
+        check.abandon()
+        if not isinstance(error, GalagoError) or not error.code.startswith("memory."):
             raise
         print("kernels: %s; viper computes" % error.message)
         return Interpreter(path)
-    if interpreter.native:
-        from ..tflite.kernels import proof
-
-        proof.settle(interpreter, kernels, model.digest("kernels"))
+    finally:
         sys.modules.pop(proof.__name__, None)
     return interpreter
 

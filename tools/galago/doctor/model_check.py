@@ -11,6 +11,7 @@ from galago.models import CONTRACT
 from galago.runtimes import EXACT
 from galago.transport import Board
 
+_VERDICT = "/galago.kernels.json"  # firmware/mobilenet/tflite/kernels/proof.py
 _SILENCE = 600.0  # seconds that a working board may be silent
 
 _WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "stream": "streamed from the file"}
@@ -65,6 +66,12 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
         if line.startswith("kernels:") and "wrong" in line:  # tflite/kernels/proof.py
             report.problem(
                 line, "results are right, but slower; please report it with the board and the model"
+            )
+        elif line.startswith("kernels:") and "restarted" in line:
+            report.problem(
+                line,
+                f"to check it again after a power cut: mpremote connect PORT fs rm :{_VERDICT}; "
+                "if the board restarts again, report it with the board and the model",
             )
     lines = [parse_answer(line) for line in output if line.startswith("{")]
     _judge(report, lines, contract)

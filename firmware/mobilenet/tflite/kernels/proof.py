@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Checks machine code against the viper kernels, layer by layer, once after it was flashed.
 
-    proof.settle(net, "/models/everyday-v1-025-96/kernels.mpy", sha256)
+    proof = Proof("/models/everyday-v1-025-96/kernels.mpy", sha256)
+    net = Interpreter(path, kernels=kernels if proof.begin() else None)
+    proof.settle(net)
 
 Both compute the same noise, and are called exactly as in an inference. If the outputs of a layer differ,
 viper computes it from then on, and a line is logged. The verdict is stored with the file's SHA-256 in
 galago.kernels.json beside the folder of models, so that the check runs only once; it takes about as long as
 an inference in viper.
+
+Machine code may crash the board. The same file therefore says so while the check runs: a board that finds
+this note when it boots leaves the machine code alone, and viper computes.
 """
 
 import gc
@@ -27,48 +32,73 @@ _OUT_C = const(11)
 _PACKAGE = __name__.rsplit(".", 1)[0]
 
 
-def settle(net, path, digest):
-    """Assigns viper kernels to the layers of an Interpreter whose machine code is wrong."""
-    name = path.rsplit("/", 3)[0] + "/galago.kernels.json"
-    wrong = _verdict(name, digest)
-    if wrong is None:
+class Proof:
+    """The check of one file of machine code; `digest` is its SHA-256 as hex."""
+
+    def __init__(self, path, digest):
+        self._name = path.rsplit("/", 3)[0] + "/galago.kernels.json"
+        self._digest = digest
+        self._wrong = None
+        self._pending = False
+
+    def begin(self):
+        """Returns whether the machine code may be loaded; notes that a check begins if the file is new."""
+        kept = self._read()
+        if "checking" in kept:
+            print("kernels: the board restarted while it checked the machine code, viper computes")
+            return False
+        wrong = kept.get("wrong")
+        if isinstance(wrong, list) and all(isinstance(layer, int) for layer in wrong):
+            self._wrong = wrong
+        else:
+            self._pending = True
+            self._keep({"sha256": self._digest, "checking": True})
+        return True
+
+    def settle(self, net):
+        """Assigns viper kernels to the layers of an Interpreter whose machine code is wrong."""
+        wrong = self._wrong if net.native else []
+        if wrong is None:
+            try:
+                wrong = [layer for layer in sorted(net.native) if not _same(net, layer)]
+            except MemoryError:
+                gc.collect()
+                print("kernels: not enough memory to check them against viper")
+                self.abandon()
+                return
+            print(
+                "kernels: machine code computes %d of %d layers, checked against viper"
+                % (len(net.native) - len(wrong), len(net.runs))
+            )
+        if self._pending:
+            self._keep({"sha256": self._digest, "wrong": wrong})
+        runs = list(net.runs)
+        for layer in wrong:
+            if layer in net.native:
+                function, viper = net.native.pop(layer)
+                print("kernels: %s is wrong in layer %d, viper computes it" % (function, layer))
+                runs[layer] = _viper(viper).run
+        net.runs = tuple(runs)
+
+    def abandon(self):
+        """Removes the note of a check that ended without a verdict, but without a crash: it is repeated."""
+        if self._pending:
+            self._keep({})
+
+    def _read(self):
         try:
-            wrong = [layer for layer in sorted(net.native) if not _same(net, layer)]
-        except MemoryError:
-            gc.collect()
-            print("kernels: not enough memory to check them against viper")
-            return
-        _keep(name, {"sha256": digest, "wrong": wrong})
-        print(
-            "kernels: machine code computes %d of %d layers, checked against viper"
-            % (len(net.native) - len(wrong), len(net.runs))
-        )
-    runs = list(net.runs)
-    for layer in wrong:
-        if layer in net.native:
-            function, viper = net.native.pop(layer)
-            print("kernels: %s is wrong in layer %d, viper computes it" % (function, layer))
-            runs[layer] = _viper(viper).run
-    net.runs = tuple(runs)
+            with open(self._name) as file:
+                kept = json.load(file)
+            return kept if kept["sha256"] == self._digest else {}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
-
-def _verdict(name, digest):
-    """Returns the layers in which the file with this SHA-256 is wrong, or None if it was not checked."""
-    try:
-        with open(name) as file:
-            kept = json.load(file)
-        wrong = kept["wrong"] if kept["sha256"] == digest else None
-        return [int(layer) for layer in wrong] if wrong is not None else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _keep(name, verdict):
-    try:
-        with open(name, "w") as file:
-            json.dump(verdict, file)
-    except OSError:  # read-only: the check is repeated at each boot
-        pass
+    def _keep(self, verdict):
+        try:
+            with open(self._name, "w") as file:
+                json.dump(verdict, file)
+        except OSError:  # read-only: the check is repeated at each boot
+            pass
 
 
 def _viper(name):
