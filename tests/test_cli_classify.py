@@ -227,7 +227,7 @@ def test_a_model_with_an_operator_that_the_engine_lacks_is_refused_by_name(
     done = classify("--model", copy, photos["rocket"])
     assert done.returncode == 2
     *_, line = done.stderr.splitlines()  # after the lines about flashing
-    assert line.startswith("galago: layer 0: operator RELU is not supported: take")
+    assert line.startswith("galago: layer 0: operator RELU is not supported: use")
     assert done.stdout == ""
 
 

@@ -2,6 +2,7 @@
 """Every `--help` shows its text whole: nothing in it is taken for markup."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import typer
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from galago.cli import app
 
 
-def commands(command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+def commands(command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with its path of names, groups included."""
     yield path, command
     for name, child in getattr(command, "commands", {}).items():

@@ -12,6 +12,7 @@ import numpy as np
 
 from galago import models
 from galago.models import ModelDirectory
+from galago.models.golden import pattern
 from galago.tflite import tflm
 from support.builder import RELU6, Builder
 
@@ -40,7 +41,7 @@ def make_model(folder: Path, name: str, seed: int) -> ModelDirectory:
     oracle = tflm.Tflm(data)
     golden = []
     for number in (3, 4):
-        given = models.pattern(number, shape)
+        given = pattern(number, shape)
         output = oracle.run(given).ravel().tolist()
         digest = hashlib.sha256(given.tobytes()).hexdigest()
         golden.append({"pattern": number, "input_sha256": digest, "output_int8": output})

@@ -13,10 +13,9 @@ import functools
 
 import numpy as np
 
-from galago import models
 from galago.boards import BoardSpec
 from galago.errors import GalagoError
-from galago.models import ModelDirectory
+from galago.models import ModelDirectory, golden
 from galago.targets import k230
 
 FLOAT, CALIBRATION = "float.tflite", "calibration.npy"
@@ -34,9 +33,9 @@ def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes
 
 def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     """Returns the simulator's answer to a golden picture: best class, and its score in thousandths."""
-    picture = models.pattern(_PATTERN, model.input_shape).view(np.uint8) ^ 128
+    picture = golden.pattern(_PATTERN, model.input_shape).view(np.uint8) ^ 128
     (scores,) = k230.simulate(kmodel(model), picture[np.newaxis])
-    return models.proof(_PATTERN, scores)
+    return golden.proof(_PATTERN, scores)
 
 
 def kmodel(model: ModelDirectory) -> bytes:

@@ -12,10 +12,9 @@ import functools
 
 import numpy as np
 
-from galago import models
 from galago.boards import BoardSpec
 from galago.dataset.drawn import drawn
-from galago.models import ModelDirectory
+from galago.models import ModelDirectory, golden
 from galago.targets.tinymaix import simulator
 from galago.targets.tinymaix.converter import convert, refused
 from galago.targets.tinymaix.tmdl import Tmdl
@@ -38,7 +37,7 @@ def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes
 def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     """Returns TinyMaix's answer to a golden picture: best class, and its score in thousandths."""
     tmdl = Tmdl.read(_tmdl(model.tflite.read_bytes()))
-    return models.proof(_PATTERN, _probabilities(tmdl, models.pattern(_PATTERN, model.input_shape)))
+    return golden.proof(_PATTERN, _probabilities(tmdl, golden.pattern(_PATTERN, model.input_shape)))
 
 
 @functools.lru_cache(maxsize=2)

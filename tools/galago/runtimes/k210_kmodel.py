@@ -12,10 +12,9 @@ import functools
 
 import numpy as np
 
-from galago import models
 from galago.boards import BoardSpec
 from galago.errors import GalagoError
-from galago.models import ModelDirectory
+from galago.models import ModelDirectory, golden
 from galago.targets.k210.compiler import Compiled, compile_model
 from galago.targets.k210.simulator import Simulator
 
@@ -57,7 +56,7 @@ def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
     pattern, scores = _golden(data, model.input_shape)
     large = large_kmodel(model, board)
     place = {"address": large[0], "bytes": len(large[1])} if large else {}
-    return place | {"turned": int(compiled.rotated)} | models.proof(pattern, scores)
+    return place | {"turned": int(compiled.rotated)} | golden.proof(pattern, scores)
 
 
 @functools.lru_cache(maxsize=2)
@@ -76,7 +75,7 @@ def _golden(data: bytes, shape: tuple[int, int, int]) -> tuple[int, np.ndarray]:
     simulator = Simulator(compiled.model)
     candidates: dict[float, tuple[int, np.ndarray]] = {}
     for number in _PATTERNS:
-        planes = through_565(models.pattern(number, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
+        planes = through_565(golden.pattern(number, shape).view(np.uint8) ^ 128).transpose(2, 0, 1)
         rotated = np.ascontiguousarray(planes[:, ::-1, ::-1])
         right, wrong = (rotated, planes) if compiled.rotated else (planes, rotated)
         scores, others = (simulator.run(np.ascontiguousarray(each))[0] for each in (right, wrong))
