@@ -29,7 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the mark of support/requirements.py, and gives Keras a writable copy of its weights."""
+    """Registers marks, and gives Keras a writable copy of its weights."""
+    config.addinivalue_line("markers", "slow: takes seconds; left out with --fast")
     config.addinivalue_line(
         "markers", "requires(program, debian): the test runs a program of a Debian package"
     )
@@ -43,6 +44,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if collection_path.is_dir():
         return collection_path.name in SLOW_FOLDERS or None
     return bool(_imports(collection_path) & SLOW_IMPORTS) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -41,6 +41,7 @@ def test_the_site_and_the_package_name_one_repository() -> None:
     assert f"repo_url: {urls['Repository']}\n" in (ROOT / "mkdocs.yml").read_text()
 
 
+@pytest.mark.slow
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     extra_module("mkdocs", extra="docs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]

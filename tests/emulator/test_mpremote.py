@@ -112,6 +112,7 @@ def test_reset_is_a_hard_reset_and_runs_main(
     assert mpremote(new_board.port, "fs", "cat", "cause").strip() == "cause is 2"
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_so(new_board: EmulatedBoard, mpremote: Mpremote, tmp_path: Path) -> None:
     (tmp_path / "big.dat").write_bytes(bytes(new_board.board.filesystem))
     output = mpremote(new_board.port, "fs", "cp", tmp_path / "big.dat", ":big.dat", status=1)

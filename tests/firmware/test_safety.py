@@ -283,6 +283,7 @@ for outcome in sorted(outcomes):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["memory", "file"])
 def test_memory_that_ends_anywhere_while_loading(micropython, folders, mode) -> None:
     """Fills the heap except for some bytes, then for some more, until the model fits: never a traceback."""
@@ -322,6 +323,7 @@ def test_memory_that_ends_while_kernels_are_imported(micropython, folders) -> No
     assert len(outcomes) > 1
 
 
+@pytest.mark.slow
 def test_a_shipped_model_leaks_nothing(micropython, folders) -> None:
     output = micropython(LOAD + LEAK.replace("range(1000)", "range(50)"), *folders(model=LARGE.read_bytes()))
     invocations, _, result, constructions = output.splitlines()

@@ -50,6 +50,7 @@ def test_jpeg_of_extreme_contrast_equals_pillow(image, tmp_path, subsampling, qu
         assert tensor == as_board(path, size, size).tobytes()
 
 
+@pytest.mark.slow
 def test_damaged_files_never_reach_outside_a_buffer(image, tmp_path):
     from mobilenet.errors import GalagoError  # type: ignore[import-not-found]
 
