@@ -13,7 +13,7 @@ from PIL import Image
 
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 from galago.errors import GalagoError
 
 MPREMOTE = [sys.executable, "-m", "mpremote"]
@@ -216,7 +216,7 @@ def test_a_camera_is_a_source_too(tmp_path_factory: pytest.TempPathFactory) -> N
     for name, color in (("0.png", (255, 0, 0)), ("1.png", (0, 0, 255))):
         Image.new("RGB", (320, 240), color).save(folder / name)
     known = boards.load("ESP32_GENERIC-SPIRAM")
-    with EmulatedBoard(known, firmware=["esp32"], camera=Camera(folder)) as emulated:
+    with EmulatedBoard(known, firmware=["esp32"], camera=EmulatedCamera(folder)) as emulated:
         flash = [sys.executable, "-m", "galago", "flash", "--source", "camera", "--port", emulated.port]
         subprocess.run(flash, check=True, capture_output=True, timeout=120)
         with serial.Serial(emulated.port, timeout=30) as port:

@@ -14,7 +14,7 @@ from galago.targets.k210.compiler import compile_model
 from galago.targets.k210.cpu_layers import QuantizedMaxPool
 from galago.targets.k210.kmodel import Kmodel
 from galago.targets.k210.kpu_conv import KpuConv
-from galago.targets.k210.lowering.convolution import Kernel, build_conv
+from galago.targets.k210.lowering.convolution import QuantizedKernel, build_conv
 from galago.tflite.graph import Graph
 from galago.tflite.tflm import Tflm
 
@@ -205,7 +205,7 @@ def test_stride_two_by_rotation_is_exact() -> None:
     graph, pixels = Graph.read(data), random_picture(8, 24)
     expected = Tflm(data).tensors(pixels)
     first, second = (expected[operator.output][0].view(np.uint8) ^ 128 for operator in graph.operators[:2])
-    kernel = Kernel.of(graph, graph.operators[1]).rotated()
+    kernel = QuantizedKernel.of(graph, graph.operators[1]).rotated()
     conv = build_conv(kernel, (24, 24), graph.tensors[graph.operators[1].inputs[0]].zero_point + 128)
     full = kpu_arithmetic.run(conv, np.ascontiguousarray(first.transpose(2, 0, 1)[:, ::-1, ::-1]))
     kept = full[:, ::2, ::2][:, ::-1, ::-1].transpose(1, 2, 0)

@@ -18,7 +18,7 @@ from galago import boards, models, pictures, runtimes, transport
 from galago.classify import classify
 from galago.cli.connection import upload
 from galago.emulator import EmulatedBoard
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 from galago.emulator.k210_chip import from_565, to_565
 from galago.errors import GalagoError
 from galago.flash import boot_plan, device_package, flat_package, kmodel, model_files, remote_path
@@ -140,7 +140,7 @@ def run(device: transport.Board, program: str) -> str:
 @pytest.mark.parametrize("firmware", [("k210", "maixpy"), ("k210", "canmv_k210")])
 def test_a_camera_is_turned_for_the_kpu(firmware: tuple[str, ...], data: Path) -> None:
     """On both firmwares the LCD shows the frame upright again."""
-    camera = Camera(data / "images" / "photos")
+    camera = EmulatedCamera(data / "images" / "photos")
     camera.show(data / "images" / "photos" / "cat.bmp")
     with (
         EmulatedBoard(BOARD, firmware=firmware, camera=camera) as emulated,

@@ -12,7 +12,7 @@ from runtime_bench import RUNTIMES, Bench
 
 from galago import boards, flash, models, quantize, transport
 from galago.emulator import EmulatedBoard
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 from galago.runtimes import canmv_k230
 from galago.targets import k230
 from support.requirements import extra_module, missing
@@ -30,7 +30,7 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
     @contextlib.contextmanager
     def start(
         *firmware: str,
-        camera: Camera | None = None,
+        camera: EmulatedCamera | None = None,
         model: models.ModelDirectory = model,
         kind: str = "SEEED_XIAO_ESP32S3",
     ) -> Iterator[Bench]:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from galago import transport
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 
 RUNTIMES = ("openmv", "microlite", "emlearn")
 LONGEST = 120.0  # seconds without output; the machine may be busy
@@ -18,7 +18,7 @@ class Bench:
     """`run` returns the JSON values that a script prints, one per line; `camera` is the board's."""
 
     board: transport.Board
-    camera: Camera
+    camera: EmulatedCamera
     path: str
 
     def run(self, script: str) -> list[Any]:

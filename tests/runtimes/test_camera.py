@@ -11,7 +11,7 @@ from PIL import Image
 from runtime_bench import Bench
 
 from galago import pictures
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 
 PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
 
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def esp32(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
-    with new_bench("esp32", camera=Camera(folder)) as bench:
+    with new_bench("esp32", camera=EmulatedCamera(folder)) as bench:
         yield bench
 
 
@@ -55,7 +55,7 @@ def openmv(
     new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[Bench]:
     """Firmware with `csi`, and with `sensor`."""
-    with new_bench(request.param, camera=Camera(folder)) as bench:
+    with new_bench(request.param, camera=EmulatedCamera(folder)) as bench:
         yield bench
 
 
@@ -139,7 +139,7 @@ def test_wrong_settings_are_told_apart(bench: Bench, settings: dict, code: str) 
 
 @pytest.fixture(scope="module")
 def openmv4(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
-    with new_bench("openmv4", camera=Camera(folder)) as bench:
+    with new_bench("openmv4", camera=EmulatedCamera(folder)) as bench:
         yield bench
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from galago import boards, flash, models, pictures, transport
 from galago.emulator import EmulatedBoard
-from galago.emulator.camera import Camera, Capture, Fault, scene
+from galago.emulator.camera import Capture, EmulatedCamera, Fault, scene
 from galago.monitor import Monitor, Notice, PictureLine
 from galago.tflite.tflm import Tflm
 from support.tiny_model import make_model
@@ -107,7 +107,7 @@ def test_eight_hours_with_failures(folder: Path, model: models.ModelDirectory, f
     failing = [number for number in range(50, 3 * COUNT) if random.random() < 0.08]
     faults: dict[int, Fault] = {number: kinds[number % 3] for number in failing}
     kind = "SEEED_XIAO_ESP32S3" if firmware == "esp32" else "ARDUINO_NICLA_VISION"
-    camera = Camera(folder, faults=faults)
+    camera = EmulatedCamera(folder, faults=faults)
     with EmulatedBoard(boards.load(kind), firmware=[firmware], camera=camera) as emulated:
         with transport.connect(emulated.port) as board:
             settings = flash.default_settings(emulated.board, "camera") | {"interval": INTERVAL}

@@ -13,7 +13,7 @@ import pytest
 from runtime_bench import Bench
 
 from galago import models, pictures
-from galago.emulator.camera import Camera, Capture, scene
+from galago.emulator.camera import Capture, EmulatedCamera, scene
 from galago.tflite.tflm import Tflm
 
 PINS = '{"pins": {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}}'
@@ -75,7 +75,7 @@ def esp32(
     """Returns 200 lines of a board with an ESP32 camera, and the captures."""
 
     def watch(backend: str) -> tuple[list[dict], list[Capture]]:
-        with new_bench(backend, "esp32", camera=Camera(folder)) as bench:
+        with new_bench(backend, "esp32", camera=EmulatedCamera(folder)) as bench:
             lines = bench.run(WATCH.format(backend=backend, settings=PINS, count=200))
             # The first capture is the constructor's own; then one to discard and one that counts.
             return lines, bench.camera.captures[1:]
@@ -105,7 +105,7 @@ def check_exact(lines: list[dict], used: list[Capture], oracle: Oracle) -> None:
 def test_openmv_answers_as_tflm(
     new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, oracle: Oracle
 ) -> None:
-    with new_bench("openmv", camera=Camera(folder)) as bench:
+    with new_bench("openmv", camera=EmulatedCamera(folder)) as bench:
         lines = bench.run(WATCH.format(backend="openmv", settings="{}", count=200))
         used = bench.camera.captures
     assert all(one.exposed == one.number for one in used)

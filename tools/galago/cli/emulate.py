@@ -63,9 +63,9 @@ def _run(
 ) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
-    from galago.emulator.camera import Camera
+    from galago.emulator.camera import EmulatedCamera
 
-    pictures = Camera(camera) if camera else None
+    pictures = EmulatedCamera(camera) if camera else None
     with EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores) as emulated:
         typer.echo(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from galago.boards import BoardSpec
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 from galago.emulator.cores import BoardCore
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
@@ -34,7 +34,7 @@ class EmulatedBoard:
         board: BoardSpec,
         storage: Path | None = None,
         firmware: Sequence[str] | None = None,
-        camera: Camera | None = None,
+        camera: EmulatedCamera | None = None,
         faults: Faults | None = None,
         cores: Cores = "host",
     ) -> None:

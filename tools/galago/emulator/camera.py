@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The camera of an emulated board: it plays the pictures of a folder as real cameras would see them.
 
-    camera = Camera(Path("photos"), swap=True, faults={7: "none"})
+    camera = EmulatedCamera(Path("photos"), swap=True, faults={7: "none"})
     camera.show(Path("cat.jpg"))          # show this picture only
     camera.captures                       # every frame delivered: Capture(picture, exposed, number)
 
@@ -40,7 +40,7 @@ class Capture:
     fault: Fault | None = None
 
 
-class Camera:
+class EmulatedCamera:
     """A camera outlives resets of the board. `faults` maps numbers of captures to their fault."""
 
     def __init__(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from galago.boards import BoardSpec
-from galago.emulator.camera import Camera
+from galago.emulator.camera import EmulatedCamera
 from galago.emulator.cores import BoardCore
 from galago.emulator.host_calls import Service
 from galago.emulator.inference import EmlearnService, K230Service, TflmService
@@ -54,12 +54,12 @@ class Hardware:
         self,
         board: BoardSpec,
         firmware: Sequence[str] | None = None,
-        camera: Camera | None = None,
+        camera: EmulatedCamera | None = None,
         core: BoardCore | None = None,
     ) -> None:
         """Without a `core`, native kernels are those of this computer's processor."""
         self.firmware = usual(board) if firmware is None else tuple(firmware)
-        self.camera = camera or Camera()
+        self.camera = camera or EmulatedCamera()
         self.k210 = K210Chip()
         self.core = core
         for name in self.firmware:

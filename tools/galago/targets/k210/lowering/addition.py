@@ -13,7 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from galago.targets.k210.lowering.convolution import INT8_OFFSET, Kernel, activation_range, unsupported
+from galago.targets.k210.lowering.convolution import (
+    INT8_OFFSET,
+    QuantizedKernel,
+    activation_range,
+    unsupported,
+)
 from galago.targets.k210.requantization.segment_groups import best_cost, least_cost
 from galago.targets.k210.requantization.tflite_rounding import NEVER, TabulatedRequantization, added
 from galago.tflite.graph import Graph, Operator
@@ -23,7 +28,7 @@ _MAX_DISTANCE = 4095  # of a weight from its zero point: sums stay below 21 bits
 _RATIOS_TRIED, _RATIOS_FITTED = 24, 8
 
 
-def addition_kernel(graph: Graph, operator: Operator, channels: int) -> Kernel:
+def addition_kernel(graph: Graph, operator: Operator, channels: int) -> QuantizedKernel:
     """Returns a 1x1 kernel that adds the two halves of its input channels, the operands of an ADD."""
     a, b = (graph.tensors[i] for i in operator.inputs)
     output = graph.tensors[operator.output]
@@ -53,7 +58,7 @@ def addition_kernel(graph: Graph, operator: Operator, channels: int) -> Kernel:
         factors=requantization.factors.repeat(channels),
         biases=requantization.biases.repeat(channels),
     )
-    return Kernel(pair.astype(np.uint8)[..., np.newaxis, np.newaxis], zero, False, requantization)
+    return QuantizedKernel(pair.astype(np.uint8)[..., np.newaxis, np.newaxis], zero, False, requantization)
 
 
 def _ratios(a: float, b: float, single_channel: bool) -> list[tuple[np.ndarray, float]]:

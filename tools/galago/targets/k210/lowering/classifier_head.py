@@ -21,7 +21,7 @@ from galago.targets.k210.layer import KmodelLayer
 from galago.targets.k210.lowering.convolution import (
     INT8_OFFSET,
     MAX_CHANNELS,
-    Kernel,
+    QuantizedKernel,
     build_conv,
     check_weight_loads,
     unsupported,
@@ -83,7 +83,7 @@ class ClassifierHead:
 
     def dense(self, operator: Operator) -> None:
         """Lowers FULLY_CONNECTED, or CONV_2D of one pixel."""
-        kernel, source = Kernel.of(self.graph, operator), self.graph.tensors[self.tensor]
+        kernel, source = QuantizedKernel.of(self.graph, operator), self.graph.tensors[self.tensor]
         if self._floats and self.processor == "cpu":
             self._floats = self._dense_on_cpu(operator, kernel, self._floats)
         else:
@@ -139,7 +139,7 @@ class ClassifierHead:
         layer = cpu_layers.Dequantize(count=classes, scale=scale, bias=bias)
         return self._append(operator, layer, vector, 4 * classes)
 
-    def _first_dense(self, operator: Operator, kernel: Kernel, vector: Location) -> None:
+    def _first_dense(self, operator: Operator, kernel: QuantizedKernel, vector: Location) -> None:
         """Lowers the dense layer whose inputs come from main RAM."""
         zero_point = self.graph.tensors[operator.inputs[0]].zero_point + INT8_OFFSET
         outputs, inputs = kernel.weights.shape[:2]
@@ -160,7 +160,7 @@ class ClassifierHead:
         self._convolve(operator, kernel, line, zero_point, _MAP_SIZE[1] + 1)
 
     def _convolve(
-        self, operator: Operator, kernel: Kernel, source: Location, zero_point: int, pixel: int
+        self, operator: Operator, kernel: QuantizedKernel, source: Location, zero_point: int, pixel: int
     ) -> None:
         """Appends the dense layer as a convolution of 4x4 maps of which `pixel` counts."""
         if max(kernel.weights.shape[:2]) > MAX_CHANNELS:
@@ -177,7 +177,7 @@ class ClassifierHead:
         self._bytes = None
         self._kpu_vector = _KpuVector(target, lowered, pixel, kernel.requantization.zero_point)
 
-    def _dense_on_cpu(self, operator: Operator, kernel: Kernel, floats: Location) -> Location:
+    def _dense_on_cpu(self, operator: Operator, kernel: QuantizedKernel, floats: Location) -> Location:
         source, output = (self.graph.tensors[i] for i in (operator.inputs[0], operator.output))
         scales = kernel.requantization.factors * output.scale / source.scale
         weights = (kernel.weights[:, :, 0, 0].astype(np.float64) - INT8_OFFSET) * scales[:, np.newaxis]

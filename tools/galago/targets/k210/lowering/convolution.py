@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Lowers a convolution: TFLite's weights and quantization become a layer of the KPU.
 
-    kernel = Kernel.of(graph, operator)
+    kernel = QuantizedKernel.of(graph, operator)
     conv = build_conv(kernel, size=(112, 112), zero_point=0, pool=KEEP_TOP_LEFT)
 
 int8 becomes uint8 by adding 128, for pixels, weights and zero points alike; nothing is quantized again.
@@ -29,7 +29,7 @@ _MAX_PARTS, _MIN_PART_CHANNELS = 4, 16  # of a convolution that is split for mor
 
 
 @dataclass
-class Kernel:
+class QuantizedKernel:
     """Weights, uint8 [outputs, inputs, size, size], with their zero point, and how sums become uint8."""
 
     weights: np.ndarray
@@ -38,7 +38,7 @@ class Kernel:
     requantization: Requantization
 
     @classmethod
-    def of(cls, graph: Graph, operator: Operator) -> "Kernel":
+    def of(cls, graph: Graph, operator: Operator) -> "QuantizedKernel":
         """Reads CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED. Raises GalagoError model.operator."""
         weights = graph.tensors[operator.inputs[1]]
         if weights.data is None or weights.dtype != np.int8 or weights.zero_point:
@@ -63,7 +63,7 @@ class Kernel:
         unsigned = (values.astype(np.int16) + INT8_OFFSET).astype(np.uint8)
         return cls(unsigned, INT8_OFFSET, depthwise, requantization)
 
-    def outputs(self, start: int, end: int) -> "Kernel":
+    def outputs(self, start: int, end: int) -> "QuantizedKernel":
         """Returns the kernel of some output channels (and, if depthwise, the same inputs)."""
         part = self.requantization
         part = replace(part, factors=part.factors[start:end], biases=part.biases[start:end])
@@ -77,12 +77,12 @@ class Kernel:
         most_sum = positive * (255 - zero_point) - negative * zero_point
         return self.requantization.thresholds(least_sum, most_sum)
 
-    def rotated(self) -> "Kernel":
+    def rotated(self) -> "QuantizedKernel":
         """Returns the kernel rotated by 180 degrees."""
         return replace(self, weights=self.weights[:, :, ::-1, ::-1])
 
 
-def build_conv(kernel: Kernel, size: tuple[int, int], zero_point: int, pool: int = 0) -> KpuConv:
+def build_conv(kernel: QuantizedKernel, size: tuple[int, int], zero_point: int, pool: int = 0) -> KpuConv:
     """Returns the layer for a map of `size` (height, width) with a uint8 zero point; its addresses are 0."""
     outputs, inputs, kernel_size, _ = kernel.weights.shape
     shift = min(TERM_SHIFT, 23 - abs(kernel.weights_zero).bit_length())  # arg_x has 24 bits
@@ -108,13 +108,13 @@ def build_conv(kernel: Kernel, size: tuple[int, int], zero_point: int, pool: int
     return KpuConv(registers=registers, weights=weights, batch_norm=batch_norm, activation=activation)
 
 
-def identity_kernel(channels: int) -> Kernel:
+def identity_kernel(channels: int) -> QuantizedKernel:
     """Returns a 1x1 kernel that copies every byte."""
     copy = Requantization(np.ones(channels), np.zeros(channels, np.int64), 0, 0, 255)
-    return Kernel(np.eye(channels, dtype=np.uint8)[..., np.newaxis, np.newaxis], 0, False, copy)
+    return QuantizedKernel(np.eye(channels, dtype=np.uint8)[..., np.newaxis, np.newaxis], 0, False, copy)
 
 
-def part_count(kernel: Kernel) -> int:
+def part_count(kernel: QuantizedKernel) -> int:
     """Returns into how many layers of equal output channels a kernel is split, to fit or to be more exact.
 
     Outputs on both sides of the zero point take more of a layer's activation table (activation_table.py), and

@@ -21,7 +21,7 @@ from galago.targets.k210.lowering.convolution import (
     INT8_OFFSET,
     KEEP_TOP_LEFT,
     MAX_CHANNELS,
-    Kernel,
+    QuantizedKernel,
     build_conv,
     check_weight_loads,
     identity_kernel,
@@ -82,7 +82,7 @@ class FeatureExtractor:
         if operator.number in self._already_lowered:
             return
         x = self._input(operator)
-        kernel = Kernel.of(self.graph, operator)
+        kernel = QuantizedKernel.of(self.graph, operator)
         if self.padding.rotated:
             kernel = kernel.rotated()
         stride = operator.options.strideH
@@ -136,7 +136,7 @@ class FeatureExtractor:
         self.layers.append(LoweredLayer(layer, {"input": padded, "line": line}, "upload"))
         return line
 
-    def _convolve(self, operator: Operator, kernel: Kernel, x: FeatureMap, halve: bool) -> None:
+    def _convolve(self, operator: Operator, kernel: QuantizedKernel, x: FeatureMap, halve: bool) -> None:
         size = (x.size[0] // 2, x.size[1] // 2) if halve else x.size
         if min(size) >= MIN_SIZE:
             self._append_parts(operator, kernel, x, KEEP_TOP_LEFT if halve else 0, size)
@@ -149,10 +149,12 @@ class FeatureExtractor:
         target = self._allocate(operator.output, whole.channels, padded_size)
         self.maps[operator.output] = self._upload(whole, halved, target, padded_size, size)
 
-    def _convolve_in_slices(self, operator: Operator, kernel: Kernel, x: FeatureMap, slices: int) -> None:
+    def _convolve_in_slices(
+        self, operator: Operator, kernel: QuantizedKernel, x: FeatureMap, slices: int
+    ) -> None:
         """Lowers an expansion and its depthwise layer of stride 2, some channels at a time."""
         (second,) = self.graph.users(operator.output)
-        depthwise = Kernel.of(self.graph, second)
+        depthwise = QuantizedKernel.of(self.graph, second)
         if self.padding.rotated:
             depthwise = depthwise.rotated()
         channels, half = len(kernel.weights), (x.size[0] // 2, x.size[1] // 2)
@@ -179,7 +181,7 @@ class FeatureExtractor:
         zero_point = depthwise.requantization.zero_point
         self.maps[second.output] = FeatureMap(location, channels, half, half, zero_point, layers[-1:])
 
-    def _slice_count(self, operator: Operator, kernel: Kernel, x: FeatureMap) -> int:
+    def _slice_count(self, operator: Operator, kernel: QuantizedKernel, x: FeatureMap) -> int:
         """Returns into how many slices an expansion is cut so that its depthwise layer fits; 0 for none."""
         users = self.graph.users(operator.output)
         channels, whole = len(kernel.weights), kpu_ram.lines(len(kernel.weights), *x.size)
@@ -197,7 +199,13 @@ class FeatureExtractor:
         return 0
 
     def _append_parts(
-        self, operator: Operator, kernel: Kernel, x: FeatureMap, pool: int, size: Size, final: bool = True
+        self,
+        operator: Operator,
+        kernel: QuantizedKernel,
+        x: FeatureMap,
+        pool: int,
+        size: Size,
+        final: bool = True,
     ) -> None:
         """Appends one KPU layer, or several of some output channels each.
 
