@@ -282,7 +282,8 @@ def test_a_board_that_waits_for_a_mounted_folder_is_usable_when_the_host_gives_u
     (tmp_path / "x").write_bytes(DATA)
 
     def give_up(command: PyboardCommand) -> None:
-        command.rd_s8(), command.rd_s32()
+        command.rd_s8()
+        command.rd_s32()
         command.wr_s32(4096)  # so many bytes come next
         raise KeyboardInterrupt
 
