@@ -46,6 +46,8 @@ def evaluate(
     is an emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0, or 1
     if the board and int8 differ on a photo although the board's runtime computes as int8 does.
     """
+    import numpy as np
+
     from galago import evaluate as evaluating
 
     engines = [each.strip() for each in on.split(",")]
@@ -56,8 +58,6 @@ def evaluate(
     directory = open_model(model)
     chosen = evaluating.labelled(directory, photos)
     if limit and len(chosen) > limit:
-        import numpy as np
-
         chosen = chosen.where(np.arange(limit) * len(chosen) // limit)
     inputs, positions = evaluating.read_inputs(directory, chosen.paths, _warn)
     labels = chosen.labels[positions]
