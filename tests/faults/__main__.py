@@ -80,6 +80,7 @@ def _upload_speed() -> reliability.UploadSpeed:
     """Upload the device package and the shipped model to new boards, with Galago and with mpremote."""
     board = boards.load(BOARD)
     model = models.find("everyday-v1-025-96")
+    files: dict[str, bytes] = {}
     ours, theirs = [], []
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         for _ in range(_RUNS):

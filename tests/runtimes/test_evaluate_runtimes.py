@@ -77,6 +77,6 @@ def test_the_doctor_says_why_each_runtime_is_skipped(model: models.ModelDirector
     for name, reason in (
         ("canmv_k230", "no .kmodel"),
         ("emlearn", "no .tmdl"),
-        ("microlite", "how large an"),
+        ("microlite", "size of the arena"),
     ):
         assert reason in over[name]
