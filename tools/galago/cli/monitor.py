@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _ROWS = 15  # pictures that the table shows
 _BAR = 20  # characters that stand for a confidence of 1
-_COLUMNS = ("seq", "image", "label", "confidence", "unknown", "read_us", "fit_us", "invoke_us", "error")
+_COLUMNS = ("seq", "image", "label", "confidence", "unknown", "read_us", "resize_us", "invoke_us", "error")
 _RESTART_SECONDS = 10.0
 
 
