@@ -117,7 +117,7 @@ def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | Non
         if board.heap - loaded > network.size + capacity.SPARE and network.size <= block:
             heap["weights"] = network.size
         else:
-            weights, heap["piece of the weights"] = "streamed", network.plan.stream_buffer
+            weights, heap["weights buffer"] = "streamed", network.plan.stream_buffer
     used = sum(heap.values())
     verdict = Verdict(
         board=board,
