@@ -12,15 +12,23 @@ def fill(pattern, tensor):
     0 is black, 1 white, 2 a ramp, a number above 2 noise with this seed, a negative one a white half above
     the noise of its absolute value.
     """
-    if 0 <= pattern < 3:
-        for i in range(len(tensor)):
-            tensor[i] = (0x80, 0x7F, i & 0xFF ^ 0x80)[pattern]
-        return
+    try:
+        from ..tflite import patterns
+
+        patterns.fill(tensor, len(tensor), pattern)
+    except (ImportError, TypeError):  # no viper here, or an input that is no buffer
+        _fill(pattern, tensor)
+
+
+def _fill(pattern, tensor):
     x = abs(pattern)
     white = len(tensor) // 2 if pattern < 0 else 0
     for i in range(len(tensor)):
-        x = 1664525 * x + 1013904223 & 0xFFFFFFFF
-        tensor[i] = 0x7F if i < white else x >> 24 ^ 0x80
+        if 0 <= pattern < 3:
+            tensor[i] = 0x80 if pattern == 0 else 0x7F if pattern == 1 else i & 0xFF ^ 0x80
+        else:
+            x = 1664525 * x + 1013904223 & 0xFFFFFFFF
+            tensor[i] = 0x7F if i < white else x >> 24 ^ 0x80
 
 
 def check(name, backend, model):
