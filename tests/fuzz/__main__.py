@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from board import Board, Verdict
+from interpreter_under_test import InterpreterUnderTest, Verdict
 from oracle import Oracle
 from rich import box
 from rich.console import Console
@@ -34,9 +34,9 @@ _SMALL = 1 << 14  # largest file in bytes that is run with the smallest heap
 
 
 @cache
-def _tools() -> tuple[Board, Board, Oracle]:
+def _tools() -> tuple[InterpreterUnderTest, InterpreterUnderTest, Oracle]:
     """What each process of the campaign keeps: interpreters for small and for large files, and TFLM."""
-    return Board(_SMALL), Board(_SMALL), Oracle()
+    return InterpreterUnderTest(_SMALL), InterpreterUnderTest(_SMALL), Oracle()
 
 
 def judge(numbers: range) -> list[tuple[mutations.Mutant, Verdict]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import regressions
 import texts
-from board import Board
+from interpreter_under_test import InterpreterUnderTest
 from oracle import Oracle
 
 from support import mutations, seeds
@@ -18,8 +18,8 @@ COUNT = 1200
 
 
 @pytest.fixture(scope="module")
-def board() -> Iterator[Board]:
-    with Board(SMALL) as board:
+def board() -> Iterator[InterpreterUnderTest]:
+    with InterpreterUnderTest(SMALL) as board:
         yield board
 
 
@@ -82,15 +82,15 @@ def run(net, at, first, last):
 reshape.run = run
 """
         (tmp_path / "overrun.py").write_text(script.replace("blocks = []", f"{broken}\nblocks = []", 1))
-        with Board(SMALL, script=tmp_path / "overrun.py") as board:
+        with InterpreterUnderTest(SMALL, script=tmp_path / "overrun.py") as board:
             verdict = board.judge(seeds.small()["reshape"])
         assert verdict.outcome == "fault"
         assert verdict.detail.startswith(word), verdict
 
 
 @pytest.fixture
-def reader() -> Iterator[Board]:
-    with Board(SMALL, script=Path(__file__).with_name("on_board_json.py")) as board:
+def reader() -> Iterator[InterpreterUnderTest]:
+    with InterpreterUnderTest(SMALL, script=Path(__file__).with_name("on_board_json.py")) as board:
         (board.folder / "model.tflite").write_bytes(texts.TFLITE)
         yield board
 

@@ -99,7 +99,7 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             report.fact("model", "weights", _WHERE.get(loaded.get("weights"), "kept by the runtime"))
             if loaded.get("native"):
                 share = f"{loaded['native']} of {loaded['layers']} layers"
-                report.fact("model", "kernels", f"machine code in {share}, each tried against viper")
+                report.fact("model", "kernels", f"machine code in {share}, each checked against viper")
             elif "layers" in loaded:
                 report.fact("model", "kernels", "viper")
             report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A real MicroPython interpreter that runs damaged files, and is restarted after a crash.
 
-with Board(largest=len(model)) as board:
+with InterpreterUnderTest(largest=len(model)) as board:
     verdict = board.judge(model)        # ok, long, an error code, or fault: crashes and hangs are faults too
 """
 
@@ -50,7 +50,7 @@ def _package() -> str:
     return _folder().name
 
 
-class Board:
+class InterpreterUnderTest:
     """The interpreter, in a folder of its own, with a heap of ROOM bytes plus the largest file so far."""
 
     def __init__(self, largest: int, script: Path = SCRIPT) -> None:
