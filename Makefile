@@ -1,5 +1,5 @@
 # make demo       classify standard photos on an emulated board
-# make test       run all tests, on every core: about 10 minutes on two
+# make test       run all tests, on every core
 # make test-fast  run the tests that need neither TensorFlow nor minutes
 # make check      lint, types, tests, documentation, demo: what CI runs
 # make docs       build the documentation site into site/; make screenshots takes its pictures
