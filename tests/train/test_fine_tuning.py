@@ -47,13 +47,16 @@ class Subject:
         x = layers.Conv2D(48, 1, activation="relu6")(layers.Add()([small, y]))
         logits = layers.Dense(8)(layers.GlobalAveragePooling2D()(x))
         network = keras.Model(picture, logits)
-        for number, layer in enumerate(layer for layer in network.layers if layer.weights):
+        weighted = [layer for layer in network.layers if layer.weights]
+        for number, layer in enumerate(weighted):
             kernel, bias = layer.get_weights()
             kernel[..., ::4, :] *= (1, 0.05, 20, 0.05, 20, 1)[number]
             layer.set_weights([kernel, bias])
         logits = network.predict(floats(pictures(500, 50)), verbose=0)
-        kernel, _ = layer.get_weights()
-        layer.set_weights([kernel * 2 / logits.std(axis=0), -logits.mean(axis=0) * 2 / logits.std(axis=0)])
+        kernel, _ = weighted[-1].get_weights()
+        weighted[-1].set_weights(
+            [kernel * 2 / logits.std(axis=0), -logits.mean(axis=0) * 2 / logits.std(axis=0)]
+        )
         self.network = quantize.with_softmax(network)
         self.float_model = quantize.convert_float(self.network)
         self.tflite = quantize.convert(self.network, quantize.with_black_and_white(pictures(0, 100)))

@@ -60,11 +60,9 @@ def exact(micropython: Callable[..., str], compiled: Path, tmp_path: Path) -> Ca
             (folder / "model.tflite").write_bytes(model)
             (folder / "inputs").write_bytes(inputs.tobytes())
             oracle = Tflm(model)
-            with open(folder / "expected", "wb") as expected:
-                for picture in inputs:
-                    tensors = [t.tobytes() for t in oracle.tensors(picture).values()]
-                    expected.write(b"".join(tensors))
-            (folder / "layers").write_text(repr([len(t) for t in tensors]))
+            tensors = [[t.tobytes() for t in oracle.tensors(picture).values()] for picture in inputs]
+            (folder / "expected").write_bytes(b"".join(b"".join(each) for each in tensors))
+            (folder / "layers").write_text(repr([len(t) for t in tensors[0]]))
             arguments += [folder, len(inputs)]
         output = micropython(SCRIPT, *arguments, heap=heap, timeout=timeout, package=compiled)
         assert f"exact {len(cases)}" in output

@@ -38,7 +38,7 @@ def proof(number: int, scores: np.ndarray) -> dict[str, int]:
     """The answer that a runtime with its own arithmetic must give to `pattern(number)`.
 
     `scores` are float [classes]; the best of them is given in thousandths. The board compares it in
-    mobilenet.backends.golden.prove.
+    mobilenet.backends.golden.check.
     """
     best = int(scores.argmax())
     score = round(1000 * float(scores[best]))
