@@ -143,10 +143,10 @@ def _memory(named: dict[str, bytes]) -> list[str]:
         "",
         "## Memory",
         "",
-        "The arena is everything that is allocated to run a model, except the weights. Where these are "
+        "The arena is everything that is allocated to run a model, except the weights. If these are "
         "streamed from a file, a buffer for them is added. Galago's figures are what the engine plans in the "
-        "real interpreter; TFLM's are what its recording allocator reports. Published for the first model: "
-        "X-CUBE-AI 39.6 KiB, TinyMaix 54 KB.",
+        "real interpreter; TFLM's are what its recording allocator reports. The published figures for the "
+        "first model are 39.6 KiB (X-CUBE-AI) and 54 KB (TinyMaix).",
         "",
         *_table(["model", "Galago's arena", "stream buffer", "TFLM's arena", "Galago : TFLM"], rows),
     ]
@@ -230,14 +230,13 @@ def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "## Counted",
         "",
         "Instructions per MAC of one inference of vww_96_int8 (7,489,664 MACs), counted exactly by basic "
-        "block in Unicorn, for Xtensa in QEMU. What is counted is the machine code of the kernels: what "
-        "mpy-cross compiles from viper, or what Galago generates for the model. Every buffer lies between "
-        "guard pages, and every tensor equals TFLM's. An instruction that an IT block skips counts. The "
-        "MicroPython runtime that viper kernels call, to unpack arguments and to divide, is not emulated: it "
-        "is called "
-        f"{calls:,} times, which at 250 instructions per call, more than any of them takes, would add "
-        f"{one.runtime / one.macs:.2f} per MAC. The Python code between kernels is not counted. The other "
-        "engines are C code compiled by GCC 12.2 and counted in the same way for the same file; TinyMaix's "
+        "block in Unicorn, and for Xtensa in QEMU. The machine code of the kernels is counted: what "
+        "mpy-cross compiles from viper, or what Galago generates for the model. Every buffer is between "
+        "guard pages, and every tensor equals TFLM's. Instructions that an IT block skips are counted. Viper "
+        "kernels call the MicroPython runtime to unpack arguments and to divide; this is not emulated. There "
+        f"are {calls:,} such calls; at 250 instructions per call, more than any of them takes, they would "
+        f"add {one.runtime / one.macs:.2f} per MAC. The Python code between kernels is not counted. The "
+        "other engines are C code compiled by GCC 12.2 and counted in the same way for the same file; TinyMaix's "
         "results are not exact.",
         "",
         *_table(["core", "engine", "per MAC", "first convolution", "depthwise", "pointwise"], cells),
@@ -299,9 +298,9 @@ def _estimated(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "## Estimated",
         "",
         "The time that one inference of vww_96_int8 would take at the board's stock clock: the counted "
-        "instructions of each class times the cycles assumed for that class, plus one cycle for each further "
-        "word that a load or store of several registers moves. Wait states, caches, dual issue, the runtime "
-        "that kernels call and the Python code between them are left out. These are estimates, not "
+        "instructions of each class times the cycles assumed for that class, plus one cycle for each "
+        "additional word that a load or store of several registers moves. Wait states, caches, dual issue, the "
+        "runtime that kernels call and the Python code between them are left out. These are estimates, not "
         "measurements.",
         "",
         *_table(["board", "counted as", "clock", "native", "viper"], rows),

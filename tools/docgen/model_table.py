@@ -25,8 +25,8 @@ how models are trained.
 
 ## Shipped
 
-The accuracy is top-1, with its 95 % confidence interval, on photos that were not trained on. Each model's
-card names these photos, and what the model is bad at.
+The accuracy is top-1, with its 95 % confidence interval, on photos that were not used for training. Each
+model's card names these photos, and says what the model is bad at.
 
 {shipped}
 `galago fit MODEL` estimates the time per picture on each board, and
@@ -35,8 +35,8 @@ card names these photos, and what the model is bad at.
 ## Pretrained
 
 `galago zoo` lists MobileNets for ImageNet's thousand classes and builds them. The weights are those of
-keras.applications. They are calibrated on photos (`--calibrate`) or on eight standard ones, and corrected to
-stay close to float.
+keras.applications. The models are calibrated on your photos (`--calibrate`) or on eight standard ones,
+and corrected to stay close to float.
 
 {zoo}"""
 _SHIPPED = ("model", "input", "classes", "file", "MACs", "arena", "float", "int8", "photos")
@@ -54,7 +54,7 @@ def _unbuilt() -> str:
     recipes = map(read_recipe, sorted(models_dir().glob("*/recipe.toml")))
     unbuilt = [recipe for recipe in recipes if recipe.name not in models.shipped_names()]
     return "".join(
-        f"\n**{one.name}** is a recipe without a model, and so without figures. It starts from the ImageNet "
+        f"\n**{one.name}** is a recipe without a model, so it has no figures. It starts from the ImageNet "
         f"weights of {one.architecture} {one.alpha:g} at {one.pretrained_size}, which Keras downloads; "
         f"`galago train models/{one.name}/recipe.toml --data DATA -o models/{one.name}` trains it.\n"
         for one in unbuilt
@@ -110,9 +110,10 @@ def _zoo() -> str:
         for row in measured["rows"]
         if row["float"] - row["int8"] > row["photos"] / 100
     ]
-    goal = f"{', '.join(missed)} misses it" if missed else "all of these reach it"
+    goal = f"it is missed by {', '.join(missed)}" if missed else "all of these reach it"
     return (
-        f"{measured['note']} The goal is to lose at most one point to float: {goal}.\n\n{table(_ZOO, rows)}"
+        f"{measured['note']} The goal is a loss of at most one point against float; {goal}.\n\n"
+        f"{table(_ZOO, rows)}"
     )
 
 

@@ -18,9 +18,9 @@ _PAGE = """# Reliability
 Written by `make faults`, which injects faults while `galago flash` works on an emulated {files}, and on an emulated {romfs} for its ROMFS (the real MicroPython interpreter and
 its LittleFS; no physical board took part). If the power fails during a write, half of the write is done. After each fault the board is switched on and must run the old model or the
 new one, never a mix: its start line, its self-test against TensorFlow Lite Micro's golden output and the class of a picture must all belong to one model. Then the flash is
-repeated, and must finish by uploading only what had not arrived; of an interrupted file up to {flushed} KiB, which had not been flushed, are sent again.
+repeated. It must finish by uploading only what had not arrived, and at most {flushed} KiB of an interrupted file that had not been flushed yet.
 
-**{faults} faults; after {failed} of them one of these conditions did not hold.**
+**{faults} faults were injected; {failed} of them violated one of these conditions.**
 
 {kinds}
 "Nothing yet": the board was empty, and boots to its prompt until it has been flashed.
@@ -30,10 +30,11 @@ The interrupted flash ended with these codes ([errors](errors.md)):
 {codes}
 ## How it works
 
-- New files are uploaded beside the old ones as `NAME.new`, in pieces that are flushed every {flushed} KiB, and hashed on the board when they are complete. An answer that is lost is asked for again.
-- One rename, of a list of them to `galago.switch.json`, decides. What the list says is then carried out, or at the next boot, before anything else: `firmware/galago_switch.py`.
-  The device package, `main.py`, the model and `galago.json` change in that one step.
-- The previous model stays, and `galago.previous.json` names it: `galago flash --rollback`. A config that cannot be used is reported, and the last one that worked runs (`galago.good.json`).
+- New files are uploaded beside the old ones as `NAME.new`, in pieces that are flushed every {flushed} KiB, and hashed on the board when they are complete. A lost answer is requested again.
+- A list of these files is written and then renamed to `galago.switch.json`: this one rename decides. `firmware/galago_switch.py` then carries out what the list says, at once or,
+  if it is interrupted, at the next boot before anything else. The device package, `main.py`, the model and `galago.json` change in that one step.
+- The previous model stays on the board for `galago flash --rollback`; `galago.previous.json` names it. A config that cannot be used is reported, and the last one that worked is used
+  (`galago.good.json`).
 - FAT cannot rename over an existing file: there, a power cut between removing and renaming the switch's own module is repaired by the next flash, not by the boot.
 
 ## Speed
@@ -41,7 +42,7 @@ The interrupted flash ended with these codes ([errors](errors.md)):
 Uploading the {bytes:,} bytes of the device package and the shipped model to an empty emulated {files} on this computer; the median of {runs} runs each, in one run of `make faults`:
 
 {speeds}
-On a physical board the flash memory or the serial line takes most of the time.
+On a physical board, the flash memory or the serial line takes most of the time.
 """
 
 

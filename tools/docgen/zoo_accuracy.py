@@ -25,8 +25,8 @@ _NOTE = (
     "Top-1 on the 650 pictures of `imagenet_val650`, which are easier than ImageNet's whole validation set, "
     "measured by `make zoo`. `photos` are 400 of `imagenet_samples`; `standard` are the photos that "
     "`galago zoo` uses without `--calibrate`. int8 is computed by TensorFlow Lite if its outputs on ten "
-    "pictures equal those of TensorFlow Lite Micro byte for byte, and by the latter if not. Quantization "
-    "changes about one answer in twenty, for better or for worse: half a point either way is chance."
+    "pictures equal those of TensorFlow Lite Micro byte for byte, and by the latter otherwise. Quantization "
+    "changes about one answer in twenty, for better or for worse: half a point either way is within chance."
 )
 
 
