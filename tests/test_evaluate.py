@@ -111,7 +111,7 @@ def test_wrong_arguments_are_reported_in_a_line(tmp_path: Path, data: Path) -> N
     assert done.stderr.startswith("galago: expected --on with one or more of float, int8, board")
     done = run(MODEL, data / "images" / "flowers" / "test", "--on", "int8", "--limit", 2)
     assert done.returncode == 2
-    assert "no sub-folder is named like a class" in done.stderr
+    assert "no sub-folder is named after a class" in done.stderr
     assert "Traceback" not in done.stderr
 
 

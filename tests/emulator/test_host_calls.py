@@ -136,6 +136,6 @@ def test_a_board_has_the_modules_of_its_usual_firmware() -> None:
 
 
 def test_an_unknown_firmware_is_refused() -> None:
-    with pytest.raises(GalagoError, match=r"no stand-in for nonsense: there are .*openmv") as caught:
+    with pytest.raises(GalagoError, match=r"no stand-in for nonsense: use one of .*openmv") as caught:
         EmulatedBoard(boards.load("RPI_PICO2"), firmware=("nonsense",))
     assert caught.value.code == "board.emulator"

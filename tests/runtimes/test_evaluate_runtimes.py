@@ -72,7 +72,7 @@ def test_the_doctor_says_why_each_runtime_is_skipped(model: models.ModelDirector
         report = Report()
         board_check.examine(report, board)
     assert report.facts["model"]["runtime"] == "builtin"
-    over = {p.what.split()[1]: p.fix for p in report.problems if "is passed over" in p.what}
+    over = {p.what.split()[1]: p.fix for p in report.problems if "is skipped" in p.what}
     assert list(over) == ["canmv_k230", "emlearn", "microlite"]  # openmv is not in the firmware
     for name, reason in (
         ("canmv_k230", "no .kmodel"),

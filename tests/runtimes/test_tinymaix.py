@@ -198,7 +198,7 @@ def test_damaged_headers_are_read_or_refused(file: bytes) -> None:
 def test_a_model_that_overruns_emlearn_s_memory_is_refused() -> None:
     """256 channels of a 3x3 depthwise layer fit into its window, 257 do not; emlearn does not check."""
     assert tmdl.MAX_WINDOW == 9 * 256
-    with pytest.raises(GalagoError, match=r"takes 2,313 bytes at once, its build 2,304"):
+    with pytest.raises(GalagoError, match=r"needs 2,313 bytes at once, emlearn has 2,304"):
         convert(small(257))
     convert(small(256))
 

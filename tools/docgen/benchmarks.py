@@ -236,8 +236,8 @@ def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "kernels call the MicroPython runtime to unpack arguments and to divide; this is not emulated. There "
         f"are {calls:,} such calls; at 250 instructions per call, more than any of them takes, they would "
         f"add {one.runtime / one.macs:.2f} per MAC. The Python code between kernels is not counted. The "
-        "other engines are C code compiled by GCC 12.2 and counted in the same way for the same file; TinyMaix's "
-        "results are not exact.",
+        "other engines are C code compiled by GCC 12.2 and counted in the same way for the same file; "
+        "TinyMaix's results are not exact.",
         "",
         *_table(["core", "engine", "per MAC", "first convolution", "depthwise", "pointwise"], cells),
         "",
@@ -299,9 +299,9 @@ def _estimated(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "",
         "The time that one inference of vww_96_int8 would take at the board's stock clock: the counted "
         "instructions of each class times the cycles assumed for that class, plus one cycle for each "
-        "additional word that a load or store of several registers moves. Wait states, caches, dual issue, the "
-        "runtime that kernels call and the Python code between them are left out. These are estimates, not "
-        "measurements.",
+        "additional word that a load or store of several registers moves. Wait states, caches, dual issue, "
+        "the runtime that kernels call and the Python code between them are left out. These are estimates, "
+        "not measurements.",
         "",
         *_table(["board", "counted as", "clock", "native", "viper"], rows),
         "",

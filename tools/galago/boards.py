@@ -114,7 +114,7 @@ def load(board: str | Path) -> BoardSpec:
         return _read(boards_dir() / f"{board}.toml")
     near = difflib.get_close_matches(str(board).upper(), known, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "galago boards lists all of them"
-    raise GalagoError("board.unknown", f"no board {board}: {hint} (or give the path of a .toml file)")
+    raise GalagoError("board.unknown", f"no board {board}: {hint} (or pass the path of a .toml file)")
 
 
 def identify(implementation: Mapping[str, Any]) -> BoardSpec | None:

@@ -75,7 +75,7 @@ def application(architecture: str) -> Any:
     if architecture not in builders:
         raise GalagoError(
             "config.invalid",
-            f"expected architecture {' or '.join(builders)}, got {architecture!r}: give one of them",
+            f"expected architecture {' or '.join(builders)}, got {architecture!r}: use one of them",
         )
     return builders[architecture]
 
@@ -90,7 +90,7 @@ def network(architecture: str, alpha: float, size: int, top: bool = True) -> Any
         alphas, sizes = (", ".join(f"{x:g}" for x in each[architecture]) for each in (ALPHAS, SIZES))
         raise GalagoError(
             "train.weights",
-            f"no ImageNet weights of {architecture} alpha {alpha:g} at {size}: take one of the alphas "
+            f"no ImageNet weights of {architecture} alpha {alpha:g} at {size}: use one of the alphas "
             f"{alphas} at sizes {sizes}, or train --from-scratch",
         )
     file = weights_file(architecture, alpha, size, top)

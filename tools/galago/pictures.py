@@ -52,7 +52,7 @@ def open_with_pillow(path: str | Path) -> Image.Image:
     path = Path(path)
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "no such file"
-        raise GalagoError("image.missing", f"{path.name}: {what}: give the path of a picture")
+        raise GalagoError("image.missing", f"{path.name}: {what}: pass the path of a picture")
     try:
         if path.stat().st_size == 0:
             raise GalagoError("image.empty", f"{path.name}: has 0 bytes: copy it again")

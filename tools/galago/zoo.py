@@ -118,7 +118,7 @@ def label_names(file: Path | None, say: Callable[[str], None]) -> list[str]:
     if file is not None:
         if not file.is_file():
             raise GalagoError(
-                "model.labels", f"no file {file}: give ImageNet's 1000 class names, one per line"
+                "model.labels", f"no file {file}: pass ImageNet's 1000 class names, one per line"
             )
         lines = file.read_text().splitlines()
         lines = (
@@ -126,7 +126,8 @@ def label_names(file: Path | None, say: Callable[[str], None]) -> list[str]:
         )  # some lists begin with "background"
         if len(lines) != imagenet.CLASSES:
             raise GalagoError(
-                "model.labels", f"{file}: expected 1000 lines, got {len(lines)}: give one class name per line"
+                "model.labels",
+                f"{file}: expected 1000 lines, got {len(lines)}: write one class name per line",
             )
     else:
         lines = _keras_labels(say)
@@ -151,5 +152,5 @@ def _keras_labels(say: Callable[[str], None]) -> list[str]:
         # Keras raises a plain Exception if a download fails.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
             raise
-        say(f"no names of ImageNet's classes, so they are numbered: download {_LABELS} to {file.parent}")
+        say(f"ImageNet's class names are missing, classes are numbered: download {_LABELS} to {file.parent}")
         return [f"class {i}" for i in range(imagenet.CLASSES)]

@@ -20,7 +20,7 @@ def bench(
     port: PortOption = None,
     board: BoardOption = None,
     runs: Annotated[
-        int, typer.Option(min=1, help="How often to run it; the shortest time of each layer counts.")
+        int, typer.Option(min=1, help="How many times to run it; the shortest time of each layer counts.")
     ] = 3,
     kernels: KernelsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

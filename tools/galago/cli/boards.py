@@ -21,7 +21,7 @@ def boards(
         str | None, typer.Argument(metavar="[ID]", help="A board's id, or a path that ends in .toml.")
     ] = None,
 ) -> None:
-    """List the boards and the shipped models that fit them, or show one board with the sources of figures."""
+    """List the boards and the shipped models that fit them, or one board and the sources of its figures."""
     from rich.console import Console
 
     from galago import boards as known

@@ -17,7 +17,7 @@ _BAR = 20  # characters that stand for a confidence of 1
 
 def classify(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="The pictures; they are answered in this order.")
+        list[Path], typer.Argument(metavar="IMAGE…", help="The pictures; results come in this order.")
     ],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = DEFAULT_MODEL,
     port: PortOption = None,

@@ -25,7 +25,7 @@ def compile(  # noqa: A001 - the verb's name
         Path | None, typer.Option("--out", "-o", metavar="FILE.kmodel", help="The file to write.")
     ] = None,
     head: Annotated[
-        str, typer.Option(help="Where dense layers run: kpu (8 bits), or cpu (float, four times the size).")
+        str, typer.Option(help="Where dense layers run: kpu (8 bits) or cpu (float, four times the size).")
     ] = "kpu",
     target: Annotated[str, typer.Option(help="The chip; k210 is the only one.")] = "k210",
     inspect: Annotated[
@@ -49,7 +49,7 @@ def compile(  # noqa: A001 - the verb's name
         _show(Kmodel.read(_read(model)))
         return
     if not (out or inspect):
-        raise GalagoError("config.invalid", "nothing to do: give -o FILE.kmodel, or --inspect")
+        raise GalagoError("config.invalid", "expected -o FILE.kmodel or --inspect, got neither: add one")
     compiled = compile_model(_tflite(model), "cpu" if head == "cpu" else "kpu")
     if inspect:
         _show(compiled.model)
@@ -72,7 +72,7 @@ def _tflite(model: Path) -> bytes:
 
 def _read(file: Path) -> bytes:
     if not file.is_file():
-        raise GalagoError("model.missing", f"no file {file}: give the path of a .tflite or .kmodel")
+        raise GalagoError("model.missing", f"no file {file}: pass the path of a .tflite or .kmodel")
     return file.read_bytes()
 
 

@@ -28,7 +28,7 @@ KernelsOption = Annotated[
     str | None,
     typer.Option(
         "--kernels",
-        help="What the built-in engine computes with: native or viper.  [default: native where available]",
+        help="Which kernels the built-in engine uses: native or viper.  [default: native where available]",
     ),
 ]
 
@@ -40,7 +40,7 @@ def reached(port: str | None, board: str | None) -> Iterator[str]:
     Raises GalagoError usage if both are given, and board.* if the board is unknown or does not start.
     """
     if port and board:
-        raise GalagoError("usage", "--port names a real board and --board an emulated one: give one of them")
+        raise GalagoError("usage", "--port names a real board and --board an emulated one: use one of them")
     if port:
         yield port
         return

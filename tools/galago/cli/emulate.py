@@ -17,7 +17,7 @@ def emulate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep the board's file system in this file; without it the board starts empty.",
+            help="Keep the board's file system in this file; without it, the board starts empty.",
         ),
     ] = None,
     firmware: Annotated[
@@ -31,7 +31,7 @@ def emulate(
     camera: Annotated[
         Path | None,
         typer.Option(
-            metavar="PHOTOS", help="A folder of pictures that its camera shows one after the other."
+            metavar="PHOTOS", help="A folder of pictures for its camera to show, one after the other."
         ),
     ] = None,
     cores: Annotated[

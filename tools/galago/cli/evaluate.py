@@ -24,7 +24,7 @@ def evaluate(
     model: Annotated[str, typer.Argument(help=MODEL_HELP)],
     photos: Annotated[
         Path,
-        typer.Argument(help="A folder with a sub-folder per class, or with a labels.txt of ImageNet."),
+        typer.Argument(help="A folder with a sub-folder per class, or with ImageNet's labels.txt."),
     ],
     on: Annotated[
         str, typer.Option(metavar="float,int8,board", help="Where to compute: one or more of these.")
@@ -36,7 +36,7 @@ def evaluate(
         typer.Option(help="The board's runtime to use.  [default: the one that the board prefers]"),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Use at most so many photos, evenly spread.  [default: all]")
+        int | None, typer.Option(min=1, help="Use at most this many photos, evenly spread.  [default: all]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -44,7 +44,7 @@ def evaluate(
 
     float is the Keras network before quantization, int8 is TensorFlow Lite Micro on this computer, and board
     is an emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0, or 1
-    if the board and int8 differ on a photo although the board's runtime computes as int8 does.
+    if the board and int8 differ on a photo although the board's runtime should compute the same as int8.
     """
     import numpy as np
 

@@ -33,14 +33,16 @@ def flash(
     interval: Annotated[float, typer.Option(min=0, help="Seconds between pictures.")] = 0,
     watchdog: Annotated[
         float,
-        typer.Option(min=0, help="The board restarts after so many seconds without progress; 0 is never."),
+        typer.Option(
+            min=0, help="Restart the board after this many seconds without progress; 0 means never."
+        ),
     ] = 0,
     romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS if it has one.")] = True,
     micropython: Annotated[
         Path | None, typer.Option(metavar="IMAGE", help="Install this MicroPython on the board first.")
     ] = None,
     board: Annotated[
-        str | None, typer.Option(help="The board's id, if its firmware does not tell it.")
+        str | None, typer.Option(help="The board's id, if its firmware does not report it.")
     ] = None,
     kernels: KernelsOption = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Return to the previous model.")] = False,
@@ -57,7 +59,7 @@ def flash(
         raise GalagoError("usage", f"expected --source files, camera or host, got {source}")
     if not port:
         raise GalagoError(
-            "usage", "expected the port of a board: give --port; `mpremote connect list` lists the ports"
+            "usage", "expected the port of a board: add --port; `mpremote connect list` lists the ports"
         )
     if rollback:
         _roll_back(port)
@@ -105,7 +107,7 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
     )
     failures: list[GalagoError] = []
     with Progress(*columns, console=console, transient=True) as progress:
-        tasks = {port: progress.add_task("looking", port=port, total=None) for port in ports}
+        tasks = {port: progress.add_task("checking", port=port, total=None) for port in ports}
 
         def install_one(port: str) -> "InstallResult | GalagoError":
             def show(what: str, done: int, total: int) -> None:

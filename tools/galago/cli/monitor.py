@@ -30,7 +30,7 @@ _RESTART_SECONDS = 10.0
 def monitor(
     port: Annotated[str, typer.Option(help="The board's port: a0, u0, a device, id:SERIAL.")],
     restart: Annotated[
-        bool, typer.Option("--restart", help="First restart main.py, as a reset does.")
+        bool, typer.Option("--restart", help="Restart main.py first, as a reset does.")
     ] = False,
     send: Annotated[
         list[Path] | None,
@@ -38,7 +38,7 @@ def monitor(
             metavar="PICTURE", help="Send this picture to a board whose source is host; repeatable."
         ),
     ] = None,
-    count: Annotated[int, typer.Option(min=0, help="Stop after so many pictures; 0 is never.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Stop after this many pictures; 0 means never.")] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the serial lines unchanged, one JSON object each.")
     ] = False,

@@ -47,7 +47,7 @@ def quantize(
     names = None
     if labels is not None:
         if not labels.is_file():
-            raise GalagoError("model.labels", f"no file {labels}: give a text file with one class per line")
+            raise GalagoError("model.labels", f"no file {labels}: pass a text file with one class per line")
         names = [line.strip() for line in labels.read_text(errors="replace").splitlines() if line.strip()]
     with console.status("quantizing"):
         info = quantizing.ModelInfo(name or out.resolve().name, names, cast("Resize", resize), unknown_below)

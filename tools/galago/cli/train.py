@@ -23,7 +23,8 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to write.")],
     architecture: Annotated[str, typer.Option(help="mobilenet_v1 or mobilenet_v2.")] = "mobilenet_v1",
     alpha: Annotated[
-        float | None, typer.Option(help="The width of the network.  [default: 0.25, or 0.35 for V2]")
+        float | None,
+        typer.Option(help="The width multiplier of the network.  [default: 0.25, or 0.35 for V2]"),
     ] = None,
     size: Annotated[
         int | None, typer.Option(help="Width and height of the input in pixels.  [default: 96]")
@@ -78,7 +79,7 @@ def train(
             if board:
                 if alpha or size:
                     raise GalagoError(
-                        "usage", "--board chooses alpha and size: give --board, or --alpha and --size"
+                        "usage", "--board chooses alpha and size: use either --board, or --alpha and --size"
                     )
                 options = _sized_for(board, options, photos, progress)
             recipe = recipe_for(photos, name or out.resolve().name, options)
@@ -88,7 +89,7 @@ def train(
         except KeyboardInterrupt:
             progress.stop()
             kept = (out / WORK / "state.npz").is_file()
-            effect = "continues after the last epoch" if kept else "starts again, as no epoch was finished"
+            effect = "continues after the last epoch" if kept else "starts again: no epoch was finished"
             print(f"galago: interrupted; the same command {effect}", file=sys.stderr)
             raise
     print(describe(model))
@@ -99,7 +100,7 @@ def _read_recipe(path: Path, data: Path | None) -> "Recipe":
 
     recipe = read_recipe(path)
     if data is None and not (isinstance(recipe, PhotoRecipe) and Path(recipe.photos).is_absolute()):
-        raise GalagoError("usage", f"{path} names photos but not their folder: give it with --data")
+        raise GalagoError("usage", f"{path} names photos but not their folder: add it with --data")
     return recipe
 
 

@@ -43,12 +43,12 @@ def picture_files(folder: str | Path) -> list[Path]:
     """Returns all picture files below a folder, sorted by path. Raises dataset.missing or dataset.empty."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise GalagoError("dataset.missing", f"no folder {folder}: give a folder of photos")
+        raise GalagoError("dataset.missing", f"no folder {folder}: pass a folder of photos")
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not paths:
         raise GalagoError(
             "dataset.empty",
-            f"{folder}: no file ends in {', '.join(sorted(SUFFIXES))}: give a folder of photos",
+            f"{folder}: no file ends in {', '.join(sorted(SUFFIXES))}: pass a folder of photos",
         )
     return paths
 
@@ -63,7 +63,7 @@ def from_subfolders(folder: str | Path) -> Photos:
     if not names:
         raise GalagoError(
             "dataset.layout",
-            f"{folder}: expected one sub-folder per class, got pictures without sub-folders: make them",
+            f"{folder}: expected one sub-folder per class, got pictures without sub-folders: create them",
         )
     names = sorted({*names, *_empty(Path(folder), names)})
     number = {name: i for i, name in enumerate(names)}
@@ -82,7 +82,7 @@ def from_labels_file(folder: str | Path) -> Photos:
     """
     index = Path(folder) / "labels.txt"
     if not index.is_file():
-        raise GalagoError("dataset.missing", f"no {index}: make it, with lines of FILE NUMBER")
+        raise GalagoError("dataset.missing", f"no {index}: create it with lines of the form FILE NUMBER")
     paths, labels = [], []
     for number, line in enumerate(index.read_text().splitlines(), 1):
         name, _, label = line.strip().rpartition(" ")

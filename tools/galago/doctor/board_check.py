@@ -84,7 +84,7 @@ def _identity(report: Report, board: Board, known: BoardSpec | None) -> None:
     runs_tflite = not known or "builtin" in known.backends
     if not implementation["arch"] and runs_tflite:
         report.problem(
-            "this firmware loads no native code: the built-in engine cannot run",
+            "this firmware cannot load native code: the built-in engine cannot run",
             "install the board's usual firmware, or use a board file whose backends are other runtimes",
         )
 

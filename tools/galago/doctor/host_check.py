@@ -45,7 +45,7 @@ def _check_port(report: Report, port: Path) -> None:
         return
     if group == "root":
         report.problem(
-            f"{port} belongs to root alone: no udev rule lets users open it",
+            f"only root can open {port}: no udev rule lets other users open it",
             'add a rule such as SUBSYSTEM=="tty", ATTRS{idVendor}=="2e8a", MODE="0660", '
             f'GROUP="dialout" to {_RULES[0]}/99-micropython.rules, then plug the board in again',
         )

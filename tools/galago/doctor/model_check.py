@@ -88,7 +88,7 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             runtime = line["backend"]
             report.fact("model", "runtime", runtime)
             for name, code, message in line["skipped"]:
-                report.problem(f"runtime {name} is passed over ({code})", message)
+                report.problem(f"runtime {name} is skipped ({code})", message)
         elif "pattern" in line:
             expected = [(value - zero) * scale for value in golden[line["pattern"]]]
             difference = max(abs(a - b) for a, b in zip(expected, line["scores"], strict=True)) / scale

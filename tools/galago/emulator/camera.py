@@ -53,10 +53,10 @@ class EmulatedCamera:
         self.pictures = []
         if folder:
             if not folder.is_dir():
-                raise GalagoError("dataset.missing", f"no folder {folder}: name a folder of pictures")
+                raise GalagoError("dataset.missing", f"no folder {folder}: pass a folder of pictures")
             self.pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
             if not self.pictures:
-                raise GalagoError("dataset.empty", f"no pictures in {folder}: name a folder of pictures")
+                raise GalagoError("dataset.empty", f"no pictures in {folder}: pass a folder of pictures")
         self.swap = swap
         self.faults: dict[int, Fault] = dict(faults or {})
         self.captures: list[Capture] = []

@@ -98,7 +98,9 @@ class BoardCore:
             try:
                 result = self._machine.call(self._code[module][name], 0, 1, 0, self._arguments)
                 if result != SMALL_INT_0:
-                    raise GalagoError("native.convention", f"{name} returned {result:#x}, which is no object")
+                    raise GalagoError(
+                        "native.convention", f"{name} returned {result:#x}, which is not an object"
+                    )
             except GalagoError as error:
                 self.fault = GalagoError(error.code, f"{name}: {error.message}")
                 os.kill(self._pid, signal.SIGKILL)

@@ -64,7 +64,9 @@ class Hardware:
         self.core = core
         for name in self.firmware:
             if name not in known():
-                raise GalagoError("board.emulator", f"no stand-in for {name}: there are {', '.join(known())}")
+                raise GalagoError(
+                    "board.emulator", f"no stand-in for {name}: use one of {', '.join(known())}"
+                )
 
     def modules(self) -> list[str]:
         """Returns the paths of the stand-in modules, in the order to import them."""

@@ -108,15 +108,15 @@ def _architecture(firmware: Path) -> int:
         with firmware.open("rb") as file:
             header = file.read(_ELF_HEADER.size)
     except OSError as error:
-        raise GalagoError("board.emulator", f"{firmware}: {error.strerror}: name a firmware.elf") from error
+        raise GalagoError("board.emulator", f"{firmware}: {error.strerror}: pass a firmware.elf") from error
     if len(header) < _ELF_HEADER.size or not header.startswith(_ELF_32_LITTLE_ENDIAN):
-        raise GalagoError("board.emulator", f"{firmware} is not a 32-bit ELF file: name a firmware.elf")
+        raise GalagoError("board.emulator", f"{firmware} is not a 32-bit ELF file: pass a firmware.elf")
     _, kind, machine = _ELF_HEADER.unpack(header)
     if machine not in _PROGRAMS:
         raise GalagoError(
             "board.emulator",
             f"{firmware} is for ELF machine {machine}, expected Arm ({_EM_ARM}) or RISC-V ({_EM_RISCV}): "
-            "name another firmware.elf",
+            "pass another firmware.elf",
         )
     if kind != _ET_EXEC:
         raise GalagoError(

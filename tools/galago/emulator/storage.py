@@ -38,21 +38,19 @@ class Storage:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise GalagoError(
-                "board.storage", f"{path}: {error.strerror}: name a file that can be written"
-            ) from error
+            raise GalagoError("board.storage", f"{path}: {error.strerror}: choose a writable file") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
             raise GalagoError(
-                "board.storage", f"{path} is in use by another emulated board: end it, or name another file"
+                "board.storage", f"{path} is in use by another emulated board: stop it or choose another file"
             ) from error
         found = os.fstat(descriptor).st_size
         if found not in (0, size):
             os.close(descriptor)
             raise GalagoError(
                 "board.storage",
-                f"{path} has {found:,} bytes, the board's file system {size:,}: name another file",
+                f"{path} has {found:,} bytes, the board's file system has {size:,}: choose another file",
             )
         return descriptor

@@ -35,7 +35,7 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
         if not set(photos.names) & set(number):
             raise GalagoError(
                 "model.labels",
-                f"{folder}: no sub-folder is named like a class of {model.name} "
+                f"{folder}: no sub-folder is named after a class of {model.name} "
                 f"({', '.join(model.labels[:4])} …): rename the sub-folders",
             )
         classes = np.array([number.get(photos.names[label], -1) for label in photos.labels])
@@ -48,7 +48,7 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
         raise GalagoError(
             "model.labels",
             f"{folder} has ImageNet's numbers, but {model.name} has no recipe that groups them: "
-            "give a folder with one sub-folder per class",
+            "pass a folder with one sub-folder per class",
         )
     return dataset.Photos(photos.paths, groups[photos.labels], model.labels)
 
@@ -66,7 +66,7 @@ def read_inputs(
         inputs.append(pictures.to_input(rgb, height, width, channels, model.contract["input"]["resize"]))
         positions.append(position)
     if not inputs:
-        raise GalagoError("dataset.empty", f"none of {len(paths)} pictures is readable: give photos")
+        raise GalagoError("dataset.empty", f"none of {len(paths)} pictures is readable: pass other photos")
     return np.stack(inputs), np.array(positions)
 
 

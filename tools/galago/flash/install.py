@@ -200,7 +200,7 @@ def _install_micropython(port: str, image: Path, options: InstallOptions, on_pro
         if error.code not in ("board.firmware", "port.lost", "port.missing") or not known:
             raise
     if not known:
-        raise GalagoError("usage", f"the board at {port} does not say what it is: name it with --board")
+        raise GalagoError("usage", f"the board at {port} does not identify itself: name it with --board")
     tool = micropython_image.choose_tool(known, image)
     on_progress(f"MicroPython, by {tool.name}", 0, 1)
     micropython_image.install(

@@ -77,7 +77,7 @@ def choose_tool(known: BoardSpec, image: Path) -> Tool:
         if not tool.programs or _program(tool):
             return tool
     names = " or ".join(f"{tool.name} ({tool.how_to_install})" for tool in fitting)
-    raise GalagoError("firmware.tool", f"to install {image.name} on a {known.id} install {names} first")
+    raise GalagoError("firmware.tool", f"to install {image.name} on a {known.id}, install {names} first")
 
 
 def install(

@@ -121,7 +121,7 @@ class UploadPlan:
             raise GalagoError(
                 "board.full",
                 f"upload needs {needed:,} bytes, the board's file system has {free:,} free: "
-                f"remove old models under {self._board.root}{MODELS}, or take a smaller model",
+                f"remove old models under {self._board.root}{MODELS}, or use a smaller model",
             )
 
     def run(self, on_progress: Callable[[str, int], None] = lambda path, done: None) -> None:

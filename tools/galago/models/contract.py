@@ -140,7 +140,7 @@ def check(file: Path, contract: dict[str, Any]) -> None:
         if len(output) != len(labels):
             raise GalagoError(
                 "model.labels",
-                f"{where}: {len(labels)} labels, but golden {index} has {len(output)} outputs: name each",
+                f"{where}: {len(labels)} labels, but golden {index} has {len(output)} outputs: label each",
             )
         if not all(type(v) is int and -128 <= v <= 127 for v in output):
             raise GalagoError(

@@ -33,7 +33,7 @@ def calibration_pixels(
     resized = [pictures.resize(rgb, height, width, channels, resize) for _, rgb in dataset.read(chosen, warn)]
     if not resized:
         raise GalagoError(
-            "dataset.empty", f"none of {len(chosen)} calibration pictures is readable: give photos"
+            "dataset.empty", f"none of {len(chosen)} calibration pictures is readable: pass other photos"
         )
     return with_black_and_white(np.stack(resized))
 

@@ -22,7 +22,7 @@ def load(path: Path) -> Any:
     """Loads a .keras or .h5 file. Raises model.missing or model.malformed."""
     keras = lazy_tensorflow.keras()
     if not path.is_file():
-        raise GalagoError("model.missing", f"no file {path}: give a .keras or .h5 model")
+        raise GalagoError("model.missing", f"no file {path}: pass a .keras or .h5 model")
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
@@ -63,7 +63,7 @@ def input_shape(network: Any) -> tuple[int, int, int]:
         if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
             raise GalagoError(
                 "model.quantization",
-                f"layer {layer.name} ({type(layer).__name__}) means that the model takes other values than "
+                f"layer {layer.name} ({type(layer).__name__}) means that the model expects values other than "
                 "(pixel - 128) / 128: train it on those, without the layer",
             )
     return shape[1:]

@@ -90,7 +90,7 @@ def _labels(info: ModelInfo, photos: Path | np.ndarray, outputs: int) -> list[st
     if len(labels) != outputs:
         raise GalagoError(
             "model.labels",
-            f"{outputs} outputs but {len(labels)} labels: give one line per output with --labels",
+            f"{outputs} outputs but {len(labels)} labels: pass one line per output with --labels",
         )
     return labels
 

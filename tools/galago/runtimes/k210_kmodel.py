@@ -32,7 +32,7 @@ def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes
         raise GalagoError(
             "backend.refused",
             f"{model.name}: expected an input of 3 channels, cropped or stretched, as pixel - 128, got "
-            f"{height}x{width}x{channels}, {contract['resize']}: train it so",
+            f"{height}x{width}x{channels}, {contract['resize']}: retrain it that way",
         )
     if large_kmodel(model, board):
         return {}

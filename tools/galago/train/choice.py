@@ -61,7 +61,7 @@ def largest(board_id: str, architecture: str, classes: int) -> tuple[Variant, st
         rejected = f"{variant.name}: {problem}"
     raise GalagoError(
         "memory.heap",
-        f"no {architecture} fits {board.id} with room to spare ({rejected}): take a larger board",
+        f"no {architecture} fits {board.id} with room to spare ({rejected}): use a larger board",
     )
 
 
@@ -88,11 +88,12 @@ def recipe_for(photos: Path, name: str, options: Options) -> PhotoRecipe:
     alpha, size = options.alpha, options.size
     if not 32 <= size <= 224 or size % 2:
         raise GalagoError(
-            "config.invalid", f"--size: expected an even number from 32 to 224, got {size}: give another"
+            "config.invalid", f"--size: expected an even number from 32 to 224, got {size}: choose another"
         )
     if not 0 < alpha <= 1.4:
         raise GalagoError(
-            "config.invalid", f"--alpha: expected a width above 0, 1.4 at most, got {alpha:g}: give another"
+            "config.invalid",
+            f"--alpha: expected a width above 0 and up to 1.4, got {alpha:g}: choose another",
         )
     steps = math.ceil(len(dataset.from_subfolders(photos)) * _TRAINING_SHARE / PhotoRecipe.batch)
     epochs = options.epochs or max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / steps))

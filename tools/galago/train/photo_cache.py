@@ -77,7 +77,7 @@ def read_photos(folder: Path, recipe: PhotoRecipe, work: Path, progress: Progres
                 progress.advance()
     except OSError as error:
         raise GalagoError(
-            "disk.full", f"{squares}: {error.strerror}: free some space, or give another -o"
+            "disk.full", f"{squares}: {error.strerror}: free some space, or choose another -o"
         ) from None
     readable = photos.where(np.array(positions, int))
     _check_classes(folder, readable, progress)
@@ -123,7 +123,7 @@ def _check_classes(folder: Path, photos: dataset.Photos, progress: Progress) -> 
                 "dataset.classes", f"{folder / name}: no readable picture: add some, or remove the folder"
             )
         if count < 10:
-            progress.say(f"{name}: only {count} photos: expect little of it, 50 are a good start")
+            progress.say(f"{name}: only {count} photos: expect low accuracy, 50 are a good start")
 
 
 def training_key(photos: PhotoCache, recipe: str) -> str:

@@ -176,7 +176,7 @@ def read_recipe(path: str | Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise GalagoError("config.missing", f"no recipe {path}: give the path of a recipe.toml") from None
+        raise GalagoError("config.missing", f"no recipe {path}: pass the path of a recipe.toml") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GalagoError("config.invalid", f"{path} is not TOML: {error}") from None
     kind = GroupRecipe if "classes" in table else PhotoRecipe

@@ -100,7 +100,7 @@ class TimedPort:
             written = self._port.write(data) or 0
         except serial.SerialTimeoutException as error:
             raise GalagoError(
-                "port.timeout", f"{self._name}: the board takes no input: reset it and try again"
+                "port.timeout", f"{self._name}: the board does not read its input: reset it and try again"
             ) from error
         except OSError as error:
             raise self._lost(error) from error

@@ -35,13 +35,13 @@ class Assembler:
     def label(self, name: str) -> None:
         """Gives the current position a name."""
         if name in self._labels:
-            raise GalagoError("native.label", f"label {name} is there already: take another name")
+            raise GalagoError("native.label", f"label {name} already exists: use another name")
         self._labels[name] = self.here
 
     def offset(self, name: str) -> int:
         """The position of a label, in bytes."""
         if name not in self._labels:
-            raise GalagoError("native.label", f"there is no label {name}: define it before")
+            raise GalagoError("native.label", f"no label {name}: define it first")
         return self._labels[name]
 
     def fresh(self, name: str) -> str:

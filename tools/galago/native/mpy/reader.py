@@ -26,7 +26,7 @@ def read(data: bytes) -> Module:
     reader = _Reader(data)
     magic, version, features, bits = reader.take(4)
     if magic != ord("M"):
-        raise GalagoError("mpy.malformed", f"a .mpy starts with 'M', these bytes with {magic:#04x}")
+        raise GalagoError("mpy.malformed", f"a .mpy starts with 'M', this file starts with {magic:#04x}")
     arch = features >> 2 & 0xF
     if version != VERSION or (arch and features & 3 != SUB_VERSION):
         found = f"{version}.{features & 3}" if arch else f"{version}"
@@ -86,7 +86,7 @@ class _Reader:
         try:
             return number(_text(data))
         except ValueError:
-            raise GalagoError("mpy.malformed", f"a number is written as {data[:40]!r}") from None
+            raise GalagoError("mpy.malformed", f"invalid number {data[:40]!r}") from None
 
     def code(self, depth: int) -> Code:
         _check_depth(depth)

@@ -64,7 +64,7 @@ def _check_input(graph: Graph) -> None:
         or not all(4 <= n <= 256 for n in shape[1:3])
     ):
         raise GalagoError(
-            "model.operator", f"input {shape}, expected one picture (1, 4..256, 4..256, 1 or 3): build it so"
+            "model.operator", f"input {shape}, expected one picture (1, 4..256, 4..256, 1 or 3): rebuild it"
         )
 
 

@@ -113,5 +113,5 @@ def _too_large(
     return GalagoError(
         code,
         f"{lowered[worst].name} needs {loads[worst] * unit:,} bytes of {memory} RAM at once, "
-        f"the K210 has {limit * unit:,}: take a smaller input or alpha",
+        f"the K210 has {limit * unit:,}: use a smaller input or alpha",
     )

@@ -170,13 +170,13 @@ class _Converter:
         outputs, inputs = layer.output_shape[2], layer.input_shape[2]
         window = height * width * (outputs if depthwise else inputs)
         if outputs > tmdl.MAX_CHANNELS:
-            raise refused(
-                f"{_name(operator)} has {outputs:,} channels, its build takes {tmdl.MAX_CHANNELS:,}"
-            )
+            raise refused(f"{_name(operator)} has {outputs:,} channels, emlearn allows {tmdl.MAX_CHANNELS:,}")
         if height * width > tmdl.MAX_KERNEL:
             raise refused(f"{_name(operator)} has a {height} x {width} kernel")
         if height * width > 1 and window > tmdl.MAX_WINDOW:
-            raise refused(f"{_name(operator)} takes {window:,} bytes at once, its build {tmdl.MAX_WINDOW:,}")
+            raise refused(
+                f"{_name(operator)} needs {window:,} bytes at once, emlearn has {tmdl.MAX_WINDOW:,}"
+            )
         if height * width == 1 and (depthwise or any(layer.pad)):
             raise refused(f"TinyMaix does not support this form of {_name(operator)}")
         if depthwise and outputs != inputs:

@@ -53,7 +53,7 @@ class QuantizedKernel:
                 depthwise = False
             elif len(values) != inputs:
                 raise unsupported(
-                    operator, "multiplies channels, which the KPU cannot", "use a depth multiplier of 1"
+                    operator, "multiplies channels, which the KPU cannot do", "use a depth multiplier of 1"
                 )
         elif operator.kind == "CONV_2D":
             values = values.transpose(0, 3, 1, 2)

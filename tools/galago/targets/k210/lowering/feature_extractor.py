@@ -89,7 +89,7 @@ class FeatureExtractor:
         if kernel.weights.shape[2] == 3 and x.strided:
             raise unsupported(operator, "follows a depthwise layer of stride 2", "only a 1x1 layer may")
         if stride == 2 and x.size != x.valid:
-            raise unsupported(operator, f"halves a map of {x.valid[0]}x{x.valid[1]}", "take a larger input")
+            raise unsupported(operator, f"halves a map of {x.valid[0]}x{x.valid[1]}", "use a larger input")
         if kernel.weights.shape[2] == 3 and x.size != x.valid:
             x = self._with_zero_margin(operator, x)
         if slices := self._slice_count(operator, kernel, x):
@@ -114,7 +114,7 @@ class FeatureExtractor:
         lines = kpu_ram.lines(a.channels, *a.size)
         channels, size = kpu_ram.fewest_channels(lines)
         if channels > MAX_CHANNELS // 2 or size[0] < MIN_SIZE:
-            raise unsupported(operator, f"adds {lines} lines, which do not divide", "take another input size")
+            raise unsupported(operator, f"adds {lines} lines, which do not divide", "use another input size")
         kernel = addition_kernel(self.graph, operator, channels)
         if first != operator.inputs[0]:
             kernel.weights = np.roll(kernel.weights, channels, axis=1)
@@ -215,7 +215,7 @@ class FeatureExtractor:
         channels = len(kernel.weights)
         count = part_count(kernel)
         if kernel.weights.shape[1] > MAX_CHANNELS or (count > 1 and channels % (CHANNEL_ALIGNMENT * count)):
-            raise unsupported(operator, f"has {channels} channels", "take a smaller alpha")
+            raise unsupported(operator, f"has {channels} channels", "use a smaller alpha")
         location = self._allocate(operator.output, channels, size) if final else self._new_map(channels, size)
         layers = []
         for start in range(0, channels, channels // count):
@@ -260,7 +260,7 @@ class FeatureExtractor:
             raise unsupported(
                 operator,
                 f"reads a map of {x.valid[0]}x{x.valid[1]} beyond its edge",
-                "take a larger input",
+                "use a larger input",
             )
         if x.zero_margin:
             return x
@@ -323,7 +323,7 @@ class FeatureExtractor:
         if channels % kpu_ram.channels_per_line(size[1]):
             name = self.graph.tensors[tensor].name
             raise unsupported(
-                self.graph.users(tensor)[-1], f"adds {name} of {channels} channels", "take multiples of 4"
+                self.graph.users(tensor)[-1], f"adds {name} of {channels} channels", "use multiples of 4"
             )
         return Location(buffer, lines if is_second else 0)
 

@@ -62,11 +62,11 @@ class Padding:
         if len(source) != 4 or len(output) != 4 or source[0] != 1:
             raise unsupported(operator, f"reads a tensor of shape {source}", "use one picture, channels last")
         if size not in ((1, 1), (3, 3)):
-            raise unsupported(operator, f"has a kernel of {size[0]}x{size[1]}", "the KPU has 1x1 and 3x3")
+            raise unsupported(operator, f"has a kernel of {size[0]}x{size[1]}", "use 1x1 or 3x3")
         if stride not in (1, 2) or options.strideW != stride:
             raise unsupported(operator, f"has strides {stride} and {options.strideW}", "use 1 or 2 for both")
         if (options.dilationHFactor, options.dilationWFactor) != (1, 1):
-            raise unsupported(operator, "has a dilation", "the KPU has none")
+            raise unsupported(operator, "has a dilation", "use none")
         if options.padding == _SAME and operator.inputs[0] in self._pads:
             raise unsupported(operator, "pads a padded tensor", "use padding 'valid' after ZeroPadding2D")
         pads = tuple(
@@ -78,11 +78,13 @@ class Padding:
             return "none"
         if stride == 1:
             if pads != ((1, 1), (1, 1)):
-                raise unsupported(operator, f"pads {pads}, the KPU by 1 all around", "use padding 'same'")
+                raise unsupported(
+                    operator, f"pads {pads}, the KPU pads by 1 all around", "use padding 'same'"
+                )
             return "around"
         height, width = self._graph.tensors[self.source(operator.inputs[0])].shape[1:3]
         if height % 2 or width % 2:
-            raise unsupported(operator, f"halves {height}x{width}", "take an input of a multiple of 32")
+            raise unsupported(operator, f"halves {height}x{width}", "use a multiple of 32 as input")
         if pads == ((0, 1), (0, 1)):
             return "late"
         if pads == ((1, 1), (1, 1)):
