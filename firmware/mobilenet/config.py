@@ -83,7 +83,7 @@ def read(path=PATH):
     try:
         content = jsonfile.load(path)
     except OSError:
-        raise GalagoError("config.missing", "no %s: write one with galago flash" % path) from None
+        raise GalagoError("config.missing", "no %s: create it with galago flash" % path) from None
     except ValueError:
         raise _invalid(path, "not valid JSON: correct it, or write it again with galago flash") from None
     if not isinstance(content, dict):

@@ -106,6 +106,6 @@ def _check(name, backend, model, tolerance):
     if not correct:
         raise GalagoError(
             "backend.wrong",
-            "%s computes golden picture %d of %s wrong by %.1f of 256, %d are allowed: try 'builtin'"
-            % (name, pattern, model.name, worst, tolerance),
+            "%s is off by %.1f of 256 on golden picture %d of %s, %d are allowed: try 'builtin'"
+            % (name, worst, pattern, model.name, tolerance),
         )

@@ -34,7 +34,7 @@ def compile(  # noqa: A001 - the verb's name
 ) -> None:
     """Compile a model for the Kendryte K210's KPU (kmodel version 3, for MaixPy v1).
 
-    A layer that the chip cannot compute is refused by its name.
+    A layer that the chip cannot compute is refused, and the message names it.
     """
     from galago.targets.k210.compiler import compile_model
     from galago.targets.k210.kmodel import Kmodel

@@ -32,7 +32,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count the photos, and name broken files, duplicates, and test photos that are also used for training.
+    """Count the photos, and report broken files, duplicates, and test photos that are also used for training.
 
     Near-duplicates are found by a perceptual hash. Within one class they are no problem: `galago train` keeps
     them together. Exit status: 0 if there is nothing to fix, 1 if there is.

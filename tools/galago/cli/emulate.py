@@ -71,7 +71,7 @@ def _run(
             f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
             f"  mpremote connect {emulated.port}\n"
             f"  galago classify --port {emulated.port} PICTURE\n\n"
-            "Ctrl-C ends it."
+            "Press Ctrl-C to stop it."
         )
         try:
             emulated.wait()
@@ -86,7 +86,7 @@ def _run_qemu(firmware: Path, machine: str) -> None:
         typer.echo(
             f"{firmware.name} on {machine} (QEMU) is at {running.port}\n\n"
             f"  mpremote connect {running.port} mount FOLDER exec 'import program'\n\n"
-            "It has no file system. Ctrl-C ends it."
+            "It has no file system. Press Ctrl-C to stop it."
         )
         try:
             running.wait()

@@ -27,7 +27,7 @@ def evaluate(
         typer.Argument(help="A folder with a sub-folder per class, or with ImageNet's labels.txt."),
     ],
     on: Annotated[
-        str, typer.Option(metavar="float,int8,board", help="Where to compute: one or more of these.")
+        str, typer.Option(metavar="float,int8,board", help="What to compare: one or more of these.")
     ] = "int8",
     port: PortOption = None,
     board: BoardOption = None,
@@ -40,7 +40,7 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure how often a model is right, and whether float, int8 and board agree.
+    """Measure a model's accuracy, and whether float, int8 and board agree.
 
     float is the Keras network before quantization, int8 is TensorFlow Lite Micro on this computer, and board
     is an emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0, or 1

@@ -48,7 +48,7 @@ def monitor(
 ) -> None:
     """Show what a board classifies on its own: class, confidence and rate, and every line that was lost.
 
-    If the board is unplugged, the command waits for it. Ctrl-C ends it. Exit status: 0, or 1 if a picture
+    If the board is unplugged, the command waits for it. Stop with Ctrl-C. Exit status: 0, or 1 if a picture
     failed or a line was lost.
     """
     from galago.monitor import Monitor

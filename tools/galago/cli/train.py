@@ -53,7 +53,7 @@ def train(
     """Train a small MobileNet on your own photos; write a model directory for boards, and a report.
 
     Training starts from ImageNet weights, which Keras downloads once. The directory also gets a recipe.toml;
-    give it in place of the photos to repeat the training. After an interruption, the same command continues.
+    pass it instead of the photos to repeat the training. After an interruption, the same command continues.
     Needs the extra `train`: pip install 'galago[train]'.
     """
     from rich.console import Console
