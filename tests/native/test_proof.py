@@ -13,11 +13,8 @@ from networks import network
 from galago import models, runtimes
 from galago.models import ModelDirectory
 from galago.native import kernels
-from galago.native.verify import qemu_xtensa
-from galago.native.verify.device import Device
 from galago.runtimes import builtin
 from galago.tflite import records
-from support.requirements import requires
 
 SCRIPT = """
 from mobilenet.model import Model
@@ -94,32 +91,3 @@ def test_kernels_for_another_model_are_not_used(answer):
     named = {layer for kernel in kernels.generate(records.read(other), "x64") for layer in kernel.scratch}
     refused = [line for line in answer(data) if "is not the one" in line]
     assert len(refused) == len(named)
-
-
-@pytest.mark.parametrize(
-    "arch",
-    [
-        "armv6m",
-        "armv7emsp",
-        "rv32imc",
-        pytest.param(
-            qemu_xtensa.XTENSA.arch,
-            marks=requires("qemu-xtensa", debian="qemu-user"),
-        ),
-    ],
-)
-def test_good_kernels_pass_on_32_bit_cores(arch, model, tmp_path, capsys):
-    """The proof calls kernels that keep input rows in scratch in the same order as the engine does."""
-    data = model.tflite.read_bytes()
-    native = kernels.build(data, arch)
-    assert native
-    device = Device(arch)
-    engine = device.load("mobilenet.tflite")
-    net = engine.Interpreter(data, kernels=device.kernels(native))  # type: ignore[attr-defined]
-    proof = device.load("mobilenet.tflite.kernels.proof")
-    (tmp_path / "models" / model.name).mkdir(parents=True)
-    check = proof.Proof(str(tmp_path / "models" / model.name / kernels.FILE), "digest")  # type: ignore[attr-defined]
-    assert check.begin()
-    check.settle(net)
-    assert json.loads((tmp_path / "galago.kernels.json").read_text()) == {"sha256": "digest", "wrong": []}
-    assert f"computes {len(net.native)} of" in capsys.readouterr().out

@@ -131,4 +131,4 @@ def test_a_kmodel_that_answers_otherwise_than_the_simulator_is_wrong(k230_bench:
     path = installed(k230_bench, {"score": score - 300})
     ((code, message),) = k230_bench.run(LOAD.format(path=path))
     assert code == "backend.wrong"
-    assert f"wanted {score - 300}" in message
+    assert f"expected {score - 300}" in message

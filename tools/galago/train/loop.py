@@ -92,8 +92,9 @@ class Loop:
         optimizer = _optimizer(stage)
         learner = stage.learner
         learner.compile(optimizer, stage.loss)
+        # Before the first step, or TensorFlow traces that step twice: once to create the optimizer's variables.
+        optimizer.build(learner.trainable_variables)
         if state.optimizer:
-            optimizer.build(learner.trainable_variables)
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: self._progress.advance())
