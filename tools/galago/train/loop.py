@@ -92,7 +92,7 @@ class Loop:
         optimizer = _optimizer(stage)
         learner = stage.learner
         learner.compile(optimizer, stage.loss)
-        # Before the first step, or TensorFlow traces that step twice: once to create the optimizer's variables.
+        # Otherwise TensorFlow traces the first step twice: once to create the optimizer's variables.
         optimizer.build(learner.trainable_variables)
         if state.optimizer:
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
