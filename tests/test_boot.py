@@ -148,6 +148,7 @@ def test_an_led_is_on_after_a_known_class(board: EmulatedBoard, pictures: list[s
     assert seen == [0, 0, 1]
 
 
+@pytest.mark.slow
 def test_a_wrong_golden_output_keeps_a_model_from_running(board: EmulatedBoard, pictures: list[str]) -> None:
     with transport.connect(board.port) as device:
         good = json.loads(device.get("/galago.json"))
@@ -167,6 +168,7 @@ def test_a_wrong_golden_output_keeps_a_model_from_running(board: EmulatedBoard, 
     assert [line.get("image") for line in lines[2:]] == pictures
 
 
+@pytest.mark.slow
 def test_a_board_that_hangs_is_restarted_by_its_watchdog(board: EmulatedBoard) -> None:
     program = (
         "from mobilenet.watchdog import Watchdog\nimport time\nd = Watchdog(1)\n"
@@ -232,6 +234,7 @@ def test_a_camera_is_a_source_too(tmp_path_factory: pytest.TempPathFactory) -> N
         assert lines[1]["top"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_reaches_the_repl_while_it_classifies_in_a_loop(
     board: EmulatedBoard, pictures: list[str]
 ) -> None:

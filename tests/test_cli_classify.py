@@ -87,6 +87,7 @@ def test_confidences_are_those_of_tflm(classify: Run, photos: dict[str, Path]) -
         assert confidences == [round((int(scores[index]) + 128) / 256, 4) for index in best]
 
 
+@pytest.mark.slow
 def test_fifty_pictures_keep_order_and_count(classify: Run, photos: dict[str, Path], tmp_path: Path) -> None:
     """All formats mixed, some names twice; each line names its picture."""
     formats = (".jpg", ".png", ".bmp", ".ppm", ".webp", ".gif", ".pgm")
@@ -160,6 +161,7 @@ def test_odd_names_are_kept(classify: Run, photos: dict[str, Path], tmp_path: Pa
     assert ["error" in line for line in lines] == [False] * len(names) + [True]
 
 
+@pytest.mark.slow
 def test_tiny_and_huge_pictures_are_answered(classify: Run, tmp_path: Path) -> None:
     sizes = {"1x1.png": (1, 1), "1x1.jpg": (1, 1), "wide.jpg": (5000, 1), "40-megapixels.jpg": (8000, 5000)}
     for name, size in sizes.items():

@@ -86,6 +86,7 @@ def test_a_name_that_the_zoo_does_not_have_is_refused_by_the_zoo(verb: str, phot
     assert "galago zoo lists" in error.message
 
 
+@pytest.mark.slow  # Keras looks for them
 @pytest.mark.parametrize("verb", VERBS)
 def test_missing_zoo_weights_are_named_with_their_download(
     verb: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -71,6 +71,7 @@ def test_heap_is_predicted_within_5_percent_of_the_emulated_board(
     assert abs(predicted - int(taken)) <= 0.05 * int(taken), f"{predicted:,} predicted, {int(taken):,} taken"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_heap_as_small_as_predicted_loads_a_model_and_half_of_it_does_not(
     model: ModelDirectory, tmp_path: Path, version: int
@@ -328,6 +329,7 @@ subprocess.Popen.__init__ = refuse
 """
 
 
+@pytest.mark.slow
 def test_a_second_run_derives_nothing_again(tmp_path: Path) -> None:
     first = galago("fit", MODEL, folder=tmp_path)
     assert first.returncode == 0, first.stderr

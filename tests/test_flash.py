@@ -177,6 +177,7 @@ def test_images_are_aligned_whatever_the_sizes() -> None:
                 assert romfs._offset(image, files, path) % 16 == 0
 
 
+@pytest.mark.slow
 def test_a_model_goes_to_the_romfs_where_its_weights_are_used_in_place(small: list[ModelDirectory]) -> None:
     with EmulatedBoard(boards.load("PYBD_SF2")) as running:
         port = running.port

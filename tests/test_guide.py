@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from galago import boards
 from galago.emulator import EmulatedBoard
+
+pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PROGRAMS = {"galago": [sys.executable, "-m", "galago"], "mpremote": [sys.executable, "-m", "mpremote"]}

@@ -24,6 +24,7 @@ def test_golden_outputs_are_those_of_tflm(name: str) -> None:
         assert (np.ravel(reference.run(picture)) == expected).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.shipped_names())
 def test_the_card_states_what_is_measured(name: str, data: Path) -> None:
     """The int8 figure of CARD.md and report.json is measured again on all held-out pictures."""

@@ -22,6 +22,8 @@ from galago.tflite import records
 from galago.tflite.tflm import Tflm
 from support.requirements import requires
 
+pytestmark = pytest.mark.slow
+
 MODEL = "everyday-v1-025-96"
 PATIENCE = 600  # seconds
 UNDEFINED = bytes.fromhex("00de")  # udf #0

@@ -222,6 +222,7 @@ def _damaged(random, data):
     return bytes(data)
 
 
+@pytest.mark.slow
 def test_damaged_files_give_a_picture_or_an_error(read, tmp_path):
     random = np.random.default_rng(6)
     originals = []

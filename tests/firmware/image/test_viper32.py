@@ -11,6 +11,8 @@ from PIL import Image
 
 from galago.pictures import as_board, to_input
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def image():

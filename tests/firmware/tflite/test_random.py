@@ -2,10 +2,13 @@
 """Random small graphs, every tensor compared with TensorFlow Lite Micro: chains, overlaps, unusual shapes."""
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
+
+pytestmark = pytest.mark.slow
 
 BATCH = 12  # graphs per example: starting the interpreter costs more than running them
 
