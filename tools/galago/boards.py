@@ -24,6 +24,8 @@ DEFAULT = "RPI_PICO2"
 Arch = Literal["armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin", "rv32imc"]
 """The names of mpy-cross -march; on a board sys.implementation._mpy >> 10 is the number, 0 for none."""
 
+Cores = Literal["host", "board"]
+"""Whose machine code an emulated board runs as native kernels: this computer's, or the board's own."""
 Kernels = Literal["viper", "native"]
 """What the built-in engine computes with: viper, or machine code that Galago generates."""
 

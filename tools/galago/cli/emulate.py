@@ -2,13 +2,11 @@
 """galago emulate: an emulated board for any serial tool."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from galago.boards import DEFAULT
-
-Cores = Literal["host", "board"]
+from galago.boards import DEFAULT, Cores
 
 
 def emulate(

@@ -8,9 +8,8 @@ with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from galago.boards import BoardSpec
+from galago.boards import BoardSpec, Cores
 from galago.emulator.camera import EmulatedCamera
 from galago.emulator.cores import BoardCore
 from galago.emulator.faults import Faults
@@ -22,8 +21,6 @@ from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
 _START_TIMEOUT = 30.0  # seconds
-
-Cores = Literal["host", "board"]
 
 
 class EmulatedBoard:

@@ -72,11 +72,13 @@ class BoardCore:
             raise StandInError("ValueError", f"incompatible .mpy file ({error.message})") from error
         if module.arch != self.arch:
             raise StandInError("ValueError", "incompatible .mpy arch")
+        layers = next((value for value in module.constants if isinstance(value, tuple)), None)
+        if layers is None:
+            raise StandInError("ValueError", "expected a list of layers in the .mpy file, found none")
         functions = {
             name: code.data for name, code in module.functions().items() if code.kind is mpy.Kind.VIPER
         }
         self._code.append({name: self._machine.load(code) for name, code in functions.items()})
-        layers = next(value for value in module.constants if isinstance(value, tuple))
         size = sum(len(code) for code in functions.values())
         return {"module": len(self._code) - 1, "layers": layers, "functions": [*functions], "bytes": size}
 

@@ -45,7 +45,10 @@ class Proof:
         """Returns whether the machine code may be loaded; notes that a check begins if the file is new."""
         kept = self._read()
         if "checking" in kept:
-            print("kernels: the board restarted while it checked the machine code, viper computes")
+            print(
+                "kernels: the board restarted while it checked the machine code, viper computes: "
+                "galago doctor says what to do"
+            )
             return False
         wrong = kept.get("wrong")
         if isinstance(wrong, list) and all(isinstance(layer, int) for layer in wrong):
