@@ -393,6 +393,20 @@ def test_a_busy_port_names_who_has_it() -> None:
         assert caught.value.code == "port.busy"
 
 
+def test_a_closed_port_is_free_even_while_a_child_has_its_descriptor() -> None:
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
+        first = transport.connect(emulated.port)
+        links = {
+            int(link.name): os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()
+        }
+        forked = os.dup(next(number for number, target in links.items() if target == emulated.port))
+        first.close()
+        try:
+            transport.connect(emulated.port).close()
+        finally:
+            os.close(forked)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open every port")
 def test_a_forbidden_port() -> None:
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:

@@ -12,6 +12,7 @@ from serial.tools import list_ports
 
 from galago.errors import GalagoError
 from galago.transport.mpremote_adapter import RawRepl, TransportError
+from galago.transport.timed_port import close_serial
 
 _SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}
 
@@ -60,7 +61,7 @@ def _open(device: str) -> RawRepl:
     except (TransportError, ValueError):
         pass
     try:  # mpremote does not say why; pyserial does
-        serial.serial_for_url(device, exclusive=True).close()
+        close_serial(serial.serial_for_url(device, exclusive=True))
     except (OSError, ValueError) as error:
         raise opening_error(device, error) from error
     return RawRepl(device)

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A board's serial port as a terminal sees it: nothing is interrupted, no REPL is entered."""
 
-from contextlib import suppress
-
 import serial
 
 from galago.errors import GalagoError
 from galago.transport.ports import device_of, opening_error
+from galago.transport.timed_port import close_serial
 
 _BAUD = 115200
 
@@ -44,5 +43,4 @@ class SerialConsole:
 
     def close(self) -> None:
         """Close the port; never fails."""
-        with suppress(OSError):
-            self._port.close()
+        close_serial(self._port)

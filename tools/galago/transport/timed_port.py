@@ -110,8 +110,7 @@ class TimedPort:
 
     def close(self) -> None:
         """Close the port; never fails."""
-        with suppress(OSError):
-            self._port.close()
+        close_serial(self._port)
 
     def _fill(self, wait: bool) -> bool:
         """Take over what pyserial has received, after waiting for something if `wait`; whether it had any."""
@@ -125,3 +124,15 @@ class TimedPort:
 
     def _lost(self, error: OSError) -> GalagoError:
         return GalagoError("port.lost", f"{self._name} is gone ({error}): plug the board in and try again")
+
+
+def close_serial(port: serial.Serial) -> None:
+    """Unlock and close `port`; never fails.
+
+    Closing alone leaves the lock to a child process that was forked meanwhile and has not called exec yet:
+    the port would be in use for a moment longer.
+    """
+    with suppress(OSError, ValueError):  # Windows has no lock of its own
+        port.exclusive = False
+    with suppress(OSError):
+        port.close()
