@@ -23,7 +23,7 @@ DATA ?= ../shared/data
 # The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table bench runtimes k210 faults fuzz clean
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench runtimes k210 faults fuzz clean
 
 # Shows a line for each package that pip fetches, and all of pip's output if it fails.
 install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]' 2>&1 \
@@ -96,6 +96,10 @@ zoo: $(VENV)/.test
 
 models-table: $(VENV)/.test
 	$(BIN)/python -m docgen.model_table docs/models.md
+
+# Lists the files of the device package, for `mpremote mip install`; needed after a file is added or removed.
+package: $(VENV)/.base
+	$(BIN)/python -m docgen.package_list firmware/package.json
 
 bench: $(VENV)/.test
 	$(BIN)/python -m docgen.benchmarks docs/benchmarks.md --vww $(VWW)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs at boot: reads galago.json, classifies pictures, reports results. Ctrl-C opens the REPL at any time.
 
-If the config or its model cannot be used, the error is reported and the last good config runs instead.
+If the config, its model or its source cannot be used, the error is reported and the last good config runs
+instead.
 """
 
 import time
@@ -25,16 +26,20 @@ def say(line):
     print(report.sealed(line))
 
 
-def open_classifier():
-    """Returns (classifier, settings) of galago.json, else of the last good config, else None."""
+def open_config():
+    """Returns (settings, classifier, source) of galago.json, else of the last good config, else None."""
     for path in (config.PATH, config.GOOD):
+        classifier = None
         try:
             settings = config.read(path)
             classifier = Classifier(settings["model"], settings["backends"] or None)
             if settings["self_test"]:
                 classifier.self_test()
+            source = sources.open(settings)
         except GalagoError as error:
             say(report.failure(error))
+            if classifier:  # its memory is for the next one
+                classifier.close()
             continue
         for _, error in classifier.skipped:
             say(report.failure(error))
@@ -42,7 +47,7 @@ def open_classifier():
             classifier.model.unknown_below = settings["threshold"]
         if path == config.PATH:
             keep()
-        return classifier, settings
+        return settings, classifier, source
     return None
 
 
@@ -91,34 +96,36 @@ def pause(seconds, feed):
         time.sleep(min(left, _SLICE))
 
 
-def work(classifier, settings, numbers, shown, feed):
-    """Classifies the pictures of the configured source and prints one line for each."""
-    for result in sources.results(settings, classifier, feed):
+def work(results, interval, numbers, shown, feed):
+    """Prints one line for each result, and shows it on the outputs."""
+    for result in results:
         say(report.line(numbers.next(), result))
         if numbers.error:
             say(report.failure(numbers.error))
             numbers.error = None
         for output in shown:
             output.show(result)
-        pause(settings["interval"], feed)
+        pause(interval, feed)
 
 
 def run():
     """Runs from galago.json to the last picture; however it ends, the REPL stays usable."""
-    opened = open_classifier()
+    opened = open_config()
     if not opened:
         return
-    classifier, settings = opened
+    settings, classifier, source = opened
     numbers = Sequence(config.ROOT + "/galago.seq")
-    say(report.start(numbers.number, classifier))
+    say(report.start(numbers.number, classifier, settings["source"]))
     shown = open_outputs(settings)
     watchdog = open_watchdog(settings["watchdog"], classifier.us)
     try:
-        work(classifier, settings, numbers, shown, watchdog.feed)
+        results = source.results(classifier, settings["top"], watchdog.feed)
+        work(results, settings["interval"], numbers, shown, watchdog.feed)
     except GalagoError as error:
         say(report.failure(error))
     finally:
         numbers.close()
+        source.close()
         for output in shown:
             output.close()
         if not watchdog.hold():

@@ -73,6 +73,7 @@ def test_pictures_are_classified_at_boot_in_the_order_of_their_names(
         "seq": 0,
         "model": "everyday-v1-025-96",
         "backend": "builtin",
+        "source": "files",
         "input": [96, 96, 3],
         "resize": "crop",
     }
@@ -107,6 +108,8 @@ def test_numbers_continue_after_a_restart_and_none_comes_twice(
     [
         ("{", "config.invalid"),
         ('{"model": "/models/none"}', "model.missing"),
+        ('{"model": "/models/everyday-v1-025-96", "source": "camera"}', "camera.missing"),
+        ('{"model": "/models/everyday-v1-025-96", "folder": "/none"}', "config.invalid"),
     ],
 )
 def test_a_bad_config_is_reported_and_the_last_good_one_runs(

@@ -29,6 +29,7 @@ def install(emulated: EmulatedBoard, model: ModelDirectory) -> None:
     with transport.connect(emulated.port) as board:
         known = emulated.board
         flash.boot_plan(board, model, flash.default_settings(known, "files"), known).run()
+        board.makedirs(f"{board.root}/pictures")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,12 @@ def test_a_working_board_has_no_problems(emulated: EmulatedBoard) -> None:
     assert facts["galago"]["model"] == f"/models/{MODEL}"
 
 
+_SET = (
+    "import json; c = json.load(open('/galago.json')); c.update(%s); f = open('/galago.json', 'w'); "
+    "json.dump(c, f); f.close()"
+)
+
+
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
@@ -67,6 +74,10 @@ def test_a_working_board_has_no_problems(emulated: EmulatedBoard) -> None:
         ("f = open('/main.py', 'w'); f.write('print(1)'); f.close()", "main.py"),
         ("f = open('/galago.json', 'w'); f.write('{'); f.close()", "galago.json cannot be used"),
         ("import os; os.remove('/galago.json')", "no model to run"),
+        (_SET % "threshhold=1", 'unknown key "threshhold"'),
+        (_SET % "camera={'frame': 6}", "'camera.frame' is 6"),
+        (_SET % "source='camera'", "camera.missing"),
+        (_SET % "folder='/none'", "the source does not work"),
         (f"import os; os.remove('/models/{MODEL}/model.tflite')", "model.missing"),
         (f"f = open('/models/{MODEL}/model.tflite', 'r+b'); f.write(b'x'); f.close()", "model.hash"),
         (
@@ -144,6 +155,7 @@ def test_a_package_that_was_copied_by_hand_is_recognised(model: ModelDirectory) 
     with EmulatedBoard(boards.load("RPI_PICO2")) as running:
         with transport.connect(running.port) as board:
             flash.UploadPlan(board, flash.model_files(model) | {flash.CONFIG: config_of(model)}).run()
+            board.makedirs("/pictures")
             copy_package(board, flash.LIBRARY)
         report = examined(running)
         assert report.problems == []

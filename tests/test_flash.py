@@ -2,6 +2,7 @@
 """`galago flash`: only what differs goes to the board, in one step, and the model before stays."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -160,6 +161,86 @@ def test_several_boards_are_flashed_at_once_and_each_has_its_line(small: list[Mo
         failed = run(small[1].path, "--port", one.port, "--port", "/dev/no-such-port")
         assert isinstance(failed.exception, GalagoError)
         assert config(one.port)["model"] == "/models/second", "the others are done all the same"
+
+
+def test_what_the_user_set_stays_and_changes_are_named(small: list[ModelDirectory]) -> None:
+    with EmulatedBoard(boards.load("ESP32_GENERIC-SPIRAM"), firmware=["esp32"]) as running:
+        port = running.port
+        assert run(small[0].path, "--port", port, "--source", "camera").exit_code == 0
+        assert config(port)["camera"]["pins"]["xclk"] == 0
+        set_ = ["config", "--port", port, "threshold=0.8", "camera.frame=VGA", "camera.mirror=true"]
+        changed = CliRunner().invoke(app, set_)
+        assert changed.exit_code == 0, changed.output
+        assert "camera.frame: default → VGA" in changed.output
+        done = run(small[1].path, "--port", port, "--interval", "2")
+        assert "galago.json interval: default → 2" in done.stderr
+        assert "galago.json model: /models/first → /models/second" in done.stderr
+        assert "threshold" not in done.stderr
+        kept = config(port)
+        assert (kept["source"], kept["threshold"], kept["interval"]) == ("camera", 0.8, 2)
+        assert (kept["camera"]["frame"], kept["camera"]["mirror"]) == ("VGA", True)
+        shown = CliRunner().invoke(app, ["config", "--port", port]).stdout
+        assert re.search(r"camera.frame +\"VGA\"\n", shown)
+        assert re.search(r"watchdog +0   \(default\)\n", shown)
+        rolled = run("--rollback", "--port", port)
+        assert "interval: 2.0 → default" in rolled.stderr
+
+
+@pytest.mark.parametrize(
+    ("assignment", "code"),
+    [
+        ("threshhold=1", "config.invalid"),
+        ("camera.skip=one", "config.invalid"),
+        ("top=many", "config.invalid"),
+        ("source", "usage"),
+        ("source.x=1", "config.invalid"),
+        ("source=camera", "camera.missing"),
+        ("model=", "config.invalid"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_the_board_has_it(
+    flashed: EmulatedBoard, assignment: str, code: str
+) -> None:
+    before = config(flashed.port)
+    done = CliRunner().invoke(app, ["config", "--port", flashed.port, assignment])
+    assert isinstance(done.exception, GalagoError)
+    assert done.exception.code == code
+    assert config(flashed.port) == before
+
+
+@pytest.fixture(scope="module")
+def flashed(small: list[ModelDirectory]) -> Iterator[EmulatedBoard]:
+    """A board with a model, and stock firmware."""
+    with EmulatedBoard(boards.load("RPI_PICO")) as running:
+        install.install(running.port, InstallOptions(model=small[0]))
+        yield running
+
+
+def test_a_source_that_the_board_lacks_is_refused(small: list[ModelDirectory]) -> None:
+    functions = b"def init(*arguments, **options):\n    return True\n"
+    with EmulatedBoard(boards.load("ESP32_GENERIC-SPIRAM"), firmware=[]) as running:
+        done = run(small[0].path, "--port", running.port, "--source", "camera")
+        assert isinstance(done.exception, GalagoError)
+        assert (done.exception.code, "micropython-camera-API" in done.exception.message) == (
+            "camera.missing",
+            True,
+        )
+        with transport.connect(running.port) as board:
+            board.makedirs("/lib")
+            board.put(functions, "/lib/camera.py")  # lemariva's driver has no class Camera
+        error = run(small[0].path, "--port", running.port, "--source", "camera").exception
+        assert isinstance(error, GalagoError)
+        assert "lemariva" in error.message
+
+
+def test_a_file_that_hides_a_module_of_micropython_is_named(small: list[ModelDirectory]) -> None:
+    with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as running:
+        with transport.connect(running.port) as board:
+            board.put(b"print('mine')\n", "/json.py")
+            board.soft_reset()
+        error = run(small[0].path, "--port", running.port).exception
+        assert isinstance(error, GalagoError)
+        assert "/json.py hides MicroPython's module json" in error.message
 
 
 # ROMFS

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The guides work: every command of their `sh` blocks is run in turn, on an emulated board."""
 
+import contextlib
 import glob
 import re
 import shlex
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from galago import boards
+from galago import boards, transport
 from galago.emulator import EmulatedBoard
+from galago.emulator.camera import EmulatedCamera
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +51,7 @@ def follow(command: str, port: str, folder: Path) -> subprocess.CompletedProcess
 
 def test_the_first_class_works_command_by_command(tmp_path: Path) -> None:
     steps = commands("first-class.md")
-    assert len(steps) == 6
+    assert len(steps) == 8
     Image.new("RGB", (120, 100), (200, 30, 10)).save(tmp_path / "photo.jpg")
     outputs = []
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
@@ -58,11 +60,30 @@ def test_the_first_class_works_command_by_command(tmp_path: Path) -> None:
             outputs.append(process.stdout)
             status = 1 if "doctor" in command else 0  # a new board has no device package yet
             assert process.returncode == status, f"{command}\n{process.stdout}\n{process.stderr}"
-    doctor, classify, _, _, monitor, fit = outputs
+    doctor, classify, _, _, monitor, _, shown, fit = outputs
+    assert re.search(r"threshold +0.8\n", shown)
     assert "the board has no device package" in doctor
     assert "photo.jpg" in classify
     assert "photo.jpg" in monitor
     assert "RPI_PICO2" in fit
+
+
+def test_the_program_for_cameras_runs_on_the_board_of_its_page(tmp_path: Path) -> None:
+    (program,) = re.findall(r"```python\n(.+?)```", (DOCS / "cameras.md").read_text(), re.DOTALL)
+    known = boards.load("ESP32_GENERIC-SPIRAM")
+    lines: list[str] = []
+
+    def take(line: str) -> None:
+        lines.append(line)
+        if line.startswith("frame 1"):
+            raise StopIteration
+
+    Image.new("RGB", (320, 240), (200, 30, 10)).save(tmp_path / "photo.jpg")
+    with EmulatedBoard(known, firmware=["esp32"], camera=EmulatedCamera(tmp_path)) as emulated:
+        follow("galago flash --port /dev/ttyACM0 --source camera", emulated.port, tmp_path)
+        with transport.connect(emulated.port) as board, contextlib.suppress(StopIteration):
+            board.stream(program, take)
+    assert lines[-1].endswith("None"), lines
 
 
 def test_own_photos_become_a_board_that_recognizes_them(data: Path, tmp_path: Path) -> None:

@@ -223,6 +223,8 @@ def test_pictures_are_sent_to_a_board_that_waits_for_them(model: ModelDirectory,
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         install(emulated.port, model, {"source": "files"})
         runner = CliRunner()
+        wrong = runner.invoke(app, ["monitor", "--port", emulated.port, "--send", str(tmp_path / "red.png")])
+        assert f"galago config --port {emulated.port} source=host" in str(wrong.exception)
         here = runner.invoke(app, ["monitor", "--port", emulated.port, "--restart", "--count", "1", "--json"])
         install(emulated.port, model, {"source": "host"})
         send = [

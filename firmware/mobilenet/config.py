@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""galago.json: what the board does at boot. `galago flash` writes it; it can be edited by hand.
+"""galago.json: what the board does at boot. `galago flash` writes it, `galago config` shows and changes it.
 
     {"model": "/models/everyday-v1-025-96", "source": "files", "folder": "/pictures", "top": 1, "interval": 1}
 
@@ -17,10 +17,12 @@
     watchdog   seconds without progress after which the board restarts (default 0: never)
     self_test  compare a golden output before the first picture (default true)
 
-After a successful boot a copy is kept as galago.good.json, which later boots fall back to.
+settings.py says what each key accepts. Once everything has opened, a copy is kept as galago.good.json, which
+later boots fall back to.
 """
 
 import os
+import sys
 
 from . import jsonfile
 from .errors import GalagoError
@@ -38,42 +40,6 @@ ROOT = _root()
 PATH = ROOT + "/galago.json"
 GOOD = ROOT + "/galago.good.json"
 
-_NUMBER = (int, float)
-
-
-def _choice(*names):
-    return str, lambda value: value in names, " or ".join(['"%s"' % name for name in names])
-
-
-def _from(least, kind, unit):
-    return kind, lambda value: value >= least, "%s from %s" % (unit, least)
-
-
-def _anything(value):
-    return True
-
-
-# Key: default (None: the key is required), accepted types, test of a value, description of what is expected.
-_KEYS = {
-    "model": (None, str, _anything, "the path of a model directory"),
-    "backends": ([], list, lambda value: all(isinstance(name, str) for name in value), "a list of names"),
-    "source": ("files",) + _choice("files", "camera", "host"),
-    "folder": (ROOT + "/pictures", str, _anything, "the path of a folder"),
-    "loop": (False, bool, _anything, "true or false"),
-    "camera": ({}, dict, _anything, "an object"),
-    "top": (1,) + _from(1, int, "a number"),
-    "threshold": (-1, _NUMBER, lambda value: value == -1 or 0 <= value <= 1, "a confidence, 0 to 1"),
-    "interval": (0,) + _from(0, _NUMBER, "seconds,"),
-    "led": ("", (str, int), _anything, "the name or number of a pin"),
-    "display": ("",) + _choice("", "lcd"),
-    "watchdog": (0,) + _from(0, _NUMBER, "seconds,"),
-    "self_test": (True, bool, _anything, "true or false"),
-}
-
-
-def _invalid(path, text):
-    return GalagoError("config.invalid", "%s: %s" % (path, text))
-
 
 def read(path=PATH):
     """Returns the settings in a file, with defaults filled in.
@@ -86,22 +52,36 @@ def read(path=PATH):
         raise GalagoError("config.missing", "no %s: create it with galago flash" % path) from None
     except ValueError:
         raise _invalid(path, "not valid JSON: correct it, or write it again with galago flash") from None
-    if not isinstance(content, dict):
-        raise _invalid(path, "expected a JSON object")
-    for key in content:
-        if key not in _KEYS:
-            raise _invalid(
-                path, "unknown key %s, expected one of %s" % (jsonfile.shown(key), ", ".join(sorted(_KEYS)))
-            )
-    settings = {}
-    for key, (default, kind, accepts, expected) in _KEYS.items():
-        settings[key] = value = content.get(key, default)
-        if value is None:
-            raise _invalid(path, "no '%s', expected %s" % (key, expected))
-        wrong = not isinstance(value, kind) or (kind is not bool and isinstance(value, bool))
-        if wrong or not accepts(value):
-            raise _invalid(path, "'%s' is %s, expected %s" % (key, jsonfile.shown(value), expected))
-    return settings
+    return _checked(lambda settings: settings.complete(content, ROOT + "/pictures"), path)
+
+
+def camera(chosen=None):
+    """Returns (settings of the camera, names of the drivers to try); without `chosen` those of galago.json.
+
+    Raises GalagoError config.invalid.
+    """
+    if chosen is None:
+        chosen = read()["camera"]
+    drivers = _checked(lambda settings: settings.check_camera(chosen) or settings.DRIVERS, "the camera")
+    return chosen, (chosen["driver"],) if "driver" in chosen else drivers
+
+
+def _checked(check, what):
+    try:
+        from . import settings
+
+        return check(settings)
+    except ValueError as error:
+        raise _invalid(what, str(error)) from None
+    finally:  # its keys are not needed again, their memory is
+        sys.modules.pop("mobilenet.settings", None)
+        package = sys.modules.get("mobilenet")
+        if hasattr(package, "settings"):
+            delattr(package, "settings")
+
+
+def _invalid(path, text):
+    return GalagoError("config.invalid", "%s: %s" % (path, text))
 
 
 def keep():

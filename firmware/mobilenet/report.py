@@ -30,17 +30,15 @@ def line(seq, result):
     return '%s"top": [%s], %s"us": {%s}}' % (start, top, unknown, us)
 
 
-def start(seq, classifier):
-    """Returns the line before the first picture: the next sequence number, and the model and backend."""
+def start(seq, classifier, source):
+    """Returns the line before the first picture: the next sequence number, model, backend and source."""
     model = classifier.model
-    return '{"start": {"seq": %d, "model": %s, "backend": %s, "input": [%d, %d, %d], "resize": "%s"}}' % (
+    return '{"start": {"seq": %d, "model": %s, "backend": %s, "source": "%s", %s}}' % (
         seq,
         json.dumps(model.name),
         json.dumps(classifier.backend),
-        model.height,
-        model.width,
-        model.channels,
-        model.resize,
+        source,
+        '"input": [%d, %d, %d], "resize": "%s"' % (model.height, model.width, model.channels, model.resize),
     )
 
 

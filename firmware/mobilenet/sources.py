@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Picture sources: yields the results of the source that galago.json selects.
+"""Picture sources: where galago.json says that pictures come from.
 
-    for result in sources.results(settings, classifier, idle):
+    source = sources.open(settings)
+    for result in source.results(classifier, top, idle):    # one Result per picture
         ...
+    source.close()
+
+`idle` is called repeatedly while the board waits for the host.
 
 files    the files in `folder`, sorted by name, once or in a `loop`
 camera   frames of the board's camera (mobilenet.camera)
@@ -21,52 +25,56 @@ _ACKNOWLEDGE = "\x06"
 _TICK = 200  # milliseconds between calls of `idle` while no data arrives
 
 
-def results(settings, classifier, idle):
-    """Yields one Result per picture. `idle` is called repeatedly while the board waits for the host.
-
-    Raises GalagoError config.invalid or camera.* if the source cannot be used.
-    """
-    return _SOURCES[settings["source"]](settings, classifier, idle)
+def open(settings):  # noqa: A001 (read as sources.open)
+    """Opens the configured source. Raises GalagoError config.invalid or camera.* if it cannot be used."""
+    return _SOURCES[settings["source"]](settings)
 
 
-def _files(settings, classifier, idle):
-    folder = settings["folder"].rstrip("/")
-    while True:
+class _Files:
+    def __init__(self, settings):
+        self._folder = settings["folder"].rstrip("/")
+        self._loop = settings["loop"]
+        self._names()
+
+    def _names(self):
         try:
-            names = sorted(os.listdir(folder))
+            return sorted(os.listdir(self._folder or "/"))
         except OSError:
             raise GalagoError(
-                "config.invalid", "no folder %s: create it, or change 'folder' in galago.json" % folder
+                "config.invalid",
+                "no folder %s: create it, or change 'folder' in galago.json" % self._folder,
             )
-        for name in names:
-            for result in classifier.classify(folder + "/" + name, top=settings["top"]):
-                yield result
-        if not settings["loop"] or not names:
-            return
+
+    def results(self, classifier, top, idle):
+        while True:
+            names = self._names()
+            for name in names:
+                for result in classifier.classify(self._folder + "/" + name, top=top):
+                    yield result
+            if not self._loop or not names:
+                return
+
+    def close(self):
+        pass
 
 
-def _camera(settings, classifier, idle):
-    from . import camera
+class _Camera:
+    def __init__(self, settings):
+        from . import camera
 
-    eye = camera.open(settings["camera"])
-    try:
-        for result in classifier.watch(eye, top=settings["top"]):
-            yield result
-    finally:
-        eye.close()
+        self._eye = camera.open(settings["camera"])
 
+    def results(self, classifier, top, idle):
+        return classifier.watch(self._eye, top=top)
 
-def _host(settings, classifier, idle):
-    host = _Host(idle)
-    for result in classifier.watch(host, top=settings["top"]):
-        result.image = host.image
-        yield result
+    def close(self):
+        self._eye.close()
 
 
 class _Host:
     """A camera whose frames arrive over the serial line."""
 
-    def __init__(self, idle):
+    def __init__(self, settings):
         try:
             import select
         except ImportError:
@@ -74,9 +82,18 @@ class _Host:
                 "config.invalid", "this firmware cannot receive pictures from the host: use files or camera"
             )
         self.image = ""
-        self._idle = idle
+        self._idle = None
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
+
+    def results(self, classifier, top, idle):
+        self._idle = idle
+        for result in classifier.watch(self, top=top):
+            result.image = self.image
+            yield result
+
+    def close(self):
+        pass
 
     def capture(self, resizer, tensor):
         """Waits for a picture and resizes it into the tensor."""
@@ -132,4 +149,4 @@ class _Host:
         return sys.stdin.readline().strip()
 
 
-_SOURCES = {"files": _files, "camera": _camera, "host": _host}
+_SOURCES = {"files": _Files, "camera": _Camera, "host": _Host}

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
 """galago.json on the real interpreter: defaults, errors, and the last good file."""
 
+import contextlib
 import json
 
 import pytest
+
+from galago import settings
+from galago.errors import GalagoError
 
 READ = """
 import json
@@ -82,6 +86,17 @@ def test_a_missing_file_is_named(micropython, tmp_path):
         ('{"model": "/m", "display": "wall"}', "'display'"),
         ('{"model": "/m", "watchdog": -1}', "'watchdog'"),
         ('{"model": "/m", "self_test": 0}', "'self_test'"),
+        ('{"model": "/m", "interval": 1e40}', "'interval'"),
+        ('{"model": "/m", "camera": {"frame": 6}}', "'camera.frame'"),
+        ('{"model": "/m", "camera": {"skip": "1"}}', "'camera.skip'"),
+        ('{"model": "/m", "camera": {"skip": true}}', "'camera.skip'"),
+        ('{"model": "/m", "camera": {"pins": [1, 2]}}', "'camera.pins'"),
+        ('{"model": "/m", "camera": {"pins": {"data": [1]}}}', "'camera.pins'"),
+        ('{"model": "/m", "camera": {"pins": {"xclk": "4"}}}', "'camera.pins'"),
+        ('{"model": "/m", "camera": {"pins": {"sck": 4}}}', "'camera.pins'"),
+        ('{"model": "/m", "camera": {"mirrow": true}}', '"camera.mirrow"'),
+        ('{"model": "/m", "camera": {"driver": "webcam"}}', "'camera.driver'"),
+        ('{"model": "/m", "camera": {"clock": 0}}', "'camera.clock'"),
     ],
 )
 def test_what_is_wrong_is_named(read, text, named):
@@ -90,6 +105,26 @@ def test_what_is_wrong_is_named(read, text, named):
     # MicroPython's str() accepts invalid UTF-8; what matters is one line that names the problem.
     assert named in message
     assert "\n" not in message
+    if isinstance(text, str) and not text.startswith(("[" * 9, "{" * 9)):
+        with contextlib.suppress(ValueError), pytest.raises(GalagoError) as caught:
+            settings.check(json.loads(text))
+        if "valid JSON" not in message:
+            assert caught.value.message.partition(": ")[2] == message.partition(": ")[2], (
+                "the same on the host"
+            )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"model": "/m", "camera": {"pins": {"data": [1, 2, 3, 4, 5, 6, 7, 8], "xclk": 0, "reset": -1}}}',
+        '{"model": "/m", "camera": {"driver": "esp32", "format": "jpeg", "frame": "VGA", "skip": 0}}',
+        '{"model": "/m", "camera": {"mirror": true, "flip": false, "swap": true, "clock": 20000000}}',
+        '{"model": "/m", "source": "camera", "threshold": 0.5, "interval": 1.5, "watchdog": 8, "led": "~2"}',
+    ],
+)
+def test_host_and_board_fill_in_the_same_defaults(read, text):
+    assert read(text) == settings.complete(json.loads(text))
 
 
 def test_the_good_file_is_a_copy(micropython, tmp_path):

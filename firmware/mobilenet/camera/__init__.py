@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Camera drivers. A driver is one file in this folder, found by its name.
 
-    eye = camera.open({"driver": "esp32", "pins": {…}})
+    eye = camera.open()                                     # as galago.json says
+    eye = camera.open({"driver": "esp32", "pins": {…}})     # otherwise
     eye.capture(resizer, tensor)     # a new frame, exposed after the call, into the input tensor
     eye.close()
 
@@ -10,7 +11,7 @@ and GalagoError camera.failed if the camera does not start. `capture` sets `resi
 `resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed if no complete frame arrives;
 the next call tries again. Settings:
 
-    driver   one of DRIVERS; default: the first whose module the firmware has
+    driver   openmv, esp32 or maixpy (default: the first whose module the firmware has)
     pins     GPIO numbers by signal, as in the board's TOML, for modules that need them (esp32)
     skip     frames to discard before each capture (default: as many as may be buffered)
     mirror, flip   true or false: mirror or flip the picture (default: as the firmware does)
@@ -19,17 +20,20 @@ the next call tries again. Settings:
 
 from ..errors import GalagoError
 
-DRIVERS = ("openmv", "esp32", "maixpy")
 
+def open(settings=None):  # noqa: A001 (read as camera.open)
+    """Opens the board's camera; without `settings` as galago.json says.
 
-def open(settings):  # noqa: A001 (read as camera.open)
-    """Opens the board's camera. Raises GalagoError camera.missing or camera.failed."""
-    named = settings.get("driver")
-    for name in (named,) if named else DRIVERS:
+    Raises GalagoError camera.missing, camera.failed, or config.invalid for wrong settings.
+    """
+    from .. import config
+
+    settings, names = config.camera(settings)
+    for name in names:
         try:
             driver = __import__("mobilenet.camera." + name, None, None, ("open",))
             return driver.open(settings)
         except ImportError:
             continue
     text = "this firmware has no camera module for %s: install a firmware that has one"
-    raise GalagoError("camera.missing", text % (named or " or ".join(DRIVERS)))
+    raise GalagoError("camera.missing", text % " or ".join(names))

@@ -21,7 +21,13 @@ _KINDS = {"rgb565": "rgb565", "grey": "grey", "rgb888": "bgr888"}  # esp32-camer
 
 
 def open(settings):  # noqa: A001
-    """Starts the camera. Raises GalagoError config.invalid or camera.failed."""
+    """Starts the camera. Raises GalagoError camera.missing, config.invalid or camera.failed."""
+    if not hasattr(camera, "Camera"):  # lemariva's micropython-camera-driver has functions only
+        raise GalagoError(
+            "camera.missing",
+            "this firmware's module 'camera' has no class Camera, it is another driver: install a firmware "
+            "with micropython-camera-API",
+        )
     return _Camera(settings)
 
 

@@ -10,6 +10,7 @@ from galago.cli.bench import bench
 from galago.cli.boards import boards
 from galago.cli.classify import classify
 from galago.cli.compile import compile as compile_kmodel
+from galago.cli.config import config
 from galago.cli.dataset import app as dataset
 from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
@@ -32,6 +33,7 @@ app = typer.Typer(
 for verb in (
     classify,
     flash,
+    config,
     monitor,
     doctor,
     boards,

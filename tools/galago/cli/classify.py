@@ -4,13 +4,16 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galago.cli.connection import BoardOption, KernelsOption, PortOption, installed
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 from galago.cli.plural import plural
+
+if TYPE_CHECKING:
+    from galago.transport import Board
 
 _BAR = 20  # characters that stand for a confidence of 1
 
@@ -39,6 +42,8 @@ def classify(
     show = _show_json if as_json else _show_line
     lines = []
     with installed(directory, port, board, kernels) as target:
+        if port:
+            _name_other_model(target.device, directory.name)
         for line in run(target.device, directory, images, top, _log, target.backends):
             show(line)
             lines.append(line)
@@ -46,6 +51,18 @@ def classify(
         _summarize(lines, emulated=port is None)
     if any("error" in line for line in lines):
         raise typer.Exit(1)
+
+
+def _name_other_model(board: "Board", used: str) -> None:
+    """Says so if the board runs another model at boot than the one that classifies now."""
+    from galago import flash
+
+    flashed = str((flash.read_config(board) or {}).get("model", "")).rpartition("/")[2].rstrip("~")
+    if flashed and flashed != used:
+        print(
+            f"classifying with {used}; at boot the board runs {flashed}, which --model {flashed} uses",
+            file=sys.stderr,
+        )
 
 
 def _log(text: str) -> None:

@@ -43,7 +43,7 @@ def examined(port: str | None, board: str | None) -> "Report":
     from galago.doctor import Report, board_check, host_check
     from galago.errors import GalagoError
 
-    report = Report()
+    report = Report(port=port or "PORT", model=DEFAULT_MODEL)
     host_check.examine(report, port)
     try:
         with reached(port, board) as name:

@@ -4,7 +4,7 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,20 +23,24 @@ def flash(
         typer.Option(help="The port of a board, as mpremote names it. Repeat it for several boards."),
     ] = None,
     source: Annotated[
-        str, typer.Option(help="Where the pictures come from: files, camera or host.")
-    ] = "files",
+        str | None,
+        typer.Option(help="Where the pictures come from: files, camera or host.  [default: files]"),
+    ] = None,
     folder: Annotated[
-        str, typer.Option(help="The folder on the board whose pictures to classify.")
-    ] = "/pictures",
-    loop: Annotated[bool, typer.Option(help="Start again after the last picture.")] = False,
-    top: Annotated[int, typer.Option(min=1, help="How many classes to report per picture.")] = 1,
-    interval: Annotated[float, typer.Option(min=0, help="Seconds between pictures.")] = 0,
+        str | None,
+        typer.Option(help="The folder on the board whose pictures to classify.  [default: /pictures]"),
+    ] = None,
+    loop: Annotated[
+        bool | None, typer.Option("--loop/--once", help="Start again after the last picture, or stop there.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="How many classes to report per picture.")] = None,
+    interval: Annotated[float | None, typer.Option(min=0, help="Seconds between pictures.")] = None,
     watchdog: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0, help="Restart the board after this many seconds without progress; 0 means never."
         ),
-    ] = 0,
+    ] = None,
     romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS if it has one.")] = True,
     micropython: Annotated[
         Path | None, typer.Option(metavar="IMAGE", help="Install this MicroPython on the board first.")
@@ -50,12 +54,13 @@ def flash(
     """Install a model on a board, and a main.py that classifies files or camera pictures at boot.
 
     Only what differs is uploaded, and the board switches to it in one step: if the power fails at any time,
-    the board runs either the old model or the new one. The old one is kept for --rollback.
+    the board runs either the old model or the new one. The old one is kept for --rollback. What the board's
+    galago.json already sets stays, unless an option changes it; `galago config` shows it.
     """
     from galago import boards
     from galago.flash.install import InstallOptions
 
-    if source not in ("files", "camera", "host"):
+    if source not in (None, "files", "camera", "host"):
         raise GalagoError("usage", f"expected --source files, camera or host, got {source}")
     if not port:
         raise GalagoError(
@@ -64,15 +69,17 @@ def flash(
     if rollback:
         _roll_back(port)
         return
-    settings: dict[str, Any] = {"top": top, "interval": interval}
-    if source == "files":
-        settings |= {"folder": folder, "loop": loop}
-    if watchdog:
-        settings["watchdog"] = watchdog
+    chosen = {
+        "source": source,
+        "folder": folder,
+        "loop": loop,
+        "top": top,
+        "interval": interval,
+        "watchdog": watchdog,
+    }
     options = InstallOptions(
         model=open_model(model),
-        source=source,
-        settings=settings,
+        settings={key: value for key, value in chosen.items() if value is not None},
         romfs=romfs,
         micropython=micropython,
         board=boards.load(board) if board else None,
@@ -87,7 +94,10 @@ def _roll_back(ports: list[str]) -> None:
 
     for port in ports:
         with transport.connect(port) as device:
-            print(f"{roll_back(device)} runs at boot again: mpremote connect {port} reset")
+            path, changes = roll_back(device)
+            for change in changes:
+                print(f"{port}: galago.json {change}", file=sys.stderr)
+            print(f"{path} runs at boot again: mpremote connect {port} reset")
 
 
 def _install(ports: list[str], options: "InstallOptions") -> None:
@@ -135,17 +145,19 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
                         console.print(
                             f"{port}: [yellow]{done.warning}[/yellow]: galago fit says what would fit"
                         )
-                    print(_next_step(port, done, options), flush=True)
+                    for change in done.changes:
+                        console.print(f"{port}: galago.json {change}", markup=False)
+                    print(_next_step(port, done), flush=True)
     sys.stdout.flush()
     if failures:
         raise failures[0]
 
 
-def _next_step(port: str, done: "InstallResult", options: "InstallOptions") -> str:
+def _next_step(port: str, done: "InstallResult") -> str:
     watch = f"galago monitor --port {port} --restart"
-    if options.source == "files":
+    if done.source == "files":
         copy = f"mpremote connect {port} cp PICTURES :{done.folder}/"
         return f"{done.place} runs at boot: {copy}, then {watch}"
-    if options.source == "host":
+    if done.source == "host":
         return f"{done.place} runs at boot: galago monitor --port {port} --send PICTURE"
     return f"{done.place} runs at boot: {watch}"

@@ -93,11 +93,18 @@ def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Even
             if time.monotonic() > deadline:
                 raise GalagoError(
                     "board.answer",
-                    f"{port}: main.py does not start: run galago flash --source host --port {port}",
+                    f"{port}: main.py does not start: galago doctor --port {port} says why",
                 )
             for event in watched.feed(console.read()):
                 yield event
                 start = event if isinstance(event, StartLine) else start
+        source = start.about.get("source", "host")
+        if source != "host":
+            raise GalagoError(
+                "usage",
+                f"{port}: the board takes its pictures from {source}, not from the host: change that with "
+                f"galago config --port {port} source=host",
+            )
         sender = PictureSender(start.about)
         for path in pictures:
             try:

@@ -38,8 +38,13 @@ class Problem:
 
 @dataclass
 class Report:
-    """The findings: facts by heading, each a value or a line of text, and the problems."""
+    """The findings: facts by heading, each a value or a line of text, and the problems.
 
+    `port` and `model` complete the commands in the fixes.
+    """
+
+    port: str = "PORT"
+    model: str = "MODEL"
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -47,10 +52,15 @@ class Report:
         """Add a fact."""
         self.facts.setdefault(heading, {})[name] = value
 
+    @property
+    def flash(self) -> str:
+        """The command that installs the model again."""
+        return f"galago flash {self.model} --port {self.port}"
+
     def problem(self, what: str, fix: str) -> None:
         """Add a problem: what is wrong, and how to fix it."""
         self.problems.append(Problem(what, fix))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as a dict for JSON."""
-        return asdict(self)
+        return {"facts": self.facts, "problems": [asdict(problem) for problem in self.problems]}

@@ -79,7 +79,7 @@ def _identity(report: Report, board: Board, known: BoardSpec | None) -> None:
     if tuple(version[:2]) < _OLDEST:
         report.problem(
             f"MicroPython {'.'.join(map(str, version[:3]))} is too old, expected 1.23 or newer",
-            "galago flash --micropython IMAGE, with an image from micropython.org/download",
+            f"{report.flash} --micropython IMAGE, with an image from micropython.org/download",
         )
     runs_tflite = not known or "builtin" in known.backends
     if not implementation["arch"] and runs_tflite:
@@ -106,7 +106,7 @@ def _memory(report: Report, answer: dict[str, Any], known: BoardSpec | None) -> 
     elif answer["room"] < 16_384:
         report.problem(
             f"the file system is nearly full: {answer['room']:,} bytes are free",
-            "remove pictures or old models with mpremote fs rm",
+            f"remove pictures or old models: mpremote connect {report.port} fs rm -r :FOLDER",
         )
 
 
@@ -129,19 +129,23 @@ def _modules(report: Report, importable: list[str], known: BoardSpec | None) -> 
 
 
 def _software(report: Report, board: Board, known: BoardSpec | None) -> None:
+    if not board.has_flat_filesystem:
+        try:
+            flash.check_import(board)
+        except GalagoError as error:
+            what, _, fix = error.message.rpartition(": ")
+            report.problem(what, fix)
+            return
     try:
         flash.check_main_py(board)
-    except GalagoError as error:
-        report.problem("the board has a main.py that is not Galago's", error.message)
-    installed = _package(report, board)
-    try:
-        if not board.has_flat_filesystem:
-            flash.check_import(board)
-    except GalagoError as error:
-        what, _, fix = error.message.rpartition(": ")
-        report.problem(what, fix)
-        return
-    if installed:
+    except GalagoError:
+        report.problem(
+            "the board has a main.py that is not Galago's",
+            f"rename it: mpremote connect {report.port} exec "
+            f"\"import os; os.rename('{board.root}/main.py', '{board.root}/main_old.py')\", "
+            f"then {report.flash}",
+        )
+    if _package(report, board):
         model_check.examine(report, board, known)
 
 
@@ -161,17 +165,17 @@ def _package(report: Report, board: Board) -> bool:
     if sources and sources.present and package.present:
         report.problem(
             f"{flash.LIBRARY} has {sources.present} .py files, which are imported in place of the .mpy files",
-            "galago flash MODEL --port PORT, which removes them",
+            f"{report.flash}, which removes them",
         )
     elif sources and sources.present:
         _sources(report, sources)
         return True
     elif package.present == 0 and not package.interrupted:
-        report.problem("the board has no device package", "galago flash MODEL --port PORT")
+        report.problem("the board has no device package", report.flash)
     elif package.differing and not package.interrupted:
         report.problem(
             f"{package.differing} files of the device package are from another version of Galago",
-            "galago flash MODEL --port PORT",
+            report.flash,
         )
     report.fact("galago", "device package", f"{state}, {package.present} of {package.total} files")
     return package.present > 0 or package.interrupted
@@ -190,5 +194,5 @@ def _sources(report: Report, sources: flash.Comparison) -> None:
         report.problem(
             f"of the device package's .py files {missing} are missing and {sources.differing} are from "
             "another version of Galago",
-            "galago flash MODEL --port PORT, which puts compiled files in their place",
+            f"{report.flash}, which puts compiled files in their place",
         )

@@ -4,9 +4,10 @@
 import json
 from typing import Any
 
-from galago import flash
+from galago import flash, settings
 from galago.boards import BoardSpec
 from galago.doctor import Report, parse_answer
+from galago.errors import GalagoError
 from galago.models import CONTRACT
 from galago.runtimes import EXACT
 from galago.transport import Board
@@ -18,7 +19,7 @@ _WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "strea
 
 _PROGRAM = """
 import gc, json
-from mobilenet import Classifier, GalagoError, report
+from mobilenet import Classifier, GalagoError, config, report, sources
 try:
     net = Classifier({path!r}, {order!r} or None)
     skipped = [[name, error.code, error.message] for name, error in net.skipped]
@@ -30,6 +31,14 @@ try:
     gc.collect()
     free = gc.mem_free()
     print(json.dumps({{"loaded": net.describe(), "free": free}}))
+    settings = config.read()
+    source = sources.open(settings)
+    if settings["source"] == "camera":
+        result = next(source.results(net, 1, None))
+        print(json.dumps({{"frame": result.error.message if result.error else result.label}}))
+        if result.error:
+            raise result.error
+    source.close()
 except GalagoError as error:
     print(report.failure(error))
 """
@@ -37,26 +46,21 @@ except GalagoError as error:
 
 def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     """Load the model of galago.json on the board and compare its outputs for all golden inputs."""
-    settings = flash.read_config(board)
-    if settings is None:
-        report.fact("galago", "model", "none")
-        if board.sha256(board.root + flash.CONFIG) is None:
-            report.problem("the board has no model to run at boot", "galago flash MODEL --port PORT")
-        else:
-            report.problem(f"{flash.CONFIG} cannot be used", "correct it, or galago flash MODEL --port PORT")
+    chosen = _config(report, board)
+    if chosen is None:
         return
-    path = str(settings.get("model"))
+    path = chosen["model"]
     previous = flash.read_config(board, flash.PREVIOUS)
     report.fact("galago", "model", path)
-    report.fact("galago", "source", settings.get("source", "files"))
+    report.fact("galago", "source", chosen["source"])
     if previous:
         report.fact("galago", "model before", previous.get("model"))
     contract = _contract(board, path)
     if contract is None:
-        report.problem(f"{path} has no {CONTRACT} that can be read", "galago flash MODEL --port PORT")
+        report.problem(f"{path} has no {CONTRACT} that can be read", report.flash)
         return
     golden = contract.get("golden", [])
-    order = settings.get("backends") or (list(known.backends) if known else [])
+    order = chosen["backends"] or (list(known.backends) if known else [])
     patterns = [entry["pattern"] for entry in golden]
     # A used heap is fragmented, and a model needs its memory in large blocks.
     flash.clear_memory(board)
@@ -70,11 +74,32 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
         elif line.startswith("kernels:") and "restarted" in line:
             report.problem(
                 line,
-                f"to check it again after a power cut: mpremote connect PORT fs rm :{_VERDICT}; "
+                f"to check it again after a power cut: mpremote connect {report.port} fs rm :{_VERDICT}; "
                 "if the board restarts again, report it with the board and the model",
             )
     lines = [parse_answer(line) for line in output if line.startswith("{")]
     _judge(report, lines, contract)
+
+
+def _config(report: Report, board: Board) -> dict[str, Any] | None:
+    """Return what the board reads from galago.json; None, with a problem, if it refuses that."""
+    content = flash.read_config(board)
+    report.fact("galago", "model", "none" if content is None else str(content.get("model")))
+    if content is None:
+        if board.sha256(board.root + flash.CONFIG) is None:
+            report.problem("the board has no model to run at boot", report.flash)
+        else:
+            report.problem(f"{flash.CONFIG} cannot be used: it is not a JSON object", report.flash)
+        return None
+    report.model = str(content.get("model")).rpartition("/")[2].rstrip("~") or report.model
+    try:
+        return settings.complete(content, f"{board.root}/pictures")
+    except GalagoError as error:
+        report.problem(
+            error.message,
+            f"galago config --port {report.port} KEY=VALUE sets a key and KEY= removes it; or {report.flash}",
+        )
+        return None
 
 
 def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]) -> None:
@@ -83,7 +108,10 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
     exact, worst, fastest, runtime = 0, 0.0, 0, ""
     for line in lines:
         if "error" in line:
-            report.problem(f"the model does not run: {line['error']['code']}", line["error"]["message"])
+            what, code = line["error"]["message"], line["error"]["code"]
+            ours = code.split(".")[0] in ("config", "camera")
+            kind = "the source does not work" if ours else "the model does not run"
+            report.problem(f"{kind}: {code}", what)
         elif "backend" in line:
             runtime = line["backend"]
             report.fact("model", "runtime", runtime)
@@ -94,6 +122,8 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             difference = max(abs(a - b) for a, b in zip(expected, line["scores"], strict=True)) / scale
             exact, worst = exact + (difference < 0.01), max(worst, difference)
             fastest = min(fastest or line["us"], line["us"])
+        elif "frame" in line:
+            report.fact("galago", "camera", f"delivers frames: {line['frame']}")
         elif "free" in line:
             loaded = line["loaded"]
             report.fact("model", "weights", _WHERE.get(loaded.get("weights"), "kept by the runtime"))

@@ -16,9 +16,12 @@ from galago.flash.boot import (
     check_main_py,
     clear_memory,
     default_settings,
+    kept_settings,
     read_config,
     roll_back,
+    write_config,
 )
+from galago.flash.camera_check import check_camera
 from galago.flash.files import (
     LIBRARY,
     MODELS,
@@ -41,16 +44,19 @@ __all__ = [
     "Comparison",
     "UploadPlan",
     "boot_plan",
+    "check_camera",
     "check_import",
     "check_main_py",
     "clear_memory",
     "compare",
     "default_settings",
     "device_package",
+    "kept_settings",
     "model_files",
     "native_arch",
     "read_config",
     "remote_path",
     "roll_back",
     "source_package",
+    "write_config",
 ]

@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Any
 
-from galago import boards
+from galago import boards, settings
 from galago.errors import GalagoError
 from galago.flash.files import LIBRARY, device_package, main_program, model_files, native_arch, remote_path
 from galago.flash.upload_plan import UploadPlan
@@ -23,12 +23,12 @@ WATCHDOG = f"{LIBRARY}/watchdog.mpy"
 def boot_plan(
     board: Board,
     model: ModelDirectory,
-    settings: dict[str, Any],
+    chosen: dict[str, Any],
     known: boards.BoardSpec | None,
     place: str | None = None,
     kernels: str | None = None,
 ) -> UploadPlan:
-    """Return the plan that makes a board run `model` at boot with `settings` (keys of mobilenet.config).
+    """Return the plan that makes a board run `model` at boot with `chosen` settings for galago.json.
 
     `place` is the model's path if it is on the board already, in its ROMFS; `kernels` is what to compute with
     (native_arch). Raises GalagoError board.main if the board has a main.py that is not Galago's to replace.
@@ -41,7 +41,7 @@ def boot_plan(
         folder = _free_folder(board, model, known, old, native)
         files |= model_files(model, known, folder, native)
         place = board.root + folder
-    new = {"model": place, **settings}
+    new = {"model": place, **chosen}
     files["/main.py"] = main_program(board)
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
@@ -54,23 +54,53 @@ def default_settings(known: boards.BoardSpec | None, source: str) -> dict[str, A
 
     For an unknown board only the source.
     """
-    settings: dict[str, Any] = {"source": source}
+    chosen: dict[str, Any] = {"source": source}
     if known is None:
-        return settings
-    settings["backends"] = list(known.backends)
+        return chosen
+    chosen["backends"] = list(known.backends)
     if known.led:
-        settings["led"] = known.led
+        chosen["led"] = known.led
     if known.display:
-        settings["display"] = known.display
-    if source == "camera" and known.camera and known.camera.pins:
-        settings["camera"] = {"pins": known.camera.pins}
-    return settings
+        chosen["display"] = known.display
+    if known.camera and known.camera.pins:
+        chosen["camera"] = {"pins": known.camera.pins}
+    return chosen
 
 
-def roll_back(board: Board) -> str:
-    """Return to the previous config and keep the present one in its place; returns the path of its model.
+def kept_settings(
+    board: Board, defaults: dict[str, Any], requested: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the board's present settings and the new ones: what its user set stays, unless `requested`.
 
-    Raises GalagoError config.missing if there is no previous config, model.missing if its model is gone.
+    The present ones are empty if there are none, or if the board cannot use them.
+    """
+    present = read_config(board) or {}
+    try:
+        settings.check(present)
+    except GalagoError:
+        present = {}
+    new = defaults | present | requested
+    if "camera" in defaults or "camera" in present:
+        new["camera"] = defaults.get("camera", {}) | present.get("camera", {})
+    if new["source"] == "files":
+        new.setdefault("folder", "/pictures")
+        if not new["folder"].startswith(board.root + "/"):
+            new["folder"] = board.root + new["folder"]
+    new.pop("model", None)
+    return present, new
+
+
+def write_config(board: Board, new: dict[str, Any]) -> None:
+    """Replace galago.json in one step. Raises GalagoError as an upload does."""
+    files = {CONFIG: json.dumps(new).encode()}
+    UploadPlan(board, device_package(board) | files).run()
+
+
+def roll_back(board: Board) -> tuple[str, list[str]]:
+    """Return to the previous config and keep the present one in its place.
+
+    Returns the path of its model, and what else changes in galago.json. Raises GalagoError config.missing if
+    there is no previous config, model.missing if its model is gone.
     """
     present, previous = read_config(board), read_config(board, PREVIOUS)
     if previous is None or present is None:
@@ -83,9 +113,9 @@ def roll_back(board: Board) -> str:
     if board.sha256(f"{path}/{CONTRACT}") is None:
         raise GalagoError("model.missing", f"{path} is no longer on the board: flash that model again")
     configs = {CONFIG: previous, PREVIOUS: present}
-    files = {name: json.dumps(settings).encode() for name, settings in configs.items()}
+    files = {name: json.dumps(each).encode() for name, each in configs.items()}
     UploadPlan(board, device_package(board) | files).run()
-    return path
+    return path, settings.differences(present, previous)
 
 
 def read_config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
@@ -93,10 +123,10 @@ def read_config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
     if board.sha256(board.root + name) is None:
         return None
     try:
-        settings = json.loads(board.get(board.root + name))
+        content = json.loads(board.get(board.root + name))
     except ValueError:
         return None
-    return settings if isinstance(settings, dict) else None
+    return content if isinstance(content, dict) else None
 
 
 def clear_memory(board: Board) -> None:

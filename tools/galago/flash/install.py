@@ -12,11 +12,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from galago import boards, fit, runtimes, transport
+from galago import boards, fit, runtimes, settings, transport
 from galago.errors import GalagoError
 from galago.flash import kmodel, micropython_image, romfs
-from galago.flash.boot import CONFIG, boot_plan, check_main_py, default_settings, read_config
+from galago.flash.boot import (
+    CONFIG,
+    boot_plan,
+    check_main_py,
+    default_settings,
+    kept_settings,
+    read_config,
+)
+from galago.flash.camera_check import check_camera
 from galago.flash.files import MODELS, model_files, native_arch
+from galago.flash.import_check import check_import
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
 from galago.transport import Board
@@ -44,11 +53,11 @@ with open({config!r} + ".new", "w") as file:
 
 @dataclass(frozen=True, kw_only=True)
 class InstallOptions:
-    """What to install on a board. `settings` go into galago.json, over the defaults of the kind of board."""
+    """What to install on a board."""
 
     model: ModelDirectory
-    source: str = "files"
     settings: dict[str, Any] = field(default_factory=dict)
+    """What to set in galago.json; the rest stays as its user set it, or is the default of the board."""
     romfs: bool = True
     """Whether to use the board's ROMFS, if it has one."""
     micropython: Path | None = None
@@ -71,6 +80,9 @@ class InstallResult:
     uploaded: int
     """Bytes uploaded to file system and ROMFS."""
     seconds: float
+    source: str
+    changes: list[str]
+    """What changed in the galago.json that was there before."""
     warning: str
     """Why the model is unlikely to run there (galago.fit); empty if it should run."""
 
@@ -87,7 +99,11 @@ def install(
         _install_micropython(port, options.micropython, options, on_progress)
     with transport.connect(port) as board:
         known = runtimes.carried(board, boards.identify(board.implementation) or options.board)
+        if not board.has_flat_filesystem:
+            check_import(board)
         check_main_py(board)
+        if _source(board, options) == "camera":
+            check_camera(board, known)
         large = kmodel.large_kmodel(options.model, known) if known else None
         place, image = _prepare_rom(board, options, known)
         device = board.port
@@ -102,19 +118,30 @@ def install(
         if place:
             board.soft_reset()  # a new ROMFS is mounted at a reset
             _verify_rom(board, options, known)
-        settings = default_settings(known, options.source) | options.settings
-        if options.source == "files":
-            settings.setdefault("folder", "/pictures")
-            settings["folder"] = board.root + settings["folder"]
-        plan = boot_plan(board, options.model, settings, known, place, options.kernels)
+        defaults = default_settings(known, "files")
+        before, chosen = kept_settings(board, defaults, options.settings)
+        plan = boot_plan(board, options.model, chosen, known, place, options.kernels)
         plan.run(lambda path, done: on_progress("files", done, plan.total))
-        if options.source == "files":
-            board.makedirs(settings["folder"])
-        path = str((read_config(board) or {}).get("model"))
+        if chosen["source"] == "files":
+            board.makedirs(chosen["folder"])
+        after = read_config(board) or {}
         machine = board.implementation["machine"]
         warning = _warning(board, options.model, known)
-    folder, seconds = settings.get("folder", ""), time.monotonic() - start
-    return InstallResult(machine, path, folder, uploaded + plan.total, seconds, warning)
+    return InstallResult(
+        machine=machine,
+        place=str(after.get("model")),
+        folder=chosen["folder"] if chosen["source"] == "files" else "",
+        uploaded=uploaded + plan.total,
+        seconds=time.monotonic() - start,
+        source=chosen["source"],
+        changes=settings.differences(before, after) if before else [],
+        warning=warning,
+    )
+
+
+def _source(board: Board, options: InstallOptions) -> str:
+    """Return the source that the board will have."""
+    return str(kept_settings(board, {"source": "files"}, options.settings)[1]["source"])
 
 
 def _warning(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> str:
@@ -155,8 +182,8 @@ def _rescue(board: Board) -> None:
 
     Raises GalagoError board.full if there is no room for it.
     """
-    settings = read_config(board) or {}
-    old = str(settings.get("model", ""))
+    present = read_config(board) or {}
+    old = str(present.get("model", ""))
     if not old.startswith(romfs.FOLDER + "/"):
         return
     new = board.root + old.removeprefix(romfs.FOLDER)
@@ -171,7 +198,7 @@ def _rescue(board: Board) -> None:
         )
     board.makedirs(new)
     pairs = [(f"{old}/{entry.name}", f"{new}/{entry.name}") for entry in entries]
-    text = json.dumps(settings | {"model": new})
+    text = json.dumps(present | {"model": new})
     path = board.root + CONFIG
     board.exec(_COPY.format(pairs=pairs, config=path, settings=text), timeout=120)
     switch = [target for _, target in pairs] + [path]

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Whether a board's firmware has a camera module that Galago has a driver for.
+
+check_camera(board, known)      # raises GalagoError camera.missing
+"""
+
+from galago.boards import BoardSpec
+from galago.errors import GalagoError
+from galago.transport import Board
+
+_LOOK = """
+def _look():
+    found = "none"
+    for name in ("csi", "sensor", "camera"):
+        try:
+            module = __import__(name)
+        except ImportError:
+            continue
+        except Exception:  # sensor probes the camera when it is imported; the board will say what is wrong
+            module = None
+        found = name if name != "camera" or hasattr(module, "Camera") else "functions"
+        break
+    print(found)
+_look()
+del _look
+"""
+
+
+def check_camera(board: Board, known: BoardSpec | None) -> None:
+    """Raise GalagoError camera.missing if the source "camera" cannot work on this board."""
+    found = board.exec(_LOOK, timeout=30).split()[-1:]
+    needed = known.camera.firmware if known and known.camera else ""
+    advice = (
+        f"install a firmware that has one{f' ({needed})' if needed else ''}, or use --source files or host"
+    )
+    if found == ["none"]:
+        raise GalagoError("camera.missing", f"the firmware of {board.port} has no camera module: {advice}")
+    if found == ["functions"]:
+        raise GalagoError(
+            "camera.missing",
+            f"the module 'camera' of {board.port} has no class Camera (it is lemariva's "
+            "micropython-camera-driver): install a firmware with micropython-camera-API instead",
+        )
