@@ -44,4 +44,4 @@ def test_help_fits_a_window_of_80_columns(path: tuple[str, ...]) -> None:
 
 def test_verbs_that_train_name_their_extra() -> None:
     for verb in ("train", "quantize", "zoo"):
-        assert "galago[train]" in CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "80"}).output
+        assert ".[train]" in CliRunner().invoke(app, [verb, "--help"], env={"COLUMNS": "80"}).output

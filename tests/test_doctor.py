@@ -56,7 +56,9 @@ def test_a_working_board_has_no_problems(emulated: EmulatedBoard) -> None:
     assert facts["board"]["kind"].startswith("RPI_PICO2,")
     assert facts["board"]["clock"] == "150 MHz"
     assert facts["model"]["golden pictures"] == "2 of 2 as TensorFlow Lite Micro"
-    assert facts["model"]["time"].endswith("for one inference")
+    assert facts["model"]["time"].endswith("for one inference, on this computer's processor")
+    assert "this computer's" in facts["board"]["emulated"]
+    assert abs(int(facts["memory"]["heap"].split()[0].replace(",", "")) - 497_152) < 100
     assert facts["galago"]["model"] == f"/models/{MODEL}"
 
 

@@ -71,6 +71,16 @@ def test_heap_is_predicted_within_5_percent_of_the_emulated_board(
     assert abs(predicted - int(taken)) <= 0.05 * int(taken), f"{predicted:,} predicted, {int(taken):,} taken"
 
 
+def test_an_emulated_board_puts_weights_where_the_board_would(
+    model: ModelDirectory, requirements: Requirements
+) -> None:
+    """Its heap has twice the bytes: there would be room for the weights that a Pico 2 streams."""
+    board = boards.load("RPI_PICO2")
+    assert requirements.network.size < board.heap
+    assert fit.check(requirements, board).weights == "streamed"
+    assert load(board, model)[2] == "stream"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_heap_as_small_as_predicted_loads_a_model_and_half_of_it_does_not(

@@ -125,7 +125,9 @@ def test_without_a_camera_module_the_firmware_is_named(bench: Bench) -> None:
     ("settings", "code"),
     [
         ({"driver": "esp32"}, "camera.failed"),
-        ({"driver": "esp32", "pins": PINS | {"data": [1]}}, "camera.failed"),
+        ({"driver": "esp32", "pins": PINS | {"data": [1]}}, "config.invalid"),
+        ({"driver": "esp32", "frame": 6}, "config.invalid"),
+        ({"skip": "1"}, "config.invalid"),
         ({"driver": "esp32", "pins": PINS, "format": "cmyk"}, "config.invalid"),
         ({"driver": "esp32", "pins": PINS, "frame": "HUGE"}, "config.invalid"),
         ({"driver": "openmv", "frame": "HUGE"}, "config.invalid"),

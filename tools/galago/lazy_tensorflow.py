@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from galago.errors import GalagoError
+from galago.resources import install_command
 
 
 def tensorflow() -> Any:
@@ -28,7 +29,7 @@ def tensorflow() -> Any:
             import tensorflow
         except ImportError as error:
             raise GalagoError(
-                "config.missing", f"TensorFlow is not installed ({error}): pip install 'galago[train]'"
+                "config.missing", f"TensorFlow is not installed ({error}): {install_command('train')}"
             ) from None
     return tensorflow
 

@@ -14,6 +14,13 @@ def _folder(name: str) -> Path:
     return installed if installed.is_dir() else _CHECKOUT / name
 
 
+def install_command(extra: str) -> str:
+    """The command that installs an extra: from this checkout, or with the package of the index."""
+    if (_PACKAGE / "share").is_dir():
+        return f"pip install 'galago[{extra}]'"
+    return f"pip install -e '{_CHECKOUT}[{extra}]'"
+
+
 def boards_dir() -> Path:
     """The folder with one TOML file per board."""
     return _folder("boards")

@@ -35,17 +35,17 @@ def bench(
     directory = open_model(model)
     with installed(directory, port, board, kernels) as target:
         result = run(target.device, directory, runs)
-        machine = target.device.implementation["machine"]
+        about = target.device.implementation
     if as_json:
         head = {
             "model": directory.name,
             "board": port or target.name,
-            "machine": machine,
-            "emulated": port is None,
+            "machine": about["machine"],
+            "emulated": about["emulated"],
         }
         print(json.dumps({**head, **result.as_dict()}))
     else:
-        _show(result, emulated=port is None)
+        _show(result, emulated=about["emulated"])
 
 
 def _show(result: "Result", emulated: bool) -> None:

@@ -42,13 +42,14 @@ def classify(
     show = _show_json if as_json else _show_line
     lines = []
     with installed(directory, port, board, kernels) as target:
+        emulated = target.device.implementation["emulated"]
         if port:
             _name_other_model(target.device, directory.name)
         for line in run(target.device, directory, images, top, _log, target.backends):
             show(line)
             lines.append(line)
     if not as_json:
-        _summarize(lines, emulated=port is None)
+        _summarize(lines, emulated)
     if any("error" in line for line in lines):
         raise typer.Exit(1)
 

@@ -48,7 +48,6 @@ def examined(port: str | None, board: str | None) -> "Report":
     try:
         with reached(port, board) as name:
             if port is None:
-                report.fact("board", "emulated", "on this computer's processor, with twice the heap in bytes")
                 _equip(report, name)
             with transport.connect(name) as connection:
                 board_check.examine(report, connection)

@@ -37,7 +37,7 @@ def quantize(
     """Quantize a Keras model to int8 and write its model directory.
 
     The photos calibrate the ranges of the activations; a photo that cannot be read is reported and skipped.
-    Needs the extra `train`: pip install 'galago[train]'.
+    Needs the extra `train`; in a clone: pip install -e '.[train]'.
     """
     from rich.console import Console
 

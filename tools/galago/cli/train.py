@@ -54,7 +54,7 @@ def train(
 
     Training starts from ImageNet weights, which Keras downloads once. The directory also gets a recipe.toml;
     pass it instead of the photos to repeat the training. After an interruption, the same command continues.
-    Needs the extra `train`: pip install 'galago[train]'.
+    Needs the extra `train`; in a clone: pip install -e '.[train]'.
     """
     from rich.console import Console
 

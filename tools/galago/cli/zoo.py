@@ -38,8 +38,8 @@ def zoo(
     """List the pretrained models, or build one into a model directory.
 
     The weights are those of keras.applications, which Keras downloads once. Every verb that takes a model
-    also takes the names listed here, and builds the model when it is first used. Needs the extra `train`:
-    pip install 'galago[train]'.
+    also takes the names listed here, and builds the model when it is first used. Needs the extra `train`; in
+    a clone: pip install -e '.[train]'.
     """
     from rich.console import Console
 

@@ -4,7 +4,7 @@
     galago classify $(python -m galago.dataset.standard_photos)
     pixels = views(96)      # uint8 [400, 96, 96, 3], for calibration where there are no other photos
 
-`pip install 'galago[demo]'` installs the packages.
+The extra `demo` installs the packages.
 """
 
 from importlib.util import find_spec
@@ -14,6 +14,7 @@ import numpy as np
 
 from galago import dataset, pictures
 from galago.errors import GalagoError
+from galago.resources import install_command
 
 PHOTOS = {
     "skimage": [
@@ -35,7 +36,7 @@ def paths() -> list[Path]:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise GalagoError(
-                "config.missing", f"the standard photos are in package {package}: pip install 'galago[demo]'"
+                "config.missing", f"the standard photos are in package {package}: {install_command('demo')}"
             )
         found += [Path(spec.origin).parent / name for name in names]
     return found

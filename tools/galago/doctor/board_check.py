@@ -55,6 +55,8 @@ def examine(report: Report, board: Board) -> BoardSpec | None:
     _identity(report, board, known)
     names = [name for group in (*MODULES.values(), _CAMERAS) for name in group]
     answer = parse_answer(board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30))
+    if board.implementation["emulated"]:  # its heap has twice the bytes, for objects of twice the size
+        answer |= {name: answer[name] // 2 for name in ("heap", "free")}
     _memory(report, answer, known)
     _modules(report, answer["modules"], known)
     if answer["size"]:
@@ -66,9 +68,14 @@ def _identity(report: Report, board: Board, known: BoardSpec | None) -> None:
     implementation = board.implementation
     version = implementation["version"]
     report.fact("board", "machine", implementation["machine"])
+    emulated = implementation["emulated"]
+    if emulated:
+        report.fact("board", "emulated", "times are those of this computer's processor")
     report.fact("board", "kind", f"{known.id}, {known.name}" if known else "not known")
     report.fact("board", "firmware", f"{implementation['name']} {'.'.join(map(str, version[:3]))}")
-    report.fact("board", "native code", implementation["arch"] or "none")
+    report.fact(
+        "board", "native code", (implementation["arch"] or "none") + (", this computer's" if emulated else "")
+    )
     mpy = implementation["mpy"]
     report.fact("board", ".mpy files", f"{mpy & 0xFF}.{mpy >> 8 & 3}" if mpy else "none")
     if not known:

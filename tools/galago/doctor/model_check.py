@@ -78,7 +78,7 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
                 "if the board restarts again, report it with the board and the model",
             )
     lines = [parse_answer(line) for line in output if line.startswith("{")]
-    _judge(report, lines, contract)
+    _judge(report, lines, contract, board.implementation["emulated"])
 
 
 def _config(report: Report, board: Board) -> dict[str, Any] | None:
@@ -102,7 +102,7 @@ def _config(report: Report, board: Board) -> dict[str, Any] | None:
         return None
 
 
-def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]) -> None:
+def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any], emulated: bool) -> None:
     golden = {entry["pattern"]: entry["output_int8"] for entry in contract.get("golden", [])}
     scale, zero = contract["output"]["scale"], contract["output"]["zero_point"]
     exact, worst, fastest, runtime = 0, 0.0, 0, ""
@@ -132,14 +132,15 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
                 report.fact("model", "kernels", f"machine code in {share}, each checked against viper")
             elif "layers" in loaded:
                 report.fact("model", "kernels", "viper")
-            report.fact("memory", "heap with the model", f"{line['free']:,} bytes free")
+            report.fact("memory", "heap with the model", f"{line['free'] // (1 + emulated):,} bytes free")
     if not fastest:
         return
+    where = ", on this computer's processor" if emulated else ""
     text = f"{exact} of {len(golden)} as TensorFlow Lite Micro"
     if exact < len(golden):
         text += f", the others differ by up to {worst:.1f} of 256"
     report.fact("model", "golden pictures", text)
-    report.fact("model", "time", f"{fastest / 1000:.1f} ms for one inference")
+    report.fact("model", "time", f"{fastest / 1000:.1f} ms for one inference{where}")
     if worst > 2.5 and runtime in EXACT:  # the others were checked by their own measure when they loaded
         report.problem(
             f"golden outputs are wrong by up to {worst:.0f} of 256",

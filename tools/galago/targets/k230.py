@@ -4,7 +4,7 @@
     kmodel = compile_model(float_tflite, pixels)     # uint8 [n, h, w, c], calibration images
     scores = simulate(kmodel, pixels)                # uint8 [n, h, w, c] → float32 [n, classes]
 
-nncase is an optional dependency: on Linux, pip install 'galago[k230]' installs it with .NET. It runs in
+nncase is an optional dependency: on Linux, the extra `k230` installs it with .NET. It runs in
 subprocesses (`python -m galago.targets.k230`), because it may crash and prints much.
 
 The .kmodel takes pixels unchanged (uint8, rows of RGB). Its version must be one that the board's firmware
@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 
 from galago.errors import GalagoError
+from galago.resources import install_command
 
-INSTALL = "pip install 'galago[k230]' (Linux on x86-64)"
+INSTALL = f"{install_command('k230')} (Linux on x86-64)"
 _TIMEOUT = 1800  # seconds
 _NO_DOTNET = ("dotnet", "hostfxr", "coreclr")
 

@@ -13,7 +13,8 @@ _ARCH = (
 
 _IMPLEMENTATION = (
     "(lambda i,s,o:[i[0],i[1],getattr(i,'_mpy',0),getattr(i,'_machine','')or o.uname()[4],"
-    "s.platform,getattr(i,'_build',''),getattr(i,'_kernels','')])(*[__import__('sys').implementation,__import__('sys'),"
+    "s.platform,getattr(i,'_build',''),getattr(i,'_kernels',''),"
+    "getattr(i,'_emulated',False)])(*[__import__('sys').implementation,__import__('sys'),"
     "__import__('os')])"
 )
 # At the top of a tree in which file systems are mounted, statvfs counts no blocks.
@@ -38,12 +39,14 @@ class Implementation(TypedDict):
     machine: str
     platform: str
     build: str
+    emulated: bool
+    """Whether it is Galago's emulated board."""
 
 
 def read_implementation(repl: RawRepl) -> Implementation:
     """Ask the board. Raises what mpremote raises."""
-    name, version, mpy, machine, platform, build, kernels = cast(
-        tuple[str, tuple[int, ...], int, str, str, str, str], repl.eval(_IMPLEMENTATION)
+    name, version, mpy, machine, platform, build, kernels, emulated = cast(
+        tuple[str, tuple[int, ...], int, str, str, str, str, bool], repl.eval(_IMPLEMENTATION)
     )
     arch = _ARCH[mpy >> 10 & 15]
     return Implementation(
@@ -55,6 +58,7 @@ def read_implementation(repl: RawRepl) -> Implementation:
         machine=machine,
         platform=platform,
         build=build,
+        emulated=emulated,
     )
 
 

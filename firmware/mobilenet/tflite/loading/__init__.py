@@ -128,6 +128,13 @@ def _within(net, memory):
         )
 
 
+def _has_room(net, needed):
+    free = gc.mem_free()
+    if sys.maxsize >> 32:  # an emulated board: objects of 64 bits take twice the bytes, and so has its heap
+        free = (free - net.arena_bytes) // 2  # what the board's own heap would have
+    return free > needed
+
+
 def _place(net, model, size, lent, weights, piece, memory):
     """Decides where the weights are, and copies them or allocates the buffer to stream them through."""
     if weights not in (None, "place", "ram", "stream") or (weights == "place" and not lent):
@@ -136,7 +143,7 @@ def _place(net, model, size, lent, weights, piece, memory):
     net.weights = "place"
     if weights in ("place", None) and lent:
         return
-    if weights == "ram" or (weights is None and gc.mem_free() > size + _SPARE):
+    if weights == "ram" or (weights is None and _has_room(net, size + _SPARE)):
         try:
             net.model = bytearray(size)
         except MemoryError:

@@ -54,9 +54,9 @@ def install(config):
     global stdout, implementation, platform
     stdout = _Stdout(config["mark"].encode())
     own = sys.implementation
-    fields = ["name", "version", "_machine", "_mpy", "_build", "_kernels"]
+    fields = ["name", "version", "_machine", "_mpy", "_build", "_kernels", "_emulated"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
-    known = (config["machine"], own._mpy, config["build"], config["kernels"])
+    known = (config["machine"], own._mpy, config["build"], config["kernels"], True)
     implementation = named(own.name, own.version, *known)
     if config["flat"]:
         import _maixpy
