@@ -1,21 +1,47 @@
 # SPDX-License-Identifier: MIT
-"""galago emulate: an emulated board for any serial tool."""
+"""galago emulate: an emulated board, or an emulated chip with its own firmware, for any serial tool."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from galago.boards import DEFAULT, Cores
+from galago.cli.model import MODEL_HELP, open_model
+from galago.errors import GalagoError
+
+_CLASSIFY = "  galago classify --port {port} PICTURE\n"
+_MOUNT = "  mpremote connect {port} mount FOLDER exec 'import program'\n"
+_SLOW = "A second of the chip takes about a minute."
 
 
 def emulate(
-    board: Annotated[str, typer.Argument(help="A board's id, or a path that ends in .toml.")] = DEFAULT,
+    board: Annotated[
+        str,
+        typer.Argument(
+            metavar="BOARD|IMAGE",
+            help="A board's id, or a path that ends in .toml; with --chip a MicroPython image.",
+        ),
+    ] = DEFAULT,
     storage: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Keep the board's file system in this file; without it, the board starts empty.",
+        ),
+    ] = None,
+    chip: Annotated[
+        Literal["rp2040"] | None,
+        typer.Option(
+            help="Run a MicroPython image (.uf2) on this emulated chip instead, slowly and with the chip's "
+            "own machine code."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="With --chip: what a new file system holds, as galago flash would leave it.  " + MODEL_HELP
         ),
     ] = None,
     firmware: Annotated[
@@ -44,14 +70,36 @@ def emulate(
         typer.Option(metavar="FIRMWARE.ELF", help="Run this MicroPython firmware in QEMU instead."),
     ] = None,
     machine: Annotated[str, typer.Option(help="With --qemu: the machine to emulate.")] = "mps2-an500",
+    storage_address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="With --qemu and --storage: where in RAM the firmware expects its file system.  "
+            "[default: 0x60000000, on virt 0x81000000]",
+        ),
+    ] = None,
+    storage_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="BYTES", help="With --qemu and --storage: the size of a new file.  [default: 2097152]"
+        ),
+    ] = None,
 ) -> None:
     """Run an emulated board and print its port, until Ctrl-C."""
     import signal
 
     # `kill` ends it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if qemu:
-        _run_qemu(qemu, machine)
+    if chip and qemu:
+        raise GalagoError("usage", "--chip and --qemu name two emulators: use one of them")
+    if model and not chip:
+        raise GalagoError("usage", "--model is for --chip: put a model on any other board with galago flash")
+    if not (qemu and storage) and (storage_address is not None or storage_size is not None):
+        raise GalagoError("usage", "--storage-address and --storage-size need --qemu and --storage")
+    if chip:
+        _run_chip(Path(board), storage, model)
+    elif qemu:
+        _run_qemu(qemu, machine, storage, _address(storage_address), storage_size)
     else:
         _run(board, storage, firmware, camera, cores)
 
@@ -64,29 +112,49 @@ def _run(
     from galago.emulator.camera import EmulatedCamera
 
     pictures = EmulatedCamera(camera) if camera else None
-    with EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores) as emulated:
-        typer.echo(
-            f"{emulated.board.name} (emulated) is at {emulated.port}\n\n"
-            f"  mpremote connect {emulated.port}\n"
-            f"  galago classify --port {emulated.port} PICTURE\n\n"
-            "Press Ctrl-C to stop it."
-        )
-        try:
-            emulated.wait()
-        except KeyboardInterrupt:
-            typer.echo("")
+    emulated = EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores)
+    _serve(emulated, f"{emulated.board.name} (emulated)", _CLASSIFY)
 
 
-def _run_qemu(firmware: Path, machine: str) -> None:
+def _run_chip(image: Path, storage: Path | None, model: str | None) -> None:
+    from galago import flash
+    from galago.emulator import rp2040
+
+    board = rp2040.identify(image)
+    files = flash.seed(open_model(model), board) if model else None
+    chip = rp2040.EmulatedRp2040(image, storage, files)
+    _serve(chip, f"{image.name} on an emulated {board.mcu}", f"{_CLASSIFY}\n{_SLOW}\n")
+
+
+def _run_qemu(
+    firmware: Path, machine: str, storage: Path | None, address: int | None, size: int | None
+) -> None:
     from galago.emulator.qemu import QemuBoard
 
-    with QemuBoard(firmware, machine) as running:
+    emulated = QemuBoard(firmware, machine, storage, address, size)
+    hint = _CLASSIFY if storage else f"{_MOUNT}\nIt has no file system unless you add --storage.\n"
+    _serve(emulated, f"{firmware.name} on {machine} (QEMU)", hint)
+
+
+def _serve(emulated: AbstractContextManager[Any], name: str, hint: str) -> None:
+    """Print the port of an emulated board or chip, and keep it running until it ends or Ctrl-C."""
+    with emulated as running:
+        port = running.port
         typer.echo(
-            f"{firmware.name} on {machine} (QEMU) is at {running.port}\n\n"
-            f"  mpremote connect {running.port} mount FOLDER exec 'import program'\n\n"
-            "It has no file system. Press Ctrl-C to stop it."
+            f"{name} is at {port}\n\n  mpremote connect {port}\n{hint.format(port=port)}\n"
+            "Press Ctrl-C to stop it."
         )
         try:
             running.wait()
         except KeyboardInterrupt:
             typer.echo("")
+
+
+def _address(text: str | None) -> int | None:
+    """The number that an option gives, in decimal or hexadecimal."""
+    try:
+        return None if text is None else int(text, 0)
+    except ValueError:
+        raise GalagoError(
+            "usage", f"expected an address such as 0x60000000 for --storage-address, got {text}"
+        ) from None

@@ -5,8 +5,12 @@ with QemuBoard(Path("build/firmware.elf"), "mps2-an500") as board:
     subprocess.run(["mpremote", "connect", board.port, "mount", "folder", "exec", "import test"])
 
 The user supplies the image; MicroPython's ports/qemu builds them (make BOARD=MPS2_AN500). It executes real
-machine code of its core. It has no file system of its own, so `mpremote mount` lends it one. An instruction
-counts as one nanosecond: 1 us of time.ticks_us() is 1000 instructions.
+machine code of its core. An instruction counts as one nanosecond: 1 us of time.ticks_us() is 1000
+instructions.
+
+A firmware of MicroPython's own has no file system, so `mpremote mount` lends it one. A firmware that mounts a
+piece of RAM can be given its content with `storage`: it is put there before the start, and read back when the
+board is switched off.
 """
 
 import ctypes
@@ -20,6 +24,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from galago.emulator.qmp import Monitor
+from galago.emulator.ram_storage import RamStorage
 from galago.errors import GalagoError
 
 _START_TIMEOUT = 20.0  # seconds until QEMU has named its serial port
@@ -38,14 +44,26 @@ _DEBIAN_PACKAGES = {_EM_ARM: "qemu-system-arm", _EM_RISCV: "qemu-system-misc"}
 class QemuBoard:
     """A context manager with the `port` of a firmware in QEMU, which ends no later than this process."""
 
-    def __init__(self, firmware: Path, machine: str) -> None:
-        """`machine` is one of QEMU's names. Raises GalagoError board.emulator if `firmware` cannot run."""
+    def __init__(
+        self,
+        firmware: Path,
+        machine: str,
+        storage: Path | None = None,
+        address: int | None = None,
+        size: int | None = None,
+    ) -> None:
+        """`machine` is one of QEMU's names. `storage` is the file that a file system in RAM is kept in.
+
+        `address` and `size` are explained in RamStorage. Raises GalagoError board.emulator if `firmware`
+        cannot run, board.storage if the storage cannot be placed.
+        """
         architecture = _architecture(firmware)
         self._program = _program(architecture)
         self._arguments = ["-machine", machine, "-nographic", "-monitor", "none", "-serial", "pty"]
         self._arguments += ["-semihosting", "-icount", "shift=0", "-kernel", str(firmware)]
         if architecture == _EM_RISCV:  # by default OpenSBI is loaded where the firmware goes
             self._arguments += ["-bios", "none"]
+        self._ram = RamStorage(storage, machine, address, size) if storage else None
 
     def __enter__(self) -> "QemuBoard":
         self.start()
@@ -55,39 +73,73 @@ class QemuBoard:
         self.close()
 
     def start(self) -> None:
-        """Switch on. Raises GalagoError board.emulator with QEMU's message if it does not start."""
+        """Switch on. Raises GalagoError board.emulator with QEMU's message if it does not start.
+
+        Raises GalagoError board.storage if the storage cannot be used.
+        """
+        monitor = Monitor()
+        arguments = [*self._arguments, *monitor.arguments]
         try:
+            if self._ram:
+                arguments += self._ram.open()
             self._process = subprocess.Popen(
-                [self._program, *self._arguments],
+                [self._program, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
+                pass_fds=[monitor.descriptor],
                 start_new_session=True,  # Ctrl-C in the terminal is not for the board
                 preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
             )
-        except OSError as error:
-            raise GalagoError(
-                "board.emulator", f"{self._program}: {error.strerror}: install QEMU again"
-            ) from error
+        except BaseException as error:
+            monitor.close()
+            if self._ram:
+                self._ram.close()
+            if isinstance(error, OSError):
+                raise GalagoError(
+                    "board.emulator", f"{self._program}: {error.strerror}: install QEMU again"
+                ) from error
+            raise
+        monitor.connected()
+        self._monitor = monitor
         assert self._process.stdout is not None  # for the type checker
         self._output = self._process.stdout
         try:
             self.port = self._await_port()
         except GalagoError:
-            self.close()
+            self._end()
             raise
 
     def wait(self) -> None:
-        """Block until QEMU ends. Raises GalagoError board.emulator with its last message if it failed."""
+        """Block until QEMU ends. Raises GalagoError board.emulator with its last message if it failed.
+
+        Raises it also if a file system is lost in this way: machine.reset() ends QEMU.
+        """
         output = self._output.read()
         if self._process.wait():
             raise GalagoError("board.emulator", f"QEMU ended: {_last_line(output)}")
+        if self._ram:
+            raise GalagoError(
+                "board.emulator",
+                f"the firmware ended QEMU: {self._ram.path} is as it was at the start; end with Ctrl-C to "
+                "keep changes",
+            )
 
     def close(self) -> None:
-        """Switch off; does nothing more if QEMU has ended by itself."""
+        """Switch off, and keep the file system; does nothing more if QEMU has ended by itself."""
+        try:
+            if self._ram and self._process.poll() is None:
+                self._ram.save(self._monitor)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         self._output.close()
+        self._monitor.close()
+        if self._ram:
+            self._ram.close()
 
     def _await_port(self) -> str:
         stream, output, deadline = self._output.fileno(), b"", time.monotonic() + _START_TIMEOUT

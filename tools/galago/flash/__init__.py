@@ -19,6 +19,7 @@ from galago.flash.boot import (
     kept_settings,
     read_config,
     roll_back,
+    seed,
     write_config,
 )
 from galago.flash.camera_check import check_camera
@@ -57,6 +58,7 @@ __all__ = [
     "read_config",
     "remote_path",
     "roll_back",
+    "seed",
     "source_package",
     "write_config",
 ]

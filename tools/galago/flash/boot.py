@@ -6,13 +6,24 @@ The previous config is kept as galago.previous.json, with the model that it name
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from galago import boards, settings
 from galago.errors import GalagoError
-from galago.flash.files import LIBRARY, device_package, main_program, model_files, native_arch, remote_path
+from galago.flash.files import (
+    LIBRARY,
+    compiled_package,
+    device_package,
+    main_program,
+    model_files,
+    native_arch,
+    remote_path,
+)
 from galago.flash.upload_plan import UploadPlan
 from galago.models import CONTRACT, ModelDirectory
+from galago.native.kernels import GENERATORS
+from galago.resources import firmware_dir
 from galago.transport import Board
 
 CONFIG = "/galago.json"
@@ -47,6 +58,23 @@ def boot_plan(
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()
     return UploadPlan(board, files)
+
+
+def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:
+    """Return what `galago flash` leaves on an empty board with stock firmware: path on the board → bytes.
+
+    An image of a file system holds it from the start. Raises GalagoError model.* if the model is broken, and
+    board.firmware if the board runs no native code.
+    """
+    stock = replace(known, backends=("builtin",))
+    native = known.arch if "native" in known.kernels and known.arch in GENERATORS else None
+    chosen = {"model": remote_path(model), **default_settings(stock, "files")}
+    return {
+        **compiled_package(known.arch),
+        **model_files(model, stock, native=native),
+        "/main.py": (firmware_dir() / "main.py").read_bytes(),
+        CONFIG: json.dumps(chosen).encode(),
+    }
 
 
 def default_settings(known: boards.BoardSpec | None, source: str) -> dict[str, Any]:

@@ -38,7 +38,15 @@ def device_package(board: Board) -> dict[str, bytes]:
             f"expected a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
             f"got {accepted & 0xFF}.{accepted >> 8 & 3}: install a current MicroPython on the board",
         )
-    return dict(_compile_all(board.implementation["arch"]))
+    return compiled_package(board.implementation["arch"])
+
+
+def compiled_package(arch: str) -> dict[str, bytes]:
+    """Return the package `mobilenet` compiled for an architecture: path on the board → bytes of the .mpy.
+
+    Raises GalagoError board.firmware if mpy-cross makes no native code for it.
+    """
+    return dict(_compile_all(arch))
 
 
 def source_package() -> dict[str, bytes]:
