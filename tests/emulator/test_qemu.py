@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import serial
 
+from galago.emulator import littlefs
 from galago.emulator.qemu import QemuBoard
 from galago.errors import GalagoError
-from support.requirements import requires
+from support.requirements import extra_module, requires
 
 # Names its serial port as QEMU does, and answers in capitals; ends by itself after a Q.
 STAND_IN = """#!{python}
@@ -33,6 +34,13 @@ EXECUTABLE, RELOCATABLE = 2, 1
 
 # RISC-V, at the start of RAM: writes "!" to the UART of QEMU's machine `virt` forever.
 SHOUT = struct.pack("<4I", 0x100002B7, 0x02100313, 0x00628023, 0xFFDFF06F)  # lui t0; li t1; sb t1; j -4
+
+# Adds one to the first byte of the file system in RAM, and then shouts.
+COUNT = struct.pack(
+    "<8I",
+    *(0x100002B7, 0x81000337, 0x00034383, 0x00138393),  # lui t0; lui t1; lbu t2, 0(t1); addi t2, t2, 1
+    *(0x00730023, 0x02100E13, 0x01C28023, 0xFFDFF06F),  # sb t2, 0(t1); li t3; sb t3, 0(t0); j -4
+)
 
 
 def elf(path: Path, machine: int = ARM, kind: int = EXECUTABLE) -> Path:
@@ -82,6 +90,55 @@ def test_a_riscv_firmware_starts_in_place_of_opensbi(tmp_path: Path) -> None:
     firmware = riscv_program(tmp_path / "firmware.elf", SHOUT, 0x80000000)
     with QemuBoard(firmware, "virt") as board, serial.Serial(board.port, timeout=30) as line:
         assert line.read(3) == b"!!!"
+
+
+@requires("qemu-system-riscv32", debian="qemu-system-misc")
+def test_a_file_system_in_ram_is_kept_in_a_file(tmp_path: Path) -> None:
+    firmware = riscv_program(tmp_path / "firmware.elf", COUNT, 0x80000000)
+    storage = tmp_path / "an, image"
+    storage.write_bytes(b"\x07" + bytes(range(256)) * 32 + bytes(4095))
+    for count in (8, 9):
+        with QemuBoard(firmware, "virt", storage) as board, serial.Serial(board.port, timeout=30) as line:
+            assert line.read(1) == b"!"
+        assert storage.read_bytes() == bytes([count]) + bytes(range(256)) * 32 + bytes(4095)
+
+
+def test_a_new_file_system_in_ram_is_an_empty_littlefs(log: Path, tmp_path: Path) -> None:
+    extra_module("littlefs", extra="chips")
+    storage = tmp_path / "new"
+    board = QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500", storage, 0x70000000, 40960)
+    with pytest.raises(GalagoError, match="QEMU"), board:  # the stand-in has no monitor
+        pass
+    assert littlefs.read(storage.read_bytes()) == {}
+    assert storage.stat().st_size == 40960
+    loader = f"loader,file={storage},addr=0x70000000,force-raw=on"
+    assert loader in json.loads(log.read_text())
+
+
+def test_storage_that_has_no_place_is_refused(log: Path, tmp_path: Path) -> None:
+    firmware, small = elf(tmp_path / "firmware.elf"), tmp_path / "small"
+    small.write_bytes(b"x")
+    for machine, path, address, size, text in (
+        ("sabrelite", tmp_path / "new", None, None, "not for sabrelite: add --storage-address"),
+        ("mps2-an500", tmp_path / "new", None, 5000, "5,000 bytes: expected a multiple of 4,096"),
+        ("mps2-an500", small, None, None, "1 bytes: expected a multiple"),
+        ("mps2-an500", tmp_path / "new", None, -4096, "expected a multiple"),
+    ):
+        with pytest.raises(GalagoError, match=text) as caught:
+            QemuBoard(firmware, machine, path, address, size)
+        assert caught.value.code == "board.storage"
+    with pytest.raises(GalagoError, match="Is a directory"):
+        QemuBoard(firmware, "mps2-an500", tmp_path).start()
+
+
+def test_a_file_system_that_ends_with_qemu_is_an_error(log: Path, tmp_path: Path) -> None:
+    storage = tmp_path / "image"
+    storage.write_bytes(b"x" * 8192)
+    (tmp_path / "qemu-system-arm").write_text("#!/bin/sh\necho char device redirected to /dev/pts/0\n")
+    board = QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500", storage)
+    with board, pytest.raises(GalagoError, match=r"ended QEMU: .* is as it was at the start"):
+        board.wait()
+    assert storage.read_bytes() == b"x" * 8192
 
 
 def test_a_qemu_that_ends_by_itself_is_an_error_with_its_message(log: Path, tmp_path: Path) -> None:

@@ -25,18 +25,16 @@ SIZE = 2 << 20
 class RamStorage:
     """The file, and its place in the machine's RAM."""
 
-    def __init__(
-        self, path: Path, machine: str, address: int | None = None, size: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, machine: str, address: int | None = None, size: int | None = None) -> None:
         """`address` is where the firmware expects it, by default that of the machine in ADDRESSES. `size` in
         bytes is that of a new file, which holds an empty LittleFS; the size of an old one stays.
 
-        Raises GalagoError board.storage if there is no default address, or the size is not one of whole blocks.
+        Raises GalagoError board.storage if there is no default address, or for a size not of whole blocks.
         """
         if address is None and machine not in ADDRESSES:
             raise GalagoError(
                 "board.storage",
-                f"the address of a file system in RAM is known for {', '.join(ADDRESSES)}, not for {machine}: "
+                f"a file system's address is known for {', '.join(ADDRESSES)}, not for {machine}: "
                 "add --storage-address",
             )
         self.path = path

@@ -126,7 +126,8 @@ class EmulatedRp2040:
         if any(content):
             if self._files is not None:
                 raise GalagoError(
-                    "board.storage", f"{self._path} holds a file system: flash the model with galago flash --port"
+                    "board.storage",
+                    f"{self._path} holds a file system: flash the model with galago flash --port",
                 )
             littlefs.read(content)
         else:

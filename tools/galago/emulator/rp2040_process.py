@@ -3,8 +3,8 @@
 
     python -m galago.emulator.rp2040_process IMAGE.uf2 DESCRIPTOR START SIZE POWER_AT
 
-The file system is the SIZE bytes of flash from START on; it is kept in the file that DESCRIPTOR is open on, to
-which each change is written at once. The process prints `port PATH` when it runs, and at its end (SIGTERM, or
+The file system is the SIZE bytes of flash from START on. It is kept in the file that DESCRIPTOR is open on:
+each change is written there at once. The process prints `port PATH` when it runs, and at its end (SIGTERM, or
 its power failing during change POWER_AT of the file system) a JSON object: what the flash went through.
 
 Two differences between rp2040py 0.3 and a chip are corrected here. It answers each USB read of idle firmware
@@ -17,7 +17,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 from rp2040py.boards import BOARDS, resolve_firmware
 from rp2040py.device.mp_device import MicroPythonDevice
@@ -41,7 +40,8 @@ def main() -> None:
     descriptor, start, size, power_at = map(int, numbers)
     board = resolve_firmware(BOARDS["pico"], "micropython", image)
     device = MicroPythonDevice(board=board)
-    flash = Flash(device.mcu.ssi, device.mcu.flash[start : start + size], start, descriptor, power_at)
+    view = memoryview(device.mcu.flash)[start : start + size]
+    flash = Flash(device.mcu.ssi, view, start, descriptor, power_at)
     terminal = Terminal()
     Console(device.cdc, device.simulator, terminal)
     ended = []
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 class Flash:
-    """The part of the chip's flash that holds the file system: written through to a file, and its wear counted.
+    """The part of the chip's flash that holds the file system: kept in a file, and its wear counted.
 
     It replaces what RPSSI does at the end of a command. `view` is that part of the emulator's memory.
     """
@@ -87,10 +87,15 @@ class Flash:
     def _command(self) -> None:
         buffer = bytes(self._ssi._tx_buffer)
         enabled, opcode = self._ssi._write_enabled, buffer[0] if buffer else 0
-        if not enabled or len(buffer) < 4 or opcode not in (
-            CMD_SECTOR_ERASE,
-            CMD_BLOCK_ERASE,
-            CMD_PAGE_PROGRAM,
+        if (
+            not enabled
+            or len(buffer) < 4
+            or opcode
+            not in (
+                CMD_SECTOR_ERASE,
+                CMD_BLOCK_ERASE,
+                CMD_PAGE_PROGRAM,
+            )
         ):
             self._apply()
             return

@@ -29,6 +29,7 @@ from galago.transport import Board
 CONFIG = "/galago.json"
 PREVIOUS = "/galago.previous.json"
 WATCHDOG = f"{LIBRARY}/watchdog.mpy"
+_PICTURES = "/pictures"  # the folder whose pictures a board classifies
 
 
 def boot_plan(
@@ -68,7 +69,7 @@ def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:
     """
     stock = replace(known, backends=("builtin",))
     native = known.arch if "native" in known.kernels and known.arch in GENERATORS else None
-    chosen = {"model": remote_path(model), **default_settings(stock, "files")}
+    chosen = {"model": remote_path(model), **default_settings(stock, "files"), "folder": _PICTURES}
     return {
         **compiled_package(known.arch),
         **model_files(model, stock, native=native),
@@ -111,7 +112,7 @@ def kept_settings(
     if "camera" in defaults or "camera" in present:
         new["camera"] = defaults.get("camera", {}) | present.get("camera", {})
     if new["source"] == "files":
-        new.setdefault("folder", "/pictures")
+        new.setdefault("folder", _PICTURES)
         if not new["folder"].startswith(board.root + "/"):
             new["folder"] = board.root + new["folder"]
     new.pop("model", None)
