@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A file system in the RAM of a machine that QEMU emulates: in a file while the machine is off.
 
-storage = RamStorage(Path("board.img"), "mps2-an500")
+storage = RamStorage(path, "mps2-an500")
 arguments += storage.open()             # QEMU loads the file
 storage.save(monitor)                   # writes the RAM back
 storage.close()
