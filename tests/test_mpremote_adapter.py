@@ -13,7 +13,10 @@ from galago.transport.mpremote_adapter import HOOK_WAIT, RomWriter
 
 ROOT = Path(__file__).resolve().parents[1]
 STUBS = ROOT / "typings" / "mpremote"
-SET_IN_INIT = {"device_name", "is_pty", "mounted", "serial", "error_output", "_dir_stack"}
+SET_IN_INIT = {
+    *("device_name", "is_pty", "mounted", "serial", "error_output", "_dir_stack"),
+    *("root", "data_files", "orig_serial", "buf"),
+}
 """Attributes of instances; that __init__ still sets them is seen in its source."""
 
 
@@ -55,11 +58,11 @@ def test_the_mounted_folder_s_program_has_the_wait_that_is_replaced() -> None:
 
 
 def test_mpremote_calls_the_methods_that_are_overridden() -> None:
-    for name, callee in (("exec", "self.exec_raw("), ("eval", "self.exec("), ("fs_readfile", "self.eval(")):
+    for name, callee in (("exec", "self.exec_raw("), ("eval", "self.exec("), ("fs_hashfile", "self.eval(")):
         assert callee in inspect.getsource(getattr(SerialTransport, name))
 
 
-def test_only_the_adapter_imports_mpremote() -> None:
+def test_only_the_adapters_import_mpremote() -> None:
     importers = {
         path.name
         for path in (ROOT / "tools" / "galago").rglob("*.py")
@@ -69,7 +72,7 @@ def test_only_the_adapter_imports_mpremote() -> None:
             isinstance(node, ast.Import) and any(name.name.split(".")[0] == "mpremote" for name in node.names)
         )
     }
-    assert importers == {"mpremote_adapter.py"}
+    assert importers == {"mpremote_adapter.py", "served_folder.py"}
 
 
 def test_the_rom_writer_s_image_is_what_mpremote_would_write() -> None:

@@ -24,6 +24,7 @@ from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.transport import board as transport_board
 from galago.transport import ports, timed_port, upload
+from galago.transport.served_folder import ServedFolder
 from galago.transport.timed_port import TimedPort
 
 READ = fs_hook_cmds["CMD_READ"]
@@ -196,11 +197,18 @@ def test_a_full_board_keeps_what_it_had(board: transport.Board, emulated: Emulat
 
 def test_mount_shows_a_folder(board: transport.Board, tmp_path: Path) -> None:
     (tmp_path / "in.bin").write_bytes(DATA)
+    (tmp_path.parent / "other").write_bytes(b"secret")
     with board.mount(tmp_path):
-        board.exec("data = open('/remote/in.bin', 'rb').read()\nopen('/remote/out.bin', 'wb').write(data)")
+        assert board.sha256("/remote/in.bin") == hashlib.sha256(DATA).hexdigest()
         assert board.exec("import os; print(os.getcwd())") == "/\n"
         board.put(b"beside", "/beside")
-    assert (tmp_path / "out.bin").read_bytes() == DATA
+        for write in ("open('/remote/out.bin', 'wb')", "open('/remote/in.bin', 'ab')"):
+            with pytest.raises(GalagoError, match=r"OSError: (30|.*EROFS)"):
+                board.exec(write)
+        for escape in ("open('/remote/../other', 'rb')", "open('/remote//etc/passwd', 'rb')"):
+            with pytest.raises(GalagoError, match="OSError"):
+                board.exec(escape)
+    assert (tmp_path / "in.bin").read_bytes() == DATA
     assert "remote" not in [entry.name for entry in board.listdir("/")]
 
 
@@ -261,7 +269,7 @@ def test_a_mounted_folder_waits_for_a_host_that_was_stopped(
     board: transport.Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x").write_bytes(DATA)
-    read = PyboardCommand.cmd_table[READ]
+    read = ServedFolder.cmd_table[READ]
     answered: list[PyboardCommand] = []
 
     def late(command: PyboardCommand) -> None:
@@ -270,7 +278,7 @@ def test_a_mounted_folder_waits_for_a_host_that_was_stopped(
         answered.append(command)
         read(command)
 
-    monkeypatch.setitem(PyboardCommand.cmd_table, READ, late)
+    monkeypatch.setitem(ServedFolder.cmd_table, READ, late)
     with board.mount(tmp_path):
         assert board.exec("print(len(open('/remote/x', 'rb').read()))", timeout=20) == f"{len(DATA)}\n"
     assert answered
@@ -287,7 +295,7 @@ def test_a_board_that_waits_for_a_mounted_folder_is_usable_when_the_host_gives_u
         command.wr_s32(4096)  # so many bytes come next
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(PyboardCommand.cmd_table, READ, give_up)
+    monkeypatch.setitem(ServedFolder.cmd_table, READ, give_up)
     with EmulatedBoard(boards.load("RPI_PICO")) as own, transport.connect(own.port) as board:
         with pytest.raises(KeyboardInterrupt), board.mount(tmp_path):
             board.exec("open('/remote/x', 'rb').read(4096)")

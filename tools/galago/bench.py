@@ -7,7 +7,6 @@ with transport.connect(port) as board:
         print(layer.operator, us)
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from galago.models import ModelDirectory
 from galago.tflite import summary
 from galago.tflite.summary import LayerSummary
 from galago.transport import Board
+from galago.transport.answers import program_answer
 
 # Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
 _TIMEOUT = 600.0
@@ -103,13 +103,7 @@ def bench(board: Board, model: ModelDirectory, runs: int = 3) -> Result:
     # A heap in use is fragmented, and a model needs its memory in large pieces.
     flash.clear_memory(board)
     reply = board.exec(_CODE.format(path=path, layers=len(layers), runs=runs), timeout=_TIMEOUT)
-    try:
-        answer = json.loads(reply.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        raise GalagoError(
-            "board.answer",
-            f"expected the times of {model.name}, the board printed {reply[-80:]!r}: run it again",
-        ) from None
-    if "error" in answer:
-        raise GalagoError(answer["error"]["code"], answer["error"]["message"])
+    answer = program_answer(board.port, reply, {"us": [int], "invoke": int, "arena_bytes": int})
+    if len(answer["us"]) != len(layers):
+        raise GalagoError("board.answer", f"expected the times of {len(layers)} layers: run it again")
     return Result(layers, answer["us"], answer["invoke"], answer["arena_bytes"])

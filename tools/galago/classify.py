@@ -17,6 +17,7 @@ from galago import flash, pictures
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.transport import Board
+from galago.transport.answers import picture_line, reported_error
 
 # Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
 _TIMEOUT = 600.0
@@ -95,9 +96,8 @@ def _open(
         timeout=_TIMEOUT,
     )
     for text in reply.splitlines():
-        error = _parse(text).get("error")
-        if error:
-            raise GalagoError(error["code"], error["message"])
+        if error := reported_error(text):
+            raise error
         on_log(text)
 
 
@@ -134,8 +134,8 @@ def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Call
     answers: list[dict] = []
 
     def on_line(text: str) -> None:
-        line = _parse(text)
-        if line.get("seq") == seq:
+        line = _picture_line(text)
+        if line and line["seq"] == seq:
             answers.append(line)
         else:
             on_log(text)
@@ -154,10 +154,9 @@ def _utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _parse(text: str) -> dict:
-    """A serial line as a dict; an empty dict for log text."""
+def _picture_line(text: str) -> dict | None:
+    """A picture's serial line as a dict; None for log text."""
     try:
-        line = json.loads(text)
-    except ValueError:
-        return {}
-    return line if isinstance(line, dict) else {}
+        return picture_line(json.loads(text))
+    except (ValueError, RecursionError):
+        return None

@@ -8,11 +8,14 @@ A message is one line that says what was expected, what was found and what to do
 The command line catches it in one place and prints it; any other exception that reaches the user is a bug.
 """
 
+from galago.printable import printable
+
 
 class GalagoError(Exception):
     """A problem that the user can fix. `code` is dotted and stable, on host and board (docs/errors.md)."""
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.code = code
-        self.message = message
+        self.message = printable(message)
+        """One line without control characters, whatever it quotes of a file or of a board's answer."""

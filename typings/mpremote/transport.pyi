@@ -1,6 +1,6 @@
 # What Galago uses of mpremote 1.x, which has no types of its own. tests/test_mpremote_adapter.py compares it
 # with the installed version.
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 class TransportError(Exception): ...
 
@@ -8,14 +8,16 @@ class TransportExecError(TransportError):
     error_output: str
     def __init__(self, status_code: bytes, error_output: str) -> None: ...
 
-class _DirResult(NamedTuple):
-    name: str
-    st_mode: int
-    st_ino: int
-    st_size: int
+class listdir_result(NamedTuple):
+    """The fields are what the board has printed."""
+
+    name: object
+    st_mode: Any
+    st_ino: Any
+    st_size: Any
 
 class Transport:
-    def fs_listdir(self, src: str = ...) -> list[_DirResult]: ...
+    def fs_listdir(self, src: str = ...) -> list[listdir_result]: ...
     def fs_isdir(self, src: str) -> bool: ...
     def fs_readfile(self, src: str, chunk_size: int = ...) -> bytearray: ...
     def fs_mkdir(self, path: str) -> None: ...

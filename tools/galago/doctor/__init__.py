@@ -10,22 +10,8 @@
 Nothing on the board is changed.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from galago.errors import GalagoError
-
-
-def parse_answer(text: str) -> dict[str, Any]:
-    """Parse a board's answer, one JSON object. Raises GalagoError port.corrupt if it is garbled."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise GalagoError("port.corrupt", f"the board's answer is garbled, {text[:40]!r}: try again")
-    return value
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from typing import Any
 
 from galago import boards, flash
 from galago.boards import BoardSpec
-from galago.doctor import Report, model_check, parse_answer
+from galago.doctor import Report, model_check
 from galago.errors import GalagoError
 from galago.runtimes import MODULES
 from galago.transport import Board
+from galago.transport.answers import json_answer
 
 _OLDEST = (1, 23)
 _CAMERAS = ("camera", "csi", "sensor", "media.sensor")
@@ -47,6 +48,8 @@ def _look(root, modules):
             del sys.modules[new]
     print(json.dumps(found))
 """
+_SIZES = dict.fromkeys(("heap", "free", "size", "room", "rom", "clock_hz?", "cause?"), int)
+_FINDINGS = _SIZES | {"modules": [str]}
 
 
 def examine(report: Report, board: Board) -> BoardSpec | None:
@@ -54,7 +57,8 @@ def examine(report: Report, board: Board) -> BoardSpec | None:
     known = boards.identify(board.implementation)
     _identity(report, board, known)
     names = [name for group in (*MODULES.values(), _CAMERAS) for name in group]
-    answer = parse_answer(board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30))
+    text = board.exec(f"{_PROGRAM}\n_look({board.root or '/'!r}, {names!r})", timeout=30)
+    answer = json_answer(board.port, text, _FINDINGS)
     if board.implementation["emulated"]:  # its heap has twice the bytes, for objects of twice the size
         answer |= {name: answer[name] // 2 for name in ("heap", "free")}
     _memory(report, answer, known)

@@ -6,11 +6,12 @@ from typing import Any
 
 from galago import flash, settings
 from galago.boards import BoardSpec
-from galago.doctor import Report, parse_answer
+from galago.doctor import Report
 from galago.errors import GalagoError
 from galago.models import CONTRACT
 from galago.runtimes import EXACT
 from galago.transport import Board
+from galago.transport.answers import ERROR, conform, json_answer
 
 _VERDICT = "/galago.kernels.json"  # firmware/mobilenet/tflite/kernels/proof.py
 _SILENCE = 600.0  # seconds that a working board may be silent
@@ -43,6 +44,22 @@ except GalagoError as error:
     print(report.failure(error))
 """
 
+_CONTRACT = {
+    "output": {"scale": float, "zero_point": int},
+    "golden": [{"pattern": int, "output_int8": [int]}],
+}
+_LINE = {
+    "error?": ERROR,
+    "backend?": str,
+    "skipped?": [[str]],
+    "pattern?": int,
+    "us?": int,
+    "scores?": [float],
+    "loaded?": {"weights?": str, "native?": int, "layers?": int},
+    "free?": int,
+    "frame?": str,
+}
+
 
 def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     """Load the model of galago.json on the board and compare its outputs for all golden inputs."""
@@ -59,9 +76,8 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     if contract is None:
         report.problem(f"{path} has no {CONTRACT} that can be read", report.flash)
         return
-    golden = contract.get("golden", [])
     order = chosen["backends"] or (list(known.backends) if known else [])
-    patterns = [entry["pattern"] for entry in golden]
+    patterns = [entry["pattern"] for entry in contract["golden"]]
     # A used heap is fragmented, and a model needs its memory in large blocks.
     flash.clear_memory(board)
     code = _PROGRAM.format(path=path, order=order, patterns=patterns)
@@ -77,7 +93,7 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
                 f"to check it again after a power cut: mpremote connect {report.port} fs rm :{_VERDICT}; "
                 "if the board restarts again, report it with the board and the model",
             )
-    lines = [parse_answer(line) for line in output if line.startswith("{")]
+    lines = [json_answer(board.port, line, _LINE) for line in output if line.startswith("{")]
     _judge(report, lines, contract, board.implementation["emulated"])
 
 
@@ -103,7 +119,7 @@ def _config(report: Report, board: Board) -> dict[str, Any] | None:
 
 
 def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any], emulated: bool) -> None:
-    golden = {entry["pattern"]: entry["output_int8"] for entry in contract.get("golden", [])}
+    golden = {entry["pattern"]: entry["output_int8"] for entry in contract["golden"]}
     scale, zero = contract["output"]["scale"], contract["output"]["zero_point"]
     exact, worst, fastest, runtime = 0, 0.0, 0, ""
     for line in lines:
@@ -115,20 +131,25 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
         elif "backend" in line:
             runtime = line["backend"]
             report.fact("model", "runtime", runtime)
-            for name, code, message in line["skipped"]:
+            for name, code, message in (each for each in line.get("skipped", ()) if len(each) == 3):
                 report.problem(f"runtime {name} is skipped ({code})", message)
         elif "pattern" in line:
-            expected = [(value - zero) * scale for value in golden[line["pattern"]]]
+            outputs = golden.get(line["pattern"], ())
+            if not {"us", "scores"} <= set(line) or not len(outputs) == len(line["scores"]) > 0:
+                raise GalagoError(
+                    "board.answer", f"golden picture {line['pattern']} got another number of classes"
+                )
+            expected = [(value - zero) * scale for value in outputs]
             difference = max(abs(a - b) for a, b in zip(expected, line["scores"], strict=True)) / scale
             exact, worst = exact + (difference < 0.01), max(worst, difference)
             fastest = min(fastest or line["us"], line["us"])
         elif "frame" in line:
             report.fact("galago", "camera", f"delivers frames: {line['frame']}")
         elif "free" in line:
-            loaded = line["loaded"]
+            loaded = line.get("loaded", {})
             report.fact("model", "weights", _WHERE.get(loaded.get("weights"), "kept by the runtime"))
             if loaded.get("native"):
-                share = f"{loaded['native']} of {loaded['layers']} layers"
+                share = f"{loaded['native']} of {loaded.get('layers')} layers"
                 report.fact("model", "kernels", f"machine code in {share}, each checked against viper")
             elif "layers" in loaded:
                 report.fact("model", "kernels", "viper")
@@ -152,7 +173,7 @@ def _contract(board: Board, path: str) -> dict[str, Any] | None:
     if board.sha256(f"{path}/{CONTRACT}") is None:
         return None
     try:
-        contract = json.loads(board.get(f"{path}/{CONTRACT}"))
-    except ValueError:
+        contract = conform(json.loads(board.get(f"{path}/{CONTRACT}")), _CONTRACT)
+    except (ValueError, RecursionError):
         return None
-    return contract if isinstance(contract, dict) else None
+    return contract if contract["output"]["scale"] > 0 else None

@@ -10,7 +10,6 @@ size over `mpremote mount`, so that the board reads exactly the bytes that the h
 """
 
 import binascii
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from galago.models import ModelDirectory
 from galago.tflite import summary
 from galago.tflite.tflm import Tflm
 from galago.transport import Board
+from galago.transport.answers import program_answer
 
 TOP = 20  # the best classes of each picture, which are compared
 _TIMEOUT = 600.0  # seconds for one inference with checksums of all tensors
@@ -121,11 +121,10 @@ def first_difference(board: Board, model: ModelDirectory, picture: np.ndarray) -
     with tempfile.TemporaryDirectory(prefix="galago-") as folder, board.mount(Path(folder)):
         (Path(folder) / "input").write_bytes(picture.tobytes())
         remote = f"{board.root}{flash.remote_path(model)}/{model.contract['files']['tflite']['name']}"
-        reply = json.loads(
-            board.exec(_CODE.format(model=remote, layers=len(layers)), timeout=_TIMEOUT).splitlines()[-1]
-        )
-    if "error" in reply:
-        raise GalagoError(reply["error"]["code"], reply["error"]["message"])
+        text = board.exec(_CODE.format(model=remote, layers=len(layers)), timeout=_TIMEOUT)
+    reply = program_answer(board.port, text, {"crc": [int], "size": [int]})
+    if not len(reply["crc"]) == len(reply["size"]) == len(layers):
+        raise GalagoError("board.answer", f"expected checksums of {len(layers)} layers: run it again")
     # The board does not compute rows that no later layer reads, so a tensor may end early.
     for number, (layer, tensor) in enumerate(zip(layers, expected, strict=True)):
         if binascii.crc32(tensor[: reply["size"][number]]) != reply["crc"][number]:

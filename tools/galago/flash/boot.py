@@ -28,6 +28,7 @@ from galago.transport import Board
 
 CONFIG = "/galago.json"
 PREVIOUS = "/galago.previous.json"
+_LONGEST_WATCHDOG = 1e6  # seconds
 WATCHDOG = f"{LIBRARY}/watchdog.mpy"
 _PICTURES = "/pictures"  # the folder whose pictures a board classifies
 
@@ -153,7 +154,7 @@ def read_config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(board.get(board.root + name))
-    except ValueError:
+    except (ValueError, RecursionError):  # it can be replaced all the same
         return None
     return content if isinstance(content, dict) else None
 
@@ -162,7 +163,11 @@ def clear_memory(board: Board) -> None:
     """Clear the board's memory by a soft reset, and keep feeding a watchdog that main.py has started."""
     seconds = (read_config(board) or {}).get("watchdog")
     board.soft_reset()
-    if isinstance(seconds, int | float) and seconds > 0 and board.sha256(f"{board.root}{WATCHDOG}"):
+    if (
+        isinstance(seconds, int | float)
+        and 0 < seconds < _LONGEST_WATCHDOG
+        and board.sha256(f"{board.root}{WATCHDOG}")
+    ):
         board.exec(f"from mobilenet.watchdog import Watchdog\n_dog = Watchdog({seconds})\n_dog.hold()")
 
 

@@ -4,8 +4,6 @@
 check_import(board)     # raises GalagoError board.import
 """
 
-import ast
-
 from galago.errors import GalagoError
 from galago.flash.files import LIBRARY
 from galago.transport import Board
@@ -52,7 +50,12 @@ def _find(library, needed):
             hidden = hidden or (path and [module, path])
         if before:
             first = first or file_of("mobilenet", folder)
-    print(repr([sys.path, hidden, first]))
+    for folder in sys.path:
+        print("path", folder)
+    if hidden:
+        print("hidden", *hidden)
+    if first:
+        print("first", first)
 """
 
 
@@ -61,10 +64,12 @@ def check_import(board: Board) -> None:
     library = board.root + LIBRARY.rpartition("/")[0]
     # A hidden `os` leaves the board without a list of its files: mpremote cannot work with it either.
     answer = board.exec(f"{_FIND}_find({library!r}, {_NEEDED!r})\ndel _find", repeatable=True)
-    try:
-        search_path, hidden, first = ast.literal_eval(answer.rstrip().rpartition("\n")[2])
-    except (ValueError, SyntaxError):
-        raise GalagoError("port.corrupt", f"{board.port}: the board's answer is garbled: try again") from None
+    lines = [line.partition(" ") for line in answer.splitlines()]
+    search_path = [folder for key, _, folder in lines if key == "path"]
+    if not search_path:
+        raise GalagoError("port.corrupt", f"{board.port}: the board's answer is garbled: try again")
+    hidden = next((text.split(" ", 1) for key, _, text in lines if key == "hidden" and " " in text), None)
+    first = next((path for key, _, path in lines if key == "first"), "")
     if hidden:
         module, path = hidden
         renamed = path.replace(module, f"my_{module}")

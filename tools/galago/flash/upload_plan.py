@@ -27,6 +27,7 @@ NO_FILESYSTEM = "the board has no file system that could hold files"
 MAKE_FILESYSTEM = (
     "erase its flash and install its MicroPython again, which formats it, or insert a formatted SD card"
 )
+_DIGITS = 10  # of a file's size
 _BATCH = 12  # paths in one question to the board
 
 # _survey prints size and SHA-256 of each path and of its .new ("-": no such file), _walk all paths below one.
@@ -233,7 +234,7 @@ def _parse_survey(paths: list[str], answer: str, port: str) -> dict[str, _FileSt
     try:
         for path, line in zip(paths, answer.splitlines(), strict=True):
             _, sha256, new_size, new_sha256 = line.split()
-            states[path] = _FileState(sha256, int(new_size), new_sha256)
+            states[path] = _FileState(sha256, int(new_size[:_DIGITS]), new_sha256)
     except ValueError:
         raise GalagoError("port.corrupt", f"{port}: the board's answer is garbled: try again") from None
     return states

@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 
 from galago.errors import GalagoError
 from galago.transport import SerialConsole
+from galago.transport.answers import ERROR, conform, picture_line
 
 _LONGEST = 1 << 16  # bytes without a line end that are taken for noise
 _SILENCE = 10.0  # seconds without output after which the user is told what to do
 _RETRY = 0.5  # seconds between attempts to open a port that is gone
 _DECODER = json.JSONDecoder(strict=False)
+_START = {"seq": int, "model?": str, "backend?": str, "input?": [int], "resize?": str}
 _OPENINGS = ('{"seq"', '{"start"', '{"error"')
 
 
@@ -133,12 +135,13 @@ class Monitor:
                 yield Notice("log", line.decode(errors="replace").strip())
 
     def _object(self, value: dict[str, Any]) -> Iterator[Event]:
-        if isinstance(value.get("seq"), int) and _is_answer(value):
-            yield from self._picture(value)
-        elif isinstance(value.get("start"), dict) and isinstance(value["start"].get("seq"), int):
-            yield from self._start(value["start"])
-        elif isinstance(value.get("error"), dict):
-            yield Notice("board", f"{value['error'].get('message')} ({value['error'].get('code')})")
+        for form, take in ((picture_line, self._picture), (_start_line, self._start), (_error_line, _report)):
+            try:
+                content = form(value)
+            except ValueError:
+                continue
+            yield from take(content)
+            return
 
     def _picture(self, line: dict[str, Any]) -> Iterator[Event]:
         seq = line["seq"]
@@ -235,18 +238,16 @@ def _received(console: SerialConsole, monitor: Monitor) -> Iterator[Event | None
         yield None
 
 
-def _is_answer(line: dict[str, Any]) -> bool:
-    """Whether a line describes a picture: boards whose lines carry no checksum may send anything."""
-    if isinstance(line.get("error"), dict):
-        return True
-    top = line.get("top")
-    return (
-        isinstance(top, list)
-        and bool(top)
-        and all(isinstance(each, dict) and isinstance(each.get("label"), str) for each in top)
-        and all(type(each.get("confidence")) in (int, float) for each in top)
-        and all(type(us) is int for us in line.get("us", {}).values())
-    )
+def _start_line(value: object) -> dict[str, Any]:
+    return conform(value, {"start": _START})["start"]
+
+
+def _error_line(value: object) -> dict[str, Any]:
+    return conform(value, {"error": ERROR})["error"]
+
+
+def _report(error: dict[str, Any]) -> Iterator[Event]:
+    yield Notice("board", f"{error['message']} ({error['code']})")
 
 
 def _opening(text: str, at: int) -> int:

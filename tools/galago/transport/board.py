@@ -21,6 +21,8 @@ _ATTEMPT = 1.5  # seconds until Ctrl-C and Ctrl-A are sent again
 _ATTEMPTS = (1, 1, 1, 2, 4, 2)  # how many times as long each attempt lasts: a slow board gets its time
 _SOFT_RESET = 30.0  # seconds without a byte, for a boot.py that connects to a network
 _CHUNK = 2048  # bytes of a file in one command; the board holds about three times as many meanwhile
+_DIGITS = 20  # characters of a number
+_LARGEST_FILE = 64 << 20  # bytes of a file that is read
 _LARGEST_READ = 4200  # bytes that a board may be waiting for from a mounted folder
 _BANNER, _PROMPT = b"raw REPL; CTRL-B to exit\r\n>", b">>> "
 _FOLDER = 0x4000  # in st_mode
@@ -101,7 +103,7 @@ class Board:
         """Run `code` and return the integer that it printed. Raises GalagoError port.corrupt otherwise."""
         output = self.exec(code, timeout)
         try:
-            return int(output)
+            return int(output[:_DIGITS])
         except ValueError:
             raise GalagoError(
                 "port.corrupt", f"{self.port}: expected a number, got {output[:40]!r}: try again"
@@ -221,7 +223,7 @@ class Board:
 
         def read() -> bytes:
             with self._errors(path):
-                return bytes(self._repl.fs_readfile(path, chunk_size=_CHUNK))
+                return self._repl.read_file(path, _CHUNK, _LARGEST_FILE)
 
         data = self._repeated(read)
         if self.sha256(path) != hashlib.sha256(data).hexdigest():
@@ -247,8 +249,8 @@ class Board:
 
         def read() -> list[DirEntry]:
             with self._errors(path):
-                entries = self._repl.fs_listdir(path)
-                return [DirEntry(each.name, bool(each.st_mode & _FOLDER), each.st_size) for each in entries]
+                entries = self._repl.listdir(path)
+                return [DirEntry(name, bool(mode & _FOLDER), size) for name, mode, size in entries]
 
         return self._repeated(read)
 

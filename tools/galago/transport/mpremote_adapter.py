@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""All that Galago uses of mpremote's inside: its serial transport, its mounted folder, its ROMFS writer.
+"""All that Galago uses of mpremote's inside: its serial transport and its ROMFS writer.
 
     repl = RawRepl("/dev/ttyACM0")
     output, traceback = repl.exec_raw("print(1)", timeout=10)
 
 mpremote promises no API. The types of what is used are in typings/mpremote; tests/test_mpremote_adapter.py
-compares them with the installed version.
+compares them with the installed version. mpremote trusts the board; here its answers are checked.
 """
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import cast
 
 import serial
@@ -16,6 +18,8 @@ from mpremote.romfs import VfsRomWriter
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport, fs_hook_code
 
+from galago.errors import GalagoError
+from galago.transport.served_folder import FolderRequests, ServedFolder
 from galago.transport.timed_port import SILENCE, TimedPort
 
 __all__ = ["RawRepl", "RomWriter", "TransportError", "TransportExecError"]
@@ -23,6 +27,8 @@ __all__ = ["RawRepl", "RomWriter", "TransportError", "TransportExecError"]
 _BAUD = 115200  # mpremote's; USB ports ignore it
 _SLOWEST = 1000  # bytes of a command per second: far below any board's
 _EOT = b"\x04"
+_LARGEST_OUTPUT = 1 << 20  # bytes that a program may print
+_OVERTIME = 6  # a program may take so many times its longest silence
 
 # How long a board that reads a mounted folder waits for the host's next byte. mpremote's one second ends the
 # program if the host is stopped or busy for longer.
@@ -63,10 +69,12 @@ class RawRepl(SerialTransport):
     ) -> tuple[bytes, bytes]:
         """Return what a program prints, and its traceback. `timeout` is the longest silence in seconds.
 
-        With a consumer the output goes there as it arrives, and the first item is empty.
+        With a consumer the output goes there as it arrives, and the first item is empty. Raises GalagoError
+        port.corrupt for more than a megabyte, port.timeout for a program that prints for six such times.
         """
         output, traceback = bytearray(), bytearray()
-        with self.port.silence(timeout or SILENCE):
+        timeout = timeout or SILENCE
+        with self.port.silence(timeout), self.port.deadline(_OVERTIME * self.port.patience(timeout)):
             self._until_eot(data_consumer or output.extend)
             self._until_eot(traceback.extend)
         return bytes(output), bytes(traceback)
@@ -82,14 +90,71 @@ class RawRepl(SerialTransport):
         if not self.eval('"RemoteFS" in globals()'):
             self.exec(fs_hook_code.replace(HOOK_WAIT, PATIENT_WAIT))
         super().mount_local(path)
+        self.serial = FolderRequests(self.port, ServedFolder(self.port, self.port, path))
+
+    # Answers that mpremote parses: whatever arrives, the only error is a ValueError
+
+    def eval(self, expression: str) -> object:
+        """Return the value of an expression, a literal of Python."""
+        with _as_value_errors():
+            return super().eval(expression)
+
+    def listdir(self, path: str) -> list[tuple[str, int, int]]:
+        """Return name, mode as in st_mode, and size in bytes of each entry of a folder."""
+        with _as_value_errors():
+            entries = self.fs_listdir(path)
+            if not all(isinstance(each.name, str) for each in entries):
+                raise ValueError("a name that is not text")
+            return [(str(each.name), int(each.st_mode), int(each.st_size)) for each in entries]
+
+    def fs_isdir(self, src: str) -> bool:
+        """Whether a path is a folder."""
+        with _as_value_errors():
+            return super().fs_isdir(src)
+
+    def fs_hashfile(self, path: str, algo: str, chunk_size: int = 256) -> bytes:
+        """Return the hash of a file, computed on the board."""
+        with _as_value_errors():
+            digest = bytes(super().fs_hashfile(path, algo, chunk_size))
+            if len(digest) != hashlib.new(algo).digest_size:
+                raise ValueError("not a hash")
+            return digest
+
+    def read_file(self, path: str, chunk_size: int, largest: int) -> bytes:
+        """Return a file's content, read in pieces of `chunk_size` bytes, at most `largest` in all."""
+        content, piece = bytearray(), b"\0" * chunk_size
+        self.exec(f"f = open({path!r}, 'rb')")
+        while len(piece) == chunk_size:  # a shorter piece is the last
+            answer = self.eval(f"f.read({chunk_size})")
+            if not isinstance(answer, bytes) or len(content) + len(answer) > largest:
+                raise ValueError("not a piece of a file, or more than it may have")
+            piece = answer
+            content += piece
+        self.exec("f.close()")
+        return bytes(content)
 
     def stop_serving(self) -> None:
         """Answer no more requests for files of the mounted folder; the board is not told."""
         self.serial, self.mounted = self.port, False
 
     def _until_eot(self, consume: Callable[[bytes], object]) -> None:
-        while (data := self.serial.read(1)) != _EOT:
+        for _ in range(_LARGEST_OUTPUT):
+            data = self.serial.read(1)
+            if data == _EOT:
+                return
             consume(data)
+        raise GalagoError(
+            "port.corrupt",
+            f"{self.device_name}: the board prints without end: stop its program and try again",
+        )
+
+
+@contextmanager
+def _as_value_errors() -> Generator[None]:
+    try:
+        yield
+    except (TypeError, AttributeError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
+        raise ValueError(f"not an answer to the question: {error}") from error
 
 
 class RomWriter(VfsRomWriter):

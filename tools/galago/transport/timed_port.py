@@ -16,6 +16,7 @@ from galago.errors import GalagoError
 SILENCE = 10.0  # seconds without a byte after which a read gives up, on a board that answers fast
 _ROUND_TRIPS = 20  # a slow board may stay silent for as many of its own round trips
 _SLICE = 0.25  # seconds: how often a waiting read looks at the clock
+_LARGEST_READ = 1 << 20  # bytes: a board that announces more at once is not telling the truth
 
 
 class TimedPort:
@@ -65,15 +66,19 @@ class TimedPort:
 
         Each write starts the time again: the host sends when the board has taken what came before.
         """
-        self._length = seconds
-        self._deadline = self.now() + seconds
+        usual = self._length, self._deadline
+        self._length, self._deadline = seconds, self.now() + seconds
         try:
             yield
         finally:
-            self._deadline = float("inf")
+            self._length, self._deadline = usual
 
     def read(self, count: int = 1) -> bytes:
-        """Read exactly `count` bytes."""
+        """Read exactly `count` bytes. Raises GalagoError port.corrupt unless that is 0 to a megabyte."""
+        if not 0 <= count <= _LARGEST_READ:
+            raise GalagoError(
+                "port.corrupt", f"{self._name}: the board announces {count:,} bytes: reset it and try again"
+            )
         limit = self.patience(self._silence)
         heard = self.now()
         while True:

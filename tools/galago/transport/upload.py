@@ -17,6 +17,7 @@ from galago.transport.mpremote_adapter import RawRepl, TransportExecError
 
 PIECE = 3072  # bytes per line; the board holds about three times as many meanwhile
 FLUSH_INTERVAL = 16 * PIECE  # bytes after which what has arrived survives a power cut
+_MOST_NOISE = 1 << 16  # bytes between two acknowledgements
 _ACK, _EOT = b"\x06", b"\x04"
 _PROGRAM = f"""
 def _receive():
@@ -92,9 +93,15 @@ class FileUpload:
             ) from None
 
     def _await_ack(self) -> None:
-        while (answer := self._repl.serial.read(1)) != _ACK:
+        for _ in range(_MOST_NOISE):
+            answer = self._repl.serial.read(1)
+            if answer == _ACK:
+                return
             if answer == _EOT:  # the program has ended: its traceback follows
                 traceback = bytearray()
-                while (data := self._repl.serial.read(1)) != _EOT:
+                while (data := self._repl.serial.read(1)) != _EOT and len(traceback) < _MOST_NOISE:
                     traceback += data
                 raise TransportExecError(b"", traceback.decode(errors="replace"))
+        raise GalagoError(
+            "port.corrupt", f"{self._repl.device_name}: the board talks without end: reset it and try again"
+        )
