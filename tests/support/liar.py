@@ -4,8 +4,8 @@
     with liar(emulated.port, {"print(sys.platform)": b"1" * 1000}) as port:
         transport.connect(port)
 
-A lie is what the program prints, and begins a program's answer if the key is in its text. It may be bytes,
-or a function that yields bytes for as long as somebody listens. Everything else reaches the real board.
+A lie is what a program prints whose text contains the key: bytes, or a function that yields bytes for as long
+as somebody listens. Everything else reaches the real board.
 """
 
 import os
@@ -25,41 +25,38 @@ _EOT = b"\x04"
 class _Liar:
     def __init__(self, board: serial.Serial, line: int, lies: Mapping[str, Lie]) -> None:
         self._board, self._line, self._lies = board, line, lies
-        self._heard = b""
+        self._held = b""  # of a program that has not arrived completely
+        self._ends = 2  # of what a program prints, and of its traceback: 2 if none runs
         self.over = threading.Event()
 
     def run(self) -> None:
-        """Relay until it is over; a program to lie about is held back until it is complete."""
+        """Relay until it is over."""
         while not self.over.is_set():
-            data = self._receive()
-            if b"\x05A\x01" in data:  # raw paste: not supported, so that programs arrive in one form
+            self._held += self._receive()
+            if b"\x05A\x01" in self._held:  # raw paste: not supported, so that programs arrive in one form
                 self._send(b"R\x00")
-                data = data.replace(b"\x05A\x01", b"")
-            self._heard = (self._heard + data)[-100_000:]
-            lie = self._lie()
-            if lie is None:
-                self._board.write(data)
-                self._send(self._board.read(4096))
-                continue
-            self._heard = b""
-            self._board.write(data.replace(_EOT, b"\x03\r\x01"))  # the real board forgets what it got
-            while self._board.read(4096):
-                pass
-            self._send(b"OK")
-            for piece in [lie] if isinstance(lie, bytes) else lie():
-                if self.over.is_set():
-                    return
-                self._send(piece)
-            self._send(_EOT + _EOT + b">")
+                self._held = self._held.replace(b"\x05A\x01", b"")
+            if self._ends < 2 or any(byte in self._held for byte in b"\x01\x02\x03\x04"):
+                self._pass_on(self._held)
+                self._held = b""
+            answer = self._board.read(4096)
+            self._ends = 2 if answer.endswith(b">") else self._ends + answer.count(_EOT)
+            self._send(answer)
 
-    def _lie(self) -> Lie | None:
-        program, found, _ = self._heard.rpartition(_EOT)
-        if not found:
-            return None
-        last = program.rpartition(_EOT)[2].decode(errors="replace")
-        lie = next((lie for key, lie in self._lies.items() if key in last), None)
-        self._heard = b"" if lie is None else self._heard
-        return lie
+    def _pass_on(self, data: bytes) -> None:
+        """Give the real board what the host has sent, or answer in its place."""
+        program = data.decode(errors="replace")
+        for key, lie in self._lies.items():
+            if _EOT in data and key in program:
+                self._send(b"OK")
+                for piece in [lie] if isinstance(lie, bytes) else lie():
+                    self._send(piece)
+                    if self.over.is_set() or b"\x03" in self._receive():
+                        break
+                self._send(_EOT + _EOT + b">")
+                return
+        self._board.write(data)
+        self._ends = 0 if data.endswith(_EOT) else 2 if b"\x03" in data else self._ends
 
     def _receive(self) -> bytes:
         with suppress(OSError):
@@ -79,7 +76,7 @@ def liar(port: str, lies: Mapping[str, Lie]) -> Iterator[str]:
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
-    with serial.Serial(port, timeout=0.02) as board:
+    with serial.Serial(port, timeout=0.002) as board:
         peer = _Liar(board, master, lies)
         thread = threading.Thread(target=peer.run)
         thread.start()
