@@ -18,6 +18,7 @@ from galago.cli.evaluate import evaluate
 from galago.cli.fit import fit
 from galago.cli.flash import flash
 from galago.cli.monitor import monitor
+from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
 from galago.cli.train import train
 from galago.cli.zoo import zoo
@@ -67,10 +68,11 @@ def _options(
 
 def main() -> None:
     """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 an error in usage, board or model."""
-    try:
-        app()
-    except GalagoError as error:
-        print(f"galago: {error.message}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    with safe_streams():
+        try:
+            app()
+        except GalagoError as error:
+            print(f"galago: {error.message}", file=sys.stderr)
+            sys.exit(2)
+        except KeyboardInterrupt:
+            sys.exit(130)

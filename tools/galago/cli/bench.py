@@ -49,8 +49,9 @@ def bench(
 
 
 def _show(result: "Result", emulated: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from galago.cli.output import Console
 
     total, longest = sum(result.us) or 1, max(result.us, default=0) or 1
     table = Table(box=None, pad_edge=False)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
     from galago.boards import BoardSpec, Camera
+    from galago.cli.output import Console
     from galago.cli.tables import Column
     from galago.fit import Requirements, Verdict
 
@@ -22,10 +22,9 @@ def boards(
     ] = None,
 ) -> None:
     """List the boards and the shipped models that fit them, or one board and the sources of its figures."""
-    from rich.console import Console
-
     from galago import boards as known
     from galago import models
+    from galago.cli.output import Console
     from galago.fit import Requirements
 
     chosen = known.load(board) if board else None

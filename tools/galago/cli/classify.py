@@ -11,6 +11,7 @@ import typer
 from galago.cli.connection import BoardOption, KernelsOption, PortOption, installed
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 from galago.cli.plural import plural
+from galago.printable import printable
 
 if TYPE_CHECKING:
     from galago.transport import Board
@@ -76,12 +77,13 @@ def _show_json(line: dict) -> None:
 
 
 def _show_line(line: dict) -> None:
-    from rich.console import Console
+    from galago.cli.output import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    name = line["image"]
+    name = printable(line["image"])
     if "error" in line:
-        console.print(f"{name:<24} [red]error[/red] ", end="")
+        console.print(f"{name:<24} ", end="", markup=False)
+        console.print("[red]error[/red] ", end="")
         console.print(f"{line['error']['message']} ({line['error']['code']})", markup=False)
         return
     us = line["us"]

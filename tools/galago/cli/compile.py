@@ -77,9 +77,9 @@ def _read(file: Path) -> bytes:
 
 
 def _show(model: "Kmodel") -> None:
-    from rich.console import Console
     from rich.table import Table
 
+    from galago.cli.output import Console
     from galago.targets.k210.cycle_model import seconds
     from galago.targets.k210.kpu_conv import KpuConv
 

@@ -103,9 +103,10 @@ def installed(
 
 def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
     """Uploads the files that differ from the board's. Writes to stderr: stdout is for results."""
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+    from galago.cli.output import Console
     from galago.flash import UploadPlan
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -113,7 +114,7 @@ def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
     firmware = f"MicroPython {version}, {board.implementation['arch']}"
     if board.has_flat_filesystem:
         firmware = f"MaixPy {version}"
-    console.print(f"[bold]{title}[/bold], {firmware}")
+    console.print(f"[bold]{escape(title)}[/bold], {escape(firmware)}")
     plan = UploadPlan(board, files)
     if not plan.upload:
         plan.run()

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from galago.cli.output import Console
     from galago.dataset.check import FolderCheck
 
 app = typer.Typer(help="Check folders of photos.", no_args_is_help=True)
@@ -37,10 +36,10 @@ def check(
     Near-duplicates are found by a perceptual hash. Within one class they are no problem: `galago train` keeps
     them together. Exit status: 0 if there is nothing to fix, 1 if there is.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
     from galago import dataset
+    from galago.cli.output import Console
     from galago.dataset.check import check_folder
 
     count = len(dataset.from_subfolders(photos)) + (len(dataset.from_subfolders(test)) if test else 0)

@@ -10,8 +10,7 @@ from galago.cli.connection import BoardOption, PortOption, reached
 from galago.cli.model import DEFAULT_MODEL, open_model
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from galago.cli.output import Console
     from galago.doctor import Report
     from galago.errors import GalagoError
 
@@ -26,7 +25,7 @@ def doctor(
     Nothing on the board is changed. An emulated board is new each time, so it gets the default model first.
     Exit status: 0 if there is no problem, 1 if there is one.
     """
-    from rich.console import Console
+    from galago.cli.output import Console
 
     report = examined(port, board)
     if as_json:
@@ -76,6 +75,7 @@ def _add(report: "Report", error: "GalagoError") -> None:
 def show(report: "Report", console: "Console") -> None:
     """Prints the facts under their headings, then the problems, each with its fix."""
     from rich.table import Table
+    from rich.text import Text
 
     for heading, facts in report.facts.items():
         console.print(f"[bold]{heading}[/bold]")
@@ -83,7 +83,7 @@ def show(report: "Report", console: "Console") -> None:
         table.add_column(style="dim", no_wrap=True, width=20)
         table.add_column(overflow="fold")
         for name, value in facts.items():
-            table.add_row(name, str(value))
+            table.add_row(name, Text(str(value)))
         console.print(table)
     console.print("")
     if not report.problems:

@@ -128,8 +128,9 @@ def _on_board(
 
 
 def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from galago.cli.output import Console
 
     console = Console(highlight=False)
     console.print(f"[bold]{table['model']}[/bold], {plural(table['photos'], 'photo')}\n")
@@ -167,17 +168,19 @@ def _show_board(console: Any, board: dict[str, Any] | None) -> None:
         return
     if not board["differ"]:
         text = f"{board['place']} ({board['runtime']}) answers exactly as int8 on all {board['photos']}"
-        console.print(f"[green]{text}[/green]")
+        console.print(text, style="green", markup=False)
         return
     first = board["first"]
     if first is None:
         console.print(
             f"{board['place']} runs {board['runtime']}, which has its own arithmetic: the best class "
             f"equals int8's on {board['same_best_class']} of {board['photos']}, and no value differs by more "
-            f"than {board['worst_of_256']} of 256"
+            f"than {board['worst_of_256']} of 256",
+            markup=False,
         )
         return
-    console.print(f"[red]{board['place']} differs from int8 on {plural(board['differ'], 'photo')}[/red]")
+    text = f"{board['place']} differs from int8 on {plural(board['differ'], 'photo')}"
+    console.print(text, style="red", markup=False)
     console.print(f"first: {first['photo']}; first tensor: {first['tensor']}", markup=False)
 
 
@@ -199,8 +202,9 @@ def _classes(scores: Any, labels: list[str]) -> Any:
 
 def _counted(name: str, count: int, work: Any) -> Any:
     """Runs `work(tick)` under a progress bar on stderr."""
-    from rich.console import Console
     from rich.progress import Progress
+
+    from galago.cli.output import Console
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(name, total=count)

@@ -9,9 +9,9 @@ import typer
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from galago.cli.output import Console
     from galago.fit import Requirements, Use, Verdict
 
 _BAR, _SHORTEST_BAR = 40, 8  # characters that stand for the whole size
@@ -84,9 +84,10 @@ def _as_dict(verdict: "Verdict", smaller: "Requirements | None") -> dict[str, An
 
 
 def _show_list(requirements: "Requirements", results: list[tuple["Verdict", "Requirements | None"]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from galago.cli.output import Console
 
     console = Console(highlight=False)
     network = requirements.network
@@ -133,8 +134,9 @@ def _show_fitting(console: "Console", fitting: list["Verdict"]) -> None:
 
 
 def _show_page(verdict: "Verdict", smaller: "Requirements | None") -> None:
-    from rich.console import Console
     from rich.markup import escape
+
+    from galago.cli.output import Console
 
     console = Console(highlight=False)
     board, requirements = verdict.board, verdict.requirements

@@ -105,9 +105,10 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
 
     Raises the error of the first board that failed, once all are done.
     """
-    from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+    from galago.cli.output import Console
     from galago.flash.install import install
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -138,12 +139,12 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
                         console.print(done.message, markup=False)
                 else:
                     console.print(
-                        f"{port}: [bold]{done.machine}[/bold], "
+                        f"{port}: [bold]{escape(done.machine)}[/bold], "
                         f"{done.uploaded / 1000:.0f} kB in {done.seconds:.1f} s"
                     )
                     if done.warning:
                         console.print(
-                            f"{port}: [yellow]{done.warning}[/yellow]: galago fit says what would fit"
+                            f"{port}: [yellow]{escape(done.warning)}[/yellow]: galago fit says what would fit"
                         )
                     for change in done.changes:
                         console.print(f"{port}: galago.json {change}", markup=False)

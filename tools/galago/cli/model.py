@@ -45,9 +45,8 @@ def describe(model: "ModelDirectory") -> str:
 
 
 def _open_zoo_model(name: str) -> "ModelDirectory":
-    from rich.console import Console
-
     from galago import zoo
+    from galago.cli.output import Console
 
     with Console(stderr=True).status(f"{name}: building, once") as status:
         new = not zoo.cache_path(name).is_dir()

@@ -14,6 +14,7 @@ import typer
 
 from galago.cli.plural import plural
 from galago.errors import GalagoError
+from galago.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -178,8 +179,9 @@ class _Table:
     """The live table."""
 
     def __init__(self, counts: "LineCounts") -> None:
-        from rich.console import Console
         from rich.live import Live
+
+        from galago.cli.output import Console
 
         self._counts = counts
         self._rows: deque[dict[str, Any]] = deque(maxlen=_ROWS)
@@ -211,7 +213,7 @@ class _Table:
         elif isinstance(event, StartLine):
             about = event.about
             self._console.print(
-                f"[bold]{escape(str(about.get('model')))}[/bold] runs on {about.get('backend')}"
+                f"[bold]{escape(str(about.get('model')))}[/bold] runs on {escape(str(about.get('backend')))}"
             )
         self._live.update(self._page(), refresh=True)
 
@@ -225,7 +227,7 @@ class _Table:
             wide = 28 if name in ("picture", "class") else None
             table.add_column(name, justify="right" if right else "left", no_wrap=True, max_width=wide)
         for line in self._rows:
-            name = escape(str(line.get("image")))
+            name = escape(printable(line["image"]))
             if "error" in line:
                 code = f"[red]{escape(str(line['error'].get('code')))}[/red]"
                 table.add_row(str(line["seq"]), name, code, "", "")

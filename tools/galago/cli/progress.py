@@ -16,8 +16,9 @@ def with_progress(items: Sequence[Item], title: str) -> Iterator[Item]:
     try:
         for done, item in enumerate(items):
             if progress is None and time.monotonic() - start > _DELAY:
-                from rich.console import Console
                 from rich.progress import Progress
+
+                from galago.cli.output import Console
 
                 progress = Progress(console=Console(stderr=True), transient=True)
                 progress.start()

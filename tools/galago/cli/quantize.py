@@ -39,9 +39,8 @@ def quantize(
     The photos calibrate the ranges of the activations; a photo that cannot be read is reported and skipped.
     Needs the extra `train`; in a clone: pip install -e '.[train]'.
     """
-    from rich.console import Console
-
     from galago import quantize as quantizing
+    from galago.cli.output import Console
 
     console = Console(stderr=True)
     names = None

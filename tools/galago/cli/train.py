@@ -56,8 +56,7 @@ def train(
     pass it instead of the photos to repeat the training. After an interruption, the same command continues.
     Needs the extra `train`; in a clone: pip install -e '.[train]'.
     """
-    from rich.console import Console
-
+    from galago.cli.output import Console
     from galago.train import Progress
     from galago.train.choice import Options, recipe_for
     from galago.train.pipeline import WORK, run_recipe

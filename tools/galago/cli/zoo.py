@@ -9,7 +9,7 @@ import typer
 from galago.cli.model import describe
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from galago.cli.output import Console
 
 
 def zoo(
@@ -41,9 +41,8 @@ def zoo(
     also takes the names listed here, and builds the model when it is first used. Needs the extra `train`; in
     a clone: pip install -e '.[train]'.
     """
-    from rich.console import Console
-
     from galago import zoo as pretrained
+    from galago.cli.output import Console
 
     console = Console(highlight=False)
     if name is None:

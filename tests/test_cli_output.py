@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What reaches the terminal: names, labels and messages may hold anything, and none of it acts there."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from galago.cli.output import Console, safe_streams
+from galago.errors import GalagoError
+from galago.printable import printable, printable_lines
+
+HOSTILE = "a\x1b[2J\x07\x00\x9b31m\u2028\u202eb\ud800"
+SHOWN = r"a\u001b[2J\u0007\u0000\u009b31m\u2028\u202eb\ud800"
+
+
+def test_characters_that_act_are_shown_as_escapes() -> None:
+    assert printable(HOSTILE + "\n") == SHOWN + r"\u000a"
+    assert printable_lines("a\tb\nc\r") == "a\tb\nc\\u000d"
+    kept = "Käse 猫 🐈 ½ █ é \u00a0"
+    assert printable(kept) == kept
+    assert GalagoError("usage", "two\nlines").message == r"two\u000alines"
+
+
+def test_print_and_rich_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    with safe_streams():
+        print(HOSTILE)
+        print(json.dumps({"name": HOSTILE}, ensure_ascii=False))
+        Console(force_terminal=True, width=200, highlight=False).print(f"[red]{HOSTILE}[/red]")
+    lines = stream.getvalue().split("\n")
+    assert lines[0] == SHOWN
+    assert json.loads(lines[1]) == {"name": HOSTILE}
+    shown = SHOWN.replace(r"\u0007", "")  # rich drops the bell
+    assert lines[2] == f"\x1b[31m{shown}\x1b[0m", "rich's own colors act"
+
+
+@pytest.mark.slow
+def test_a_hostile_picture_name_stays_on_its_line(tmp_path: Path) -> None:
+    picture = tmp_path / "x\x1b[2J\n[red]\u2028.png"
+    broken = tmp_path / "y\n[red].png"
+    Image.new("RGB", (9, 9)).save(picture)
+    broken.write_bytes(b"not a picture")
+    done = subprocess.run(
+        [sys.executable, "-m", "galago", "classify", str(picture), str(broken)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.split("\n")
+    assert lines[0].startswith(r"x\u001b[2J\u000a[red]\u2028.png")
+    assert lines[1].startswith(r"y\u000a[red].png")
+    assert "\x1b" not in done.stdout + done.stderr

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""The one place through which text reaches the terminal: control characters in it never act.
+
+    with safe_streams():        # around the whole command: print and typer.echo are safe within it
+        Console().print(...)    # rich's, but what it shows of files and boards is safe too
+
+Names, labels, log lines and messages come from files and boards, and may hold anything. A character that
+would move the cursor or reverse the text is shown as its escape, which is valid in JSON too.
+"""
+
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import IO, Any, cast
+
+import rich.console
+from rich.segment import Segment
+
+from galago.printable import printable_lines
+
+
+class Console(rich.console.Console):
+    """rich's console, whose own control sequences reach the terminal and nobody else's."""
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream to write to, without the filter of safe_streams: what is written is safe already."""
+        file = self._file or (sys.stderr if self.stderr else sys.stdout)
+        return getattr(file, "unfiltered", file)
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
+
+    def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
+        """Return the segments of a renderable."""
+        for text, style, control in super().render(*arguments, **options):
+            yield Segment(text if control else printable_lines(text), style, control)
+
+
+class _SafeStream:
+    """A text stream that escapes control characters, except line ends and tabs."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self.unfiltered = stream
+
+    def write(self, text: str) -> int:
+        self.unfiltered.write(printable_lines(text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.unfiltered, name)
+
+
+@contextmanager
+def safe_streams() -> Generator[None]:
+    """Make stdout and stderr safe within this context."""
+    usual = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(IO[str], _SafeStream(stream)) for stream in usual)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = usual
