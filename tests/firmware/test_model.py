@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,18 @@ def test_changed_bytes_are_noticed(micropython, tmp_path, content, code):
     reply = json.loads(micropython(OPEN, write(tmp_path, contract(), content)))
     assert reply["code"] == code
     assert "model.tflite" in reply["message"]
+
+
+@pytest.mark.parametrize("crc", [zlib.crc32(CONTENT), 1])
+def test_the_crc_of_a_flashed_model_decides(micropython, tmp_path, crc):
+    table = contract()
+    table["files"]["tflite"] |= {"sha256": "0" * 64, "crc32": f"{crc:08x}"}
+    reply = json.loads(micropython(OPEN, write(tmp_path, table)))
+    if crc == 1:
+        assert reply["code"] == "model.hash"
+        assert "CRC-32" in reply["message"]
+    else:
+        assert reply[0] == "tiny"
 
 
 def test_missing_files_are_named(micropython, tmp_path):

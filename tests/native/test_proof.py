@@ -55,7 +55,7 @@ def answer(
 
 
 def test_good_kernels_are_tried_once(answer, model, tmp_path):
-    data = builtin.kernels(model, "x64")["kernels"][1]
+    data = builtin.prepared(model, "x64")["kernels"][1]
     layers = len(records.read(model.tflite.read_bytes()))
     (line,) = answer(data)
     assert line.startswith("kernels: machine code computes ")
@@ -79,7 +79,7 @@ def test_viper_takes_over_what_is_wrong(answer, model, tmp_path):
 
 
 def test_kernels_for_another_processor_are_refused(answer, model):
-    (line,) = answer(builtin.kernels(model, "armv7emsp")["kernels"][1])
+    (line,) = answer(builtin.prepared(model, "armv7emsp")["kernels"][1])
     assert "kernels.mpy cannot be loaded (incompatible .mpy" in line
     assert line.endswith("viper computes")
 

@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import zlib
 
 import pytest
 
@@ -19,7 +20,9 @@ def test_an_unknown_board_gets_the_unchanged_model(model: models.ModelDirectory)
     files = runtimes.board_model(model, None)
     assert list(files) == ["model.tflite", "model.json"]
     assert files["model.tflite"] == model.tflite.read_bytes()
-    assert json.loads(files["model.json"]) == model.contract
+    contract = json.loads(files["model.json"])
+    assert contract["files"]["tflite"].pop("crc32") == f"{zlib.crc32(files['model.tflite']):08x}"
+    assert contract == model.contract
 
 
 def test_extra_files_are_named_in_model_json_with_size_and_hash(
@@ -31,7 +34,8 @@ def test_extra_files_are_named_in_model_json_with_size_and_hash(
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     entry = json.loads(files["model.json"])["files"]["tmdl"]
-    assert entry == {"name": "model.tmdl", "bytes": 4, "sha256": hashlib.sha256(b"maix").hexdigest()}
+    sha256, crc32 = hashlib.sha256(b"maix").hexdigest(), f"{zlib.crc32(b'maix'):08x}"
+    assert entry == {"name": "model.tmdl", "bytes": 4, "sha256": sha256, "crc32": crc32}
     models.ModelDirectory.open(tmp_path)
     script = "from mobilenet.model import Model\nprint(open(Model(argv[0]).file('tmdl'), 'rb').read())"
     assert micropython(script, tmp_path).strip() == "b'maix'"

@@ -15,24 +15,39 @@ def supports(model):
     return None if model.file("tflite") else "its directory on this board has no .tflite"
 
 
+def _file(model, kind, instead):
+    """Returns the path of a file that the engine can do without, or None; logs a line if it is damaged."""
+    try:
+        return model.file(kind)
+    except GalagoError as error:
+        print("%s: %s; %s" % (kind, error.message, instead))
+    return None
+
+
+def _plan(model):
+    """Returns the stored plan of the model, or None: the engine then plans, which may take seconds."""
+    path = _file(model, "plan", "the board plans anew")
+    if not path:
+        return None
+    from ..tflite.loading import stored
+
+    return stored.read(path, [model.digest("tflite"), model.digest("kernels")])
+
+
 def _interpreter(model):
     """Loads the model with the machine code of its directory, which is verified when it is new.
 
     Without machine code, or memory for it, viper kernels compute.
     """
     path = model.file("tflite")
-    try:
-        kernels = model.file("kernels")
-    except GalagoError as error:
-        print("kernels: %s; viper computes" % error.message)
-        return Interpreter(path)
+    kernels = _file(model, "kernels", "viper computes")
     if not kernels:
-        return Interpreter(path)
+        return Interpreter(path, plan=_plan(model))
     from ..tflite.kernels import proof
 
     check = proof.Proof(kernels, model.digest("kernels"))
     try:
-        interpreter = Interpreter(path, kernels=kernels if check.begin() else None)
+        interpreter = Interpreter(path, kernels=kernels if check.begin() else None, plan=_plan(model))
         check.settle(interpreter)
     except BaseException as error:
         check.abandon()

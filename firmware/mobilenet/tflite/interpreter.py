@@ -26,7 +26,8 @@ class Interpreter:
     (read from the file layer by layer); the default is the first of these that is possible. `memory` is the
     maximum number of bytes that the engine may allocate, excluding weights. `kernels` is machine code
     generated for this model: the path of a .mpy, or a module (kernels/native.py); without it, viper kernels
-    compute.
+    compute. `plan` is the plan of this model with these kernels (loading/stored.py); without it, the engine
+    plans, which takes seconds on a slow board.
 
     Raises GalagoError model.missing, model.malformed, model.operator, model.quantization, memory.arena or
     memory.heap.
@@ -41,7 +42,7 @@ class Interpreter:
     plan            the records of all layers (record.toml)
     """
 
-    def __init__(self, model, weights=None, memory=None, kernels=None):
+    def __init__(self, model, weights=None, memory=None, kernels=None, plan=None):
         # The error, and the attributes that `close` sets, exist in advance: later there may be no memory.
         full = GalagoError("memory.heap", "the heap is too small to load the model: use a smaller model")
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
@@ -51,7 +52,7 @@ class Interpreter:
             from .loading import forget, load
 
             try:
-                load(self, model, weights, memory, kernels)
+                load(self, model, weights, memory, kernels, plan)
             finally:
                 forget()
         except MemoryError:

@@ -2,8 +2,10 @@
 """record.toml is the only source of the words of a layer's record: all device files agree with it."""
 
 import ast
+import json
 import re
 import tomllib
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +67,12 @@ def test_device_files_agree_with_it(path: Path) -> None:
             if isinstance(part, ast.Name) and part.id in named:
                 word = part.id.removeprefix("_").lower()
                 assert word in WORDS or word == "record", f"{text}: {part.id} is not in record.toml"
+
+
+def test_stored_plans_of_another_record_are_refused() -> None:
+    layout = zlib.crc32(json.dumps(WORDS, sort_keys=True).encode()) & 0xFFFF
+    tree = ast.parse((ENGINE / "loading" / "stored.py").read_text())
+    assert dict(constants(tree))["RECORD_FORMAT"] == layout, f"set RECORD_FORMAT to 0x{layout:04X}"
 
 
 def test_the_device_files_use_it() -> None:

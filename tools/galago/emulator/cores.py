@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from galago.emulator.host_calls import Service, StandInError
 from galago.errors import GalagoError
-from galago.native import mpy
+from galago.native import kernels, mpy
 from galago.native.kernels import ITEMS, SMALL_INT_0
 from galago.native.verify import machines
 from galago.native.verify.machine import Machine, Region
@@ -72,7 +72,7 @@ class BoardCore:
             raise StandInError("ValueError", f"incompatible .mpy file ({error.message})") from error
         if module.arch != self.arch:
             raise StandInError("ValueError", "incompatible .mpy arch")
-        layers = next((value for value in module.constants if isinstance(value, tuple)), None)
+        layers = kernels.layers_in(module)
         if layers is None:
             raise StandInError("ValueError", "expected a list of layers in the .mpy file, found none")
         functions = {

@@ -36,6 +36,7 @@ SPARE = 16_384
 _LOADING_WORDS = 64
 _SCATTER = 2.0
 _OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Resizer with their dicts and views
+_PLAN, _PLAN_OPERATOR = 400, 176  # bytes of model.plan, and of each operator in it, rounded up
 _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the same way
 
 
@@ -44,11 +45,12 @@ def files_of(requirements: Requirements, arch: str, kernels: int = 0) -> tuple[i
 
     `kernels` is the size in bytes of the machine code beside the model.
     """
-    sizes = package.file_sizes(arch)
+    sizes, network = package.file_sizes(arch), requirements.network
+    plan = _PLAN + _PLAN_OPERATOR * network.operators
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
         package.file_system_bytes(sizes.values(), len(folders) + 1),
-        package.file_system_bytes((requirements.network.size, requirements.contract, kernels), 2),
+        package.file_system_bytes((network.size, requirements.contract, plan, kernels), 2),
     )
 
 

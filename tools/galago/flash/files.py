@@ -78,8 +78,8 @@ def model_files(
     """
     folder = folder or remote_path(model)
     prepared = runtimes.prepare(model, board)
-    if native and (board is None or "builtin" in board.backends):
-        prepared.files |= builtin.kernels(model, native)
+    if board is None or "builtin" in board.backends:
+        prepared.files |= builtin.prepared(model, native)
     files = runtimes.board_model(model, board, prepared)
     return {f"{folder}/{name}": data for name, data in files.items()}
 

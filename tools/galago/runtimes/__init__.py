@@ -19,6 +19,7 @@ import dataclasses
 import hashlib
 import importlib
 import importlib.util
+import zlib
 from dataclasses import dataclass, field
 
 from galago import models, transport
@@ -108,7 +109,12 @@ def board_model(
         content["tflite"] = (model.tflite.name, model.tflite.read_bytes())
     content |= prepared.files
     entries = {
-        kind: {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        kind: {
+            "name": name,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "crc32": f"{zlib.crc32(data):08x}",
+        }
         for kind, (name, data) in content.items()
     }
     files = dict(content.values())

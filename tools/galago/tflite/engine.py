@@ -3,18 +3,22 @@
 
 plan = engine.plan(data)
 plan.arena, plan.stream_buffer, plan.modules, plan.words
+engine.stored_plan(data, None)          # the file that spares a board this work
 
 The engine itself loads the model, in the real MicroPython interpreter, so that the host never has to repeat
 what it decides. What it refuses is the same GalagoError as on a board.
 """
 
 import functools
+import hashlib
 import json
 import os
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from galago import micropython
 from galago.errors import GalagoError
@@ -68,6 +72,23 @@ except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))
 """
 
+# Prints the plan of a model as the engine would hand it on (firmware/mobilenet/tflite/loading/planner.py).
+_PLAN_SCRIPT = """
+import json
+from mobilenet import GalagoError
+from mobilenet.tflite.loading import planner, stored
+
+class Kernels:
+    LAYERS = layers
+
+try:
+    with open(path, "rb") as file:
+        records, facts = planner.plan(file, Kernels if layers else None)
+    print(json.dumps({"format": stored.RECORD_FORMAT, "facts": facts, "records": list(records)}))
+except GalagoError as error:
+    print(json.dumps({"code": error.code, "message": error.message}))
+"""
+
 
 class Plan(NamedTuple):
     """What the engine decides for one model. Sizes are in bytes."""
@@ -93,12 +114,7 @@ def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -
     with the code and message of the engine: model.malformed, model.operator, model.quantization or memory.*;
     model.operator too where the engine does not answer.
     """
-    with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
-        file.write(model)
-        file.flush()
-        answer = _run(f"path, layers, names = {file.name!r}, {layers!r}, {names!r}\n{_SCRIPT}")
-    if "code" in answer:
-        raise GalagoError(answer["code"], answer["message"])
+    answer = _ask(model, f"layers, names = {layers!r}, {names!r}\n{_SCRIPT}")
     return Plan(
         answer["arena"],
         answer["stream_buffer"],
@@ -107,6 +123,30 @@ def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -
         _sources(answer["loading"]),
         tuple(answer["words"]),
     )
+
+
+@functools.lru_cache(maxsize=16)
+def stored_plan(model: bytes, layers: LayerKernels = (), kernels: bytes | None = None) -> bytes:
+    """The plan of a .tflite as a file for a board (firmware/mobilenet/tflite/loading/stored.py).
+
+    `kernels` is the kernels.mpy that the board gets too, `layers` its LAYERS. Raises as `plan`.
+    """
+    answer = _ask(model, f"layers = {layers!r}\n{_PLAN_SCRIPT}")
+    files = [None if data is None else hashlib.sha256(data).hexdigest() for data in (model, kernels)]
+    facts = {"format": answer["format"], "files": files, **answer["facts"]}
+    records = np.array(answer["records"], "<i4")
+    return json.dumps(facts, separators=(",", ":")).encode() + b"\n" + records.tobytes()
+
+
+def _ask(model: bytes, script: str) -> dict[str, Any]:
+    """The JSON object that a script prints about the model at `path`; raises the error that it prints."""
+    with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
+        file.write(model)
+        file.flush()
+        answer = _run(f"path = {file.name!r}\n{script}")
+    if "code" in answer:
+        raise GalagoError(answer["code"], answer["message"])
+    return answer
 
 
 def _run(script: str) -> dict[str, Any]:

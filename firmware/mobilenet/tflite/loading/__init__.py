@@ -3,20 +3,16 @@
 
 import gc
 import sys
-from array import array
 
 from micropython import const
 
 from ...errors import GalagoError
 
-# Words of a layer's record (record.toml).
-_OUT_H = const(9)
-
 _SPARE = const(16384)  # bytes of heap to leave free when weights are copied to RAM
 _PIECE = const(4096)  # least size of the buffer that weights are streamed through
 
 
-def load(net, model, weights, memory, kernels):
+def load(net, model, weights, memory, kernels, plan):
     """Fills an Interpreter from a path or a buffer; raises the errors that Interpreter documents."""
     gc.collect()
     if isinstance(model, str):
@@ -28,15 +24,27 @@ def load(net, model, weights, memory, kernels):
         from . import native
 
         kernels = native.module(kernels)
-    size, lent, arena, piece, names, ends = _plan(net, model, kernels)
+    if plan is None:
+        from . import planner
+
+        plan = planner.plan(model, kernels)
+    net.plan, facts = plan
     # The code used until here is dropped to make room for the kernels and the arena.
+    plan = planner = None
     forget()
     gc.collect()
-    net.runs = tuple([_run(name, net.native.get(i), kernels) for i, name in enumerate(names)])
-    _take(net, arena, memory)
-    whole = memoryview(net.arena)
-    net.input, net.output = [whole[start:end] for start, end in ends]
-    _place(net, model, size, lent, weights, max(piece, _PIECE), memory)
+    for layer, names in enumerate(facts["layers"]):
+        if kernels and names[1]:
+            net.native[layer] = names[1], names[0]
+    net.runs = tuple(
+        [_run(names[0], net.native.get(layer), kernels) for layer, names in enumerate(facts["layers"])]
+    )
+    net.ends = bytes(facts["ends"])
+    net.macs = facts["macs"]
+    _take(net, facts["arena"], memory)
+    net.input = _tensor(net, "input", facts["input"])
+    net.output = _tensor(net, "output", facts["output"])
+    _place(net, model, weights, max(facts["piece"], _PIECE), memory)
 
 
 def forget():
@@ -59,50 +67,16 @@ def _run(name, native, kernels):
     return __import__(package + name, None, None, (name,)).run
 
 
-def _plan(net, model, kernels):
-    """Reads the model and plans its memory.
-
-    Returns the model's size in bytes, whether it is in memory, the size of the arena in bytes, the most bytes
-    of the file that a kernel needs at once, the names of the kernels, and (start, end) of input and output in
-    the arena.
-    """
-    from .arena import Layout
-    from .flatbuffer import Flatbuffer
-    from .graph import Graph
-
-    data = Flatbuffer(model)
-    graph = Graph(data)
-    if kernels:
-        from .native import replace
-
-        graph.operators = replace(graph.operators, kernels)
-    gc.collect()
-    layout = Layout(graph.operators, graph.input, graph.output)
-    layout.grow()
-    gc.collect()
-    total = layout.place()
-    net.ends = bytes([last for _, last in layout.chains])
-    net.plan = array("i", [])
-    net.macs = 0
-    names = []
-    pieces = [0]
-    for layer, (operator, record, _, _) in enumerate(graph.operators):
-        net.plan.extend(record)
-        names.append(operator.KERNEL)
-        if hasattr(operator, "FUNCTION"):
-            net.native[layer] = operator.FUNCTION, operator.KERNEL
-        if hasattr(operator, "piece"):
-            net.macs += operator.macs(record)
-            pieces.append(operator.piece(record))
-    ends = []
-    for name, tensor in (("input", graph.input), ("output", graph.output)):
-        bits, zero = graph.scale(tensor)
-        setattr(net, name + "_shape", graph.shape(tensor))
-        setattr(net, name + "_scale", (bits & 0x7FFFFF | 0x800000) * 2.0 ** ((bits >> 23) - 150))
-        setattr(net, name + "_zero_point", zero)
-        start = layout.offsets[tensor]
-        ends.append((start, start + graph.elements(tensor)))
-    return data.size, not data.paged, total, max(pieces), names, ends
+def _tensor(net, name, facts):
+    """Sets what Interpreter says about its input or output; returns its view of the arena."""
+    start, shape, bits, zero = facts
+    size = 1
+    for n in shape:
+        size *= n
+    setattr(net, name + "_shape", tuple(shape))
+    setattr(net, name + "_scale", (bits & 0x7FFFFF | 0x800000) * 2.0 ** ((bits >> 23) - 150))
+    setattr(net, name + "_zero_point", zero)
+    return memoryview(net.arena)[start : start + size]
 
 
 def _take(net, total, memory):
@@ -135,14 +109,25 @@ def _has_room(net, needed):
     return free > needed
 
 
-def _place(net, model, size, lent, weights, piece, memory):
+def _lends(file):
+    """Returns whether a file is in memory, as in a ROMFS."""
+    try:
+        memoryview(file)
+    except TypeError:
+        return False
+    return True
+
+
+def _place(net, model, weights, piece, memory):
     """Decides where the weights are, and copies them or allocates the buffer to stream them through."""
+    lent = net.file is None or _lends(model)
     if weights not in (None, "place", "ram", "stream") or (weights == "place" and not lent):
         raise GalagoError("config.invalid", "weights=%s is not possible for this model: omit it" % weights)
     net.model = model
     net.weights = "place"
     if weights in ("place", None) and lent:
         return
+    size = len(memoryview(model)) if lent else model.seek(0, 2)
     if weights == "ram" or (weights is None and _has_room(net, size + _SPARE)):
         try:
             net.model = bytearray(size)

@@ -50,8 +50,10 @@ import functools
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
+from typing import Any
 
 from galago.native import mpy
+from galago.tflite.engine import LayerKernels
 from galago.tflite.records import Record, read
 
 RECORD, ARENA, WEIGHTS, FIRST, LAST, CHANNEL, STOP = range(7)
@@ -126,7 +128,7 @@ def pack(records: list[Record], kernels: list[Kernel], arch: str) -> bytes:
     return mpy.machine_code(functions, arch, {"LAYERS": layers(records, kernels)})
 
 
-def layers(records: list[Record], kernels: list[Kernel]) -> tuple[tuple[int, str, int, int, int], ...]:
+def layers(records: list[Record], kernels: list[Kernel]) -> LayerKernels:
     """The value of LAYERS."""
     return tuple(
         sorted(
@@ -135,3 +137,9 @@ def layers(records: list[Record], kernels: list[Kernel]) -> tuple[tuple[int, str
             for layer, sizes in kernel.scratch.items()
         )
     )
+
+
+def layers_in(module: mpy.Module) -> LayerKernels | None:
+    """The value of LAYERS in a .mpy that `pack` made, None in another."""
+    tables: list[Any] = [value for value in module.constants if isinstance(value, tuple)]
+    return tables[0] if tables else None
