@@ -2,7 +2,7 @@
 """A verified model directory: the contract in model.json and the files that it names.
 
 Files are verified each time a model is loaded, by the SHA-256 that the contract states or, if `galago flash`
-added one, by a CRC-32: it reveals damaged flash memory and another file just as well, and takes a sixth of
+added one, by a CRC-32: it reveals damaged flash memory and another file just as well, and takes a quarter of
 the time. Flashing itself compares SHA-256.
 
 model = Model("/models/everyday-v1-025-96")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,7 +108,11 @@ def _replace_kernels(board: EmulatedBoard, data: bytes) -> None:
     with transport.connect(board.port) as device:
         folder = f"/models/{MODEL}"
         contract = json.loads(device.get(f"{folder}/model.json"))
-        contract["files"]["kernels"] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        contract["files"]["kernels"] |= {
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "crc32": f"{zlib.crc32(data):08x}",
+        }
         device.put(data, f"{folder}/{kernels.FILE}")
         device.put(json.dumps(contract).encode(), f"{folder}/model.json")
 

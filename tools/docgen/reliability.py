@@ -35,6 +35,8 @@ The interrupted flash ended with these codes ([errors](errors.md)):
   if it is interrupted, at the next boot before anything else. The device package, `main.py`, the model and `galago.json` change in that one step.
 - The previous model stays on the board for `galago flash --rollback`; `galago.previous.json` names it. A config that cannot be used is reported, and the last one that worked is used
   (`galago.good.json`).
+- Each time a board loads a model, it compares the model's files with the size and the CRC-32 that flashing wrote into `model.json`, so that damaged flash memory is noticed before the first
+  picture. A damaged plan or damaged machine code is done without: the board plans anew, viper computes.
 - FAT cannot rename over an existing file: there, a power cut between removing and renaming the switch's own module is repaired by the next flash, not by the boot.
 
 ## Speed
