@@ -23,15 +23,15 @@ from support.requirements import requires
 
 RV = "zero ra sp gp tp t0 t1 t2 s0 s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 t5 t6"
 RV_FORMS = {
-    "r, s, t": "add sub sll sra mul mulhsu divu remu",
-    "r, s, number": "addi andi",
+    "r, s, t": "add sub and_ or_ xor sll srl sra mul mulhsu div divu remu",
+    "r, s, number": "addi andi ori xori",
     "r, s, shift": "slli srli srai",
-    "r, offset(base)": "lb lbu lw sb sw",
-    "r, s, label": "beq bne blt bge bltu",
+    "r, offset(base)": "lb lbu lh lhu lw sb sh sw",
+    "r, s, label": "beq bne blt bge bltu bgeu",
     "r, label": "beqz bnez",
     "label": "j",
     "r, s": "mv",
-    "r": "jr",
+    "r": "jr jalr",
     "r, number": "li",
     "r, shift": "lui",
     "": "ret",
@@ -109,7 +109,8 @@ def plain(text: str) -> str:
 
 
 def test_riscv() -> None:
-    check_complete(Rv32, {name for names in RV_FORMS.values() for name in names.split()})
+    listed = {name for names in RV_FORMS.values() for name in names.split()}
+    check_complete(Rv32, listed | {"la"})
     names = RV.split()
     for name, form, rng in cases(RV_FORMS, 1):
         r, s, t = (int(n) for n in rng.choice(range(1, 32), 3, replace=False))
@@ -133,7 +134,7 @@ def test_riscv() -> None:
 
 def riscv_normal(text: str) -> str:
     """Replaces aliases and short forms by the full instruction."""
-    twice = ["c.add", "c.sub", "c.xor", "c.addi", "c.slli", "c.srli", "c.srai"]
+    twice = ["c.add", "c.sub", "c.xor", "c.or", "c.and", "c.addi", "c.slli", "c.srli", "c.srai"]
     name, _, operands = text.partition(" ")
     parts = operands.split(",")
     if name in twice and len(parts) == 2:
@@ -159,6 +160,22 @@ def test_riscv_constants() -> None:
         code.ret()
         machine = Machine(CORES["rv32imc"])
         assert machine.call(machine.load(code.finish())) == value & 0xFFFF_FFFF
+
+
+def test_riscv_addresses() -> None:
+    """`la` gives the address of a label, near and far, before and after it."""
+    from galago.native.verify.cores import CORES
+    from galago.native.verify.machine import Machine
+
+    for distance in (2, 2040, 2048, 70000):
+        code = Rv32()
+        code.la(riscv.A0, "after")
+        code.ret()
+        code.code += bytes(distance)
+        code.label("after")
+        machine = Machine(CORES["rv32imc"])
+        address = machine.load(code.finish())
+        assert machine.call(address) == address + 10 + distance
 
 
 def test_x64() -> None:

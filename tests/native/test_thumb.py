@@ -54,6 +54,7 @@ b_if(cond, "back")        b?cond #0
 beq("back")               beq #0
 bne("back")               bne #0
 bl("back")                bl #0
+blx(m)                    blx m
 """
 TWO_OPERANDS = "ands eors lsls lsrs asrs adcs sbcs rors tst cmp cmn orrs bics mvns"
 INDEXED = "str strh strb ldrsb ldr ldrh ldrb ldrsh"
@@ -79,6 +80,22 @@ sub(d, n, m, asr=s)       sub.w d, n, m, asr #s
 orr(d, n, m, lsl=s)       orr.w d, n, m, lsl #s
 lsl(d, m, s)              lsl.w d, m, #s
 asr(d, m, s)              asr.w d, m, #s
+combine("eor", d, n, m, "lsr", s)  eor.w d, n, m, lsr #s
+combine("mov", d, 0, m, "asr", s)  asr.w d, m, #s
+combine("mvn", d, 0, m)   mvn.w d, m
+combine("tst", 0, n, m)   tst.w n, m
+number("and", d, n, x8)   and d, n, #x8
+number("bic", d, n, x8)   bic d, n, #x8
+number("orr", d, n, x8)   orr d, n, #x8
+number("eor", d, n, x8)   eor d, n, #x8
+number("add", d, n, x8)   add.w d, n, #x8
+number("sub", d, n, x8)   sub.w d, n, #x8
+number("rsb", d, n, x8)   rsb.w d, n, #x8
+number("mov", d, 0, x8)   mov.w d, #x8
+number("mvn", d, 0, x8)   mvn d, #x8
+number("tst", 0, n, x8)   tst.w n, #x8
+number("cmp", 0, n, x8)   cmp.w n, #x8
+number("cmn", 0, n, x8)   cmn.w n, #x8
 pkhbt(d, n, m, lsl=16)    pkhbt d, n, m, lsl #16
 pkhtb(d, n, m, 16)        pkhtb d, n, m, asr #16
 lsl_reg(d, n, m)          lsl.w d, n, m
@@ -100,6 +117,12 @@ smmlsr(d, n, m, a)        smmlsr d, n, m, a
 smmulr(d, n, m)           smmulr d, n, m
 umull(d, u, n, m)         umull d, u, n, m
 udiv(d, n, m)             udiv d, n, m
+sdiv(d, n, m)             sdiv d, n, m
+extend("sxtb", d, m)      sxtb.w d, m
+extend("sxth", d, m)      sxth.w d, m
+extend("uxtb", d, m)      uxtb.w d, m
+extend("uxth", d, m)      uxth.w d, m
+usat(d, 8, n)             usat d, #8, n
 sxtb16(d, m)              sxtb16 d, m
 sxtb16(d, m, ror=8)       sxtb16 d, m, ror #8
 sxtab16(d, n, m)          sxtab16 d, n, m
@@ -269,3 +292,20 @@ def test_what_does_not_fit_is_refused(call) -> None:
 def test_registers_out_of_order_are_refused() -> None:
     with pytest.raises(GalagoError, match="ascending"):
         Thumb2().ldm(8, 3, 2)
+
+
+def test_numbers_that_are_spread_over_a_word() -> None:
+    rng = np.random.default_rng(4)
+    spread_out = [
+        int(b) << int(s) for b, s in zip(rng.integers(128, 256, 40), rng.integers(1, 25, 40), strict=True)
+    ]
+    spread_out += [
+        int(b) * times for b in rng.integers(1, 256, 5) for times in (0x10001, 0x1000100, 0x1010101)
+    ]
+    for number in (*spread_out, 0, 255, 0x100, 0xFF000000):
+        code = Thumb2()
+        code.number("mov", 3, 0, number)
+        assert disassemble(code.finish()) == [f"mov.wr3,#{number - (number >> 31 << 32)}"]
+    for number in (0x101, 0x10002, 0x1FF, 0x80000001):
+        with pytest.raises(GalagoError, match="expected 8 bits"):
+            Thumb2().number("mov", 3, 0, number)

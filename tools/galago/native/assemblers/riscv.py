@@ -42,6 +42,18 @@ class Rv32(Assembler):
         else:
             self._register(0x20, 0, rd, a, b)
 
+    def and_(self, rd: int, a: int, b: int) -> None:
+        """Bitwise and."""
+        self._logical(0x60, 7, rd, a, b)
+
+    def or_(self, rd: int, a: int, b: int) -> None:
+        """Bitwise or."""
+        self._logical(0x40, 6, rd, a, b)
+
+    def xor(self, rd: int, a: int, b: int) -> None:
+        """Exclusive or."""
+        self._logical(0x20, 4, rd, a, b)
+
     def sll(self, rd: int, a: int, b: int) -> None:
         """Shifts a left by the lowest five bits of b."""
         self._register(0, 1, rd, a, b)
@@ -50,6 +62,10 @@ class Rv32(Assembler):
         """Shifts a right by the lowest five bits of b, filling with the sign."""
         self._register(0x20, 5, rd, a, b)
 
+    def srl(self, rd: int, a: int, b: int) -> None:
+        """Shifts a right by the lowest five bits of b, filling with zeros."""
+        self._register(0, 5, rd, a, b)
+
     def mul(self, rd: int, a: int, b: int) -> None:
         """Multiplies: the lower 32 bits."""
         self._register(1, 0, rd, a, b)
@@ -57,6 +73,10 @@ class Rv32(Assembler):
     def mulhsu(self, rd: int, a: int, b: int) -> None:
         """Multiplies signed a with unsigned b: the upper 32 bits."""
         self._register(1, 2, rd, a, b)
+
+    def div(self, rd: int, a: int, b: int) -> None:
+        """Divides signed numbers, rounded towards 0."""
+        self._register(1, 4, rd, a, b)
 
     def divu(self, rd: int, a: int, b: int) -> None:
         """Divides unsigned numbers."""
@@ -100,6 +120,14 @@ class Rv32(Assembler):
         """Bitwise and with a constant, -2048 … 2047."""
         self._immediate(0x13, 7, rd, a, immediate)
 
+    def ori(self, rd: int, a: int, immediate: int) -> None:
+        """Bitwise or with a constant, -2048 … 2047."""
+        self._immediate(0x13, 6, rd, a, immediate)
+
+    def xori(self, rd: int, a: int, immediate: int) -> None:
+        """Exclusive or with a constant, -2048 … 2047."""
+        self._immediate(0x13, 4, rd, a, immediate)
+
     def slli(self, rd: int, a: int, count: int) -> None:
         """Shifts left."""
         if rd == a and rd and count:
@@ -131,6 +159,14 @@ class Rv32(Assembler):
         """Loads an unsigned byte."""
         self._immediate(0x03, 4, rd, base, offset)
 
+    def lh(self, rd: int, offset: int, base: int) -> None:
+        """Loads a signed half-word."""
+        self._immediate(0x03, 1, rd, base, offset)
+
+    def lhu(self, rd: int, offset: int, base: int) -> None:
+        """Loads an unsigned half-word."""
+        self._immediate(0x03, 5, rd, base, offset)
+
     def lw(self, rd: int, offset: int, base: int) -> None:
         """Loads a word."""
         if base == SP and rd and not offset & 3 and 0 <= offset < 256:
@@ -145,6 +181,10 @@ class Rv32(Assembler):
     def sb(self, source: int, offset: int, base: int) -> None:
         """Stores a byte."""
         self._store(0, source, offset, base)
+
+    def sh(self, source: int, offset: int, base: int) -> None:
+        """Stores a half-word."""
+        self._store(1, source, offset, base)
 
     def sw(self, source: int, offset: int, base: int) -> None:
         """Stores a word."""
@@ -177,6 +217,10 @@ class Rv32(Assembler):
         """Branches where a < b, unsigned."""
         self._branch(6, a, b, label)
 
+    def bgeu(self, a: int, b: int, label: str) -> None:
+        """Branches where a ≥ b, unsigned."""
+        self._branch(7, a, b, label)
+
     def beqz(self, a: int, label: str) -> None:
         """Branches where a is 0."""
         self.beq(a, ZERO, label)
@@ -193,6 +237,14 @@ class Rv32(Assembler):
         """Jumps to an address."""
         self._short(0x8002 | a << 7)
 
+    def jalr(self, a: int) -> None:
+        """Calls an address."""
+        self._short(0x9002 | a << 7)
+
+    def la(self, rd: int, label: str) -> None:
+        """The address of a label, in two instructions."""
+        self.branch(label, lambda offset: _auipc(rd, offset))
+
     def ret(self) -> None:
         """Returns."""
         self.jr(RA)
@@ -204,6 +256,14 @@ class Rv32(Assembler):
 
     def _register(self, seven: int, three: int, rd: int, a: int, b: int) -> None:
         self.emit(seven << 25 | b << 20 | a << 15 | three << 12 | rd << 7 | 0x33, 4)
+
+    def _logical(self, short: int, three: int, rd: int, a: int, b: int) -> None:
+        if rd == b:
+            a, b = b, a
+        if rd == a and rd in _SHORT and b in _SHORT:
+            self._short(0x8C01 | (rd - 8) << 7 | short | (b - 8) << 2)
+        else:
+            self._register(0, three, rd, a, b)
 
     def _immediate(self, opcode: int, three: int, rd: int, a: int, immediate: int) -> None:
         self.emit(signed(immediate, 12) << 20 | a << 15 | three << 12 | rd << 7 | opcode, 4)
@@ -232,3 +292,11 @@ def _jal(rd: int, offset: int) -> bytes:
     o = signed(offset, 21, 2)
     fields = (o >> 20) << 31 | (o >> 1 & 0x3FF) << 21 | (o >> 11 & 1) << 20 | (o >> 12 & 0xFF) << 12
     return (fields | rd << 7 | 0x6F).to_bytes(4, "little")
+
+
+def _auipc(rd: int, offset: int) -> bytes:
+    upper = offset + 0x800 >> 12
+    lower = offset - (upper << 12)
+    return ((upper & 0xFFFFF) << 12 | rd << 7 | 0x17).to_bytes(4, "little") + (
+        (lower & 0xFFF) << 20 | rd << 15 | rd << 7 | 0x13
+    ).to_bytes(4, "little")

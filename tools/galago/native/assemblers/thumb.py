@@ -200,6 +200,10 @@ class Thumb(Assembler):
         """Branches to the address in m."""
         self.emit(0x4700 | m << 3, 2)
 
+    def blx(self, m: int) -> None:
+        """Calls the address in m; LR gets the return address."""
+        self.emit(0x4780 | m << 3, 2)
+
     def bl(self, label: str) -> None:
         """Calls a label; LR gets the return address."""
         self.branch(label, lambda distance: _bl(distance - 4 >> 1))

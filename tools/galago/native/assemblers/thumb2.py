@@ -24,6 +24,12 @@ _SHORT = {  # and, of short forms, that and the size
     "str": (0x6000, 4), "ldr": (0x6800, 4), "strb": (0x7000, 1), "ldrb": (0x7800, 1), "strh": (0x8000, 2),
     "ldrh": (0x8800, 2),
 }  # fmt: skip
+_DATA = {  # the number of an operation on a register and a number, or a shifted register
+    "and": 0, "bic": 1, "orr": 2, "orn": 3, "eor": 4, "add": 8, "sub": 13, "rsb": 14,
+}  # fmt: skip
+_FLAGS = {"tst": "and", "cmp": "sub", "cmn": "add"}  # the operations without a result
+_MOVES = {"mov": "orr", "mvn": "orn"}  # and those without a first operand
+_SHIFTS = {"lsl": 0, "lsr": 1, "asr": 2}
 
 
 class Thumb2(Thumb):
@@ -34,6 +40,29 @@ class Thumb2(Thumb):
         self.emit(lower, 2)
 
     # Arithmetic.
+
+    def number(self, name: str, d: int, n: int, value: int) -> None:
+        """d = n with a number that `spread` encodes: and, bic, orr, orn, eor, add, sub, rsb.
+
+        Of tst, cmp and cmn there are only flags, and d is not used; mov and mvn do not use n.
+        """
+        number, flags, d, n = _operation(name, d, n)
+        code = spread(value)
+        if code is None:
+            raise GalagoError("native.operand", f"expected 8 bits, shifted or repeated, got {value:#x}")
+        self._wide(
+            0xF000 | code >> 11 << 10 | number << 5 | flags << 4 | n,
+            (code >> 8 & 7) << 12 | d << 8 | code & 0xFF,
+        )
+
+    def combine(self, name: str, d: int, n: int, m: int, shift: str = "lsl", by: int = 0) -> None:
+        """d = n with m, shifted by lsl, lsr or asr; the names are those of `number`."""
+        number, flags, d, n = _operation(name, d, n)
+        by = unsigned(by, 5)
+        self._wide(
+            0xEA00 | number << 5 | flags << 4 | n,
+            by >> 2 << 12 | d << 8 | (by & 3) << 6 | _SHIFTS[shift] << 4 | m,
+        )
 
     def movw(self, d: int, value: int) -> None:
         """d = a 16-bit number."""
@@ -182,6 +211,19 @@ class Thumb2(Thumb):
         """d = n / m, unsigned."""
         self._wide(0xFBB0 | n, 0xF0F0 | d << 8 | m)
 
+    def sdiv(self, d: int, n: int, m: int) -> None:
+        """d = n / m, signed, rounded towards 0."""
+        self._wide(0xFB90 | n, 0xF0F0 | d << 8 | m)
+
+    def extend(self, name: str, d: int, m: int) -> None:
+        """d = the lowest bits of m, by sxtb, sxth, uxtb or uxth; any registers."""
+        number = ("sxth", "uxth", "sxtb", "uxtb").index(name)
+        self._wide(0xFA0F | (number >> 1 << 2 | number & 1) << 4, 0xF080 | d << 8 | m)
+
+    def usat(self, d: int, bits: int, n: int) -> None:
+        """d = n clamped to 0 … 2**bits - 1."""
+        self._wide(0xF380 | n, d << 8 | unsigned(bits, 5))
+
     def sxtb16(self, d: int, m: int, ror: int = 0) -> None:
         """d = bytes 0 and 2 of m, rotated, as signed halves."""
         self._wide(0xFA2F, 0xF080 | d << 8 | ror // 8 << 4 | m)
@@ -328,6 +370,28 @@ class Thumb2(Thumb):
     def cbnz(self, n: int, label: str) -> None:
         """Branches to a label up to 126 bytes ahead if n is not 0."""
         self.branch(label, lambda distance: _cbz(0xB900 | low(n), distance - 4 >> 1))
+
+
+def spread(value: int) -> int | None:
+    """How an instruction encodes a number of 8 bits, shifted or repeated, in 12 bits; None if it cannot."""
+    value &= 0xFFFF_FFFF
+    low = value & 0xFF
+    for code, repeated in enumerate((low, low * 0x10001, (value >> 8 & 0xFF) * 0x1000100, low * 0x1010101)):
+        if value == repeated:
+            return code << 8 | (value >> 8 & 0xFF if code == 2 else low)
+    shift = 32 - value.bit_length()  # the top bit of the eight goes to bit 31 - shift
+    if value == (value >> 24 - shift & 0xFF) << 24 - shift:
+        return shift + 8 << 7 | value >> 24 - shift & 0x7F
+    return None
+
+
+def _operation(name: str, d: int, n: int) -> tuple[int, int, int, int]:
+    """Number and flags bit of an operation, and its registers."""
+    if name in _FLAGS:
+        return _DATA[_FLAGS[name]], 1, _NONE, n
+    if name in _MOVES:
+        return _DATA[_MOVES[name]], 0, d, _NONE
+    return _DATA[name], 0, d, n
 
 
 def _list(registers: tuple[int, ...]) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from galago.native import mpy
+from galago.native import compiler, mpy
 from galago.native.verify import qemu_xtensa
 from galago.native.verify.cores import CORES
 from galago.native.verify.runtime import Runtime
@@ -36,8 +36,8 @@ class Device:
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._stand_ins = {
             "gc": SimpleNamespace(collect=lambda: 0, mem_free=lambda: 1 << 20),
-            "micropython": SimpleNamespace(const=lambda value: value),
             "sys": SimpleNamespace(maxsize=(1 << 31) - 1, modules=self.modules),
+            "time": SimpleNamespace(ticks_us=lambda: 0, ticks_diff=lambda now, then: 0),
         }
 
     def load(self, name: str) -> ModuleType:
@@ -45,6 +45,10 @@ class Device:
         if name in self.modules:
             return self.modules[name]
         parent, _, last = name.rpartition(".")
+        if parent:
+            self.load(parent)
+            if name in self.modules:  # the package imports it
+                return self.modules[name]
         source = _source(name)
         module = self.modules[name] = ModuleType(name)
         module.__package__ = name if source.name == "__init__.py" else parent
@@ -57,11 +61,29 @@ class Device:
         functions = self.runtime.load(compiled, names)
         # Decorators name the emitter; annotations are viper's types, not Python's.
         names["micropython"] = SimpleNamespace(
-            viper=lambda function: functions[function.__name__], native=lambda function: function
+            viper=lambda function: functions[function.__name__],
+            native=lambda function: function,
+            const=lambda value: value,
         )
         flags = __future__.annotations.compiler_flag
         exec(compile(source.read_text(), str(source), "exec", flags, dont_inherit=True), names)
         return module
+
+    def compile(self, name: str) -> None:
+        """Replaces the viper functions of a module by galago.native.compiler's, wherever they were imported.
+
+        Raises GalagoError native.source if one cannot be compiled.
+        """
+        names = vars(self.load(name))
+        source = compiler.read(_source(name))
+        own = [function for function, (home, _) in source.functions.items() if home is source]
+        code = {function: compiler.compile_function(source, function, self.core.arch) for function in own}
+        compiled = self.runtime.load(mpy.read(mpy.machine_code(code, self.core.arch)), names)
+        replaced = {id(names[function]): compiled[function] for function in own}
+        for module in self.modules.values():
+            for key, value in list(vars(module).items()):
+                if id(value) in replaced:
+                    setattr(module, key, replaced[id(value)])
 
     def kernels(self, data: bytes) -> SimpleNamespace:
         """The module in a .mpy of kernels.build, loaded on this core."""
@@ -75,6 +97,8 @@ class Device:
         if level:
             package = names["__package__"].split(".")
             name = ".".join(package[: len(package) - level + 1] + ([name] if name else []))
+        if name == "micropython":
+            return names[name]
         if name in self._stand_ins:
             return self._stand_ins[name]
         if name.split(".")[0] != "mobilenet":
