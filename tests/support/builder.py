@@ -105,23 +105,28 @@ class Builder(GraphBuilder):
         options.fusedActivationFunction = activation
         return self.operator("ADD", [x, y], self.computed(self.shape(x), out), options, version=2)
 
-    def average(
+    def average(self, x: int, kernel: tuple[int, int], **options: Any) -> int:
+        """AVERAGE_POOL_2D; the options are those of `pool`."""
+        return self.pool(x, kernel, **options)
+
+    def pool(
         self,
         x: int,
         kernel: tuple[int, int],
         *,
+        kind: str = "AVERAGE_POOL_2D",
         stride: tuple[int, int] = (1, 1),
         padding: int = VALID,
         activation: int = NONE,
     ) -> int:
-        """AVERAGE_POOL_2D, with the input's quantization."""
+        """AVERAGE_POOL_2D or MAX_POOL_2D, with the input's quantization."""
         options = schema.new("Pool2DOptionsT")
         options.padding, options.fusedActivationFunction = padding, activation
         options.strideH, options.strideW = stride
         options.filterHeight, options.filterWidth = kernel
         height, width = self._window(x, kernel, stride, padding)
         y = self.computed((1, height, width, self.shape(x)[3]), self.out(x))
-        return self.operator("AVERAGE_POOL_2D", [x], y, options, version=2)
+        return self.operator(kind, [x], y, options, version=2)
 
     def mean(self, x: int, *, axes: tuple[int, ...] = (1, 2), keep: bool = False, out: Out = (0.1, 0)) -> int:
         """MEAN over height and width."""

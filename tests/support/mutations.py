@@ -272,7 +272,10 @@ def _ends(dice: random.Random, tree: Any) -> None:
 
 def _code(dice: random.Random, tree: Any) -> None:
     code = dice.choice(tree.operatorCodes)
-    number = dice.choice((0, 1, 3, 4, 9, 22, 25, 34, 40, 32, 114, 127, 128, 206, 2**31 - 1, -1))
+    number = dice.choice(
+        (0, 1, 2, 3, 4, 9, 14, 17, 18, 19, 21, 22, 25, 28, 34, 40, 41, 43, 54, 60, 70, 82, 97, 98, 32, 114,
+         117, 127, 128, 206, 2**31 - 1, -1)
+    )  # fmt: skip
     code.builtinCode, code.deprecatedBuiltinCode = number, max(-128, min(number, 127))
 
 

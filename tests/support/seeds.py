@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the fuzzer starts from: one small graph per operator, small networks, and real models where they lie.
+"""What the fuzzer starts from: graphs of every operator, a small network, real models where they lie.
 
 for name, model in small().items(): ...
 for name, model in real().items(): ...
@@ -14,6 +14,7 @@ from typing import Any
 import flatbuffers
 import numpy as np
 
+from support import operator_models
 from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,8 +129,9 @@ _SMALL: tuple[Callable[[], bytes], ...] = (
 
 @cache
 def small() -> dict[str, bytes]:
-    """Graphs of a few kilobytes, by name."""
-    return {build.__name__[1:]: build() for build in _SMALL}
+    """Graphs of a few kilobytes, by name: of every operator, and those below."""
+    operators = {name: operator_models.build(name, 5) for name in operator_models.names()}
+    return operators | {build.__name__[1:]: build() for build in _SMALL}
 
 
 @cache

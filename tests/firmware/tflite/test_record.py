@@ -19,7 +19,10 @@ HOST = Path(__file__).resolve().parents[3] / "tools" / "galago"
 LAYOUT = tomllib.loads((ENGINE / "record.toml").read_text())
 GROUPS = {name: words for name, words in LAYOUT.items() if isinstance(words, dict)}
 WORDS = {name: number for words in GROUPS.values() for name, number in words.items()}
-OWN = ("conv_2d", "depthwise_conv_2d", "pad", "rescale", "add")  # words of single operators
+OWN = (
+    "conv_2d", "depthwise_conv_2d", "pad", "rescale", "add", "mul", "elementwise", "tail", "strided_slice",
+    "concatenation", "resize",
+)  # fmt: skip  # words of single operators
 RECORDS = ("p", "plan", "record")  # names of a record, or of all records, in device code
 
 FILES = [path for path in sorted(ENGINE.rglob("*.py")) if re.search(r"record|plan", path.read_text())]

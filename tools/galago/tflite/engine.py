@@ -66,7 +66,7 @@ try:
         "macs": net.macs,
         "modules": sorted(modules),
         "loading": sorted(seen - modules),
-        "words": list(net.plan),
+        "words": list(net.plan)[: 32 * len(net.runs)],
     }))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))

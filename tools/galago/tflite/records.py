@@ -58,7 +58,7 @@ class Record:
         outputs = self.out_h * self.out_w * self.out_c
         if self.operator == DEPTHWISE_CONV_2D:
             return outputs * self.k_h * self.k_w
-        return outputs * self.window if self.weights and self.operator != ADD else outputs
+        return outputs * self.window if self.operator in (CONV_2D, FULLY_CONNECTED) else outputs
 
     @property
     def signature(self) -> int:

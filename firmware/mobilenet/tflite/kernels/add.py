@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""ADD of two tensors, each rescaled through a table of its 256 values; the output may overlap either."""
+"""ADD and SUB of two tensors, each rescaled through a table of its 256 values; the output may overlap either.
+
+The second may be constant, and repeats.
+"""
 
 from micropython import const
 
@@ -11,6 +14,9 @@ _SECOND = const(5)
 _IN_H = const(6)
 _IN_W = const(7)
 _IN_C = const(8)
+_COUNT = const(12)
+_CONSTANT = const(13)
+_SUBTRACTED = const(14)
 _IN_ZERO = const(18)
 _OUT_ZERO = const(19)
 _LOWEST = const(20)
@@ -26,18 +32,23 @@ _ZERO_2 = const(30)
 
 def run(net, at, first, last):
     """Computes the output of the layer whose record starts at net.plan[at]; it never runs row by row."""
-    _sum(0, 0, net.plan, at, net.arena)
+    plan = net.plan
+    other, position = net.arena, plan[at + _SECOND]
+    if plan[at + _CONSTANT]:
+        other, position = net.constant(plan[at + _CONSTANT], plan[at + _COUNT])
+    _sum(0, 0, plan, at, net.arena, other, position)
 
 
 @micropython.viper
-def _sum(x: ptr8, y: ptr8, plan, at: int, arena):
+def _sum(x: ptr8, y: ptr8, plan, at: int, arena, other, position: int):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
     wide = 1
     wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     t = ptr32(base + p[_SCRATCH])
-    _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_SHIFT_1])
-    _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_SHIFT_2])
+    subtracted = p[_SUBTRACTED]
+    _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_SHIFT_1], subtracted & 1)
+    _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_SHIFT_2], subtracted >> 1)
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
     below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
     above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
@@ -45,7 +56,9 @@ def _sum(x: ptr8, y: ptr8, plan, at: int, arena):
     low = p[_SUM_MULTIPLIER] & 0xFFFF
     right = (0 - p[_SUM_SHIFT]) & 0x3F  # at most 31
     x = ptr8(base + p[_INPUT])
-    y = ptr8(base + p[_SECOND])
+    start = int(ptr8(other)) + position
+    y = ptr8(start)
+    again = start + p[_COUNT]
     out = ptr8(base + p[_OUTPUT])
     end = int(x) + p[_IN_H] * p[_IN_W] * p[_IN_C]
     while int(x) != end:
@@ -66,12 +79,14 @@ def _sum(x: ptr8, y: ptr8, plan, at: int, arena):
         out[0] = a + zero
         x = ptr8(int(x) + 1)
         y = ptr8(int(y) + 1)
+        if int(y) == again:
+            y = ptr8(start)
         out = ptr8(int(out) + 1)
 
 
 @micropython.viper
-def _rescale(table: ptr32, zero: int, multiplier: int, shift: int):
-    """Fills a table, indexed by the byte of an int8 x, with (x - zero) << 20 times a factor."""
+def _rescale(table: ptr32, zero: int, multiplier: int, shift: int, negative: int):
+    """Fills a table, indexed by the byte of an int8 x, with (x - zero) << 20 times a factor or minus it."""
     high = multiplier >> 16
     low = multiplier & 0xFFFF
     zero = ((zero & 0xFF) ^ 0x80) - 0x80
@@ -84,5 +99,7 @@ def _rescale(table: ptr32, zero: int, multiplier: int, shift: int):
         a = ((a * high + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
         if right:
             a = (((a + (a >> 31)) >> (right - 1)) + 1) >> 1
+        if negative:
+            a = 0 - a
         table[byte] = a
         byte += 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PAD: surrounds a tensor with rows, columns and channels of the output's zero point."""
+"""PAD and PADV2: surround a tensor with rows, columns and channels of one value."""
 
 from micropython import const
 
@@ -15,8 +15,8 @@ _OUT_W = const(10)
 _OUT_C = const(11)
 _P_T = const(16)
 _P_L = const(17)
-_OUT_ZERO = const(19)
 _FRONT = const(28)
+_FILLER = const(29)
 
 
 def run(net, at, first, last):
@@ -40,7 +40,7 @@ def _rows(x: ptr8, out: ptr8, plan, at: int, arena, first: int, last: int):
             n = p[_IN_W]
             while n:
                 while int(out) != start:
-                    out[0] = p[_OUT_ZERO]
+                    out[0] = p[_FILLER]
                     out = ptr8(int(out) + 1)
                 stop = start + depth
                 while int(out) != stop:
@@ -50,6 +50,6 @@ def _rows(x: ptr8, out: ptr8, plan, at: int, arena, first: int, last: int):
                 start += p[_OUT_C]
                 n -= 1
         while int(out) != end:
-            out[0] = p[_OUT_ZERO]
+            out[0] = p[_FILLER]
             out = ptr8(int(out) + 1)
         first += 1

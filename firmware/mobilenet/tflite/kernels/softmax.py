@@ -6,7 +6,8 @@ A difference has 26 fractional bits, an exponential 31, the sum 19.
 
 from micropython import const
 
-from ..quantization import high
+from ..exponential import exp, reciprocal
+from ..quantization import divide, high
 
 # Words of a layer's record (record.toml).
 _INPUT = const(0)
@@ -37,56 +38,15 @@ def _row(arena, source, target, depth, multiplier, shift, lowest):
         difference = (arena[source + i] ^ 128) - highest
         if difference >= lowest:
             if difference not in exponentials:
-                exponentials[difference] = _exp(high(difference << shift, multiplier))
-            total += _divide(exponentials[difference], 12)
+                exponentials[difference] = exp(high(difference << shift, multiplier), 26)
+            total += divide(exponentials[difference], 12)
     headroom = 0
     while not total << headroom & 0x80000000:
         headroom += 1
-    scale = _reciprocal((total << headroom) - 0x80000000)
+    scale = min(reciprocal((total << headroom) - 0x80000000) << 1, 0x7FFFFFFF)
     exponent = 12 - headroom + 31 - 8
     for difference in exponentials:
-        value = _divide(high(scale, exponentials[difference]), exponent)
+        value = divide(high(scale, exponentials[difference]), exponent)
         exponentials[difference] = min(value, 255) - 128 & 255
     for i in range(depth):
         arena[target + i] = exponentials.get((arena[source + i] ^ 128) - highest, 128)
-
-
-def _divide(x, exponent):
-    """Returns x / 2**exponent, rounded half away from zero."""
-    return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x
-
-
-def _exp(a):
-    """Returns exp(a) for a <= 0: multiples of 1/4 from a table, the remainder by a polynomial."""
-    if not a:
-        return 0x7FFFFFFF
-    quarter = (a & 0xFFFFFF) - 0x1000000
-    rest = quarter - a
-    x = (quarter << 5) + 0x10000000
-    x2 = high(x, x)
-    x3 = high(x2, x)
-    x4 = _divide(high(x2, x2), 2)
-    result = 1895147668 + high(1895147668, x + _divide(high(x4 + x3, 715827883) + x2, 1))
-    bit = 1 << 24
-    for power in (
-        1672461947,
-        1302514674,
-        790015084,
-        290630308,
-        39332535,
-        720401,
-        242,
-    ):  # exp(-1/4), exp(-1/2) …
-        if rest & bit:
-            result = high(result, power)
-        bit <<= 1
-    return result
-
-
-def _reciprocal(a):
-    """Returns 1 / (1 + a) for 0 <= a < 1, with 31 fractional bits: three Newton steps with 29 bits."""
-    half = (a + 0x80000000) >> 1
-    x = 1515870810 + high(half, -1010580540)
-    for _ in range(3):
-        x += high(x, 0x20000000 - high(half, x)) << 2
-    return min(x << 1, 0x7FFFFFFF)

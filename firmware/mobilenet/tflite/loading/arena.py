@@ -29,7 +29,10 @@ _OUT_C = const(11)
 _K_H = const(12)
 _S_H = const(14)
 _P_T = const(16)
+_OPERATOR = const(31)
 
+_RECORD = const(32)
+_CONCATENATION = const(2)  # in the schema
 _ALIGN = const(4)
 _NEVER = const(1 << 28)  # a distance larger than any arena
 
@@ -122,12 +125,21 @@ class Layout:
                 total += self.sizes[tensor]
         size = self.sizes[output]
         for tensor in set(inputs):
-            distance = _NEVER if self.death[tensor] > last else self.distance(first, last)
+            distance = self._distance(tensor, first, last)
             if distance < self.sizes[output]:
                 size = max(size, max(distance, 0) + self.sizes[tensor])
             else:
                 size += self.sizes[tensor]
         return total + size
+
+    def _distance(self, tensor, first, last):
+        """Returns `distance` for one input; an input of an elementwise operator that repeats is kept."""
+        repeats = first == last and self.operators[last][0].OVERLAP == "below"
+        if self.death[tensor] > last or (
+            repeats and self.sizes[tensor] < self.sizes[self.operators[last][3]]
+        ):
+            return _NEVER
+        return self.distance(first, last)
 
     def distance(self, first, last):
         """Returns the least distance in bytes from output up to input at which they may overlap."""
@@ -177,7 +189,7 @@ class Layout:
             for tensor in self.operators[first][2]:
                 if self.death[tensor] <= last:
                     same = first == last and operator.OVERLAP == "same"
-                    near[tensor, output] = _aligned(max(0, self.distance(first, last))), same
+                    near[tensor, output] = _aligned(max(0, self._distance(tensor, first, last))), same
         for tensor, size in between.items():
             blocks.append((size, chain_of[self.birth[tensor]], chain_of[self.death[tensor]], tensor))
         total = _NEVER
@@ -189,6 +201,9 @@ class Layout:
         for layer, (_, record, inputs, output) in enumerate(self.operators):
             record[_INPUT], record[_SECOND] = offsets[inputs[0]], offsets[inputs[-1]]
             record[_OUTPUT], record[_SCRATCH] = offsets[output], offsets[-1 - layer]
+            if record[_OPERATOR] == _CONCATENATION:
+                for i, tensor in enumerate(inputs):
+                    record[_RECORD + i] = offsets[tensor]
         return total
 
 

@@ -17,6 +17,7 @@ from micropython import const
 
 from ...errors import GalagoError
 from . import scales
+from .names import name
 
 _RECORD = const(32)
 # Words of a layer's record (record.toml).
@@ -43,22 +44,14 @@ _TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 7: "int16", 9: "in
 _MOST = const(1 << 24)  # elements of a tensor, far beyond any board's memory
 _WIDEST = const(32767)  # window or stride: TFLM stores paddings in 16 bits
 
-_KERNELS = {
-    0: "add",
-    1: "average_pool_2d",
-    3: "conv_2d",
-    4: "depthwise_conv_2d",
-    9: "fully_connected",
-    22: "reshape",
-    25: "softmax",
-    34: "pad",
-    40: "mean",
-}
-
 
 def _operator(name):
+    """Returns the module of `operators` with an operator's name, or None if the engine lacks it."""
     package = __name__.rsplit(".", 2)[0] + ".operators."
-    return __import__(package + name, None, None, (name,))
+    try:
+        return __import__(package + name.lower(), None, None, ("KERNEL",))
+    except ImportError:
+        return None
 
 
 class Graph:
@@ -84,14 +77,14 @@ class Graph:
             self.unsupported("a graph of %d operators" % count)
         self.input = self._only(graph, 1)
         self.activation(self.input)
-        known = [self.input]
+        self.known = {self.input}  # tensors that are computed so far
         self.operators = []
         for i in range(count):
-            self.operators.append(self._operator(data.table_in(operators, i), i, known))
+            self.operators.append(self._operator(data.table_in(operators, i), i))
             gc.collect()  # compacts what is kept, so that a large block stays free for the arena
         self.layer = "output"
         self.output = self._only(graph, 2)
-        if self.output not in known or self.output == self.input:
+        if self.output not in self.known or self.output == self.input:
             self.malformed("no operator writes the output")
 
     def _only(self, graph, field):
@@ -100,21 +93,18 @@ class Graph:
             self.unsupported("%d %ss of the graph, expected 1" % (count, self.layer))
         return self.data.i32(start)
 
-    def _operator(self, table, index, known):
+    def _operator(self, table, index):
         data = self.data
         code = data.scalar(table, 0, 4)
         if code >= self._code_count:
             self.malformed("operator code %d of %d" % (code, self._code_count))
         code = data.table_in(self._codes, code)
         code = max(data.scalar(code, 0, 1), data.scalar(code, 3, 4))
-        if code not in _KERNELS:
-            from ..operators.names import name
-
-            self.layer = "layer %d" % index
+        self.layer = "layer %d" % index
+        operator = _operator(name(code))
+        if not operator:
             self.unsupported("operator %s" % name(code))
-        name = _KERNELS[code]
-        self.layer = "layer %d %s" % (index, name.upper())
-        operator = _operator(name)
+        self.layer += " " + name(code)
         start, count = data.vector(table, 1, 4)
         if not operator.NEEDS[0] <= count <= operator.NEEDS[1]:
             self.malformed("%d inputs, expected %d to %d" % (count, operator.NEEDS[0], operator.NEEDS[1]))
@@ -124,19 +114,19 @@ class Graph:
             self.malformed("%d outputs, expected 1" % count)
         output = data.i32(start)
         for tensor in inputs[: operator.INPUTS]:
-            if tensor not in known:
-                self.malformed("input tensor %d is not written by an earlier operator" % tensor)
+            self.computed(tensor)
         self.activation(output)
-        if output in known:
+        if output in self.known:
             self.malformed("output tensor %d is written twice" % output)
-        known.append(output)
         record = array("i", [0] * _RECORD)
         record[_OPERATOR] = code
         kind, options = data.scalar(table, 3, 1), data.child(table, 4)
         if kind != operator.OPTIONS and (kind or options):
             self.malformed("options of type %d, expected %d" % (kind, operator.OPTIONS))
-        operator.prepare(self, options, inputs, output, record)
-        return operator, record, inputs[: operator.INPUTS], output
+        operator = operator.prepare(self, options, inputs, output, record) or operator
+        sources = [tensor for tensor in inputs if tensor in self.known]
+        self.known.add(output)
+        return operator, record, sources, output
 
     # The methods below are for the `prepare` of operators.
 
@@ -157,6 +147,11 @@ class Graph:
     def option(self, options, number, size, default=0):
         """Returns a field of the operator's options, or `default` if it is absent."""
         return self.data.scalar(options, number, size, default) if options else default
+
+    def computed(self, tensor):
+        """Checks that an input is the graph's or written by an earlier operator."""
+        if tensor not in self.known:
+            self.malformed("input tensor %d is not written by an earlier operator" % tensor)
 
     def activated(self, options, number):
         """Returns the fused activation: 0 NONE, 1 RELU, 3 RELU6."""
@@ -193,6 +188,11 @@ class Graph:
         if shape[0] != 1:
             self.unsupported("batch %d" % shape[0])
         return shape[1:]
+
+    def volume(self, tensor):
+        """Returns (height, width, channels) of a tensor; (1, 1, elements) if it is not an image."""
+        shape = self.shape(tensor)
+        return shape[1:] if len(shape) == 4 and shape[0] == 1 else (1, 1, self.elements(tensor))
 
     def elements(self, tensor):
         """Returns the number of elements of a tensor."""

@@ -8,6 +8,7 @@ A plan is a tuple of the records of all layers, an array('i') (record.toml), and
 arena     bytes of the arena
 piece     most bytes of the model that a kernel needs at once
 macs      MACs of one inference
+words     words of the records and their tails
 ends      list of the last layer of each chain
 layers    list of [viper kernel, machine code] of each layer, by name; "" where there is no machine code
 input     [offset in the arena, shape, bits of the float32 scale, zero point]
@@ -19,9 +20,15 @@ output    the same
 import gc
 from array import array
 
+from micropython import const
+
 from .arena import Layout
 from .flatbuffer import Flatbuffer
 from .graph import Graph
+
+_RECORD = const(32)
+# Words of a layer's record (record.toml).
+_TAIL = const(30)
 
 
 def plan(source, kernels):
@@ -40,13 +47,18 @@ def plan(source, kernels):
     layout.grow()
     gc.collect()
     facts = {"arena": layout.place(), "piece": 0, "macs": 0, "layers": []}
-    records = array("i", [])
+    records, tails = array("i", []), array("i", [])
     for operator, record, _, _ in graph.operators:
-        records.extend(record)
+        if len(record) > _RECORD:
+            record[_TAIL] = 4 * (_RECORD * len(graph.operators) - len(records) + len(tails))
+            tails.extend(record[_RECORD:])
+        records.extend(record[:_RECORD])
         facts["layers"].append([operator.KERNEL, getattr(operator, "FUNCTION", "")])
         if hasattr(operator, "piece"):
             facts["macs"] += operator.macs(record)
             facts["piece"] = max(facts["piece"], operator.piece(record))
+    records.extend(tails)
+    facts["words"] = len(records)
     facts["ends"] = [last for _, last in layout.chains]
     for name, tensor in (("input", graph.input), ("output", graph.output)):
         facts[name] = [layout.offsets[tensor], graph.shape(tensor)]

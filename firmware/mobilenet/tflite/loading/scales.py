@@ -20,6 +20,29 @@ def product(a, b):
     return exponent << 23 | (q >> (q >> 24)) & 0x7FFFFF
 
 
+def quotient(a, d):
+    """Returns the bits of the float32 quotient of two float32, rounded half to even."""
+    top = (a & 0x7FFFFF | 0x800000) << 25
+    bottom = d & 0x7FFFFF | 0x800000
+    exponent = (a >> 23) - (d >> 23) + 126
+    q = top // bottom
+    rest = top % bottom
+    if q >> 25:  # one bit more than a float32 and the bit that rounds
+        rest |= q & 1
+        q >>= 1
+        exponent += 1
+    half = q & 1
+    q >>= 1
+    if half and (rest or q & 1):
+        q += 1
+    exponent += q >> 24
+    if not 0 < exponent < 255:
+        raise GalagoError(
+            "model.quantization", "a quotient of scales exceeds float32: quantize the model again"
+        )
+    return exponent << 23 | (q >> (q >> 24)) & 0x7FFFFF
+
+
 def steps(n, scale):
     """Returns round(n / scale) as TFLM computes it in float32, for n up to 6; at most 512."""
     exponent = 150 - (scale >> 23)

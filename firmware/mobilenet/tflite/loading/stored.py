@@ -17,7 +17,6 @@ from array import array
 from micropython import const
 
 RECORD_FORMAT = const(0xB218)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
-_RECORD = const(32)
 
 
 def read(path, digests):
@@ -28,7 +27,7 @@ def read(path, digests):
     try:
         with open(path, "rb") as file:
             facts = json.loads(file.readline())
-            records = array("i", [0] * (_RECORD * len(facts["layers"])))
+            records = array("i", [0] * facts["words"])
             complete = file.readinto(records) == 4 * len(records)
         if complete and facts["format"] == RECORD_FORMAT and facts["files"] == digests:
             return records, facts

@@ -30,6 +30,8 @@ class Add:
         multipliers = [record.words[word] for word in (_SUM, _FIRST, _SECOND)]
         if not all(multipliers) or record.in_w * record.in_c % 4:
             return None
+        if record.constant or record.count != record.out_h * record.out_w * record.out_c:
+            return None  # the second input repeats
         # Sums have 29 bits, so that h can be doubled, which fits any shift.
         relu = record.lowest == record.out_zero
         return cls(Output(relu, True, record.lowest, record.highest))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The names of TensorFlow Lite's built-in operators, loaded only to report an unsupported one."""
+"""The names of TensorFlow Lite's built-in operators: their files in `operators` have the same."""
 
 _NAMES = (
     "ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEPTH_TO_SPACE DEQUANTIZE "
@@ -20,5 +20,9 @@ _NAMES = (
 
 def name(code):
     """Returns the operator's name in the schema, or its number."""
-    names = _NAMES.split()
-    return names[code] if code < len(names) else "number %d" % code
+    start = 0
+    for _ in range(code):
+        start = _NAMES.find(" ", start) + 1
+        if not start:
+            return "number %d" % code
+    return _NAMES[start : _NAMES.find(" ", start)]
