@@ -79,8 +79,3 @@ def high(a: int, b: int) -> int:
     middle = al * bh + int(uint(al * bl) >> 16)
     cross = ah * bl + (middle & 0xFFFF)
     return ((ah * bh + (middle >> 16) + (cross >> 16)) << 1) + (((cross & 0xFFFF) + 0x4000) >> 15)
-
-
-def divide(x, exponent):
-    """Returns x / 2**exponent, rounded half away from zero."""
-    return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x

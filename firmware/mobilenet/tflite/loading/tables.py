@@ -74,4 +74,9 @@ def rescaled(x, scale):
     """Returns x times a factor, rounded twice as MultiplyByQuantizedMultiplier does."""
     multiplier, shift = scale
     x = ((x << max(shift, 0)) * multiplier + (1 << 30)) >> 31
-    return quantization.divide(x, max(-shift, 0))
+    return divide(x, max(-shift, 0))
+
+
+def divide(x, exponent):
+    """Returns x / 2**exponent, rounded half away from zero."""
+    return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""ADD of two tensors, of which the second may be constant or repeat."""
+"""ADD of two tensors, of which the second may be constant, and may repeat: a channel vector, or a number.
+
+`pair` does for SUB, MUL and PRELU what they share with it.
+"""
 
 from array import array
 
 from micropython import const
 
-from ..loading import elementwise
-from ..loading.elementwise import INPUTS, NEEDS, OVERLAP, STREAMS, macs, piece  # noqa: F401
 from ..quantization import fill
 
 KERNEL = "add"
+INPUTS = 0
+NEEDS = 2, 2
 OPTIONS = 11
+STREAMS = False
+OVERLAP = "below"
 
 # Words of a layer's record (record.toml).
+_COUNT = const(12)
+_CONSTANT = const(13)
+_SUBTRACTED = const(14)
 _IN_SCALE = const(22)
 _OUT_SCALE = const(23)
 _SUM_MULTIPLIER = const(24)
@@ -21,42 +29,74 @@ _MULTIPLIER_1 = const(26)
 _SHIFT_1 = const(27)
 _MULTIPLIER_2 = const(28)
 _SHIFT_2 = const(29)
-
-_ONE = const(0x3F800000)  # 1.0 as float32
+_ZERO_2 = const(30)
 
 
 def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
-    scale_2, _ = elementwise.prepare(graph, inputs, output, record, graph.activated(options, 0))
-    twice = common_scale(graph, record[_IN_SCALE], scale_2)
-    factors(graph, record, (record[_IN_SCALE], scale_2, twice), (twice, twice, record[_OUT_SCALE]))
+    scale = pair(graph, inputs, output, record, graph.activated(options, 0))
+    record[_SUBTRACTED] = 0
+    total(graph, record, scale, _factor)
 
 
-def common_scale(graph, scale, scale_2):
-    """Returns the scale of the sum, twice the larger one; positive float32 compare like their bits."""
-    twice = max(scale, scale_2) + (1 << 23)
+def pair(graph, inputs, output, record, activation):
+    """Fills the record of an operator of two tensors, except for factors; returns the second one's scale.
+
+    `inputs` is reversed if the first one is constant or repeats, and `subtracted` is 1 then, 2 otherwise.
+    """
+    sizes = [graph.elements(tensor) for tensor in inputs]
+    record[_SUBTRACTED] = 2
+    if sizes[0] < sizes[1] or (sizes[0] == sizes[1] and inputs[0] not in graph.known):
+        inputs.reverse()
+        record[_SUBTRACTED] = 1
+    shape, other = [graph.shape(tensor) for tensor in inputs]
+    kept = other
+    while kept and kept[0] == 1:
+        kept = kept[1:]
+    if graph.shape(output) != shape or shape[len(shape) - len(kept) :] != kept:
+        graph.unsupported("%s with %s to %s" % (shape, other, graph.shape(output)))
+    if inputs[0] not in graph.known:
+        graph.unsupported("a constant of %s with a tensor of %s" % (shape, other))
+    shape = graph.volume(output)
+    graph.fill(record, inputs[0], shape, output, shape, activation)
+    record[_COUNT] = min(sizes)
+    if inputs[1] not in graph.known:
+        record[_CONSTANT] = graph.constant(inputs[1])
+    scale, record[_ZERO_2] = graph.scale(inputs[1])
+    return scale
+
+
+def total(graph, record, scale, factor):
+    """Writes the factors of both inputs and of their sum; `factor` returns that of a quotient of float32."""
+    # The common scale is twice the larger one; positive float32 numbers compare like their bits.
+    twice = max(record[_IN_SCALE], scale) + (1 << 23)
     if twice >> 23 > 254:
         graph.unquantized("scales exceed float32")
-    return twice
-
-
-def factors(graph, record, scales, divisors):
-    """Writes the factors of both inputs and of the sum: quotients of float32 numbers."""
-    record[_MULTIPLIER_1], record[_SHIFT_1] = _factor(scales[0], divisors[0])
-    record[_MULTIPLIER_2], record[_SHIFT_2] = _factor(scales[1], divisors[1])
-    record[_SUM_MULTIPLIER], record[_SUM_SHIFT] = _factor(scales[2], divisors[2], 20)
-    if record[_SUM_SHIFT] > 0:
+    record[_MULTIPLIER_1], record[_SHIFT_1] = factor(record[_IN_SCALE], twice)
+    record[_MULTIPLIER_2], record[_SHIFT_2] = factor(scale, twice)
+    multiplier, shift = factor(twice, record[_OUT_SCALE])
+    shift -= 20
+    record[_SUM_MULTIPLIER], record[_SUM_SHIFT] = (0, 0) if shift < -31 else (multiplier, shift)
+    if shift > 0:
         graph.unquantized("the output scale is too small for the inputs'")
 
 
-def _factor(scale, divisor, left=0):
-    """Returns multiplier and shift of scale / divisor / 2**left; (0, 0) where that is negligible."""
+def _factor(scale, divisor):
     entry = array("i", (0, 0, 0))
-    fill(0, 0, entry, scale.to_bytes(4, "little"), 0, 1, _ONE, divisor)
-    shift = entry[1] - left
-    return (0, 0) if shift < -31 else (entry[0], shift)
+    fill(0, 0, entry, scale.to_bytes(4, "little"), 0, 1, 0x3F800000, divisor)
+    return entry[0], entry[1]
 
 
 def scratch(record, whole):
     """Returns the bytes of scratch: two tables of 256 words."""
     return 2048
+
+
+def piece(record):
+    """Returns the bytes of the model needed at once: the second input, if it is constant."""
+    return record[_COUNT] if record[_CONSTANT] else 0
+
+
+def macs(record):
+    """Returns the MACs of one inference: none."""
+    return 0

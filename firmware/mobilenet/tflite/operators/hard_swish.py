@@ -6,7 +6,6 @@ from micropython import const
 from ..loading import tables
 from ..loading.scales import quotient
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
-from ..quantization import divide
 
 OPTIONS = 91
 
@@ -35,10 +34,10 @@ def prepare(graph, options, inputs, output, record):
         if in_shift > 0:
             gate = _short(gate << in_shift - 1)
         gate = (gate * in_scale + (1 << 14)) >> 15
-        gate = _short(gate << 1) if in_shift > 0 else divide(gate, -in_shift)
+        gate = _short(gate << 1) if in_shift > 0 else tables.divide(gate, -in_shift)
         product = ((gate + (1 << 15)) >> 1) * ((x * out_scale + (1 << 14)) >> 15)
         product = product >> 15 if product >= 0 else -(-product >> 15)
-        return divide(product, -out_shift) + record[_OUT_ZERO]
+        return tables.divide(product, -out_shift) + record[_OUT_ZERO]
 
     tables.fill(record, swish)
 

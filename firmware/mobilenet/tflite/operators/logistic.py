@@ -3,10 +3,9 @@
 
 from micropython import const
 
-from ..exponential import exp, reciprocal
+from ..kernels.softmax import exp, reciprocal
 from ..loading import tables
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
-from ..quantization import divide
 
 OPTIONS = 0
 
@@ -31,7 +30,7 @@ def prepare(graph, options, inputs, output, record):
         x = tables.rescaled(x, scale)
         positive = min(reciprocal(exp(-abs(x), 27)) << 1, 0x7FFFFFFF)
         y = positive if x > 0 else 0x7FFFFFFF - positive if x else 1 << 30
-        return divide(y, 23) - 128
+        return tables.divide(y, 23) - 128
 
     tables.fill(record, sigmoid)
 

@@ -3,9 +3,9 @@
 
 from micropython import const
 
-from ..loading import elementwise, tables
-from ..loading.elementwise import INPUTS, NEEDS, OVERLAP, STREAMS, macs, piece  # noqa: F401
+from ..loading import tables
 from ..loading.tables import scratch  # noqa: F401
+from .add import INPUTS, NEEDS, OVERLAP, STREAMS, macs, pair, piece  # noqa: F401
 
 KERNEL = "mul"
 OPTIONS = 21
@@ -19,7 +19,6 @@ _PRODUCT_SHIFT = const(25)
 
 def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
-    activation = graph.activated(options, 0)
-    scale_2, _ = elementwise.prepare(graph, inputs, output, record, activation)
-    factor = tables.factor_for(graph, 16, record[_IN_SCALE], record[_OUT_SCALE], scale_2)
+    scale = pair(graph, inputs, output, record, graph.activated(options, 0))
+    factor = tables.factor_for(graph, 16, record[_IN_SCALE], record[_OUT_SCALE], scale)
     record[_PRODUCT_MULTIPLIER], record[_PRODUCT_SHIFT] = factor

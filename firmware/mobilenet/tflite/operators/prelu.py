@@ -3,9 +3,9 @@
 
 from micropython import const
 
-from ..loading import elementwise, tables
-from ..loading.elementwise import NEEDS, OVERLAP, STREAMS, macs, piece  # noqa: F401
+from ..loading import tables
 from ..loading.tables import scratch  # noqa: F401
+from .add import NEEDS, OVERLAP, STREAMS, macs, pair, piece  # noqa: F401
 
 KERNEL = "prelu"
 INPUTS = 1
@@ -22,10 +22,11 @@ _OTHER_SHIFT = const(27)
 
 def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
-    scale_2, swapped = elementwise.prepare(graph, inputs, output, record, 0)
-    if swapped:
+    source = inputs[0]
+    scale = pair(graph, inputs, output, record, 0)
+    if inputs[0] != source:
         graph.unsupported("a slope larger than the input")
-    factor = tables.factor_for(graph, 16, record[_IN_SCALE], record[_OUT_SCALE], scale_2)
+    factor = tables.factor_for(graph, 16, record[_IN_SCALE], record[_OUT_SCALE], scale)
     record[_PRODUCT_MULTIPLIER], record[_PRODUCT_SHIFT] = factor
     factor = tables.factor_for(graph, 8, record[_IN_SCALE], record[_OUT_SCALE])
     record[_OTHER_MULTIPLIER], record[_OTHER_SHIFT] = factor

@@ -3,10 +3,9 @@
 
 from micropython import const
 
-from ..exponential import exp, reciprocal
+from ..kernels.softmax import exp, reciprocal
 from ..loading import tables
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
-from ..quantization import divide
 from .logistic import fixed_point
 
 OPTIONS = 0
@@ -32,6 +31,6 @@ def prepare(graph, options, inputs, output, record):
         x = tables.rescaled(x, scale)
         # (1 - e) / (1 + e) for e = exp(-2 abs(x)): the same bits with one fractional bit less are twice x.
         y = min((reciprocal(exp(-abs(x), 26)) - (1 << 29)) << 2, 0x7FFFFFFF)
-        return divide(-y if x < 0 else y, 24)
+        return tables.divide(-y if x < 0 else y, 24)
 
     tables.fill(record, tanh)
