@@ -65,10 +65,10 @@ def test_an_unchanged_model_stays_the_same() -> None:
 
 def test_the_engines_reason_reaches_whoever_measures_a_model() -> None:
     graph = Builder((1, 4, 4, 3))
-    y = graph.operator("FLOOR", [graph.input], graph.computed((1, 4, 4, 3), (1 / 128, 0)))
+    y = graph.operator("ABS", [graph.input], graph.computed((1, 4, 4, 3), (1 / 128, 0)))
     data = graph.finish(graph.softmax(graph.mean(y)))
     for read in (engine.plan, records.read, lambda model: measurement.measure(model, (4, 4, 3))):
-        with pytest.raises(GalagoError, match="FLOOR") as error:
+        with pytest.raises(GalagoError, match="ABS") as error:
             read(data)
         assert error.value.code == "model.operator"
 

@@ -16,7 +16,7 @@ from array import array
 
 from micropython import const
 
-RECORD_FORMAT = const(0xB218)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
+RECORD_FORMAT = const(0x9BA3)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
 
 
 def read(path, digests):
