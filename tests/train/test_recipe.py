@@ -47,6 +47,46 @@ def test_an_invalid_recipe_is_refused(tmp_path: Path, old: str, new: str) -> Non
     assert caught.value.code == "config.missing"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("alpha = 0", "alpha = -0.25", "alpha = 1e9", "alpha = nan", "size = 0", "size = 1", "size = -32"),
+        *("size = 1_000_000", "batch = 0", "seed = -1", "validation = 2.0", "validation = -1"),
+        *("label_smoothing = 5", "augment = 3", "augment.area = 'all'", "augment.area = [0.5]"),
+        *(
+            "augment.area = [1.0, 0.3]",
+            "augment.area = [-1, nan]",
+            "augment.hue = inf",
+            "stages = [1, 2]",
+            "stages = []",
+        ),
+        *("stages = 1", "teachers = [[]]", "name = '../../x'", "name = ''", 'name = "a\\nb"'),
+        *(f"name = '{'x' * 300}'", "architecture = 'resnet'", f"x = {'[' * 5_000}{']' * 5_000}"),
+        *(
+            f"stages = [{{layers = 'all', epochs = {epochs}, learning_rate = {rate}}}]"
+            for epochs, rate in ((-3, 1e-3), (1, -1), (1, "nan"), (1, 0))
+        ),
+    ],
+)
+def test_values_out_of_range_are_refused_before_training(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "recipe.toml"
+    plain = (
+        "name = 'a'\nphotos = 'p'\narchitecture = 'mobilenet_v1'\nalpha = 0.25\nsize = 96\n"
+        "pretrained_size = 0\n"
+        "stages = [{layers = 'head', epochs = 1, learning_rate = 1e-3}]\n"
+    )
+    path.write_text(plain)
+    assert train.read_recipe(path).name == "a"
+    key = line.partition(" ")[0]
+    path.write_text(
+        "".join(old + "\n" for old in plain.splitlines() if not old.startswith(f"{key} =")) + line
+    )
+    with pytest.raises(GalagoError) as caught:
+        train.read_recipe(path)
+    assert caught.value.code == "config.invalid"
+    assert len(caught.value.message) < 400
+
+
 def test_a_written_recipe_is_read_as_the_same(tmp_path: Path) -> None:
     stages = (PhotoStage("head", 3, 1e-3), PhotoStage("all", 5, 2e-4, patience=2))
     teachers = (Teacher("mobilenet_v1", 0.5, 160, 160, 0.25),)

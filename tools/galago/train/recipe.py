@@ -16,6 +16,7 @@ from typing import Any
 
 from galago import imagenet
 from galago.errors import GalagoError
+from galago.train.recipe_limits import expectation
 
 _PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 
@@ -177,23 +178,32 @@ def read_recipe(path: str | Path) -> Recipe:
         table = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise GalagoError("config.missing", f"no recipe {path}: pass the path of a recipe.toml") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise GalagoError("config.missing", f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GalagoError("config.invalid", f"{path} is not TOML: {error}") from None
     kind = GroupRecipe if "classes" in table else PhotoRecipe
     for key, part in _LISTS[kind.__name__].items():
         if key in table:
-            table[key] = tuple(_fill(part, row, f"{path}, {key}") for row in table[key])
+            rows = table[key] if isinstance(table[key], list) else [table[key]]
+            table[key] = tuple(_fill(part, row, f"{path}, {key}") for row in rows)
     for key, part in _TABLES[kind.__name__].items():
         if key in table:
             table[key] = _fill(part, table[key], f"{path}, {key}")
     recipe = _fill(kind, table, str(path))
     if isinstance(recipe, GroupRecipe):
         imagenet.groups(recipe.classes)
+    elif not recipe.stages:
+        raise GalagoError("config.invalid", f"{path}: expected one stage or more, got none: add [[stages]]")
     return recipe
 
 
-def _fill(kind: Any, table: dict[str, Any], place: str) -> Any:
+def _fill(kind: Any, table: Any, place: str) -> Any:
     """Makes a dataclass of a TOML table. Raises config.invalid for unknown, missing or mistyped keys."""
+    if not isinstance(table, dict):
+        raise GalagoError(
+            "config.invalid", f"{place}: expected a table with keys, got {table!r:.40}: correct it"
+        )
     known = {each.name: each for each in fields(kind)}
     required = {name for name in known if not _has_default(known[name])}
     unknown, missing = sorted(set(table) - set(known)), sorted(required - set(table))
@@ -210,6 +220,10 @@ def _fill(kind: Any, table: dict[str, Any], place: str) -> Any:
             raise GalagoError(
                 "config.invalid",
                 f"{place}: expected {name} to be of type {types[-1].__name__}, got {value!r:.40}: correct it",
+            )
+        if expected := expectation(name, value):
+            raise GalagoError(
+                "config.invalid", f"{place}: expected {name} to be {expected}, got {value!r:.40}: correct it"
             )
     return kind(**table)
 
