@@ -323,7 +323,7 @@ def test_unknown_boards_and_models_are_refused() -> None:
 
 def galago(*arguments: str, folder: Path, setup: str = "") -> subprocess.CompletedProcess:
     """Runs the command in a process of its own, with its cache in `folder`, after the Python code `setup`."""
-    code = f"{setup}\nfrom galago.cli import main\nmain()"
+    code = f"{setup}\nfrom galago.__main__ import main\nmain()"
     environment = {**os.environ, "GALAGO_CACHE": str(folder), "COLUMNS": "100"}
     argv = [sys.executable, "-c", code, *arguments]
     return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)

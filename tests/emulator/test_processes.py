@@ -19,7 +19,7 @@ from galago.emulator import EmulatedBoard
 @contextmanager
 def emulate(*arguments: str) -> Iterator[tuple[subprocess.Popen, str, int]]:
     """Runs `galago emulate` in a subprocess. Yields it, its port and the process id of its interpreter."""
-    command = [sys.executable, "-c", "from galago.cli import main; main()", "emulate", *arguments]
+    command = [sys.executable, "-c", "from galago.__main__ import main; main()", "emulate", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as owner:
         try:
             assert owner.stdout is not None
@@ -67,7 +67,7 @@ def test_galago_emulate_keeps_the_storage(tmp_path: Path) -> None:
 
 
 def test_galago_emulate_refuses_an_unknown_board() -> None:
-    command = [sys.executable, "-c", "from galago.cli import main; main()", "emulate", "RPI_PICO3"]
+    command = [sys.executable, "-c", "from galago.__main__ import main; main()", "emulate", "RPI_PICO3"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("galago: no board RPI_PICO3: did you mean RPI_PICO")

@@ -16,7 +16,7 @@ def with_logits_of(scale: float) -> bytes:
     """A network whose logits have a quantization step of `scale`, as after no training."""
     graph = Builder((1, 4, 4, 3))
     x = graph.reshape(graph.mean(graph.input), (1, 3))
-    x = graph.dense(x, np.ones((2, 3), np.int8), None, [0.01], out=(scale, 0))
+    x = graph.dense(x, np.ones((2, 3), np.int8), None, [scale], out=(scale, 0))
     return graph.finish(graph.softmax(x))
 
 

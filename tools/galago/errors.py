@@ -8,6 +8,8 @@ A message is one line that says what was expected, what was found and what to do
 The command line catches it in one place and prints it; any other exception that reaches the user is a bug.
 """
 
+import errno
+
 from galago.printable import printable
 
 
@@ -19,3 +21,12 @@ class GalagoError(Exception):
         self.code = code
         self.message = printable(message)
         """One line without control characters, whatever it quotes of a file or of a board's answer."""
+
+
+def of_file(error: OSError) -> GalagoError:
+    """Return the error for a file of the host that cannot be read or written: disk.full or file.access."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return GalagoError("disk.full", f"{where}no space left on the disk: free some and run it again")
+    reason = error.strerror or str(error)
+    return GalagoError("file.access", f"{where}{reason}: choose another path, or change its permissions")

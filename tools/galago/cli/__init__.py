@@ -22,7 +22,7 @@ from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
 from galago.cli.train import train
 from galago.cli.zoo import zoo
-from galago.errors import GalagoError
+from galago.errors import GalagoError, of_file
 
 app = typer.Typer(
     help="MobileNet image classifiers on microcontrollers under stock MicroPython.",
@@ -67,12 +67,16 @@ def _options(
 
 
 def main() -> None:
-    """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 an error in usage, board or model."""
+    """Runs the command line. Exit status: 0 done, 1 a picture failed, 2 an error in usage, board or model.
+
+    130, 143 and 129 mean that it was ended by Ctrl-C, SIGTERM or SIGHUP, 141 that nobody reads its output.
+    """
     with safe_streams():
         try:
             app()
         except GalagoError as error:
             print(f"galago: {error.message}", file=sys.stderr)
             sys.exit(2)
-        except KeyboardInterrupt:
-            sys.exit(130)
+        except OSError as error:
+            print(f"galago: {of_file(error).message}", file=sys.stderr)
+            sys.exit(2)

@@ -8,10 +8,11 @@ Names, labels, log lines and messages come from files and boards, and may hold a
 would move the cursor or reverse the text is shown as its escape, which is valid in JSON too.
 """
 
+import os
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 import rich.console
 from rich.segment import Segment
@@ -32,6 +33,10 @@ class Console(rich.console.Console):
     def file(self, new_file: IO[str]) -> None:
         self._file = new_file
 
+    def on_broken_pipe(self) -> None:
+        """End the command: nobody reads its output."""
+        _end_unread()
+
     def render(self, *arguments: Any, **options: Any) -> Iterable[Segment]:
         """Return the segments of a renderable."""
         for text, style, control in super().render(*arguments, **options):
@@ -45,8 +50,17 @@ class _SafeStream:
         self.unfiltered = stream
 
     def write(self, text: str) -> int:
-        self.unfiltered.write(printable_lines(text))
+        try:
+            self.unfiltered.write(printable_lines(text))
+        except BrokenPipeError:
+            _end_unread()
         return len(text)
+
+    def flush(self) -> None:
+        try:
+            self.unfiltered.flush()
+        except BrokenPipeError:
+            _end_unread()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unfiltered, name)
@@ -61,3 +75,9 @@ def safe_streams() -> Generator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = usual
+
+
+def _end_unread() -> NoReturn:
+    """End with the status of a program that SIGPIPE ends, as `head` expects of what it reads from."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it at exit
+    sys.exit(141)

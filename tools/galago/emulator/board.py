@@ -21,6 +21,8 @@ from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
 _START_TIMEOUT = 30.0  # seconds
+_HEAPS = range(16 << 10, (1 << 30) + 1)  # bytes in which the interpreter starts, and which a computer has
+_FILE_SYSTEMS = range(32 << 10, (4 << 30) + 1)  # bytes that LittleFS can format, and a disk may have
 
 
 class EmulatedBoard:
@@ -41,8 +43,19 @@ class EmulatedBoard:
         stand-in modules (hardware.known()); the default is those of the board's usual firmware. `cores` says
         whose machine code a model's native kernels are: this computer's ("host"), or the board's, which runs
         in an instruction-set emulator ("board").
-        Raises GalagoError board.emulator for an unknown name, native.emulator where that emulator is missing.
+        Raises GalagoError board.emulator for an unknown name or sizes that cannot be emulated,
+        native.emulator where the instruction-set emulator is missing.
         """
+        for name, size, sizes in (
+            ("heap", board.heap, _HEAPS),
+            ("file system", board.filesystem, _FILE_SYSTEMS),
+        ):
+            if size not in sizes:
+                raise GalagoError(
+                    "board.emulator",
+                    f"an emulated board has a {name} of {sizes.start:,} to {sizes.stop - 1:,} bytes, "
+                    f"{board.id} has {size:,}: emulate another board, or correct its file",
+                )
         self.board = board
         self.faults = faults or Faults()
         core = BoardCore(board.arch) if cores == "board" and "native" in board.kernels else None

@@ -172,9 +172,14 @@ class Process:
         return True
 
     def _caught(self) -> int:
-        # The signals that have a handler, as a bit mask (proc_pid_status(5)).
-        status = Path(f"/proc/{self._child.pid}/status").read_text()
-        return int(status.partition("SigCgt:")[2].split()[0], 16)
+        # The signals that have a handler, as a bit mask (proc_pid_status(5)). A process that was killed while
+        # it was stopped has none.
+        try:
+            status = Path(f"/proc/{self._child.pid}/status").read_text()
+        except OSError:
+            return 0
+        mask = status.partition("SigCgt:")[2].split()
+        return int(mask[0], 16) if mask else 0
 
 
 def _packet_pipe() -> tuple[int, int]:

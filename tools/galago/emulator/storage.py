@@ -25,9 +25,15 @@ class Storage:
                 self.descriptor = os.dup(file.fileno())
         else:
             self.descriptor = self._open(path, size)
-        os.posix_fallocate(
-            self.descriptor, 0, size
-        )  # now, so that no write fails later on a full disk of the host
+        try:  # now, so that no write fails later on a full disk of the host
+            os.posix_fallocate(self.descriptor, 0, size)
+        except OSError as error:
+            os.close(self.descriptor)
+            raise GalagoError(
+                "disk.full",
+                f"{path or 'the folder for temporary files'}: {error.strerror}: the board's file system "
+                f"needs {size:,} bytes",
+            ) from error
 
     def close(self) -> None:
         """Close the image and release its lock."""
