@@ -31,6 +31,12 @@ def test_what_the_firmware_lacks_is_skipped_silently(bench: Bench) -> None:
     assert "canmv_k230" in message
 
 
+def test_a_name_of_the_config_that_is_another_module_is_no_runtime(bench: Bench) -> None:
+    for name in ("golden", "", "..model", "builtin.x", "golden.pattern", "\u00e4" * 30):
+        assert choose(bench, (name,))[0] == "backend.unknown"
+        assert choose(bench, (name, "builtin"))[0] == "builtin"
+
+
 def test_a_runtime_that_answers_wrongly_is_skipped_and_reported_with_the_difference(bench: Bench) -> None:
     """The runtime returns scores of the wrong classes, as after a wrong conversion."""
     broken = """

@@ -44,8 +44,10 @@ def load(name, model):
     try:
         module = __import__("mobilenet.backends." + name, None, None, ("load",))
     except (ImportError, ValueError):  # ValueError: machine code that this board cannot load
+        module = None
+    if not hasattr(module, "TOLERANCE"):  # a config may name any module of this folder
         text = "there is no backend '%s' on this board: try 'builtin'"
-        raise GalagoError("backend.unknown", text % name) from None
+        raise GalagoError("backend.unknown", text % name)
     reason = module.supports(model)
     if reason:
         raise GalagoError(
