@@ -8,6 +8,7 @@ text = layout(contract)
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ LARGEST = 64 << 20
 """The largest .tflite in bytes; no board holds a larger one."""
 LARGEST_CONTRACT = 1 << 20
 """The largest model.json in bytes."""
+_MOST = 25_000  # classes: the largest public classifier has 21,841, ImageNet-21k's
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def _number(low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
 
 
 def _one_of(*values: Any) -> tuple[str, Callable[[Any], bool]]:
-    return " or ".join(map(repr, values)), lambda v: type(v) is not bool and v in values
+    # By type too: True and 1.0 equal 1, and a board refuses them.
+    return " or ".join(map(repr, values)), lambda v: (type(v), v) in [(type(each), each) for each in values]
 
 
 # Names become paths on the board and words of its commands.
@@ -69,7 +72,10 @@ _SHA256 = (
     "64 hexadecimal digits",
     lambda v: isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) is not None,
 )
-_LIST = ("a non-empty list", lambda v: isinstance(v, list) and len(v) > 0)
+_LIST = (
+    f"a list of 1 to {_MOST:,} entries",
+    lambda v: isinstance(v, list) and 0 < len(v) <= _MOST,
+)
 _TABLE = ("an object", lambda v: isinstance(v, dict))
 
 # The valid values of each field; a dotted key is a field of an object.
@@ -130,7 +136,7 @@ def check(file: Path, contract: dict[str, Any]) -> None:
                 "model.labels", f"{where}: label {index} is {str(label)[:40]!r}: expected a line of text"
             )
     if len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
+        twice = Counter(labels).most_common(1)[0][0]
         raise GalagoError(
             "model.labels", f"{where}: label {twice!r} appears twice: give each class its own label"
         )
