@@ -3,6 +3,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,22 @@ def test_print_and_rich_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(lines[1]) == {"name": HOSTILE}
     shown = SHOWN.replace(r"\u0007", "")  # rich drops the bell
     assert lines[2] == f"\x1b[31m{shown}\x1b[0m", "rich's own colors act"
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_terminal_that_lacks_characters_gets_bars_in_ascii(encoding: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "galago", "fit", "--board", "RPI_PICO2"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "100"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"####" in done.stdout
+    program = "from galago.cli.output import safe_streams\nwith safe_streams(): print('\u732b \U0001f408')"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
+    )
+    assert json.loads(b'"' + done.stdout.strip() + b'"') == "猫 🐈"
 
 
 @pytest.mark.slow

@@ -5,9 +5,13 @@
         Console().print(...)    # rich's, but what it shows of files and boards is safe too
 
 Names, labels, log lines and messages come from files and boards, and may hold anything. A character that
-would move the cursor or reverse the text is shown as its escape, which is valid in JSON too.
+would move the cursor or reverse the text is shown as its escape, which is valid in JSON too. So is one that
+the terminal's encoding lacks; bars are drawn in ASCII there.
 """
 
+import codecs
+import io
+import json
 import os
 import sys
 from collections.abc import Generator, Iterable
@@ -66,10 +70,27 @@ class _SafeStream:
         return getattr(self.unfiltered, name)
 
 
+_ASCII = {"█": "#", "░": ".", "◂": "<", "→": ">"}
+_ERRORS = "galago"  # the name of this rule among the codecs
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the characters that an encoding lacks, such as Windows's CP1252."""
+    assert isinstance(error, UnicodeEncodeError)
+    characters = error.object[error.start : error.end]
+    return "".join(_ASCII.get(c) or json.dumps(c)[1:-1] for c in characters), error.end
+
+
+codecs.register_error(_ERRORS, _replaced)
+
+
 @contextmanager
 def safe_streams() -> Generator[None]:
     """Make stdout and stderr safe within this context."""
     usual = sys.stdout, sys.stderr
+    for stream in usual:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
     sys.stdout, sys.stderr = (cast(IO[str], _SafeStream(stream)) for stream in usual)
     try:
         yield
