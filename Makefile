@@ -25,8 +25,9 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
 .PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench runtimes k210 faults fuzz clean
 
-# Shows a line for each package that pip fetches, and all of pip's output if it fails.
-install = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]' 2>&1 \
+# Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
+install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[$(EXTRAS)]' 2>&1 \
 	| tee $(VENV)/pip.log \
 	| awk '/^ *(Downloading|Using cached|Processing) |^Installing collected/ {sub(/packages:.*/, "packages …"); print; fflush()}' \
 	|| { cat $(VENV)/pip.log; exit 1; }

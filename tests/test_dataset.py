@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from galago import dataset
+from galago import dataset, pictures
+from galago.dataset import duplicates
 from galago.errors import GalagoError
+from support.requirements import extra_module
 
 
 def photo(path: Path, height: int = 6, width: int = 8) -> Path:
@@ -136,3 +138,57 @@ def test_groups_stay_on_one_side_and_every_class_on_both() -> None:
         assert counts[2] == 1
         assert counts[3] == 0
         np.testing.assert_array_equal(validation, dataset.split_groups(labels, groups, 0.2, seed))
+
+
+def test_a_class_of_one_burst_gives_its_last_photos_for_validation() -> None:
+    labels, groups = np.repeat([0, 1], [40, 30]), np.repeat([0, 40], [40, 30])
+    validation = dataset.split_groups(labels, groups, 0.15, 1)
+    assert np.flatnonzero(validation).tolist() == [*range(34, 40), *range(66, 70)]
+    assert dataset.split_alike(labels, groups, validation) == [0, 1]
+    assert dataset.split_alike(labels, np.arange(70), validation) == []
+
+
+def test_hashes_are_grouped_as_by_comparing_all_pairs() -> None:
+    random = np.random.default_rng(3)
+    hashes = np.repeat(random.integers(0, 256, (20, 16), dtype=np.uint8), 10, axis=0)
+    bits = np.unpackbits(hashes, axis=1)
+    for row in bits[random.permutation(200)[:150]]:
+        row[random.integers(0, 128, random.integers(0, 9))] ^= 1
+    hashes = np.packbits(bits, axis=1)
+    close = (bits[:, None] != bits[None]).sum(axis=2) <= duplicates.MAX_DIFFERENT
+    expected = np.arange(200)
+    for _ in range(200):
+        expected = np.array([expected[row].min() for row in close])
+    np.testing.assert_array_equal(dataset.near_duplicates(hashes), expected)
+
+
+def test_folders_of_tools_are_no_classes_and_other_files_are_named(tmp_path: Path) -> None:
+    for name in ("cat/1.jfif", "cat/2.tiff", "cat/._1.jpg", "dog/1.jpe", "dog/@eaDir/1.jpg"):
+        photo(tmp_path / name)
+    for folder in (".ipynb_checkpoints", "__MACOSX", "@eaDir", "dog/.thumbs"):
+        photo(tmp_path / folder / "1.png")
+    (tmp_path / "cat" / "clip.mov").touch()
+    (tmp_path / "cat" / "Thumbs.db").touch()
+    photos = dataset.from_subfolders(tmp_path)
+    assert photos.names == ["cat", "dog"]
+    assert [path.name for path in photos.paths] == ["1.jfif", "2.tiff", "1.jpe"]
+    assert dataset.ignored_files(tmp_path) == "2 files are not pictures and are ignored: 1 .db, 1 .mov"
+
+
+def test_a_split_is_not_taken_for_classes(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        photo(tmp_path / part / "cat" / "1.png")
+    with pytest.raises(GalagoError, match=f"pass {tmp_path}/train, and {tmp_path}/val as --test"):
+        dataset.from_subfolders(tmp_path)
+    photo(tmp_path / "car" / "1.png")
+    assert dataset.from_subfolders(tmp_path).names == ["car", "train", "val"]
+
+
+def test_photos_of_phones_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extra_module("pillow_heif", extra="heif").register_heif_opener()
+    path = photo(tmp_path / "1.heic", 60, 80)
+    assert pictures.load(path).shape == (60, 80, 3)
+    monkeypatch.setattr(pictures, "_reads_heif", lambda: False)
+    path.write_bytes(b"no picture")
+    with pytest.raises(GalagoError, match=r"HEIC needs pillow-heif: pip install .*\[heif\]"):
+        pictures.load(path)

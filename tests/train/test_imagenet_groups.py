@@ -141,7 +141,7 @@ def test_classes_keep_the_order_of_their_sums(student: Any, views: Views) -> Non
     head = merge_rows(GroupHead(kernel, bias, GROUPS), {}, seed=1)
     labels = np.array([0, 1, -1])[np.arange(120) % 3]
     assert isinstance(recipe, train.GroupRecipe)
-    validation = Validation([Path("photo")] * 120, views.pixels, labels)
+    validation = Validation("these", [Path("photo")] * 120, views.pixels, labels)
     trained = with_classes(student, recipe, head, validation, views.pixels, [], silent())
     pixels = (views.pixels.astype(np.float32) - 128) / 128
     answer = trained.network.predict(pixels, verbose=0)

@@ -20,6 +20,7 @@ from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.confidence import TEMPERATURES, log_loss, unknown_threshold
 from galago.train.photo_cache import read_photos
+from galago.train.pipeline import run_recipe
 from galago.train.recipe import Augment, PhotoRecipe, PhotoStage
 from support.requirements import extra_module
 
@@ -73,6 +74,23 @@ def progress() -> train.Progress:
 
 class StoppedError(Exception):
     """Stands for Ctrl-C between two epochs."""
+
+
+def test_paths_are_checked_before_training(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "run", lambda *_: pytest.fail("it trains"))
+    (tmp_path / "other" / "fish").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "other" / "fish" / "1.png")
+    (tmp_path / "file").touch()
+    for test, out, code in (
+        (tmp_path / "kpet", tmp_path / "out", "dataset.missing"),
+        (tmp_path / "other", tmp_path / "out", "model.labels"),
+        (photos, tmp_path / "file", "disk.full"),
+    ):
+        with pytest.raises(GalagoError) as caught:
+            run_recipe(recipe(photos, test=str(test)), Path(), out, progress())
+        assert caught.value.code == code
 
 
 @pytest.mark.usefixtures("small")

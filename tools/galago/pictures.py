@@ -10,6 +10,8 @@
 docs/pictures.md has the formula; mobilenet.image.resize is the implementation on the board.
 """
 
+import functools
+import importlib.util
 import io
 import re
 import shutil
@@ -24,8 +26,13 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from galago.errors import GalagoError
+from galago.resources import install_command
 
 Resize = Literal["crop", "stretch", "pad"]
+
+SUFFIXES = {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"}
+SUFFIXES |= {".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+"""How the names of photos end, in lower case. HEIC needs the extra `heif`, AVIF Pillow 11.3."""
 
 LONGEST_SIDE = 16384  # pixels; up to here the board's sums are proved not to overflow
 _LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
@@ -58,9 +65,12 @@ def open_with_pillow(path: str | Path) -> Image.Image:
             raise GalagoError("image.empty", f"{path.name}: has 0 bytes: copy it again")
         with warnings.catch_warnings(category=UserWarning, action="ignore"):  # about odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            _reads_heif()
             image = Image.open(path)
     except UnidentifiedImageError:
         message = f"{path.name}: not a picture that Pillow can read: send JPEG, PNG or BMP"
+        if path.suffix.lower() in (".heic", ".heif") and not _reads_heif():
+            message = f"{path.name}: HEIC needs pillow-heif: {install_command('heif')}"
         raise GalagoError("image.format", message) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         message = f"{path.name}: more than {Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller"
@@ -76,6 +86,17 @@ def open_with_pillow(path: str | Path) -> Image.Image:
         message = f"{path.name}: {width}x{height} pixels, a side may have {LONGEST_SIDE:,}: make it smaller"
         raise GalagoError("image.size", message)
     return image
+
+
+@functools.cache
+def _reads_heif() -> bool:
+    """Whether Pillow reads HEIC, with the help of pillow-heif; registers it the first time."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return False
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    return True
 
 
 def _as_rgb(image: Image.Image, name: str) -> Image.Image:

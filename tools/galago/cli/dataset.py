@@ -59,11 +59,12 @@ def _as_dict(result: "FolderCheck") -> dict:
         kind: [[str(a), str(b)] for a, b in getattr(result, kind)]
         for kind in ("duplicates", "contradictions", "leaks")
     }
-    return {"counts": result.counts, "broken": result.broken, **pairs}
+    return {"counts": result.counts, "broken": result.broken, "ignored": result.ignored, **pairs}
 
 
 def _show(console: "Console", result: "FolderCheck") -> None:
     import numpy as np
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("class", "photos", box=None, header_style="bold", pad_edge=False)
@@ -74,6 +75,8 @@ def _show(console: "Console", result: "FolderCheck") -> None:
     if len(result.sides):
         least, middle, most = np.quantile(result.sides, [0, 0.5, 1]).astype(int)
         console.print(f"\nshorter side: {least} to {most} pixels, half of them {middle} or more")
+    for line in result.ignored:
+        console.print(f"[yellow]{escape(line)}[/yellow]", soft_wrap=True)
     if len(result.counts) < 2:
         console.print("[red]there is only one class: training needs two[/red]")
     _list(console, "red", "cannot be read", result.broken)

@@ -189,15 +189,19 @@ def _classes(scores: Any, labels: list[str]) -> Any:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("class", "photos", "found", "answered", "mistaken for"):
+    for title in ("class", "photos", "recall", "precision", "mistaken for"):
         table.add_column(title, justify="left" if title in ("class", "mistaken for") else "right")
     confusion = scores.confusion
     for index, row in enumerate(scores.by_class()):
         if row.photos or row.answered:
             mistakes = [(int(n), labels[i]) for i, n in enumerate(confusion[index]) if n and i != index]
             wrong = ", ".join(f"{label} {n}" for n, label in sorted(mistakes, reverse=True)[:5])
-            table.add_row(labels[index], str(row.photos), str(row.right), str(row.answered), wrong)
+            table.add_row(labels[index], str(row.photos), _share(row.recall), _share(row.precision), wrong)
     return table
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0%}"
 
 
 def _counted(name: str, count: int, work: Any) -> Any:

@@ -13,26 +13,27 @@ drawn             synthetic pictures
 
 from galago.dataset.duplicates import fingerprint, near_duplicates
 from galago.dataset.photos import (
-    SUFFIXES,
     Photos,
     from_labels_file,
     from_subfolders,
+    ignored_files,
     picture_files,
     random_crop,
     read,
 )
-from galago.dataset.split import split, split_groups
+from galago.dataset.split import split, split_alike, split_groups
 
 __all__ = [
-    "SUFFIXES",
     "Photos",
     "fingerprint",
     "from_labels_file",
     "from_subfolders",
+    "ignored_files",
     "near_duplicates",
     "picture_files",
     "random_crop",
     "read",
     "split",
+    "split_alike",
     "split_groups",
 ]

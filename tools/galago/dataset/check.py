@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from galago.dataset.duplicates import fingerprint, near_duplicates
-from galago.dataset.photos import Photos, from_subfolders, read
+from galago.dataset.photos import Photos, from_subfolders, ignored_files, read
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class FolderCheck:
     """Near-duplicates within a class."""
     contradictions: list[tuple[Path, Path]]
     """Near-duplicates in two classes."""
+    ignored: list[str]
+    """A line for each folder with files that are no pictures."""
     leaks: list[tuple[Path, Path]]
     """Test photos that are near-duplicates of training photos; the training photo comes first."""
 
@@ -65,7 +67,9 @@ def check_folder(
             leaks.append(pair)
         elif first < index < own:
             (duplicates if labels[first] == labels[index] else contradictions).append(pair)
-    return FolderCheck(counts, np.array(sides), broken, duplicates, contradictions, leaks)
+    others = [(each, ignored_files(each)) for each in (folder, test) if each]
+    ignored = [f"{each}: {text}" for each, text in others if text]
+    return FolderCheck(counts, np.array(sides), broken, duplicates, contradictions, ignored, leaks)
 
 
 def _read(

@@ -31,15 +31,7 @@ def near_duplicates(fingerprints: np.ndarray) -> np.ndarray:
     Only pictures with an equal band are compared, which misses none and stays fast for large folders.
     """
     first = np.arange(len(fingerprints))
-
-    def root(i: int) -> int:
-        while first[i] != i:
-            i = first[i]
-        return i
-
-    if not len(fingerprints):
-        return first
-    words = np.ascontiguousarray(fingerprints).view(np.uint16)
+    words = np.ascontiguousarray(fingerprints).view(np.uint16).reshape(len(fingerprints), _BANDS)
     for band in range(_BANDS):
         order = np.argsort(words[:, band], kind="stable")
         starts = np.flatnonzero(np.diff(words[order, band], prepend=-1, append=-1))
@@ -47,9 +39,12 @@ def near_duplicates(fingerprints: np.ndarray) -> np.ndarray:
             members = order[start:end]
             for place, one in enumerate(members[:-1]):
                 others = members[place + 1 :]
+                others = others[first[others] != first[one]]  # a burst is in one group soon
+                if not len(others):
+                    continue
                 bits = np.bitwise_xor(fingerprints[others], fingerprints[one])
                 different = np.unpackbits(bits, axis=1).sum(axis=1)
-                for other in others[different <= MAX_DIFFERENT]:
-                    a, b = sorted((root(int(one)), root(int(other))))
-                    first[b] = a
-    return np.array([root(i) for i in range(len(first))])
+                for root in np.unique(first[others[different <= MAX_DIFFERENT]]):
+                    low, high = sorted((first[one], root))
+                    first[first == high] = low
+    return first

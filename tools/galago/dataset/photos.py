@@ -8,6 +8,7 @@
 A picture that cannot be read is named and skipped, never fatal.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ import numpy as np
 from galago import pictures
 from galago.errors import GalagoError
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"}
+_SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_FOREIGN = {"__MACOSX", "@eaDir"}  # what macOS puts into archives, and Synology beside photos
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,36 @@ class Photos:
 
 
 def picture_files(folder: str | Path) -> list[Path]:
-    """Returns all picture files below a folder, sorted by path. Raises dataset.missing or dataset.empty."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise GalagoError("dataset.missing", f"no folder {folder}: pass a folder of photos")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    """Returns all picture files below a folder, sorted by path; what starts with a dot is not looked at.
+
+    Raises dataset.missing or dataset.empty.
+    """
+    paths = [path for path in _files(Path(folder)) if path.suffix.lower() in pictures.SUFFIXES]
     if not paths:
         raise GalagoError(
             "dataset.empty",
-            f"{folder}: no file ends in {', '.join(sorted(SUFFIXES))}: pass a folder of photos",
+            f"{folder}: no file ends in {', '.join(sorted(pictures.SUFFIXES))}: pass a folder of photos",
         )
     return paths
+
+
+def ignored_files(folder: str | Path) -> str:
+    """Returns how many files below a folder are no pictures, by suffix, in words; empty if there are none."""
+    others = [path for path in _files(Path(folder)) if path.suffix.lower() not in pictures.SUFFIXES]
+    counts = Counter(path.suffix.lower() or path.name for path in others)
+    kinds = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common(8))
+    return f"{len(others)} files are not pictures and are ignored: {kinds}" if others else ""
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise GalagoError("dataset.missing", f"no folder {folder}: pass a folder of photos")
+    found = []
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if not any(part.startswith(".") or part in _FOREIGN for part in parts) and path.is_file():
+            found.append(path)
+    return sorted(found)
 
 
 def from_subfolders(folder: str | Path) -> Photos:
@@ -65,6 +86,7 @@ def from_subfolders(folder: str | Path) -> Photos:
             "dataset.layout",
             f"{folder}: expected one sub-folder per class, got pictures without sub-folders: create them",
         )
+    _check_layout(Path(folder), names)
     names = sorted({*names, *_empty(Path(folder), names)})
     number = {name: i for i, name in enumerate(names)}
     return Photos(paths, np.array([number[p.relative_to(folder).parts[0]] for p in paths]), names)
@@ -72,7 +94,26 @@ def from_subfolders(folder: str | Path) -> Photos:
 
 def _empty(folder: Path, names: list[str]) -> list[str]:
     """Returns the sub-folders without any picture, so that training can name them as empty classes."""
-    return [p.name for p in folder.iterdir() if p.is_dir() and p.name not in names and p.name[0] != "."]
+    return [
+        p.name
+        for p in folder.iterdir()
+        if p.is_dir() and p.name not in {*names, *_FOREIGN} and p.name[0] != "."
+    ]
+
+
+def _check_layout(folder: Path, names: list[str]) -> None:
+    """Raises dataset.layout for the folders of a split, train/CLASS and val/CLASS, in place of classes."""
+    splits = [name for name in names if name.lower() in _SPLITS]
+    if len(splits) < 2 or len(splits) < len(names):
+        return
+    if all(any(p.is_dir() for p in (folder / name).iterdir()) for name in splits):
+        training = next((name for name in splits if name.lower().startswith("train")), splits[0])
+        other = next(name for name in splits if name != training)
+        raise GalagoError(
+            "dataset.layout",
+            f"{folder} holds the parts {', '.join(splits)}, not one sub-folder per class: pass "
+            f"{folder / training}, and {folder / other} as --test",
+        )
 
 
 def from_labels_file(folder: str | Path) -> Photos:

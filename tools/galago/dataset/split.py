@@ -25,7 +25,8 @@ def split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int
     """Draws about `share` of the photos of each class for validation, in whole groups; returns bool [n].
 
     `groups`, int64 [n], is equal for photos that belong together; a group with two classes is trained on.
-    Each class keeps a group for training, and gives one for validation as soon as it has two.
+    Each class keeps a group for training, and gives one for validation as soon as it has two. A class of one
+    group, such as the frames of a fixed camera, gives the last photos of it: names mostly follow time.
     """
     random = np.random.default_rng(seed)
     chosen = np.zeros(len(labels), bool)
@@ -44,4 +45,12 @@ def split_groups(labels: np.ndarray, groups: np.ndarray, share: float, seed: int
             chosen |= members
             if (chosen & own).sum() >= target:
                 break
+        if not (chosen & own).any() and own.sum() > 1:
+            chosen[np.flatnonzero(own)[-target:]] = True
     return chosen
+
+
+def split_alike(labels: np.ndarray, groups: np.ndarray, validation: np.ndarray) -> list[int]:
+    """Returns the classes whose validation photos are near-duplicates of training photos."""
+    shared = np.isin(groups, groups[~validation]) & validation
+    return sorted({int(label) for label in labels[shared]})

@@ -6,14 +6,24 @@ svg = lines({"training": [(1, 0.9), (2, 0.5)]}, "epoch", 0, 1)
 
 from collections.abc import Mapping, Sequence
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 460, 220, 44, 30, 12
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 460, 220, 44, 20, 30, 12
 COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea")
 
 Points = Sequence[tuple[float, float]]
 
 
-def lines(series: Mapping[str, Points], x_title: str, low: float, high: float, percent: bool = False) -> str:
-    """Returns a chart of lines through points; `low` and `high` bound the vertical axis."""
+def lines(
+    series: Mapping[str, Points],
+    x_title: str,
+    low: float,
+    high: float,
+    percent: bool = False,
+    marked: float | None = None,
+) -> str:
+    """Returns a chart of lines through points; `low` and `high` bound the vertical axis.
+
+    A vertical line is drawn at `marked`.
+    """
     right = max((x for points in series.values() for x, _ in points), default=1.0)
     left = min((x for points in series.values() for x, _ in points), default=0.0)
     parts = [_axes(x_title, left, right, low, high, percent)]
@@ -25,6 +35,9 @@ def lines(series: Mapping[str, Points], x_title: str, low: float, high: float, p
         if len(points) == 1:
             x, y = points[0]
             parts.append(_dot(_x(x, left, right), _y(y, low, high), 3, colour, name))
+    if marked is not None:
+        x = _x(marked, left, right)
+        parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}" class="ideal"/>')
     return _svg(parts) + _legend(list(series))
 
 
@@ -49,7 +62,7 @@ def reliability(series: Mapping[str, Sequence[tuple[float, float, int]]]) -> str
 
 
 def _x(value: float, left: float, right: float) -> float:
-    return LEFT + (value - left) / ((right - left) or 1) * (WIDTH - LEFT - 10)
+    return LEFT + (value - left) / ((right - left) or 1) * (WIDTH - LEFT - RIGHT)
 
 
 def _y(value: float, low: float, high: float) -> float:
@@ -69,7 +82,7 @@ def _axes(x_title: str, left: float, right: float, low: float, high: float, perc
         value = low + (high - low) * step / 4
         y = _y(value, low, high)
         text = f"{value:.0%}" if percent else f"{value:.2f}"
-        parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - 10}" y2="{y:.1f}" class="grid"/>')
+        parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
     whole = right > 1
     for value in (left, (left + right) / 2, right):

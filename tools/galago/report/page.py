@@ -104,13 +104,16 @@ def _curves(history: list[dict[str, Any]]) -> str:
     }
     top = max(max(y for _, y in points) for points in loss.values())
     accuracy = {"validation accuracy": [(i, row["validation_accuracy"]) for i, row in rows]}
+    used = next((i for i, row in reversed(rows) if row.get("used")), None)
+    note = f"The weights of epoch {used} are used (dashed line). " if used else ""
     floor = min(y for _, y in accuracy["validation accuracy"])
+    left = charts.lines(loss, "epoch", 0, top, marked=used)
+    right = charts.lines(accuracy, "epoch", max(0.0, floor - 0.1), 1, percent=True, marked=used)
     return (
         "<h2>Training</h2><div class=pair>"
-        f"<div>{charts.lines(loss, 'epoch', 0, top)}</div>"
-        f"<div>{charts.lines(accuracy, 'epoch', max(0.0, floor - 0.1), 1, percent=True)}</div></div>"
-        "<p class=note>The training loss is measured on augmented photos and smoothed labels: it cannot be "
-        "compared with the validation loss.</p>"
+        f"<div>{left}</div><div>{right}</div></div>"
+        f"<p class=note>{note}The training loss is measured on augmented photos and smoothed labels: it "
+        "cannot be compared with the validation loss.</p>"
     )
 
 
@@ -135,10 +138,16 @@ def _quantization(figures: dict[str, Any]) -> str:
 
 def _calibration(table: dict[str, Any]) -> str:
     calibration = table["calibration"]
-    chart = charts.reliability({"before": calibration["before"], "after": calibration["after"]})
+    chart = charts.reliability(
+        {
+            "float, before its confidence was calibrated": calibration["before"],
+            "int8, calibrated": calibration["after"],
+        }
+    )
+    outsiders = any(outside is not None for *_, outside in table["thresholds"])
     rows = "".join(
         f"<tr><td>{t:.2f}{' ◂' if abs(t - table['unknown_below']) < 0.025 else ''}<td>{answered:.1%}"
-        f"<td>{_share(right)}<td>{_share(outside)}"
+        f"<td>{_share(right)}" + (f"<td>{_share(outside)}" if outsiders else "")
         for t, answered, right, outside in table["thresholds"]
     )
     return (
@@ -148,7 +157,7 @@ def _calibration(table: dict[str, Any]) -> str:
         f"<div><p>Below <b>{table['unknown_below']:.2f}</b> the board answers <i>unknown</i>: 95 % of "
         "the validation photos reach this threshold. Other thresholds:</p>"
         "<div class=scroll><table><thead><tr><th>threshold<th>answered<th>of these right"
-        "<th>photos of no class answered<tbody>"
+        f"{'<th>photos of no class answered' if outsiders else ''}<tbody>"
         f"{rows}</table></div></div></div>"
     )
 

@@ -19,6 +19,7 @@ SIZES = (224, 192, 160, 128, 96, 64)
 MAX_FILL = 0.85  # share of heap and file system that a model may take; the rest is for the user's program
 MAX_SECONDS = 1.0  # per picture
 _MIN_EPOCHS, _MIN_STEPS = 40, 800  # whichever takes longer
+_PATIENT_STEPS = 100  # without improvement that end a training, but at least ten epochs
 _TRAINING_SHARE = 0.85  # of all photos; the others are for validation
 _REFERENCE = "everyday-v1-025-96"
 
@@ -99,7 +100,7 @@ def recipe_for(photos: Path, name: str, options: Options) -> PhotoRecipe:
     epochs = options.epochs or max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / steps))
     # Few photos keep ImageNet's statistics (network.train_only), with which large steps diverge.
     learning_rate = 2e-3 if steps >= MIN_BATCHES else 3e-4
-    all_layers = PhotoStage("all", epochs, learning_rate, patience=max(10, epochs // 3))
+    all_layers = PhotoStage("all", epochs, learning_rate, patience=max(10, math.ceil(_PATIENT_STEPS / steps)))
     stages = (PhotoStage("head", 30, 3e-3), all_layers)
     if options.from_scratch:
         epochs = options.epochs or 3 * epochs

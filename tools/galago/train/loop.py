@@ -8,6 +8,7 @@ An epoch depends on nothing but its number and the state before it, so that an i
 the same weights as an uninterrupted one.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,7 @@ class Loop:
                 state = State(stage=number, history=state.history)
             self._fit(stages[number], state)
             self._set_variables(state.best)
+            _mark_used(state.history, stages[number].name, state.best_epoch)
             state.stage, state.epoch, state.variables = number + 1, 0, state.best
             state.best, state.best_loss, state.best_epoch, state.optimizer = [], float("inf"), -1, []
             self._checkpoint.save(state)
@@ -98,9 +100,11 @@ class Loop:
             for variable, value in zip(optimizer.variables, state.optimizer, strict=True):
                 variable.assign(value)
         step = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: self._progress.advance())
+        start, begun = time.monotonic(), state.epoch
         while state.epoch < stage.epochs:
             if stage.patience and state.epoch - state.best_epoch > stage.patience:
-                self._progress.say(f"{stage.name}: no improvement for {stage.patience} epochs")
+                best = f"the weights of epoch {state.best_epoch} are used"
+                self._progress.say(f"{stage.name}: no improvement for {stage.patience} epochs, {best}")
                 self._progress.advance((stage.epochs - state.epoch) * stage.steps)
                 break
             batches = stage.batches(state.epoch)
@@ -108,7 +112,8 @@ class Loop:
             state.optimizer = [variable.numpy() for variable in optimizer.variables]
             line = self._end_epoch(stage, state, float(fitted.history["loss"][0]))
             self._checkpoint.save(state)  # before the line is printed: what the user has seen is saved
-            self._progress.say(line)
+            each = (time.monotonic() - start) / (state.epoch - begun)
+            self._progress.say(f"{line}; {_duration((stage.epochs - state.epoch) * each)} left at most")
 
     def _end_epoch(self, stage: Stage, state: State, loss: float) -> str:
         """Records an epoch's figures, and its weights if they are the best so far; returns a line on it."""
@@ -122,7 +127,8 @@ class Loop:
         text = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in figures.items()
         )
-        return f"{stage.name}, epoch {state.epoch} of {stage.epochs}: loss {loss:.3f}; validation {text}"
+        limit = "of at most" if stage.patience else "of"
+        return f"{stage.name}, epoch {state.epoch} {limit} {stage.epochs}: loss {loss:.3f}; validation {text}"
 
     def _variables(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self._network.variables]
@@ -130,6 +136,17 @@ class Loop:
     def _set_variables(self, values: list[np.ndarray]) -> None:
         for variable, value in zip(self._network.variables, values, strict=True):
             variable.assign(value)
+
+
+def _mark_used(history: list[dict[str, Any]], stage: str, epoch: int) -> None:
+    """Marks the epoch of a stage whose weights are used, for the report."""
+    for row in history:
+        if row["stage"] == stage and row["epoch"] == epoch:
+            row["used"] = True
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _optimizer(stage: Stage) -> Any:

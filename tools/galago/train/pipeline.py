@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from galago import evaluate, report
+from galago import dataset, evaluate, report
 from galago.errors import GalagoError
 from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.report import EvaluationSet, Findings
+from galago.train.advice import advice
 from galago.train.post_training import quantize_trained
 from galago.train.progress import Progress
 from galago.train.recipe import PhotoRecipe, Recipe, to_toml
@@ -36,6 +37,7 @@ def run_recipe(
     from galago.train import run
 
     data, work = Path(data), out / WORK
+    _check_paths(recipe, data, out)
     trained = run(recipe, data, work, progress)
     progress.begin("quantizing", 1)
     try:
@@ -53,6 +55,25 @@ def run_recipe(
     return model
 
 
+def _check_paths(recipe: Recipe, data: Path, out: Path) -> None:
+    """Checks what is needed only after the training. Raises dataset.*, model.labels and disk.full."""
+    if recipe.test:
+        folder = data / recipe.test
+        names = None if (folder / "labels.txt").is_file() else set(dataset.from_subfolders(folder).names)
+        if names and isinstance(recipe, PhotoRecipe):
+            classes = dataset.from_subfolders(data / recipe.photos).names
+            if not names & set(classes):
+                raise GalagoError(
+                    "model.labels",
+                    f"{folder}: no sub-folder is named after a class of the photos "
+                    f"({', '.join(classes[:4])} …): rename the sub-folders",
+                )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GalagoError("disk.full", f"{out}: {error.strerror}: choose another -o") from None
+
+
 def _report(
     recipe: Recipe,
     trained: Trained,
@@ -63,9 +84,7 @@ def _report(
 ) -> None:
     """Evaluates the model on its test photos, or else on the validation photos, and writes the report."""
     photos = trained.validation
-    validation = _evaluate(
-        "the validation photos", model, photos.paths, photos.pixels, photos.labels, progress
-    )
+    validation = _evaluate(photos.name, model, photos.paths, photos.pixels, photos.labels, progress)
     evaluation = validation
     if recipe.test:
         test = evaluate.labelled(model, data / recipe.test)
@@ -91,6 +110,12 @@ def _report(
             f"{engine}: {scores.right} of {scores.count} right, {scores.accuracy:.1%} "
             f"({low:.1%} to {high:.1%}), on {evaluation.name}"
         )
+    if isinstance(recipe, PhotoRecipe):
+        labels = dataset.from_subfolders(data / recipe.photos).labels
+        counts = np.bincount(labels, minlength=len(model.labels)).tolist()
+        scores = evaluate.Scores.of(evaluation.int8, evaluation.labels)
+        for line in advice(scores, model.labels, counts, recipe.size):
+            progress.say(f"to do better: {line}")
     progress.say(f"report: open {page} in a browser")
 
 

@@ -19,6 +19,8 @@ class Validation:
     `pixels` are uint8 [n, size, size, 3], `labels` int64 [n], -1 outside of all classes.
     """
 
+    name: str
+    """What to call them in a report."""
     paths: list[Path]
     pixels: np.ndarray
     labels: np.ndarray

@@ -113,8 +113,10 @@ def _smoothed_labels(recipe: PhotoRecipe, photos: PhotoCache) -> np.ndarray:
 
 def _validation(photos: PhotoCache) -> Validation:
     """Returns the validation photos; where no class has one to spare, the training photos serve instead."""
-    chosen = np.flatnonzero(photos.validation) if photos.validation.any() else photos.training
-    return Validation([photos.paths[i] for i in chosen], photos.inputs[chosen], photos.labels[chosen])
+    spare = bool(photos.validation.any())
+    chosen = np.flatnonzero(photos.validation) if spare else photos.training
+    name = "the validation photos" if spare else "the training photos, as there are no others"
+    return Validation(name, [photos.paths[i] for i in chosen], photos.inputs[chosen], photos.labels[chosen])
 
 
 def _stage(setup: _Setup, stage: PhotoStage, number: int) -> Stage:
@@ -145,7 +147,7 @@ def _stage(setup: _Setup, stage: PhotoStage, number: int) -> Stage:
         seeds.state.assign(np.array([recipe.seed * 1000 + number, epoch * 1_000_000], np.uint32))
         return Batches(epoch)
 
-    picture = keras.Input((*photos.squares.shape[2:4], 3))
+    picture = keras.Input((photos.side, photos.side, 3))
     enough = len(training) >= networks.MIN_BATCHES * recipe.batch
     batch_statistics = enough or not recipe.pretrained_size
     return Stage(
@@ -175,11 +177,12 @@ def _fit_head(setup: _Setup, stage: PhotoStage) -> None:
     """Fits the head alone, to the features of the photos as they are and of augmented views."""
     keras = lazy_tensorflow.keras()
     photos, body, training = setup.photos, setup.body, setup.photos.training
-    features = [body.predict(to_float(photos.inputs[training]), batch_size=128, verbose=0)]
+    chunks = [training[start : start + 128] for start in range(0, len(training), 128)]
+    features = [np.concatenate([body.predict_on_batch(to_float(photos.inputs[each])) for each in chunks])]
     for view in range(_HEAD_VIEWS):
         parts = []
-        for start in range(0, len(training), 128):
-            squares = photos.squares[training[start : start + 128], view % SQUARES].astype(np.float32)
+        for each in chunks:
+            squares = photos.squares[each, view % SQUARES].astype(np.float32)
             parts.append(body.predict_on_batch(setup.augment(squares)))
         features.append(np.concatenate(parts))
     x, y = np.concatenate(features), np.tile(setup.targets[training], (len(features), 1))

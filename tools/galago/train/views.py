@@ -90,7 +90,12 @@ def prepare_views(recipe: GroupRecipe, data: Path, groups: np.ndarray, progress:
     return PreparedViews(
         Views(np.stack(pixels), targets, np.array(weights) / sum(weights), np.array(kinds)),
         np.array(kind_classes, int),
-        Validation(validation_paths, np.stack(validation_pixels), np.array(validation_labels)),
+        Validation(
+            "the validation photos",
+            validation_paths,
+            np.stack(validation_pixels),
+            np.array(validation_labels),
+        ),
         np.array(from_imagenet),
     )
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+"""What would make a model better, in words, from how it answers.
+
+for line in advice(scores, names, counts, size=96):
+    print(line)
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from galago.evaluate import Scores
+
+GOOD = 0.9
+"""The accuracy, and the share of a class's photos recognized, from which nothing is advised."""
+_ENOUGH = 50  # photos of a class
+_LARGER = {96: 128, 128: 160, 160: 192, 192: 224}
+
+
+def advice(scores: Scores, names: Sequence[str], counts: Sequence[int], size: int) -> list[str]:
+    """Returns lines of advice, the most useful first; none for a good model.
+
+    `counts` is the number of photos of each class that were trained on, `size` the model's input in pixels.
+    """
+    lines = []
+    rows = scores.by_class()
+    weak = [
+        (row.recall, index)
+        for index, row in enumerate(rows)
+        if row.recall is not None and row.photos >= 3 and row.recall < GOOD
+    ]
+    for recall, index in sorted(weak)[:3]:
+        confusion = scores.confusion[index].copy()
+        confusion[index] = 0
+        taken = f", mostly taken for {names[int(np.argmax(confusion))]}" if confusion.any() else ""
+        lines.append(
+            f"{names[index]}: {recall:.0%} recognized{taken}: add photos of it, from other places, distances "
+            f"and light (it has {counts[index]})"
+        )
+    few = [name for name, count in zip(names, counts, strict=True) if count < _ENOUGH]
+    if few and scores.accuracy < GOOD:
+        lines.append(f"{', '.join(few[:5])}: fewer than {_ENOUGH} photos; more of them help most")
+    if scores.accuracy < GOOD and size in _LARGER:
+        lines.append(
+            f"a larger input sees more: --size {_LARGER[size]} takes more time and memory on the board"
+        )
+    if scores.accuracy < GOOD:
+        lines.append("--architecture mobilenet_v2 is often more accurate; galago fit says what still fits")
+    return lines
