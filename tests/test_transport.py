@@ -235,6 +235,62 @@ def test_connecting_interrupts_main_without_a_reset_and_leaves_the_friendly_repl
         assert first in ("True\n", "False\n")
 
 
+# Programs that do not give way
+
+SWALLOWS = b"""
+import time
+while True:
+    try:
+        while True:
+            print("tick", "tock")
+            time.sleep(0.05)
+    except:
+        print("restarting")
+        time.sleep(0.5)
+"""
+TAKES_NO_CTRL_C = b"import micropython, time\nmicropython.kbd_intr(-1)\n" + SWALLOWS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [SWALLOWS, TAKES_NO_CTRL_C], ids=["except", "kbd_intr"])
+def test_a_program_that_swallows_ctrl_c_is_stopped_or_named(
+    program: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport_board, "_ATTEMPT", 0.3)
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
+        with transport.connect(emulated.port) as board:
+            board.put(program, "/main.py")
+        with serial.Serial(emulated.port, timeout=10) as line:
+            line.write(b"\x04")
+            line.read_until(b"tock")
+        if program == SWALLOWS:
+            with transport.connect(emulated.port) as board:
+                assert board.exec("print(1)") == "1\n"
+        else:
+            with pytest.raises(GalagoError, match=r"a program prints .*tick tock.* press the board's reset"):
+                transport.connect(emulated.port)
+
+
+@pytest.mark.slow
+def test_a_boot_py_may_take_its_time() -> None:
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated, transport.connect(emulated.port) as board:
+        board.put(b"import time\ntime.sleep(12)\n", "/boot.py")  # mpremote waits ten seconds
+        board.soft_reset()
+        assert board.exec("print(1)") == "1\n"
+
+
+def test_a_thread_that_prints_is_ended() -> None:
+    program = (
+        "import _thread, time\ndef work():\n    while True: print('noise'); time.sleep(0.001)\n"
+        "_thread.start_new_thread(work, ())"
+    )
+    with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
+        with transport.connect(emulated.port) as board, suppress(GalagoError):
+            board.exec(program)
+        with transport.connect(emulated.port) as board:
+            assert board.exec("print(1)") == "1\n"
+
+
 # Slow boards, stopped hosts, lost answers
 
 
@@ -470,5 +526,6 @@ def test_names_of_ports() -> None:
     assert ports.device_of("u12") == "/dev/ttyUSB12"
     assert ports.device_of("c3") == "COM3"
     assert ports.device_of("port:/dev/x") == "/dev/x"
+    assert code_of(lambda: ports.device_of("ws:192.168.4.1")) == "usage"
     assert ports.device_of("socket://host:1") == "socket://host:1"
     assert sys.platform == "linux"

@@ -115,7 +115,10 @@ def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
     if board.has_flat_filesystem:
         firmware = f"MaixPy {version}"
     console.print(f"[bold]{escape(title)}[/bold], {escape(firmware)}")
-    plan = UploadPlan(board, files)
+    with console.status("comparing files") as status:
+        plan = UploadPlan(
+            board, files, lambda done, total: status.update(f"comparing files, {done} of {total}")
+        )
     if not plan.upload:
         plan.run()
         return

@@ -6,6 +6,7 @@ The previous config is kept as galago.previous.json, with the model that it name
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,7 @@ def boot_plan(
     known: boards.BoardSpec | None,
     place: str | None = None,
     kernels: str | None = None,
+    on_compare: Callable[[int, int], None] = lambda done, total: None,
 ) -> UploadPlan:
     """Return the plan that makes a board run `model` at boot with `chosen` settings for galago.json.
 
@@ -59,7 +61,7 @@ def boot_plan(
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()
-    return UploadPlan(board, files)
+    return UploadPlan(board, files, on_compare)
 
 
 def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:

@@ -120,7 +120,15 @@ def install(
             _verify_rom(board, options, known)
         defaults = default_settings(known, "files")
         before, chosen = kept_settings(board, defaults, options.settings)
-        plan = boot_plan(board, options.model, chosen, known, place, options.kernels)
+        plan = boot_plan(
+            board,
+            options.model,
+            chosen,
+            known,
+            place,
+            options.kernels,
+            lambda done, total: on_progress("comparing", done, total),
+        )
         plan.run(lambda path, done: on_progress("files", done, plan.total))
         if chosen["source"] == "files":
             board.makedirs(chosen["folder"])

@@ -81,8 +81,13 @@ class UploadPlan:
     models and anything else on the board stay. An interrupted switch is completed first.
     """
 
-    def __init__(self, board: Board, files: dict[str, bytes]) -> None:
-        """Compare with what is on the board.
+    def __init__(
+        self,
+        board: Board,
+        files: dict[str, bytes],
+        on_compare: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Compare with what is on the board; `on_compare` gets how many of how many files are compared.
 
         Raises GalagoError board.full if the upload would not fit, board.filesystem if there is nowhere to put
         it, board.import if the board would not import the package from there.
@@ -95,7 +100,7 @@ class UploadPlan:
         self._switch_program = (firmware_dir() / "galago_switch.py").read_text()
         board.exec(f"{self._switch_program}\nfinish()", timeout=60, repeatable=True)
         files = {board.root + path: data for path, data in files.items()}
-        states, existing, free = _survey(board, list(files))
+        states, existing, free = _survey(board, list(files), on_compare)
         self._switch = [path for path, data in files.items() if states[path].sha256 != _sha256(data)]
         missing = [path for path in self._switch if states[path].new_sha256 != _sha256(files[path])]
         self.upload = {path: files[path] for path in missing}
@@ -212,7 +217,9 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _survey(board: Board, paths: list[str]) -> tuple[dict[str, _FileState], list[str], int]:
+def _survey(
+    board: Board, paths: list[str], tick: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[dict[str, _FileState], list[str], int]:
     """Return the state of each path, the paths of the package's and models' files, and the free bytes."""
     board.exec(_SURVEY, repeatable=True)
     states = {}
@@ -220,6 +227,7 @@ def _survey(board: Board, paths: list[str]) -> tuple[dict[str, _FileState], list
         batch = paths[start : start + _BATCH]
         answer = board.exec(f"_survey({batch!r})", timeout=60, repeatable=True)
         states |= _parse_survey(batch, answer, board.port)
+        tick(len(states), len(paths))
     folders = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
     walk = "\n".join(f"_walk({folder!r})" for folder in folders)
     existing = board.exec(walk, repeatable=True).splitlines()

@@ -127,8 +127,7 @@ class Loop:
         text = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in figures.items()
         )
-        limit = "of at most" if stage.patience else "of"
-        return f"{stage.name}, epoch {state.epoch} {limit} {stage.epochs}: loss {loss:.3f}; validation {text}"
+        return f"{stage.name}, epoch {state.epoch} of {stage.epochs}: loss {loss:.3f}; validation {text}"
 
     def _variables(self) -> list[np.ndarray]:
         return [variable.numpy() for variable in self._network.variables]

@@ -4,6 +4,7 @@
 import errno
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -19,7 +20,9 @@ _Result = TypeVar("_Result")
 
 _ATTEMPT = 1.5  # seconds until Ctrl-C and Ctrl-A are sent again
 _ATTEMPTS = (1, 1, 1, 2, 4, 2)  # how many times as long each attempt lasts: a slow board gets its time
-_SOFT_RESET = 30.0  # seconds without a byte, for a boot.py that connects to a network
+_PERSISTENT = 3  # attempts after which Ctrl-C is sent again and again
+_INTERRUPTS = 60
+_SOFT_RESET = 60.0  # seconds without a byte, for a boot.py that connects to a network
 _CHUNK = 2048  # bytes of a file in one command; the board holds about three times as many meanwhile
 _DIGITS = 20  # characters of a number
 _LARGEST_FILE = 64 << 20  # bytes of a file that is read
@@ -51,12 +54,21 @@ class Board:
         self._repl = repl
         try:
             self.interrupt()
-            with self._errors():
-                self.implementation = read_implementation(repl)
-                self.root = file_system_root(repl)
+            try:
+                self._identify()
+            except GalagoError as error:
+                if error.code not in ("port.corrupt", "board.firmware"):
+                    raise
+                self.soft_reset()  # ends a thread that prints meanwhile
+                self._identify()
         except BaseException:
             repl.close()
             raise
+
+    def _identify(self) -> None:
+        with self._errors():
+            self.implementation = read_implementation(self._repl)
+            self.root = file_system_root(self._repl)
 
     def __enter__(self) -> "Board":
         return self
@@ -137,6 +149,8 @@ class Board:
                     # A board that still waits for a mounted folder, of a host that was killed, takes Ctrl-C
                     # for the folder's bytes.
                     port.write(b"\r" + b"\x03" * (_LARGEST_READ if last else 1))
+                    if number >= _PERSISTENT:
+                        self._insist()
                     port.write(b"\r\x01")
                     repl.skip_to(_BANNER)
                     question = secrets.token_hex(4).encode()
@@ -149,16 +163,33 @@ class Board:
             except GalagoError as error:
                 if error.code != "port.timeout":
                     raise
+        printed = port.heard.decode(errors="replace").split()
+        if any(word.isprintable() for word in printed):
+            raise GalagoError(
+                "board.firmware",
+                f"{self.port}: a program prints {' '.join(printed)[-60:]!r} and does not stop at Ctrl-C: run "
+                "this command again and press the board's reset button while it runs, then rename main.py",
+            )
         raise GalagoError(
             "board.firmware",
             f"{self.port}: no MicroPython answers: reset the board, or install it (micropython.org/download)",
         )
 
+    def _insist(self) -> None:
+        """Send Ctrl-C so often that one arrives where a program that catches it does not expect it.
+
+        That is while its handler runs, or as soon as main.py starts after a reset.
+        """
+        for _ in range(_INTERRUPTS):
+            self._repl.port.write(b"\x03")
+            time.sleep(0.03)
+            self._repl.port.discard()
+
     def soft_reset(self) -> None:
         """Clear the board's memory. boot.py runs again, main.py does not."""
         port = self._repl.port
         with self._errors(), port.silence(_SOFT_RESET), port.deadline(2 * port.patience(_SOFT_RESET)):
-            self._repl.enter_raw_repl(soft_reset=True)
+            self._repl.soft_reset()
 
     @contextmanager
     def mount(self, folder: Path) -> Generator[None]:

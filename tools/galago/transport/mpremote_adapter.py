@@ -85,6 +85,18 @@ class RawRepl(SerialTransport):
         while not seen.endswith(ending):
             seen = seen[-len(ending) :] + self.serial.read(1)
 
+    def soft_reset(self) -> None:
+        """Reset the interpreter and be at the raw REPL again: boot.py runs, main.py does not.
+
+        mpremote's own method gives a boot.py ten seconds, too few to connect to a network.
+        """
+        self.port.write(b"\r\x03\r\x01")
+        self.skip_to(b"raw REPL; CTRL-B to exit\r\n>")
+        self.port.write(b"\x04")
+        self.skip_to(b"soft reboot\r\n")
+        self.skip_to(b"raw REPL; CTRL-B to exit\r\n")  # mpremote expects the prompt > before a program
+        self.in_raw_repl = True
+
     def mount_local(self, path: str) -> None:
         """Mount the host's folder `path` at /remote. The board waits a minute for each of its answers."""
         if not self.eval('"RemoteFS" in globals()'):

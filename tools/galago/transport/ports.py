@@ -39,8 +39,14 @@ def open_port(port: str) -> RawRepl:
 def device_of(port: str) -> str:
     """Return the device or URL that a port's name stands for.
 
-    Raises GalagoError port.missing for an unknown serial number.
+    Raises GalagoError port.missing for an unknown serial number, usage for WebREPL.
     """
+    if port.startswith(("ws:", "wss:")):
+        raise GalagoError(
+            "usage",
+            f"{port}: WebREPL is not supported: use the board's USB port, or a serial port in the network "
+            "(socket://HOST:PORT, rfc2217://HOST:PORT)",
+        )
     if port.startswith("id:"):
         for candidate in list_ports.comports():
             if candidate.serial_number == port[3:]:

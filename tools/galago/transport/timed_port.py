@@ -15,6 +15,7 @@ from galago.errors import GalagoError
 
 SILENCE = 10.0  # seconds without a byte after which a read gives up, on a board that answers fast
 _ROUND_TRIPS = 20  # a slow board may stay silent for as many of its own round trips
+_HEARD = 400  # bytes
 _SLICE = 0.25  # seconds: how often a waiting read looks at the clock
 _LARGEST_READ = 1 << 20  # bytes: a board that announces more at once is not telling the truth
 
@@ -34,6 +35,8 @@ class TimedPort:
         self._name = name
         self._port = port
         self._buffer = bytearray()
+        self.heard = bytearray()
+        """The last bytes that arrived, for messages."""
         self._deadline = float("inf")
         self._length = 0.0  # seconds of the present deadline
         self._clock, self._looked = 0.0, time.monotonic()
@@ -99,6 +102,11 @@ class TimedPort:
         self._fill(wait=False)
         return len(self._buffer)
 
+    def discard(self) -> None:
+        """Forget what has arrived."""
+        self._fill(wait=False)
+        self._buffer.clear()
+
     def write(self, data: bytes) -> int:
         """Write all of `data`."""
         try:
@@ -125,6 +133,7 @@ class TimedPort:
         except OSError as error:
             raise self._lost(error) from error
         self._buffer += data
+        self.heard = (self.heard + data)[-_HEARD:]
         return bool(data)
 
     def _lost(self, error: OSError) -> GalagoError:
