@@ -287,3 +287,28 @@ def test_an_unplugged_board_ends_the_run_with_one_line(photos: dict[str, Path]) 
     answered = [json.loads(line) for line in rest.splitlines()]
     assert [line["seq"] for line in answered] == list(range(1, len(answered) + 1))
     assert len(answered) < len(pictures)
+
+
+def test_folders_and_names_from_standard_input(board: EmulatedBoard, tmp_path: Path) -> None:
+    for name in ("b/2.png", "a/1.png", "a/deep/0.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (30, 20), (200, 30, 10)).save(tmp_path / name)
+    argv = [
+        sys.executable,
+        "-m",
+        "galago",
+        "classify",
+        "--port",
+        board.port,
+        str(tmp_path / "a"),
+        "-",
+        "--summary",
+    ]
+    names = f"{tmp_path}/b/2.png\n\n{tmp_path}/none.png\n"
+    done = subprocess.run(argv, input=names, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stderr
+    first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    assert first[:5] == ["1.png", "0.png", "2.png", "none.png", "class"]
+    table = done.stdout.partition("confidence")[2].partition("4 pictures, 3 classified")[0].split("\n")
+    assert sum(int(row.split()[-2] if "%" in row else row.split()[-1]) for row in table if row.strip()) == 4
+    assert "error" in done.stdout.partition("confidence")[2]

@@ -182,7 +182,7 @@ def test_a_board_that_runs_nothing_is_explained(model: ModelDirectory) -> None:
         install(port, model, {"source": "files"})
         watched = Monitor()
         events = monitor.listen(port, watched, lambda console: console.write(restart))
-        assert first_notice(events) == "main.py has ended"
+        assert first_notice(events).startswith("main.py has ended: galago monitor")
         assert watched.counts.pictures == 2
         events.close()
         with transport.connect(port) as device:
@@ -196,7 +196,14 @@ def test_a_board_that_says_nothing_is_explained(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(monitor, "_SILENCE", 0.0)
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         transport.connect(emulated.port).close()  # it is at its prompt, and prints nothing more
-        assert "--restart starts main.py again" in first_notice(monitor.listen(emulated.port, Monitor()))
+        notice = first_notice(monitor.listen(emulated.port, Monitor()))
+        assert "at its prompt" in notice
+        assert f"galago monitor --port {emulated.port} --restart" in notice
+        with transport.connect(emulated.port) as device:
+            device.put(b"while True: pass", "/main.py")
+        emulated.reset()
+        busy = first_notice(monitor.listen(emulated.port, Monitor()))
+        assert "no prompt: a program runs" in busy
 
 
 def test_the_command_writes_lines_and_a_table_of_them(model: ModelDirectory, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
 from mobilenet import Classifier
 net = Classifier("/models/everyday-v1-025-96")
 for result in net.classify("cat.jpg", "cup.bmp", top=3):
-    print(result.label, result.confidence)
+    print(result)
 """
 
 _HOMES = {"Classifier": "classifier", "GalagoError": "errors"}

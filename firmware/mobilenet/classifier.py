@@ -3,7 +3,7 @@
 
 net = Classifier("/models/everyday-v1-025-96")
 for result in net.classify("cat.jpg", "cup.bmp", top=3):
-    print(result.label, result.confidence)
+    print(result)           # or result.label, result.confidence, result.error
 """
 
 import gc
@@ -39,6 +39,12 @@ class Result:
         self.picture = None
         self.turned = False
         self.error = None
+
+    def __repr__(self):
+        if self.error:
+            return "%s: error: %s" % (self.image, self.error.message)
+        text = ", ".join(["%s %.1f %%" % (label, 100 * share) for label, _, share in self.top])
+        return "%s: %s%s" % (self.image, "unknown, " if self.unknown else "", text)
 
     @property
     def label(self):

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from runtime_bench import Bench
+from typer.testing import CliRunner
 
-from galago import pictures
+from galago import boards, dataset, pictures
+from galago.cli import app
+from galago.emulator import EmulatedBoard
 from galago.emulator.camera import EmulatedCamera
+from galago.errors import GalagoError
 
 PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
 
@@ -201,3 +205,37 @@ print(json.dumps([image.width(), image.height(), list(image.bytearray())]))
         expected = np.asarray(picture.convert("L"))[108:132, 144:176]
     assert (width, height) == (32, 24)
     assert (np.array(values).reshape(24, 32) == expected).all()
+
+
+def test_frames_of_a_board_become_photos_for_training(tmp_path: Path) -> None:
+    y, x = np.mgrid[:240, :320]
+    scene = np.stack([x * 255 // 319, y * 255 // 239, np.full_like(x, 60)], 2).astype(np.uint8)
+    (tmp_path / "scene").mkdir()
+    Image.fromarray(scene).save(tmp_path / "scene" / "1.png")
+    for id_, firmware in (
+        ("ESP32_GENERIC-SPIRAM", ["esp32"]),
+        ("OPENMV_RT1060", None),
+        ("SIPEED_MAIX_BIT", None),
+    ):
+        eye = EmulatedCamera(tmp_path / "scene")
+        with EmulatedBoard(boards.load(id_), firmware=firmware, camera=eye) as emulated:
+            arguments = ["camera", "--port", emulated.port, "--count", "2", "--save", str(tmp_path / id_)]
+            done = CliRunner().invoke(app, [*arguments, "--label", "ramp"])
+        assert done.exit_code == 0, (id_, done.output, done.exception)
+        assert done.stdout.endswith(f"2 frames, saved in {tmp_path / id_ / 'ramp'}\n")
+        saved = dataset.from_subfolders(tmp_path / id_)
+        assert [path.name for path in saved.paths] == ["00001.jpg", "00002.jpg"]
+        seen = pictures.load(saved.paths[1]).astype(int)
+        assert seen.shape == (120, 160, 3)
+        assert abs(seen - pictures.resize(scene, 120, 160)).mean() < 6, id_
+
+
+def test_a_board_without_a_camera_says_so() -> None:
+    with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as emulated:
+        done = CliRunner().invoke(app, ["camera", "--port", emulated.port])
+    assert isinstance(done.exception, GalagoError)
+    assert done.exception.code == "camera.missing"
+    for wrong in (["--size", "1x1"], ["--label", "cup"], ["--save", "/dev/null/x"]):
+        error = CliRunner().invoke(app, ["camera", "--port", "/dev/null", *wrong]).exception
+        assert isinstance(error, GalagoError)
+        assert error.code == "usage"

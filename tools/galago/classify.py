@@ -9,7 +9,7 @@ Pictures are not stored on the board: their folder is mounted over the serial po
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,7 +28,7 @@ _PICTURE = "/galago.bmp"  # where a board that cannot mount a folder keeps the p
 def classify(
     board: Board,
     model: ModelDirectory,
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     top: int = 1,
     on_log: Callable[[str], None] = lambda text: None,
     order: Sequence[str] | None = None,
@@ -55,7 +55,7 @@ def classify(
 def _classify_by_upload(
     board: Board,
     model: ModelDirectory,
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     top: int,
     on_log: Callable[[str], None],
     order: Sequence[str] | None,

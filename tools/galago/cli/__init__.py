@@ -8,6 +8,7 @@ import typer
 from galago import __version__
 from galago.cli.bench import bench
 from galago.cli.boards import boards
+from galago.cli.camera import camera
 from galago.cli.classify import classify
 from galago.cli.compile import compile as compile_kmodel
 from galago.cli.config import config
@@ -35,6 +36,7 @@ for verb in (
     classify,
     flash,
     config,
+    camera,
     monitor,
     doctor,
     boards,

@@ -11,6 +11,7 @@ import typer
 from galago.cli.connection import BoardOption, KernelsOption, PortOption, installed
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 from galago.cli.plural import plural
+from galago.errors import GalagoError
 from galago.printable import printable
 
 if TYPE_CHECKING:
@@ -21,13 +22,20 @@ _BAR = 20  # characters that stand for a confidence of 1
 
 def classify(
     images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="The pictures; results come in this order.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE…",
+            help="Pictures, or folders of them; `-` reads their names from standard input, one per line.",
+        ),
     ],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = DEFAULT_MODEL,
     port: PortOption = None,
     board: BoardOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show per picture.")] = 1,
     kernels: KernelsOption = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="End with a table: how many pictures of each class.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the serial lines unchanged, one JSON object each.")
     ] = False,
@@ -38,7 +46,10 @@ def classify(
     all pictures were classified, 1 if a picture failed, 2 for wrong usage or an unusable board or model.
     """
     from galago.classify import classify as run
+    from galago.cli.image_arguments import pictures_of
 
+    if summary and as_json:
+        raise GalagoError("usage", "--summary prints a table and --json only JSON: use one of them")
     directory = open_model(model)
     show = _show_json if as_json else _show_line
     lines = []
@@ -46,9 +57,11 @@ def classify(
         emulated = target.device.implementation["emulated"]
         if port:
             _name_other_model(target.device, directory.name)
-        for line in run(target.device, directory, images, top, _log, target.backends):
+        for line in run(target.device, directory, pictures_of(images), top, _log, target.backends):
             show(line)
             lines.append(line)
+    if summary:
+        _show_classes(lines)
     if not as_json:
         _summarize(lines, emulated)
     if any("error" in line for line in lines):
@@ -95,6 +108,27 @@ def _show_line(line: dict) -> None:
         console.print(f"{name if rank == 0 else '':<24} {label + hint:<20} ", end="", markup=False)
         console.print(f"[green]{bar:<{_BAR}}[/green] {entry['confidence'] * 100:5.1f} %", end="")
         console.print(f"   [dim]{times} ms[/dim]" if rank == 0 else "")
+
+
+def _show_classes(lines: list[dict]) -> None:
+    """Prints how many pictures each class got, and how confident the answers are on average."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from galago.cli.output import Console
+
+    confidences: dict[str, list[float]] = {}
+    for line in lines:
+        name = "error" if "error" in line else "unknown" if line.get("unknown") else line["top"][0]["label"]
+        confidences.setdefault(name, []).append(0.0 if name == "error" else line["top"][0]["confidence"])
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("class", "pictures", "confidence"):
+        table.add_column(title, justify="left" if title == "class" else "right")
+    for name, values in sorted(confidences.items(), key=lambda item: (-len(item[1]), item[0])):
+        mean = "" if name == "error" else f"{sum(values) / len(values):.1%}"
+        table.add_row(escape(name), str(len(values)), mean)
+    console = Console(highlight=False)
+    console.print("", table)
 
 
 def _summarize(lines: list[dict], emulated: bool) -> None:

@@ -180,11 +180,15 @@ def _bars(verdict: "Verdict", width: int) -> "Table":
 
     heap = Use(sum(verdict.heap.values()), verdict.board.heap)
     uses = {"file system": verdict.filesystem, "ROMFS": verdict.romfs, "heap": heap}
-    rows = [
-        *((name, use, f"{use.used:,} of {use.size:,} bytes") for name, use in uses.items() if use.size),
-        *((f"  {name}", None, f"{size:,}") for name, size in verdict.heap.items()),
-        ("  largest use while loading", None, f"{verdict.loading:,}"),
-    ]
+    parts = {
+        "file system": verdict.files,
+        "heap": {**verdict.heap, "largest use while loading": verdict.loading},
+    }
+    rows: list[tuple[str, Use | None, str]] = []
+    for name, use in uses.items():
+        if use.size:
+            rows.append((name, use, f"{use.used:,} of {use.size:,} bytes"))
+            rows += [(f"  {part}", None, f"{size:,}") for part, size in parts.get(name, {}).items()]
     without = width_of([Column("", [row[0] for row in rows]), Column("", [row[2] for row in rows])])
     bar = min(_BAR, width - without - 2)
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -211,6 +215,7 @@ def _notes() -> str:
     from galago.fit import FASTER, SLOWER
 
     return (
+        "Each file takes whole blocks of 4,096 bytes; an update needs room for what it replaces as well. "
         "These are estimates, not measurements. Time is counted instructions x cycles per instruction / "
         f"clock; it is right within {FASTER:g} to {SLOWER:g} times, and `galago bench --port` measures it. "
         "`galago boards ID` shows the sources."

@@ -66,7 +66,7 @@ def read_inputs(
         inputs.append(pictures.to_input(rgb, height, width, channels, model.contract["input"]["resize"]))
         positions.append(position)
     if not inputs:
-        raise GalagoError("dataset.empty", f"none of {len(paths)} pictures is readable: pass other photos")
+        raise GalagoError("dataset.empty", f"no picture is readable, {len(paths)} tried: pass other photos")
     return np.stack(inputs), np.array(positions)
 
 

@@ -44,6 +44,8 @@ class Verdict:
     """What computes the layers."""
     weights: Weights | None = None
     filesystem: Use = _NOTHING
+    files: dict[str, int] = field(default_factory=dict)
+    """Bytes of file system by what takes them; each file takes whole blocks."""
     romfs: Use = _NOTHING
     heap: dict[str, int] = field(default_factory=dict)
     """Bytes of heap by what takes them, once the model is loaded."""
@@ -125,6 +127,7 @@ def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | Non
         problem="",
         kernels="native" if code else "viper",
         weights=weights,
+        files={"device package": package} | ({} if in_rom else {"model and its kernels": model}),
         filesystem=Use(package if in_rom else package + model, board.filesystem),
         romfs=Use(model if in_rom else 0, board.romfs),
         heap=heap,

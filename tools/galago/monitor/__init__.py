@@ -22,7 +22,7 @@ from galago.transport import SerialConsole
 from galago.transport.answers import ERROR, conform, picture_line
 
 _LONGEST = 1 << 16  # bytes without a line end that are taken for noise
-_SILENCE = 10.0  # seconds without output after which the user is told what to do
+_SILENCE = 5.0  # seconds without output after which the board is asked, and the user told what to do
 _RETRY = 0.5  # seconds between attempts to open a port that is gone
 _DECODER = json.JSONDecoder(strict=False)
 _START = {"seq": int, "model?": str, "backend?": str, "input?": [int], "resize?": str}
@@ -216,7 +216,8 @@ def listen(
 def _received(console: SerialConsole, monitor: Monitor) -> Iterator[Event | None]:
     """Yield events until the port is lost; once, say why a board is silent. Raises GalagoError port.lost."""
     heard = time.monotonic()
-    explained = False
+    explained = asked = False
+    again = f"galago monitor --port {console.name} --restart starts it"
     while True:
         data = console.read()
         yield from monitor.feed(data)
@@ -226,14 +227,17 @@ def _received(console: SerialConsole, monitor: Monitor) -> Iterator[Event | None
             continue
         if monitor.at_prompt and not explained:
             explained = True
-            doctor = f"the board runs no main.py: galago doctor --port {console.name} says what is missing"
-            yield Notice("board", "main.py has ended" if monitor.started else doctor)
+            what = "main.py has ended" if monitor.started else "the board is at its prompt, no main.py runs"
+            yield Notice("board", f"{what}: {again}, galago doctor --port {console.name} says what is wrong")
+        elif not asked and time.monotonic() - heard > _SILENCE:
+            asked, heard = True, time.monotonic()
+            console.write(b"\r")  # a board at its prompt prints it again; main.py skips an empty line
         elif not explained and time.monotonic() - heard > _SILENCE:
             explained = True
             yield Notice(
                 "board",
-                f"no output for {_SILENCE:.0f} s: --restart starts main.py again, galago doctor --port "
-                f"{console.name} says what is wrong",
+                f"no output and no prompt: a program runs, and computes, pauses ('interval') or waits for "
+                f"pictures (--send): {again} again, galago config --port {console.name} shows its settings",
             )
         yield None
 

@@ -83,8 +83,9 @@ def opening_error(device: str, error: OSError | ValueError) -> GalagoError:
         )
     if number in (errno.EBUSY, errno.EAGAIN):
         return GalagoError("port.busy", f"{device} is in use{_holders(device)}: close the other program")
+    reason = os.strerror(number) if number else str(error)  # pyserial repeats it in its own text
     return GalagoError(
-        "port.missing", f"no port {device} ({error}): `mpremote connect list` shows all boards"
+        "port.missing", f"no port {device} ({reason}): `mpremote connect list` shows all boards"
     )
 
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""The pictures that `galago classify` is given: files, folders, and names from standard input.
+
+for path in pictures_of([Path("photos"), Path("cat.jpg"), Path("-")]):
+    ...
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def pictures_of(arguments: Iterable[Path]) -> Iterator[Path]:
+    """Yields the pictures in order: those in a folder sorted by path, and for `-` each as its line arrives.
+
+    Raises GalagoError dataset.empty for a folder without pictures.
+    """
+    from galago import dataset
+
+    for argument in arguments:
+        if str(argument) == "-":
+            for line in sys.stdin:
+                if name := line.rstrip("\r\n"):
+                    yield Path(name)
+        elif argument.is_dir():
+            yield from dataset.picture_files(argument)
+        else:
+            yield argument
