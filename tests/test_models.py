@@ -114,7 +114,7 @@ def test_what_is_written_is_read_back(good: Path) -> None:
         ("input.scale", "1/128"),
         ("input.zero_point", 200),
         ("output.scale", 0),
-        ("output.activation", "sigmoid"),
+        ("output.activation", "relu"),
         ("labels", []),
         ("labels", "cat"),
         ("unknown_below", 1.5),

@@ -12,6 +12,7 @@ import time
 from . import backends
 from .errors import GalagoError
 from .model import Model
+from .ranking import rank
 
 try:
     from .image import Resizer
@@ -78,7 +79,9 @@ class Classifier:
             self._backend, self.backend, self.skipped = chosen.backend, chosen.name, chosen.skipped
             self._resizer = getattr(chosen.backend, "resizer", None)
             if self._resizer is None:
-                self._resizer = Resizer(model.height, model.width, model.channels, model.resize)
+                self._resizer = Resizer(
+                    model.height, model.width, model.channels, model.resize, model.transform
+                )
         except MemoryError:
             gc.collect()
             raise GalagoError(
@@ -86,7 +89,8 @@ class Classifier:
                 "%s does not fit into the heap, %d bytes are free: use a smaller alpha or size"
                 % (path, gc.mem_free()),
             ) from None
-        if len(model.labels) != self._backend.outputs:
+        two_of_one = model.outputs == 1 and len(model.labels) == 2 and model.activation != "softmax"
+        if self._backend.outputs != model.outputs or not (two_of_one or model.outputs == len(model.labels)):
             raise GalagoError(
                 "model.labels",
                 "%s: %d labels for %d outputs: build the model directory again"
@@ -133,22 +137,10 @@ class Classifier:
         result.us = {"read": self._resizer.us_read, "resize": self._resizer.us_resize, "invoke": elapsed}
         result.picture = getattr(self._resizer, "image", None)
         result.turned = bool(getattr(self._resizer, "turned", False))
-        result.top = self._rank(scores, top)
-        result.unknown = result.confidence < self.model.unknown_below
+        model = self.model
+        result.top = rank(scores, self._backend.confidence, model.activation, model.labels, top)
+        result.unknown = result.confidence < model.unknown_below
         return result
-
-    def _rank(self, scores, top):
-        # Selects one class at a time: `top` is small, and only the winners are allocated.
-        ranked = []
-        taken = set()
-        for _ in range(min(top, len(scores))):
-            best = -1
-            for index, score in enumerate(scores):
-                if index not in taken and (best < 0 or score > scores[best]):
-                    best = index
-            taken.add(best)
-            ranked.append((self.model.labels[best], best, self.confidence(scores[best])))
-        return ranked
 
     def golden(self, pattern):
         """Returns the scores of a golden input (galago.models.pattern on the host), and sets `us`."""
@@ -161,7 +153,7 @@ class Classifier:
         return scores
 
     def confidence(self, score):
-        """Returns the probability (0 to 1) that a score stands for."""
+        """Returns the number that a score stands for: a probability, or a logit (Model.activation)."""
         return self._backend.confidence(score)
 
     def describe(self):

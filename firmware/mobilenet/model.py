@@ -7,6 +7,8 @@ the time. Flashing itself compares SHA-256.
 
 model = Model("/models/everyday-v1-025-96")
 model.labels, model.height, model.width, model.channels, model.resize
+model.transform                     # pairs (multiplier, offset) of input.transform, or None for pixel - 128
+model.outputs, model.activation     # number of scores, and what they are: softmax, sigmoid or logits
 model.scale, model.zero_point, model.output_scale, model.output_zero_point
 model.golden                        # (pattern number, array of the expected int8 scores), or None
 model.file("tflite")                # path of the file, after its hash was checked; None if there is none
@@ -27,6 +29,8 @@ except ImportError:  # a firmware without it
     crc32 = None
 
 _BLOCK = const(1024)
+_STEEPEST = const(1 << 22)  # of input.transform: 255 times it plus _FARTHEST stays below 2**31
+_FARTHEST = 1 << 30  # (no const: on 32-bit boards it is not a small integer)
 _LONGEST_SIDE = const(1024)  # pixels per side of an input, far beyond any board's memory
 
 
@@ -126,6 +130,8 @@ class Model:
         self.unknown_below = 0
         if "unknown_below" in contract:
             self.unknown_below = _need(contract, "unknown_below", (int, float), where)
+        self.transform = self._pairs(shape, where) if "transform" in shape else None
+        self.activation = "softmax"
         self.scale = self.output_scale = 0.0
         self.zero_point = self.output_zero_point = 0
         if "output" in contract:
@@ -134,7 +140,15 @@ class Model:
             self.zero_point = _need(shape, "zero_point", int, where)
             self.output_scale = _need(scores, "scale", (int, float), where)
             self.output_zero_point = _need(scores, "zero_point", int, where)
+            if "activation" in scores:
+                self.activation = _need(scores, "activation", str, where)
+            if self.activation not in ("softmax", "sigmoid", "logits"):
+                _refuse(
+                    where,
+                    "activation is %s, expected softmax, sigmoid or logits" % jsonfile.shown(self.activation),
+                )
         self.golden = self._golden(contract, where)
+        self.outputs = len(self.golden[1]) if self.golden else len(self.labels)
         self._runtimes = _need(contract, "runtimes", dict, where) if "runtimes" in contract else {}
         self._files = files = _need(contract, "files", dict, where)
         if not files and not self._runtimes:  # (a kmodel may be elsewhere in flash)
@@ -169,6 +183,19 @@ class Model:
         value = self._runtimes.get(name)
         value = value.get(key) if isinstance(value, dict) else None
         return value if isinstance(value, int) else 0
+
+    def _pairs(self, shape, where):
+        pairs = []
+        for row in _need(shape, "transform", list, where):
+            good = isinstance(row, list) and len(row) == 2
+            if not good or not isinstance(row[0], int) or not isinstance(row[1], int):
+                break
+            if not (0 < row[0] <= _STEEPEST and -_FARTHEST <= row[1] <= _FARTHEST):
+                break
+            pairs.append(tuple(row))
+        if len(pairs) != self.channels:
+            _refuse(where, "'transform' is not a pair of valid integers for each channel")
+        return pairs
 
     def _golden(self, contract, where):
         # Uses the last entry: it is noise, which reveals mistakes best.

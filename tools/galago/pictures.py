@@ -126,10 +126,7 @@ def resize(
     `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
     Raises GalagoError model.contract for any other `how`.
     """
-    if how not in ("crop", "stretch", "pad"):
-        raise GalagoError(
-            "model.contract", f"expected resize to be crop, stretch or pad, got {how!r}: build it again"
-        )
+    check_resize(how)
     left, top, columns, rows = _window(rgb.shape[1], rgb.shape[0], width, height, how)
     x, y, wide, high = _target(rgb.shape[1], rgb.shape[0], width, height, how)
     part = rgb[top : top + rows, left : left + columns]
@@ -148,6 +145,14 @@ def resize(
     resized = np.full((height, width, channels), 128, np.uint8)
     resized[y : y + high, x : x + wide] = pixels
     return resized
+
+
+def check_resize(how: str) -> None:
+    """Raises GalagoError model.contract unless `how` is a way to resize."""
+    if how not in ("crop", "stretch", "pad"):
+        raise GalagoError(
+            "model.contract", f"expected resize to be crop, stretch or pad, got {how!r}: choose one of them"
+        )
 
 
 def to_input(

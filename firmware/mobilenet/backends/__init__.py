@@ -10,7 +10,7 @@ load(model)       returns an object with
     .input        int8 buffer of height x width x channels, to be refilled before each invoke
     .outputs      number of scores
     .invoke()     runs the model; returns its scores, an indexable of int8 or float
-    .confidence(score)   returns the probability (0 to 1) that a score stands for
+    .confidence(score)   returns the number that a score stands for: a probability, or a logit
     .close()      frees all memory
     .describe()   optional; returns the entries of Classifier.describe()
 
@@ -100,9 +100,10 @@ def _check(name, backend, model, tolerance):
     fill(pattern, backend.input)
     scores = backend.invoke()
     correct, worst = True, 0
+    step = model.output_scale or 1
     for index, score in enumerate(expected):
-        probability = (score - model.output_zero_point) * model.output_scale
-        difference = 256 * abs(backend.confidence(scores[index]) - probability)
+        value = (score - model.output_zero_point) * step
+        difference = abs(backend.confidence(scores[index]) - value) / step
         if not difference <= tolerance + 0.01:  # true for NaN too
             correct, worst = False, max(worst, difference)
     if not correct:

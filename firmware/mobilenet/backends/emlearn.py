@@ -26,8 +26,10 @@ def supports(model):
     path = model.file("tmdl")
     if not path or not model.runtime("emlearn", "classes"):
         return "its directory on this board has no .tmdl: flash it again for this board"
-    if model.scale != 0.0078125 or model.zero_point:
+    if model.scale != 0.0078125 or model.zero_point or model.transform:
         return "its inputs are not pixel - 128"
+    if model.activation != "softmax":
+        return "its outputs are not those of a softmax"
     gc.collect()
     # In addition to the array passed to it, the module keeps a copy of the model and a buffer of that size.
     needed, free = 3 * os.stat(path)[6] + _SPARE, gc.mem_free()

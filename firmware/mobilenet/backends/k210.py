@@ -25,6 +25,10 @@ def supports(name, model):
         return "its directory on this board has no kmodel: flash it again for this board"
     if model.channels != 3 or model.resize == "pad":
         return "its input is not a colour picture that is cropped or stretched"
+    if model.transform:
+        return "its inputs are not pixel - 128"
+    if model.activation != "softmax":
+        return "its outputs are not those of a softmax"
     return None
 
 

@@ -35,7 +35,7 @@ class _Runtime:
         with open(path, "rb") as file:
             file.readinto(content)
         self.input = bytearray(model.height * model.width * model.channels)
-        self.outputs = len(model.labels)
+        self.outputs = model.outputs
         self._scores = [0] * self.outputs
         self._scale = model.output_scale
         self._zero_point = model.output_zero_point

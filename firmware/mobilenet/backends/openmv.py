@@ -28,7 +28,7 @@ class _Runtime:
                 "backend.refused", "openmv cannot load %s (%s): try 'builtin'" % (model.name, error)
             ) from None
         self.input = None
-        self.outputs = len(model.labels)
+        self.outputs = model.outputs
         # A callable receives the tensor itself; images and arrays would pass through RGB565 or floats.
         self._model.predict([self._keep])
 

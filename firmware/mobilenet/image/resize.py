@@ -29,12 +29,12 @@ _LONGEST_ROW = const(2048)  # pixels
 class Resizer:
     """Resizes pictures to int8 inputs of shape (height, width, channels), with int8 = pixel - 128.
 
-    `resize` is "crop" (to the largest centred part with the aspect ratio of the input), "stretch", or "pad"
-    (with 128, which is int8 0). After `read`, `us_read` and `us_resize` are the microseconds of decoding and
-    resizing.
+    `pairs` are for models that expect other values (transform.py). `resize` is "crop" (to the largest
+    centred part with the aspect ratio of the input), "stretch", or "pad" (with 128). After `read`, `us_read`
+    and `us_resize` are the microseconds of decoding and resizing.
     """
 
-    def __init__(self, height, width, channels=3, resize="crop"):
+    def __init__(self, height, width, channels=3, resize="crop", pairs=None):
         if resize not in ("crop", "stretch", "pad"):
             raise GalagoError(
                 "model.contract", "resize is {!r}, expected crop, stretch or pad".format(resize)
@@ -44,6 +44,11 @@ class Resizer:
         self.channels = channels
         self.resize = resize
         self.us_read = self.us_resize = 0
+        self._transform = None
+        if pairs:
+            from .transform import Transform
+
+            self._transform = Transform(pairs)
         self._columns = array("H", bytes(8 * width))
         self._row = array("H", bytes(8))
         self._current = array("i", bytes(12 * width))
@@ -160,6 +165,8 @@ class Resizer:
         self._made += 1
         if self._made < self._high:
             _span(self._source_height, self._high, self._made, self._row)
+        elif self._transform:
+            self._transform.apply(self._tensor)
 
     def _window(self, width, height):
         # Returns left, top, width and height of the part of the picture that is used.

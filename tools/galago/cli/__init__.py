@@ -18,6 +18,7 @@ from galago.cli.emulate import emulate
 from galago.cli.evaluate import evaluate
 from galago.cli.fit import fit
 from galago.cli.flash import flash
+from galago.cli.import_ import import_model
 from galago.cli.monitor import monitor
 from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
@@ -50,6 +51,7 @@ for verb in (
     bench,
 ):
     app.command()(verb)
+app.command("import")(import_model)
 app.add_typer(dataset, name="dataset")
 
 

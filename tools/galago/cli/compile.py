@@ -18,7 +18,8 @@ def compile(  # noqa: A001 - the verb's name
     model: Annotated[
         Path,
         typer.Argument(
-            metavar="MODEL", help="A shipped model, a zoo model, a model directory, or an int8 .tflite."
+            metavar="MODEL",
+            help="A shipped model, a zoo model, a model directory, or a file for galago import.",
         ),
     ],
     out: Annotated[
@@ -65,8 +66,12 @@ def compile(  # noqa: A001 - the verb's name
 
 
 def _tflite(model: Path) -> bytes:
+    if model.is_file():
+        from galago import importer
+
+        return importer.integer_tflite(model)
     if model.suffix == ".tflite":
-        return _read(model)
+        raise GalagoError("model.missing", f"no file {model}: pass the path of a .tflite")
     return open_model(model).tflite.read_bytes()
 
 

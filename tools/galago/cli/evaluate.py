@@ -65,7 +65,8 @@ def evaluate(
     if "float" in engines:
         answers["float"] = evaluating.floats(directory, inputs)
     if "int8" in engines or "board" in engines:
-        answers["int8"] = _counted("int8", len(inputs), lambda tick: evaluating.int8(directory, inputs, tick))
+        outputs = _counted("int8", len(inputs), lambda tick: evaluating.int8(directory, inputs, tick))
+        answers["int8"] = directory.probabilities(outputs)
     table: dict[str, Any] = {"model": directory.name, "photos": len(inputs)}
     scores = {name: evaluating.Scores.of(each, labels) for name, each in answers.items()}
     table["engines"] = {name: each.as_dict() for name, each in scores.items() if name in engines}
@@ -89,12 +90,13 @@ def _on_board(
 ) -> dict[str, Any]:
     """Runs all inputs on the board and compares its ranked classes with int8's.
 
-    `inputs` are int8 [photos, height, width, channels], `expected` are int8 [photos, classes].
+    `inputs` are int8 = pixel - 128 [photos, height, width, channels], `expected` are the probabilities
+    [photos, classes] of int8.
     """
     from galago import runtimes
     from galago.evaluate import on_board
 
-    answers: list[list[tuple[int, int]]] = []
+    answers: list[on_board.Ranked] = []
     logs: list[str] = []
 
     def run(tick: Any) -> None:

@@ -4,6 +4,7 @@
 model = open_model("everyday-v1-025-96")        # shipped
 model = open_model("imagenet-v1-025-128")       # from the zoo, built when it is first used
 model = open_model("path/to/directory")
+model = open_model("trained.tflite")            # any file that `galago import` takes, imported on the fly
 print(describe(model))
 """
 
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from galago.importer import Imported
     from galago.models import ModelDirectory
 
 DEFAULT_MODEL = "everyday-v1-025-96"
-MODEL_HELP = "A shipped model, a zoo model (`galago zoo` lists them), or a model directory."
+MODEL_HELP = "A shipped model, a zoo model (`galago zoo`), a model directory, or a file for `galago import`."
 
 _ZOO = "imagenet-"  # how the names of all zoo models start
 
@@ -26,12 +28,15 @@ def open_model(name: str | Path) -> "ModelDirectory":
 
     Raises GalagoError model.* if there is no such model or it is broken. Building a zoo model raises
     train.weights if its weights are neither on disk nor can be downloaded, and config.missing without the
-    extra `train`.
+    extra `train`. A file of another program raises what `galago import` raises.
     """
     from galago import models
 
     if str(name).startswith(_ZOO) and not Path(name).is_dir():
         return _open_zoo_model(str(name))
+    path = Path(name)
+    if path.is_file() or (path.is_dir() and not (path / models.CONTRACT).is_file()):
+        return _import(path)
     return models.find(name)
 
 
@@ -42,6 +47,29 @@ def describe(model: "ModelDirectory") -> str:
         f"{model.path}: {len(model.labels)} classes, {contract['files']['tflite']['bytes']:,} bytes, "
         f"{contract['macs']:,} MACs, arena {contract['arena_bytes']:,} bytes"
     )
+
+
+def show_import(done: "Imported", err: bool = False) -> None:
+    """Prints how a model was read, in aligned lines; on stderr where stdout is for other results."""
+    width = max(len(title) for title in done.facts)
+    for title, text in done.facts.items():
+        typer.echo(f"{title:<{width}}  {text}", err=err)
+
+
+def _import(path: Path) -> "ModelDirectory":
+    """The model directory in Galago's cache of a file that was imported before, or that is imported now."""
+    from rich.console import Console
+
+    from galago import importer
+    from galago.models import ModelDirectory
+
+    out = importer.cache_path(path)
+    if (out / "model.json").is_file():
+        return ModelDirectory.open(out)
+    with Console(stderr=True).status(f"{path}: importing"):
+        done = importer.import_model(path, out, warn=lambda text: typer.echo(text, err=True))
+    show_import(done, err=True)
+    return done.model
 
 
 def _open_zoo_model(name: str) -> "ModelDirectory":

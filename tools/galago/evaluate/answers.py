@@ -15,7 +15,7 @@ import numpy as np
 from galago import dataset, imagenet, lazy_tensorflow, pictures
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
-from galago.tflite.tflm import Tflm
+from galago.tflite.reference import reference
 
 FLOAT = "float.keras"
 """The network before quantization, beside model.tflite."""
@@ -56,9 +56,10 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
 def read_inputs(
     model: ModelDirectory, paths: list[Path], warn: Callable[[str], None] = print
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the readable photos as inputs, int8 [n, h, w, c], and their positions in `paths`, int64 [n].
+    """Returns the readable photos, int8 = pixel - 128 [n, h, w, c], and their positions in `paths` [n].
 
-    `warn` gets a line for each unreadable photo. Raises dataset.empty if none is readable.
+    This is the input of models made by Galago; `int8` converts it for others. `warn` gets a line for each
+    unreadable photo. Raises dataset.empty if none is readable.
     """
     height, width, channels = model.input_shape
     inputs, positions = [], []
@@ -71,16 +72,16 @@ def read_inputs(
 
 
 def int8(model: ModelDirectory, inputs: np.ndarray, advance: Callable[[], None] = lambda: None) -> np.ndarray:
-    """Returns the outputs of TensorFlow Lite Micro, int8 [n, classes]; calls `advance` after each input."""
-    return tflm_answers(model.tflite.read_bytes(), inputs, advance)
+    """Returns the outputs of TensorFlow Lite Micro, int8 [n, outputs]; calls `advance` after each input."""
+    return tflm_answers(model.tflite.read_bytes(), model.tensor(inputs.view(np.uint8) ^ 128), advance)
 
 
 def tflm_answers(tflite: bytes, inputs: np.ndarray, advance: Callable[[], None] = lambda: None) -> np.ndarray:
     """Returns the outputs of a .tflite's bytes for int8 [n, h, w, c], int8 [n, classes], as `int8` does."""
-    reference = Tflm(tflite)
+    oracle = reference(tflite)
     outputs = []
     for picture in inputs:
-        outputs.append(reference.run(picture).ravel().copy())
+        outputs.append(oracle.run(picture).ravel().copy())
         advance()
     return np.array(outputs)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Runs inputs on a board, real or emulated, and finds the first tensor that differs from the host's.
 
-    for index, ranked in board_answers(board, model, inputs): ...     # [(class, int8), …], best first
-    agreement = Agreement.of(answers, expected)                       # expected: int8 [n, classes]
+    for index, ranked in board_answers(board, model, inputs): ...     # [(class, confidence), …], best first
+    agreement = Agreement.of(answers, expected)                       # expected: probabilities [n, classes]
     first_difference(board, model, inputs[3])                         # "operator 5, depthwise …", or None
 
 The board must have the device package and the model. Inputs are sent as PPM pictures of the model's input
@@ -23,7 +23,7 @@ from galago.classify import classify
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.tflite import summary
-from galago.tflite.tflm import Tflm
+from galago.tflite.reference import reference
 from galago.transport import Board
 from galago.transport.answers import program_answer
 
@@ -57,13 +57,24 @@ except GalagoError as error:
 """
 
 
-def ranked(answer: np.ndarray, top: int) -> list[tuple[int, int]]:
-    """Returns the `top` best classes of an answer, int8 [classes], with their values, best first.
+Ranked = list[tuple[int, float]]
+"""Classes with their probabilities, best first."""
+_PRINTED = 1e-4  # serial lines have four digits
 
-    Of equal values the lower class number comes first.
+
+def ranked(answer: np.ndarray, top: int) -> Ranked:
+    """Returns the `top` best classes of an answer, float [classes], with their probabilities, best first.
+
+    Of equal probabilities the lower class number comes first.
     """
-    order = np.argsort(-answer.astype(int), kind="stable")[:top]
-    return [(int(i), int(answer[i])) for i in order]
+    order = np.argsort(-answer, kind="stable")[:top]
+    return [(int(i), float(answer[i])) for i in order]
+
+
+def _same(one: Ranked, other: Ranked) -> bool:
+    return [i for i, _ in one] == [i for i, _ in other] and all(
+        abs(a - b) <= _PRINTED for (_, a), (_, b) in zip(one, other, strict=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -75,17 +86,17 @@ class Agreement:
     same: int
     """Number of photos with the same best class."""
     worst: int
-    """Largest difference of a value, in steps of 1/256."""
+    """Largest difference of a probability, in steps of 1/256."""
 
     @classmethod
-    def of(cls, answers: list[list[tuple[int, int]]], expected: np.ndarray) -> "Agreement":
-        """Compares ranked answers, as from `board_answers`, with outputs int8 [n, classes]."""
+    def of(cls, answers: list[Ranked], expected: np.ndarray) -> "Agreement":
+        """Compares ranked answers, as from `board_answers`, with probabilities [n, classes]."""
         pairs = list(zip(answers, expected, strict=True))
         best = [ranked(row, len(answer)) for answer, row in pairs]
         return cls(
-            differ=[index for index, answer in enumerate(answers) if answer != best[index]],
+            differ=[index for index, answer in enumerate(answers) if not _same(answer, best[index])],
             same=sum(answer[0][0] == top[0][0] for answer, top in zip(answers, best, strict=True)),
-            worst=max((abs(value - int(row[index])) for a, row in pairs for index, value in a), default=0),
+            worst=round(256 * max((abs(p - row[index]) for a, row in pairs for index, p in a), default=0)),
         )
 
 
@@ -95,8 +106,8 @@ def board_answers(
     inputs: np.ndarray,
     order: Sequence[str] | None = None,
     on_log: Callable[[str], None] = lambda text: None,
-) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-    """Yields the position and the ranked answer of each input of int8 [n, h, w, c].
+) -> Iterator[tuple[int, Ranked]]:
+    """Yields the position and the ranked answer of each picture, int8 = pixel - 128 [n, h, w, c].
 
     `order` (of backends) and `on_log` are those of galago.classify. Raises the error that the board reports.
     """
@@ -106,18 +117,18 @@ def board_answers(
         for line in classify(board, model, paths, top, on_log, order):
             if "error" in line:
                 raise GalagoError(line["error"]["code"], line["error"]["message"])
-            answer = [(entry["index"], round(entry["confidence"] * 256) - 128) for entry in line["top"]]
-            yield line["seq"], answer
+            yield line["seq"], [(entry["index"], entry["confidence"]) for entry in line["top"]]
 
 
 def first_difference(board: Board, model: ModelDirectory, picture: np.ndarray) -> str | None:
     """Returns the first operator whose output on the board differs from TensorFlow Lite Micro's, or None.
 
-    `picture` is an input, int8 [h, w, c].
+    `picture` is int8 = pixel - 128 [h, w, c].
     """
+    picture = model.tensor(picture.view(np.uint8) ^ 128)
     data = model.tflite.read_bytes()
     layers = summary.layers(data)
-    expected = [t.tobytes() for t in Tflm(data).tensors(picture).values()]
+    expected = [t.tobytes() for t in reference(data).tensors(picture).values()]
     with tempfile.TemporaryDirectory(prefix="galago-") as folder, board.mount(Path(folder)):
         (Path(folder) / "input").write_bytes(picture.tobytes())
         remote = f"{board.root}{flash.remote_path(model)}/{model.contract['files']['tflite']['name']}"
@@ -133,7 +144,7 @@ def first_difference(board: Board, model: ModelDirectory, picture: np.ndarray) -
 
 
 def _picture(path: Path, inputs: np.ndarray) -> Path:
-    """Writes an input, int8 [h, w, c], as a PPM or PGM picture."""
+    """Writes int8 = pixel - 128 [h, w, c] as a PPM or PGM picture."""
     pixels = inputs.view(np.uint8) ^ 128
     Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(path)
     return path

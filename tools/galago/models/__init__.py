@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from galago import resources
 from galago.errors import GalagoError
-from galago.models.contract import CONTRACT, VERSION, check, layout, read
+from galago.models.contract import CONTRACT, LARGEST, VERSION, check, layout, read
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ("CONTRACT", "ModelDirectory", "find", "layout", "shipped_names", "write")
+__all__ = ("CONTRACT", "LARGEST", "ModelDirectory", "find", "layout", "shipped_names", "write")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,18 @@ class ModelDirectory:
         """Height, width and channels."""
         entry = self.contract["input"]
         return entry["height"], entry["width"], entry["channels"]
+
+    def tensor(self, pixels: "np.ndarray") -> "np.ndarray":
+        """The input for resized pixels, uint8 [..., channels], as a board computes it: int8, same shape."""
+        from galago.models import transform
+
+        return transform.apply(pixels, transform.table(self.contract["input"]))
+
+    def probabilities(self, outputs: "np.ndarray") -> "np.ndarray":
+        """The probabilities of the classes, float64 [n, classes], for int8 outputs [n, outputs]."""
+        from galago.models import scores
+
+        return scores.probabilities(self.contract, outputs)
 
     def golden(self) -> Iterator[tuple["np.ndarray", "np.ndarray"]]:
         """Yields inputs, int8 [height, width, channels], and TensorFlow Lite Micro's outputs, int8 [classes].

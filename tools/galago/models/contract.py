@@ -95,13 +95,15 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "output": _TABLE,
     "output.scale": _number(1e-9, 1e9),
     "output.zero_point": _whole(-128, 127),
-    "output.activation": _one_of("softmax"),
+    "output.activation": _one_of("softmax", "sigmoid", "logits"),
     "labels": _LIST,
     "unknown_below": _number(0, 1),
     "macs": _whole(1, 1 << 40),
     "arena_bytes": _whole(1, 1 << 32),
     "golden": _LIST,
 }
+# A transform of one colour (galago.models.transform): multiplier and offset.
+_MULTIPLIER, _OFFSET = _whole(1, 1 << 22), _whole(-(1 << 30), 1 << 30)
 _FILE = {"name": _PLAIN_NAME, "bytes": _whole(1, LARGEST), "sha256": _SHA256}
 _GOLDEN = {"pattern": _whole(0, 1 << 31), "input_sha256": _SHA256, "output_int8": _LIST}
 
@@ -129,6 +131,7 @@ def check(file: Path, contract: dict[str, Any]) -> None:
     _check_fields(where, contract, _FIELDS)
     for kind, entry in contract["files"].items():
         _check_fields(f"{where}, files.{kind}", entry, _FILE)
+    _check_transform(where, contract["input"])
     labels = contract["labels"]
     for index, label in enumerate(labels):
         if not isinstance(label, str) or not label.strip() or not label.isprintable():
@@ -143,7 +146,9 @@ def check(file: Path, contract: dict[str, Any]) -> None:
     for index, entry in enumerate(contract["golden"]):
         _check_fields(f"{where}, golden {index}", entry, _GOLDEN)
         output = entry["output_int8"]
-        if len(output) != len(labels):
+        # One output that is not a softmax tells two classes apart.
+        two_of_one = (len(labels), len(output)) == (2, 1) and contract["output"]["activation"] != "softmax"
+        if len(output) != len(labels) and not two_of_one:
             raise GalagoError(
                 "model.labels",
                 f"{where}: {len(labels)} labels, but golden {index} has {len(output)} outputs: label each",
@@ -152,6 +157,20 @@ def check(file: Path, contract: dict[str, Any]) -> None:
             raise GalagoError(
                 "model.contract", f"{where}, golden {index}: expected int8 outputs: build it again"
             )
+
+
+def _check_transform(where: str, picture: dict[str, Any]) -> None:
+    rows = picture.get("transform", [[1, 0]] * picture["channels"])
+    right = isinstance(rows, list) and len(rows) == picture["channels"]
+    if not right or not all(
+        isinstance(row, list) and len(row) == 2 and _MULTIPLIER[1](row[0]) and _OFFSET[1](row[1])
+        for row in rows
+    ):
+        raise GalagoError(
+            "model.contract",
+            f"{where}: expected input.transform to be a list [multiplier, offset] for each channel, with "
+            f"{_MULTIPLIER[0]} and {_OFFSET[0]}: build it again",
+        )
 
 
 def layout(contract: dict[str, Any]) -> str:

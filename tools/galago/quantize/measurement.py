@@ -11,19 +11,19 @@ import numpy as np
 
 from galago.models.golden import pattern
 from galago.tflite import engine, summary
-from galago.tflite.tflm import Tflm
+from galago.tflite.reference import reference
 
 GOLDEN = (0, 1, 2, 3, 4, 5)
 """Numbers of the test pictures (galago.models.golden.pattern) whose exact outputs go into model.json."""
 
 
 def measure(tflite: bytes, shape: tuple[int, int, int]) -> dict[str, Any]:
-    """Returns `macs`, `arena_bytes` and `golden`, the outputs of TensorFlow Lite Micro on GOLDEN.
+    """Returns `macs`, `arena_bytes` and `golden`, the outputs of the reference on GOLDEN.
 
     `shape` is the input's (height, width, channels). Raises GalagoError as engine.plan does.
     """
     arena = engine.plan(tflite).arena  # first: it names what TensorFlow Lite Micro would abort on
-    reference = Tflm(tflite)
+    oracle = reference(tflite)
     golden = []
     for number in GOLDEN:
         picture = pattern(number, shape)
@@ -31,7 +31,7 @@ def measure(tflite: bytes, shape: tuple[int, int, int]) -> dict[str, Any]:
             {
                 "pattern": number,
                 "input_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
-                "output_int8": np.ravel(reference.run(picture)).tolist(),
+                "output_int8": np.ravel(oracle.run(picture)).tolist(),
             }
         )
     return {

@@ -83,6 +83,7 @@ class OperatorCodeT(Protocol):
 
     builtinCode: int  # noqa: N815
     deprecatedBuiltinCode: int  # noqa: N815
+    customCode: str | bytes | None  # noqa: N815
     version: int
 
 
@@ -163,9 +164,7 @@ def operators(model: ModelT) -> list[Operator]:
     Raises GalagoError model.malformed where an operator or its output does not exist.
     """
     with malformed():
-        graph, names = model.subgraphs[0], _operator_names()
-        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
-        kinds = [names[code] for code in codes]
+        graph, kinds = model.subgraphs[0], operator_kinds(model)
         return [
             Operator(
                 number,
@@ -177,6 +176,23 @@ def operators(model: ModelT) -> list[Operator]:
             )
             for number, operator in enumerate(graph.operators)
         ]
+
+
+def operator_kinds(model: ModelT) -> list[str]:
+    """The name of each operator code: in the schema, such as CONV_2D, or "CUSTOM name".
+
+    Raises GalagoError model.malformed for unknown ones.
+    """
+    with malformed():
+        names = _operator_names()
+        kinds: list[str] = []
+        for code in model.operatorCodes:
+            kind = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
+            custom = code.customCode
+            if custom is not None and kind == "CUSTOM":
+                kind += " " + (custom if isinstance(custom, str) else bytes(custom).decode(errors="replace"))
+            kinds.append(kind)
+        return kinds
 
 
 def shape(tensor: TensorT) -> tuple[int, ...]:
