@@ -59,8 +59,11 @@ class Board:
             except GalagoError as error:
                 if error.code not in ("port.corrupt", "board.firmware"):
                     raise
-                self.soft_reset()  # ends a thread that prints meanwhile
-                self._identify()
+                try:
+                    self.soft_reset()  # ends a thread that prints meanwhile
+                    self._identify()
+                except GalagoError:
+                    raise error from None
         except BaseException:
             repl.close()
             raise
