@@ -2,6 +2,8 @@
 """The host reads all formats of Pillow, names what is wrong with other files, and sends what boards read."""
 
 import json
+import subprocess
+import sys
 import warnings
 from hashlib import sha256
 from io import BytesIO
@@ -221,3 +223,34 @@ def test_every_damaged_file_is_refused_or_answered_by_the_board(tmp_path: Path, 
     assert len(answers) == len(sent) > 50
     for path, answer in zip(sent, answers, strict=True):
         assert isinstance(answer, str) or answer[1].startswith(f"{path.name}: ")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_pictures_converted_in_parts_are_those_that_pillow_converts_whole(tmp_path: Path, mode: str) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (600, 41, 4), np.uint8)
+    original = Image.fromarray(pixels).convert(mode if mode != "P" else "RGB")
+    if mode == "P":
+        original = original.quantize(64)
+        original.info["transparency"] = 3
+    path = tmp_path / ("picture.tif" if mode not in ("P", "LA", "RGBA") else "picture.png")
+    original.convert("RGB" if mode == "HSV" else mode).save(path)
+    with Image.open(path) as image:
+        whole = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
+        if whole.mode == "RGBA":
+            whole = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
+        expected = np.asarray(whole)
+    assert (pictures.load(path) == expected).all()
+    assert (pictures.resized(path, 24, 24) == pictures.resize(expected, 24, 24)).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "most"), [({}, 250), ({"progressive": True}, 400)])
+def test_large_photos_take_bounded_memory(tmp_path: Path, options: dict, most: int) -> None:
+    """In megabytes, of a whole process: Python, numpy and Pillow take 45 of them."""
+    Image.new("RGB", (8000, 5000), "red").save(tmp_path / "large.jpg", **options)
+    program = (
+        "import sys\nfrom galago import pictures\npictures.resized_bmp(sys.argv[1], 96, 96)\n"
+        "print(int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) // 1024)"
+    )
+    used = subprocess.check_output([sys.executable, "-c", program, str(tmp_path / "large.jpg")])
+    assert int(used) <= most

@@ -38,6 +38,7 @@ LONGEST_SIDE = 16384  # pixels; up to here the board's sums are proved not to ov
 _LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
 
 _STRIP = 1 << 20  # samples of the picture that are resized at a time
+_ROWS = 256  # rows of the picture that are converted at a time
 # What Pillow's decoders raise for broken files.
 _BROKEN = (OSError, SyntaxError, ValueError, IndexError, KeyError, TypeError, EOFError, OverflowError)
 _BROKEN = (*_BROKEN, struct.error, zlib.error)
@@ -51,7 +52,11 @@ def load(path: str | Path) -> npt.NDArray[np.uint8]:
     .unsupported, .truncated or .corrupt.
     """
     with open_with_pillow(path) as image:
-        return np.array(_as_rgb(image, Path(path).name))
+        _decode(image, Path(path).name)
+        rgb = np.empty((image.height, image.width, 3), np.uint8)
+        for start in range(0, image.height, _ROWS):  # Pillow's own conversion holds three copies at once
+            rgb[start : start + _ROWS] = _part(image, 0, start, image.width, start + _ROWS)
+        return rgb
 
 
 def open_with_pillow(path: str | Path) -> Image.Image:
@@ -99,7 +104,8 @@ def _reads_heif() -> bool:
     return True
 
 
-def _as_rgb(image: Image.Image, name: str) -> Image.Image:
+def _decode(image: Image.Image, name: str) -> None:
+    """Decode an opened picture in place. Raises GalagoError image.truncated, .corrupt or .unsupported."""
     try:
         with warnings.catch_warnings(category=UserWarning, action="ignore"):
             image.load()
@@ -109,33 +115,42 @@ def _as_rgb(image: Image.Image, name: str) -> Image.Image:
         raise GalagoError("image.truncated" if ended else "image.corrupt", message) from None
     if image.mode == "F":
         raise GalagoError("image.unsupported", f"{name}: pixels are floating point: convert it to 8 bits")
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert("RGB")
+
+
+def _part(
+    picture: npt.NDArray[np.uint8] | Image.Image, left: int, top: int, right: int, bottom: int
+) -> npt.NDArray[np.uint8]:
+    """Return a part of a decoded picture as uint8 RGB; rows beyond the last are left out."""
+    if not isinstance(picture, Image.Image):
+        return picture[top:bottom, left:right]
+    part = picture.crop((left, top, right, min(bottom, picture.height)))
+    if part.mode.startswith("I"):
+        part = Image.fromarray((np.asarray(part).clip(0, 65535) >> 8).astype(np.uint8))
+    elif part.has_transparency_data:
+        part = Image.alpha_composite(Image.new("RGBA", part.size, "white"), part.convert("RGBA"))
+    return np.asarray(part.convert("RGB"))
 
 
 def resize(
-    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
+    rgb: npt.NDArray[np.uint8] | Image.Image, height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.uint8]:
-    """Resize uint8 (h, w, 3) to uint8 (height, width, channels), the same bytes as on the board.
+    """Resize uint8 (h, w, 3), or a decoded picture, to uint8 (height, width, channels), as the board does.
 
     Shrinking takes the exact area mean, enlarging is linear; each axis is resized separately, in integers.
     `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
     Raises GalagoError model.contract for any other `how`.
     """
     check_resize(how)
-    left, top, columns, rows = _window(rgb.shape[1], rgb.shape[0], width, height, how)
-    x, y, wide, high = _target(rgb.shape[1], rgb.shape[0], width, height, how)
-    part = rgb[top : top + rows, left : left + columns]
+    size = rgb.size if isinstance(rgb, Image.Image) else (rgb.shape[1], rgb.shape[0])
+    left, top, columns, rows = _window(*size, width, height, how)
+    x, y, wide, high = _target(*size, width, height, how)
 
     strip = max(1, _STRIP // (3 * columns))
     lines = np.empty((rows, wide, 3), np.int64)  # every row resized, in 1/256
     total = _total(columns, wide)
     for start in range(0, rows, strip):
-        sums = _weighted_sums(part[start : start + strip].swapaxes(0, 1), wide)
+        part = _part(rgb, left, top + start, left + columns, top + min(start + strip, rows))
+        sums = _weighted_sums(part.swapaxes(0, 1), wide)
         lines[start : start + strip] = ((sums * 256 + total // 2) // total).swapaxes(0, 1)
     total = _total(rows, high)
     pixels = (_weighted_sums(lines, high) + 128 * total) // (256 * total)
@@ -156,7 +171,7 @@ def check_resize(how: str) -> None:
 
 
 def to_input(
-    rgb: npt.NDArray[np.uint8], height: int, width: int, channels: int = 3, how: Resize = "crop"
+    rgb: npt.NDArray[np.uint8] | Image.Image, height: int, width: int, channels: int = 3, how: Resize = "crop"
 ) -> npt.NDArray[np.int8]:
     """Resize, and apply the input rule of all models, int8 = pixel - 128: int8 (height, width, channels)."""
     return (resize(rgb, height, width, channels, how) ^ 128).view(np.int8)
@@ -174,7 +189,8 @@ def as_board(
         if image.format in ("JPEG", "MPO") and board_reads(path):
             divisor = reduction(*image.size, width, height, how)
             image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
-        return to_input(np.array(_as_rgb(image, Path(path).name)), height, width, channels, how)
+        _decode(image, Path(path).name)
+        return to_input(image, height, width, channels, how)
 
 
 def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
@@ -204,17 +220,25 @@ def prepare_upload(
     if board_reads(path):
         shutil.copyfile(path, sent)
         return sent
-    rgb = load(path)
-    if height and width:
-        rgb = resize(rgb, height, width, 3, how)
+    rgb = resized(path, height, width, how) if height and width else load(path)
     Image.fromarray(rgb).save(sent, "PPM")
     return sent
+
+
+def resized(path: str | Path, height: int, width: int, how: Resize = "crop") -> npt.NDArray[np.uint8]:
+    """The picture in this size, uint8 (height, width, 3), without all of it as an array.
+
+    Raises GalagoError as `load` does.
+    """
+    with open_with_pillow(path) as image:
+        _decode(image, Path(path).name)
+        return resize(image, height, width, 3, how)
 
 
 def resized_bmp(path: str | Path, height: int, width: int, how: Resize = "crop") -> bytes:
     """The picture as a 24-bit BMP of exactly this size. Raises GalagoError as `load` does."""
     file = io.BytesIO()
-    Image.fromarray(resize(load(path), height, width, 3, how)).save(file, "BMP")
+    Image.fromarray(resized(path, height, width, how)).save(file, "BMP")
     return file.getvalue()
 
 

@@ -34,7 +34,7 @@ class PictureSender:
 
         Raises GalagoError image.* for a file that is not a picture, port.* if the board does not answer.
         """
-        rgb = pictures.resize(pictures.load(path), self._height, self._width, 3, self._resize)
+        rgb = pictures.resized(path, self._height, self._width, self._resize)
         name = path.name.encode("utf-8", "replace").decode()
         header = f'{{"image": {json.dumps(name)}, "width": {self._width}, "height": {self._height}}}\n'
         for line in (header.encode(), *(binascii.b2a_base64(row.tobytes()) for row in rgb)):
