@@ -56,7 +56,7 @@ class Builder(GraphBuilder):
     ) -> int:
         """CONV_2D; weights (out channels, height, width, in channels)."""
         options = convolution_options("CONV_2D", stride, padding, activation, dilation)
-        height, width = self._window(x, weights.shape[1:3], stride, padding)
+        height, width = self._window(x, weights.shape[1:3], stride, padding, dilation)
         y = self.computed((1, height, width, weights.shape[0]), out)
         return self.operator("CONV_2D", self._inputs(x, weights, bias, scales, axis=0), y, options, version=3)
 
@@ -76,7 +76,7 @@ class Builder(GraphBuilder):
         """DEPTHWISE_CONV_2D; weights (1, height, width, out channels)."""
         options = convolution_options("DEPTHWISE_CONV_2D", stride, padding, activation, dilation)
         options.depthMultiplier = weights.shape[3] // self.shape(x)[3]
-        height, width = self._window(x, weights.shape[1:3], stride, padding)
+        height, width = self._window(x, weights.shape[1:3], stride, padding, dilation)
         y = self.computed((1, height, width, weights.shape[3]), out)
         inputs = self._inputs(x, weights, bias, scales, axis=3)
         return self.operator("DEPTHWISE_CONV_2D", inputs, y, options, version=3)
@@ -165,9 +165,10 @@ class Builder(GraphBuilder):
         return f"t{len(self.graph.tensors)}"
 
     def _window(
-        self, x: int, kernel: tuple[int, ...], stride: tuple[int, int], padding: int
+        self, x: int, kernel: tuple[int, ...], stride: tuple[int, int], padding: int, dilation: int = 1
     ) -> tuple[int, int]:
         _, height, width, _ = self.shape(x)
+        kernel = tuple((n - 1) * dilation + 1 for n in kernel)
         if padding == SAME:
             return -(-height // stride[0]), -(-width // stride[1])
         return (height - kernel[0]) // stride[0] + 1, (width - kernel[1]) // stride[1] + 1

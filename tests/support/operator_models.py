@@ -380,34 +380,43 @@ def softmax(draw: Draw) -> bytes:
 
 @operator
 def conv_2d(draw: Draw) -> bytes:
-    graph = draw.graph(draw.image())
-    _, height, width, depth = graph.shape(graph.input)
+    """Ordinary ones, and some with dilation or in groups."""
+    groups = draw.choice(1, 1, 1, 2, 3)
+    height, width, depth = draw.integer(1, 9), draw.integer(1, 9), draw.integer(1, 5) * groups
+    graph = draw.graph((1, height, width, depth))
     kernel, stride, padding = _windowed(draw, height, width)
-    count = draw.integer(1, 12)
+    dilation = draw.choice(1, 1, 2, 3)
+    if dilation > 1:
+        stride, padding = (1, 1), SAME
+    count = draw.integer(1, 5) * groups
     scales = [draw.scale(0.001, 0.02) for _ in range(draw.choice(1, count))]
-    bias = draw.choice(None, draw.int32(count))
     scale = graph.out(graph.input)[0] * max(scales) * 4000 * draw.scale(0.3, 3)
     return graph.finish(
         graph.conv(
-            graph.input, draw.int8(count, *kernel, depth), bias, scales, stride=stride, padding=padding,
-            activation=draw.activation(), out=(scale, draw.zero()),
+            graph.input, draw.int8(count, *kernel, depth // groups), draw.choice(None, draw.int32(count)),
+            scales, stride=stride, padding=padding, dilation=dilation, activation=draw.activation(),
+            out=(scale, draw.zero()),
         )
     )  # fmt: skip
 
 
 @operator
 def depthwise_conv_2d(draw: Draw) -> bytes:
+    """Ordinary ones, some with several channels for each of the input's, and some with dilation."""
     graph = draw.graph(draw.image())
     _, height, width, depth = graph.shape(graph.input)
     kernel, stride, padding = _windowed(draw, height, width)
+    dilation = draw.choice(1, 1, 2, 3)
+    if dilation > 1:
+        stride, padding = (1, 1), SAME
     count = depth * draw.choice(1, 1, 2, 3)
     scales = [draw.scale(0.001, 0.02) for _ in range(draw.choice(1, count))]
-    bias = draw.choice(None, draw.int32(count))
     scale = graph.out(graph.input)[0] * max(scales) * 4000 * draw.scale(0.1, 1)
     return graph.finish(
         graph.depthwise(
-            graph.input, draw.int8(1, *kernel, count), bias, scales, stride=stride, padding=padding,
-            activation=draw.activation(), out=(scale, draw.zero()),
+            graph.input, draw.int8(1, *kernel, count), draw.choice(None, draw.int32(count)), scales,
+            stride=stride, padding=padding, dilation=dilation, activation=draw.activation(),
+            out=(scale, draw.zero()),
         )
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ OPERATORS = sorted(path.stem for path in (ENGINE / "operators").glob("*.py") if 
 MODELS, INPUTS = 25, 8
 
 NAMED = """
-from mobilenet.tflite.loading.names import name
+from mobilenet.tflite.operators import name
 for number in range(int(argv[0])):
     print(name(number))
 """
@@ -25,7 +25,7 @@ for number in range(int(argv[0])):
 def test_the_engine_knows_operators_by_the_names_of_the_schema(micropython) -> None:
     numbers = {name: schema.constant("BuiltinOperator", name.upper()) for name in OPERATORS}
     named = micropython(NAMED, max(numbers.values()) + 1).split()
-    assert {name: named[number].lower() for name, number in numbers.items()} == {n: n for n in OPERATORS}
+    assert {name: named[number] for name, number in numbers.items()} == {n: n for n in OPERATORS}
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -21,7 +21,8 @@ GROUPS = {name: words for name, words in LAYOUT.items() if isinstance(words, dic
 WORDS = {name: number for words in GROUPS.values() for name, number in words.items()}
 OWN = (
     "conv_2d", "depthwise_conv_2d", "pad", "rescale", "add", "mul", "elementwise", "tail", "strided_slice",
-    "concatenation", "resize",
+    "concatenation", "resize", "average_pool_2d",
+    "general_convolution",
 )  # fmt: skip  # words of single operators
 RECORDS = ("p", "plan", "record")  # names of a record, or of all records, in device code
 

@@ -48,6 +48,12 @@ class Record:
         return _NAMES[name]
 
     @property
+    def ordinary(self) -> bool:
+        """Whether machine code may compute the layer: not a general convolution, no zero point of weights."""
+        weighted = self.operator in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED)
+        return not weighted or (self.weight_offset == 128 and not self.group_depth)
+
+    @property
     def window(self) -> int:
         """Inputs to each sum of a convolution or a fully connected layer."""
         return self.k_h * self.k_w * self.in_c
@@ -58,6 +64,8 @@ class Record:
         outputs = self.out_h * self.out_w * self.out_c
         if self.operator == DEPTHWISE_CONV_2D:
             return outputs * self.k_h * self.k_w
+        if self.operator == CONV_2D and self.group_depth:
+            return outputs * self.k_h * self.k_w * self.group_depth
         return outputs * self.window if self.operator in (CONV_2D, FULLY_CONNECTED) else outputs
 
     @property
@@ -77,7 +85,7 @@ def read(model: bytes) -> list[Record]:
 
 
 def _with_weights(record: Record, model: bytes) -> Record:
-    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED):
+    if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) or record.group_depth:
         return record
     return Record(record.words, *_factors(record, model), _reach(record, model))
 
@@ -97,7 +105,9 @@ def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, 
 def _reach(record: Record, model: bytes) -> tuple[int, ...]:
     depthwise = record.operator == DEPTHWISE_CONV_2D
     taps = record.k_h * record.k_w if depthwise else record.window
-    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights).astype(np.int64)
+    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights) + (
+        128 - record.weight_offset
+    )
     sums = np.abs(weights).reshape((taps, -1) if depthwise else (-1, taps)).sum(0 if depthwise else 1)
     biases = np.zeros(record.out_c, np.int64)
     if record.bias:

@@ -49,9 +49,10 @@ def _sum(x: ptr8, y: ptr8, plan, at: int, arena, other, position: int):
     subtracted = p[_SUBTRACTED]
     _rescale(int(t), p[_IN_ZERO], p[_MULTIPLIER_1], p[_SHIFT_1], subtracted & 1)
     _rescale(int(t) + 1024, p[_ZERO_2], p[_MULTIPLIER_2], p[_SHIFT_2], subtracted >> 1)
-    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
-    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    zero = (p[_OUT_ZERO] & 0xFF) ^ 0x80
+    below = ((p[_LOWEST] & 0xFF) ^ 0x80) - zero
+    above = ((p[_HIGHEST] & 0xFF) ^ 0x80) - zero
+    zero -= 0x80
     high = p[_SUM_MULTIPLIER] >> 16
     low = p[_SUM_MULTIPLIER] & 0xFFFF
     right = (0 - p[_SUM_SHIFT]) & 0x3F  # at most 31
@@ -89,12 +90,12 @@ def _rescale(table: ptr32, zero: int, multiplier: int, shift: int, negative: int
     """Fills a table, indexed by the byte of an int8 x, with (x - zero) << 20 times a factor or minus it."""
     high = multiplier >> 16
     low = multiplier & 0xFFFF
-    zero = ((zero & 0xFF) ^ 0x80) - 0x80
+    zero = (zero & 0xFF) ^ 0x80
     right = (0 - shift) & 0x3F
     byte = 0
     while byte < 256:
         # As above, for a number whose lower half is 0.
-        a = ((byte ^ 0x80) - 128 - zero) << 4
+        a = ((byte ^ 0x80) - zero) << 4
         v = a * low
         a = ((a * high + (v >> 16)) << 1) + (((v & 0xFFFF) + 0x4000) >> 15)
         if right:

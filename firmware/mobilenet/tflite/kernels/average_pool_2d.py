@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""AVERAGE_POOL_2D: the mean of the window without padding, rounded half away from zero."""
+"""AVERAGE_POOL_2D: the mean of the window without padding, rounded half away from zero; half up in a model
+that was uint8.
+"""
 
 from micropython import const
 
@@ -20,6 +22,7 @@ _P_T = const(16)
 _P_L = const(17)
 _LOWEST = const(20)
 _HIGHEST = const(21)
+_HALF_UP = const(24)
 
 
 def run(net, at, first, last):
@@ -65,7 +68,10 @@ def _rows(x: ptr8, out: ptr8, plan, at: int, arena, first: int, last: int):
                         x = ptr8(int(x) + depth)
                     y += 1
                 half = count >> 1
-                total = (total + half) // count if total > 0 else 0 - (half - total) // count
+                if p[_HALF_UP]:
+                    total = (total + (count << 7) + half) // count - 128
+                else:
+                    total = (total + half) // count if total > 0 else 0 - (half - total) // count
                 if total < lowest:
                     total = lowest
                 if total > highest:

@@ -38,6 +38,7 @@ _BIAS = const(25)
 _SCALES = const(26)
 _SCALE_STEP = const(27)
 _TILE = const(28)
+_WEIGHT_OFFSET = const(29)
 
 
 def run(net, at, first, last):
@@ -107,7 +108,7 @@ def _windows(x: ptr8, g: ptr8, plan, at: int, arena, first: int, last: int):
     if width == depth == step and p[_K_H] == 1:  # all windows of a row are contiguous
         width = row
         columns = 1
-    zero = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    zero = (p[_IN_ZERO] & 0xFF) ^ 0x80
     g = ptr8(base + p[_SCRATCH] + 12 * p[_OUT_C] + 32 + (pixels << 2))
     while first < last:
         top = first * p[_S_H] - p[_P_T]
@@ -196,17 +197,19 @@ def _channels(
     f = ptr8(int(ptr8(filters)) + position)
     depth = p[_OUT_C]
     window = p[_K_H] * p[_K_W] * p[_IN_C]
-    offset = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    offset = (p[_IN_ZERO] & 0xFF) ^ 0x80
     pixels = (last - first) * p[_OUT_W]
     entry = ptr32(base + p[_SCRATCH] + 12 * channel)
     stage = ptr8(base + p[_SCRATCH] + 12 * depth)
     accumulators = base + p[_SCRATCH] + 12 * depth + 32
     windows = accumulators + (pixels << 2)
     place = p[_OUTPUT] + (first % p[_OUTPUT_ROWS]) * p[_OUT_W] * depth + channel
-    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    zero = (p[_OUT_ZERO] & 0xFF) ^ 0x80
+    below = ((p[_LOWEST] & 0xFF) ^ 0x80) - zero
     relu = int(below == 0)
-    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    above = ((p[_HIGHEST] & 0xFF) ^ 0x80) - zero
+    zero -= 0x80
+    b = p[_WEIGHT_OFFSET]
     while channel < stop:
         start = entry[2]
         total = 0
@@ -215,7 +218,7 @@ def _channels(
             x = f
             end = int(x) + window
             while int(x) != end:
-                a += (x[0] ^ 0x80) - 0x80
+                a += (x[0] ^ 0x80) - b
                 x = ptr8(int(x) + 1)
             total = 0 - offset * a
         done = 0
@@ -226,49 +229,49 @@ def _channels(
                 # Fewer taps than a block: the others get weight 0.
                 n = 0
                 while n < 32:
-                    stage[n] = 0
+                    stage[n] = b ^ 0x80
                     if n < left:
                         stage[n] = f[n]
                     n += 1
                 x = stage
             a = 0x80
             taps = 8
-            w0 = (x[0] ^ a) - a
-            w1 = (x[1] ^ a) - a
-            w2 = (x[2] ^ a) - a
-            w3 = (x[3] ^ a) - a
-            w4 = (x[4] ^ a) - a
-            w5 = (x[5] ^ a) - a
-            w6 = (x[6] ^ a) - a
-            w7 = (x[7] ^ a) - a
+            w0 = (x[0] ^ a) - b
+            w1 = (x[1] ^ a) - b
+            w2 = (x[2] ^ a) - b
+            w3 = (x[3] ^ a) - b
+            w4 = (x[4] ^ a) - b
+            w5 = (x[5] ^ a) - b
+            w6 = (x[6] ^ a) - b
+            w7 = (x[7] ^ a) - b
             if left > 8:
                 taps = 16
-                w8 = (x[8] ^ a) - a
-                w9 = (x[9] ^ a) - a
-                w10 = (x[10] ^ a) - a
-                w11 = (x[11] ^ a) - a
-                w12 = (x[12] ^ a) - a
-                w13 = (x[13] ^ a) - a
-                w14 = (x[14] ^ a) - a
-                w15 = (x[15] ^ a) - a
+                w8 = (x[8] ^ a) - b
+                w9 = (x[9] ^ a) - b
+                w10 = (x[10] ^ a) - b
+                w11 = (x[11] ^ a) - b
+                w12 = (x[12] ^ a) - b
+                w13 = (x[13] ^ a) - b
+                w14 = (x[14] ^ a) - b
+                w15 = (x[15] ^ a) - b
                 if left > 24:
                     taps = 32
-                    w16 = (x[16] ^ a) - a
-                    w17 = (x[17] ^ a) - a
-                    w18 = (x[18] ^ a) - a
-                    w19 = (x[19] ^ a) - a
-                    w20 = (x[20] ^ a) - a
-                    w21 = (x[21] ^ a) - a
-                    w22 = (x[22] ^ a) - a
-                    w23 = (x[23] ^ a) - a
-                    w24 = (x[24] ^ a) - a
-                    w25 = (x[25] ^ a) - a
-                    w26 = (x[26] ^ a) - a
-                    w27 = (x[27] ^ a) - a
-                    w28 = (x[28] ^ a) - a
-                    w29 = (x[29] ^ a) - a
-                    w30 = (x[30] ^ a) - a
-                    w31 = (x[31] ^ a) - a
+                    w16 = (x[16] ^ a) - b
+                    w17 = (x[17] ^ a) - b
+                    w18 = (x[18] ^ a) - b
+                    w19 = (x[19] ^ a) - b
+                    w20 = (x[20] ^ a) - b
+                    w21 = (x[21] ^ a) - b
+                    w22 = (x[22] ^ a) - b
+                    w23 = (x[23] ^ a) - b
+                    w24 = (x[24] ^ a) - b
+                    w25 = (x[25] ^ a) - b
+                    w26 = (x[26] ^ a) - b
+                    w27 = (x[27] ^ a) - b
+                    w28 = (x[28] ^ a) - b
+                    w29 = (x[29] ^ a) - b
+                    w30 = (x[30] ^ a) - b
+                    w31 = (x[31] ^ a) - b
             f = ptr8(int(f) + taps)
             x = ptr8(windows + done)
             end = int(x) + pixels * window

@@ -33,6 +33,7 @@ _LOWEST = const(20)
 _HIGHEST = const(21)
 _WEIGHTS = const(24)
 _DEPTH_MULTIPLIER = const(28)
+_WEIGHT_OFFSET = const(29)
 
 
 def run(net, at, first, last):
@@ -57,7 +58,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     height = p[_K_H]
     taps = height * p[_K_W]
     turn = 36 * ((taps + 8) // 9)  # bytes of the weights of one rotation
-    offset = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
+    offset = (p[_IN_ZERO] & 0xFF) ^ 0x80
     step = p[_S_W] * height
     more = wide | int(taps > 9)
     entry = ptr32(base + p[_SCRATCH])
@@ -69,10 +70,11 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     inside = columns - p[_P_L]  # columns of the picture in a row of windows
     if inside > p[_IN_W]:
         inside = p[_IN_W]
-    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    zero = (p[_OUT_ZERO] & 0xFF) ^ 0x80
+    below = ((p[_LOWEST] & 0xFF) ^ 0x80) - zero
     relu = int(below == 0)
-    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    above = ((p[_HIGHEST] & 0xFF) ^ 0x80) - zero
+    zero -= 0x80
     # The first window: its first input row, the rotation of its weights, and the slots in the rings of rows.
     top = first * p[_S_H] - p[_P_T]
     first_turn = (first * p[_S_H]) % height
@@ -80,6 +82,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
     first_output = first % p[_OUTPUT_ROWS]
     source = base + p[_INPUT]
     part = 0  # index among the output channels of an input channel
+    b = p[_WEIGHT_OFFSET]
     w = ptr32(words)
     while int(w) != windows:
         w[0] = 0
@@ -93,7 +96,7 @@ def _channels(a: int, x: ptr8, plan, at: int, arena, filters, position: int, fir
         while ky < height:
             kx = ky << 2
             while kx < taps << 2:
-                v = (x[0] ^ 0x80) - 0x80
+                v = (x[0] ^ 0x80) - b
                 x = ptr8(int(x) + channels)
                 total += v
                 a = words + kx

@@ -30,7 +30,7 @@ def _sums(x: ptr8, out: ptr8, plan, at: int, arena):
     wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     depth = p[_IN_C]
     size = p[_IN_H] * p[_IN_W]
-    offset = size * (((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF)
+    offset = size * ((p[_IN_ZERO] & 0xFF) ^ 0x80)
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
     right = (0 - p[_SHIFT]) & 0x3F
     up = wide

@@ -36,11 +36,12 @@ def _product(x: ptr8, y: ptr8, plan, at: int, arena, other, position: int):
     base = int(ptr8(arena))
     wide = 1
     wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
-    zero_1 = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
-    zero_2 = ((p[_ZERO_2] & 0xFF) ^ 0x80) & 0xFF
-    zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
-    below = (((p[_LOWEST] & 0xFF) ^ 0x80) - 0x80) - zero
-    above = (((p[_HIGHEST] & 0xFF) ^ 0x80) - 0x80) - zero
+    zero_1 = (p[_IN_ZERO] & 0xFF) ^ 0x80
+    zero_2 = (p[_ZERO_2] & 0xFF) ^ 0x80
+    zero = (p[_OUT_ZERO] & 0xFF) ^ 0x80
+    below = ((p[_LOWEST] & 0xFF) ^ 0x80) - zero
+    above = ((p[_HIGHEST] & 0xFF) ^ 0x80) - zero
+    zero -= 0x80
     high = p[_PRODUCT_MULTIPLIER] >> 16
     low = p[_PRODUCT_MULTIPLIER] & 0xFFFF
     right = (0 - p[_PRODUCT_SHIFT]) & 0x3F

@@ -39,8 +39,8 @@ def _slopes(x: ptr8, y: ptr8, plan, at: int, arena, other, position: int):
     base = int(ptr8(arena))
     wide = 1
     wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
-    zero_1 = ((p[_IN_ZERO] & 0xFF) ^ 0x80) & 0xFF
-    zero_2 = ((p[_ZERO_2] & 0xFF) ^ 0x80) & 0xFF
+    zero_1 = (p[_IN_ZERO] & 0xFF) ^ 0x80
+    zero_2 = (p[_ZERO_2] & 0xFF) ^ 0x80
     zero = ((p[_OUT_ZERO] & 0xFF) ^ 0x80) - 0x80
     x = ptr8(base + p[_INPUT])
     start = int(ptr8(other)) + position

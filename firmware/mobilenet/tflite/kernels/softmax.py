@@ -56,17 +56,17 @@ def divide(x, exponent):
     return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x
 
 
-def exp(a, bits):
+def exp(a, exponent):
     """Returns exp(a) with 31 fractional bits for a <= 0 with 26 or 27.
 
     Multiples of 1/4 are products of powers from a table, the remainder is a polynomial.
     """
     if not a:
         return 0x7FFFFFFF
-    bit = 1 << bits - 2
+    bit = 1 << exponent - 2
     quarter = (a & bit - 1) - bit
     rest = quarter - a
-    x = (quarter << 31 - bits) + 0x10000000
+    x = (quarter << 31 - exponent) + 0x10000000
     x2 = high(x, x)
     x3 = high(x2, x)
     x4 = divide(high(x2, x2), 2)

@@ -125,14 +125,14 @@ class Layout:
                 total += self.sizes[tensor]
         size = self.sizes[output]
         for tensor in set(inputs):
-            distance = self._distance(tensor, first, last)
+            distance = self.near(tensor, first, last)
             if distance < self.sizes[output]:
                 size = max(size, max(distance, 0) + self.sizes[tensor])
             else:
                 size += self.sizes[tensor]
         return total + size
 
-    def _distance(self, tensor, first, last):
+    def near(self, tensor, first, last):
         """Returns `distance` for one input; an input of an elementwise operator that repeats is kept."""
         repeats = first == last and self.operators[last][0].OVERLAP == "below"
         if self.death[tensor] > last or (
@@ -189,7 +189,7 @@ class Layout:
             for tensor in self.operators[first][2]:
                 if self.death[tensor] <= last:
                     same = first == last and operator.OVERLAP == "same"
-                    near[tensor, output] = _aligned(max(0, self._distance(tensor, first, last))), same
+                    near[tensor, output] = _aligned(max(0, self.near(tensor, first, last))), same
         for tensor, size in between.items():
             blocks.append((size, chain_of[self.birth[tensor]], chain_of[self.death[tensor]], tensor))
         total = _NEVER

@@ -16,8 +16,8 @@ from array import array
 from micropython import const
 
 from ...errors import GalagoError
+from ..operators import name
 from . import scales
-from .names import name
 
 _RECORD = const(32)
 # Words of a layer's record (record.toml).
@@ -49,7 +49,7 @@ def _operator(name):
     """Returns the module of `operators` with an operator's name, or None if the engine lacks it."""
     package = __name__.rsplit(".", 2)[0] + ".operators."
     try:
-        return __import__(package + name.lower(), None, None, ("KERNEL",))
+        return __import__(package + name, None, None, ("KERNEL",))
     except ImportError:
         return None
 
@@ -99,12 +99,13 @@ class Graph:
         if code >= self._code_count:
             self.malformed("operator code %d of %d" % (code, self._code_count))
         code = data.table_in(self._codes, code)
+        self.version = data.scalar(code, 2, 4, 1)
         code = max(data.scalar(code, 0, 1), data.scalar(code, 3, 4))
         self.layer = "layer %d" % index
         operator = _operator(name(code))
         if not operator:
-            self.unsupported("operator %s" % name(code))
-        self.layer += " " + name(code)
+            self.unsupported("operator %s" % name(code).upper())
+        self.layer += " " + name(code).upper()
         start, count = data.vector(table, 1, 4)
         if not operator.NEEDS[0] <= count <= operator.NEEDS[1]:
             self.malformed("%d inputs, expected %d to %d" % (count, operator.NEEDS[0], operator.NEEDS[1]))
@@ -114,7 +115,7 @@ class Graph:
             self.malformed("%d outputs, expected 1" % count)
         output = data.i32(start)
         for tensor in inputs[: operator.INPUTS]:
-            self.computed(tensor)
+            self.source(tensor)
         self.activation(output)
         if output in self.known:
             self.malformed("output tensor %d is written twice" % output)
@@ -148,7 +149,7 @@ class Graph:
         """Returns a field of the operator's options, or `default` if it is absent."""
         return self.data.scalar(options, number, size, default) if options else default
 
-    def computed(self, tensor):
+    def source(self, tensor):
         """Checks that an input is the graph's or written by an earlier operator."""
         if tensor not in self.known:
             self.malformed("input tensor %d is not written by an earlier operator" % tensor)
@@ -244,16 +245,19 @@ class Graph:
         return self._scale_at(scales, tensor), zero
 
     def channel_scales(self, tensor, channels, axis, record):
-        """Returns (position of the first scale, bytes between scales) of weights; zero points must be 0."""
+        """Returns (position of the first scale, bytes between scales, zero point) of weights.
+
+        The zero point is 0 but for weights that were uint8, which have only one scale.
+        """
         scales, count, zeros, dimension = self._quantization(tensor)
         if count not in (1, channels) or (count > 1 and dimension != axis):
             self.unquantized("%d weight scales along axis %d, expected %d" % (count, dimension, channels))
         for i in range(count):
             scale = self._scale_at(scales + 4 * i, tensor)
             self.ratio(record[_IN_SCALE] >> 23, scale >> 23, record[_OUT_SCALE] >> 23)
-            if self.data.i32(zeros + 8 * i) or self.data.i32(zeros + 8 * i + 4):
-                self.unquantized("weights with a zero point other than 0")
-        return scales, 4 if count > 1 else 0
+            if count > 1 and (self.data.i32(zeros + 8 * i) or self.data.i32(zeros + 8 * i + 4)):
+                self.unquantized("weights with a scale for each channel and zero points other than 0")
+        return scales, 4 if count > 1 else 0, 0 if count > 1 else self.scale(tensor)[1]
 
     def _buffer(self, tensor):
         number = self.data.scalar(self._tensor(tensor), 2, 4)

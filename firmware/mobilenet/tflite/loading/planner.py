@@ -8,7 +8,7 @@ A plan is a tuple of the records of all layers, an array('i') (record.toml), and
 arena     bytes of the arena
 piece     most bytes of the model that a kernel needs at once
 macs      MACs of one inference
-words     words of the records and their tails
+size      words of the records and their tails
 ends      list of the last layer of each chain
 layers    list of [viper kernel, machine code] of each layer, by name; "" where there is no machine code
 input     [offset in the arena, shape, bits of the float32 scale, zero point]
@@ -58,7 +58,7 @@ def plan(source, kernels):
             facts["macs"] += operator.macs(record)
             facts["piece"] = max(facts["piece"], operator.piece(record))
     records.extend(tails)
-    facts["words"] = len(records)
+    facts["size"] = len(records)
     facts["ends"] = [last for _, last in layout.chains]
     for name, tensor in (("input", graph.input), ("output", graph.output)):
         facts[name] = [layout.offsets[tensor], graph.shape(tensor)]

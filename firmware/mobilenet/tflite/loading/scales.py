@@ -20,7 +20,7 @@ def product(a, b):
     return exponent << 23 | (q >> (q >> 24)) & 0x7FFFFF
 
 
-def quotient(a, d):
+def ratio(a, d):
     """Returns the bits of the float32 quotient of two float32, rounded half to even."""
     top = (a & 0x7FFFFF | 0x800000) << 25
     bottom = d & 0x7FFFFF | 0x800000

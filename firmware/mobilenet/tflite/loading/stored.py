@@ -16,7 +16,7 @@ from array import array
 
 from micropython import const
 
-RECORD_FORMAT = const(0x9BA3)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
+RECORD_FORMAT = const(0xD4FA)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
 
 
 def read(path, digests):
@@ -27,7 +27,7 @@ def read(path, digests):
     try:
         with open(path, "rb") as file:
             facts = json.loads(file.readline())
-            records = array("i", [0] * facts["words"])
+            records = array("i", [0] * facts["size"])
             complete = file.readinto(records) == 4 * len(records)
         if complete and facts["format"] == RECORD_FORMAT and facts["files"] == digests:
             return records, facts

@@ -47,7 +47,7 @@ def pair(graph, inputs, output, record, activation):
     sizes = [graph.elements(tensor) for tensor in inputs]
     record[_SUBTRACTED] = 2
     if sizes[0] < sizes[1] or (sizes[0] == sizes[1] and inputs[0] not in graph.known):
-        inputs.reverse()
+        inputs[:] = inputs[1], inputs[0]
         record[_SUBTRACTED] = 1
     shape, other = [graph.shape(tensor) for tensor in inputs]
     kept = other
@@ -66,15 +66,15 @@ def pair(graph, inputs, output, record, activation):
     return scale
 
 
-def total(graph, record, scale, factor):
-    """Writes the factors of both inputs and of their sum; `factor` returns that of a quotient of float32."""
+def total(graph, record, scale, divide):
+    """Writes the factors of both inputs and of their sum; `divide` returns that of a quotient of float32."""
     # The common scale is twice the larger one; positive float32 numbers compare like their bits.
     twice = max(record[_IN_SCALE], scale) + (1 << 23)
     if twice >> 23 > 254:
         graph.unquantized("scales exceed float32")
-    record[_MULTIPLIER_1], record[_SHIFT_1] = factor(record[_IN_SCALE], twice)
-    record[_MULTIPLIER_2], record[_SHIFT_2] = factor(scale, twice)
-    multiplier, shift = factor(twice, record[_OUT_SCALE])
+    record[_MULTIPLIER_1], record[_SHIFT_1] = divide(record[_IN_SCALE], twice)
+    record[_MULTIPLIER_2], record[_SHIFT_2] = divide(scale, twice)
+    multiplier, shift = divide(twice, record[_OUT_SCALE])
     shift -= 20
     record[_SUM_MULTIPLIER], record[_SUM_SHIFT] = (0, 0) if shift < -31 else (multiplier, shift)
     if shift > 0:

@@ -15,6 +15,9 @@ _IN_ZERO = const(18)
 _OUT_ZERO = const(19)
 _IN_SCALE = const(22)
 _OUT_SCALE = const(23)
+_HALF_UP = const(24)
+
+_INT8 = const(2)  # version that introduced int8
 
 
 def prepare(graph, options, inputs, output, record):
@@ -28,6 +31,7 @@ def prepare(graph, options, inputs, output, record):
     stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
     kernel = graph.option(options, 4, 4), graph.option(options, 3, 4)
     graph.window(record, graph.option(options, 0, 1), kernel, stride)
+    record[_HALF_UP] = 1 if graph.version < _INT8 else 0
 
 
 def scratch(record, whole):

@@ -33,7 +33,7 @@ def prepare(graph, options, inputs, output, record):
     sizes = []
     length = 0
     for tensor in inputs:
-        graph.computed(tensor)
+        graph.source(tensor)
         shape = graph.shape(tensor)
         if graph.scale(tensor) != graph.scale(output):
             graph.unquantized("inputs and output have different quantization")

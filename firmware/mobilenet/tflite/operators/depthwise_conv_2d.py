@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""DEPTHWISE_CONV_2D without dilation."""
+"""DEPTHWISE_CONV_2D; with dilation it is a general convolution (loading/general_convolution.py)."""
 
 from micropython import const
 
@@ -27,15 +27,20 @@ def prepare(graph, options, inputs, output, record):
     shape_in, shape_out, filters = graph.image(inputs[0]), graph.image(output), graph.shape(inputs[1])
     if len(filters) != 4 or filters[0] != 1 or filters[3] != shape_out[2] or shape_out[2] % shape_in[2]:
         graph.malformed("weights %s for %s to %s" % (filters, shape_in, shape_out))
-    if graph.option(options, 5, 4, 1) != 1 or graph.option(options, 6, 4, 1) != 1:
-        graph.unsupported("dilation")
     record[_DEPTH_MULTIPLIER] = shape_out[2] // shape_in[2]
     if graph.option(options, 3, 4) != record[_DEPTH_MULTIPLIER]:
         graph.malformed("depth multiplier %d" % graph.option(options, 3, 4))
     graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 4))
     stride = graph.option(options, 2, 4), graph.option(options, 1, 4)
-    graph.window(record, graph.option(options, 0, 1), filters[1:3], stride)
+    dilation = graph.option(options, 6, 4, 1), graph.option(options, 5, 4, 1)
+    padding = graph.option(options, 0, 1)
     weights(graph, inputs, record, 3)
+    if dilation != (1, 1):
+        from ..loading import general_convolution as general
+
+        general.window(graph, record, padding, filters[1:3], stride, dilation, 1)
+        return general
+    graph.window(record, padding, filters[1:3], stride)
 
 
 def scratch(record, whole):

@@ -38,7 +38,7 @@ def prepare(graph, options, inputs, output, record):
     graph.fill(record, inputs[0], shape_in, output, shape_out, graph.activated(options, 0))
     graph.window(record, 1, (1, 1), (1, 1))
     conv_2d.weights(graph, inputs, record, 0)
-    if not record[_SCALE_STEP]:
+    if record[_SCALES] and not record[_SCALE_STEP]:
         # TFLM multiplies a single scale with the input's in float32, not in double.
         record[_IN_SCALE] = product(record[_IN_SCALE], graph.scale(inputs[1])[0])
         record[_SCALES] = 0

@@ -4,7 +4,7 @@
 from micropython import const
 
 from ..loading import tables
-from ..loading.scales import quotient
+from ..loading.scales import ratio
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
 
 OPTIONS = 91
@@ -23,8 +23,8 @@ def prepare(graph, options, inputs, output, record):
     fine = record[_IN_SCALE] - (7 << 23)  # 1/128 of the input's
     if fine >> 23 < 1:
         graph.unquantized("the input scale is too small")
-    out_scale, out_shift = _factor(graph, quotient(fine, record[_OUT_SCALE]))
-    in_scale, in_shift = _factor(graph, quotient(fine, _REACH))
+    out_scale, out_shift = _factor(graph, ratio(fine, record[_OUT_SCALE]))
+    in_scale, in_shift = _factor(graph, ratio(fine, _REACH))
     if out_shift > 0:
         graph.unquantized("the output scale is too small for the input's")
 

@@ -23,7 +23,7 @@ _SHIFT = const(29)
 
 def prepare(graph, options, inputs, output, record):
     """Checks the operator and fills its record."""
-    count = spatial(graph, options, inputs, output, record)
+    count = window(graph, options, inputs, output, record)
     graph.ratio(record[_IN_SCALE] >> 23, 127, record[_OUT_SCALE] >> 23)
     entry = array("i", (0, 0, 0))
     fill(0, 0, entry, record[_IN_SCALE].to_bytes(4, "little"), 0, 1, 0x3F800000, record[_OUT_SCALE])
@@ -36,7 +36,7 @@ def prepare(graph, options, inputs, output, record):
     record[_SHIFT] = entry[1] - shift
 
 
-def spatial(graph, options, inputs, output, record):
+def window(graph, options, inputs, output, record):
     """Checks an operator over height and width and fills its record; returns the number of pixels."""
     shape = graph.image(inputs[0])
     axes = graph.integers(inputs[1])

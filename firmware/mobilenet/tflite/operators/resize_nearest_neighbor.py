@@ -5,7 +5,7 @@ from array import array
 
 from ..loading import resizing
 from ..loading.resizing import INPUTS, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
-from ..loading.scales import product, quotient
+from ..loading.scales import product, ratio
 
 KERNEL = "resize_nearest_neighbor"
 OPTIONS = 74
@@ -21,9 +21,9 @@ def prepare(graph, options, inputs, output, record):
             graph.unsupported("a resize from %s to %s" % (shape_in, shape_out))
         scale = 0
         if not aligned or count == 1:
-            scale = quotient(_single(size), _single(count))
+            scale = ratio(_single(size), _single(count))
         elif size > 1:
-            scale = quotient(_single(size - 1), _single(count - 1))
+            scale = ratio(_single(size - 1), _single(count - 1))
         record.extend(array("i", [_nearest(n, scale, size, aligned, centers) for n in range(count)]))
 
 

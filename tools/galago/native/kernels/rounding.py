@@ -40,9 +40,13 @@ class Rounding:
 
 def supports(record: Record) -> bool:
     """Whether a layer with weights rounds as described above; otherwise viper computes it."""
-    return bool(record.shifts) and all(
-        shift <= 0 and reach < (_NARROW if shift > -_DEEP else 2 * _NARROW)
-        for shift, reach in zip(record.shifts, record.reach, strict=True)
+    return (
+        record.ordinary
+        and bool(record.shifts)
+        and all(
+            shift <= 0 and reach < (_NARROW if shift > -_DEEP else 2 * _NARROW)
+            for shift, reach in zip(record.shifts, record.reach, strict=True)
+        )
     )
 
 

@@ -141,5 +141,7 @@ def requantizable(record: Record) -> bool:
 
     Shifts below -31 TFLM flushes to a product of 0, as an F of 0 does.
     """
+    if not record.ordinary:
+        return False
     fits = 0 not in record.shifts or max(record.reach) < 1 << 30
     return fits and all(-250 <= shift <= 0 for shift in record.shifts)
