@@ -15,7 +15,7 @@ CORES = ("armv6m", "armv7emsp", "rv32imc")
 RELUS = (6 / 255, -128)  # scale and zero point after RELU6
 # Instructions per MAC: a little above what was counted last, so that a slower kernel is noticed.
 LIMIT_OF_BLOCK = {"armv6m": 22.6, "armv7emsp": 22.2, "rv32imc": 19.6}
-LIMIT = 14.0  # of a whole network, the calls into the runtime included
+LIMIT = 14.05  # of a whole network, the calls into the runtime included
 
 
 def graphs(random: np.random.Generator):

@@ -63,7 +63,7 @@ def network(seed: int) -> bytes:
     x = graph.input
     for _ in range(draw.integer(1, 3)):
         x = weighted(draw, graph, x, draw.choice("CONV_2D", "DEPTHWISE_CONV_2D"))
-    _, height, width, depth = graph.shape(x)
+    _, height, width, _ = graph.shape(x)
     match draw.integer(0, 3):
         case 0:
             kernel = draw.integer(1, height), draw.integer(1, width)

@@ -212,7 +212,6 @@ def _channels(
     b = p[_WEIGHT_OFFSET]
     while channel < stop:
         start = entry[2]
-        total = 0
         if offset:
             a = 0
             x = f
@@ -220,7 +219,7 @@ def _channels(
             while int(x) != end:
                 a += (x[0] ^ 0x80) - b
                 x = ptr8(int(x) + 1)
-            total = 0 - offset * a
+            start -= offset * a
         done = 0
         while done < window:
             left = window - done
@@ -382,14 +381,13 @@ def _channels(
         mask = (1 << bits) - 1
         decided = mask - 0x18000
         half = (1 << (bits - 1)) - 0x8000 + (zero << bits)
-        extra = wide | total
         x = ptr8(base + place - depth)
         end = int(x) + pixels * depth
         sums = ptr32(accumulators)
         while int(x) != end:
             a = sums[0]
-            if extra:
-                a = ((a + total) << wide) >> wide
+            if wide:
+                a = (a << wide) >> wide
             sums = ptr32(int(sums) + 4)
             x = ptr8(int(x) + depth)
             if a < lower:
