@@ -12,6 +12,7 @@ from typing import Any
 
 from galago.emulator.storage import BLOCK
 from galago.errors import GalagoError
+from galago.resources import install_command
 
 PAGE = 256  # bytes that flash programs at once; the ports of rp2 and mimxrt write no less
 _DISK_VERSION = 0x0002_0000  # 2.0, which every MicroPython with LittleFS 2 mounts; 2.1 came with 1.22
@@ -73,6 +74,6 @@ def _library() -> Any:
         import littlefs
     except ImportError as error:
         raise GalagoError(
-            "config.missing", f"littlefs-python is not installed ({error}): pip install 'galago[chips]'"
+            "config.missing", f"littlefs-python is not installed ({error}): {install_command('chips')}"
         ) from error
     return littlefs

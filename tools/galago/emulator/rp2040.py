@@ -28,6 +28,7 @@ from galago.boards import BoardSpec
 from galago.emulator import littlefs, uf2
 from galago.emulator.storage import Storage
 from galago.errors import GalagoError
+from galago.resources import install_command
 
 _START_TIMEOUT = 60.0  # seconds until the chip has its first cycle; it imports an emulator
 _END_TIMEOUT = 10.0  # seconds until it has noticed that it should end
@@ -69,7 +70,7 @@ class EmulatedRp2040:
         chip, config.missing without the extra `chips`.
         """
         if importlib.util.find_spec("rp2040py") is None:
-            raise GalagoError("config.missing", "rp2040py is not installed: pip install 'galago[chips]'")
+            raise GalagoError("config.missing", f"rp2040py is not installed: {install_command('chips')}")
         self._image, self._path, self._files, self._power_at = image, storage, files, power_at
         self.board = identify(image)
         self.wear: Wear | None = None
