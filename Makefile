@@ -7,6 +7,7 @@
 # make zoo        measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench      measure and count; writes docs/benchmarks.md
 # make k210       compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
+# make chips      run MicroPython images of your own on emulated chips; writes docs/chips.md
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make faults     inject faults while flashing; writes docs/reliability.md
 # make fuzz       run 20,000 damaged models in the engine
@@ -23,7 +24,7 @@ DATA ?= ../shared/data
 # The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench runtimes k210 faults fuzz clean
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults fuzz clean
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -104,6 +105,11 @@ package: $(VENV)/.base
 
 bench: $(VENV)/.test
 	$(BIN)/python -m docgen.benchmarks docs/benchmarks.md --vww $(VWW)
+
+# Runs the chips whose images the environment names: GALAGO_RP2040_IMAGE=RPI_PICO.uf2 make chips. Without any it
+# says which there are. An emulated RP2040 takes about an hour, the others minutes.
+chips: $(VENV)/.test
+	$(BIN)/python -m docgen.chips docs/chips.md --vww $(VWW)
 
 runtimes: $(VENV)/.test
 	$(BIN)/python -m docgen.compatibility docs/runtimes.md --data $(DATA)

@@ -22,7 +22,8 @@ def test_the_page_says_what_is_measured_counted_and_estimated(monkeypatch):
     y = graph.conv(y, int8(8, 1, 1, 4), None, [0.01] * 8, out=(0.1, 0))
     page = benchmarks.page(graph.finish(y))
     assert "Nothing on this page was run on silicon" in page
-    for title in ("## Measured side by side", "## Counted", "## Estimated"):
+    assert page.index("## Whole inferences") < page.index("## Kernels, counted")
+    for title in ("## Measured side by side", "## Kernels, counted", "## Kernels, estimated"):
         assert title in page
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     counted = ["armv6m", "armv7emsp", "rv32imc"] + ["xtensawin"] * (machines.missing("xtensawin") is None)

@@ -129,6 +129,8 @@ def run(chip: Chip, image: Path, vww: bytes | None, log: Callable[[str], None]) 
     Raises the GalagoError of a step that fails.
     """
     model, board = models.find(MODEL), boards.load(chip.board)
+    if not chip.machine:
+        vww = None  # the flash of an RP2040 has no room for both models and the pictures
     figures: dict[str, Any] = {"board": chip.board}
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         storage = Path(name) / "flash"
@@ -138,7 +140,7 @@ def run(chip: Chip, image: Path, vww: bytes | None, log: Callable[[str], None]) 
         if vww:
             seeded |= {
                 f"/{VWW}/model.tflite": vww,
-                f"/{VWW}/kernels.mpy": kernels.build(vww, board.arch),
+                f"/{VWW}/kernels.mpy": kernels.build(vww, board.arch) or b"",
             }
         size = board.filesystem if not chip.machine else 2 << 20
         storage.write_bytes(littlefs.build(seeded, size))

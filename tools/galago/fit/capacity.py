@@ -22,9 +22,16 @@ _THUMB1 = {"convolution": 20.72, "depthwise": 33.76, "pointwise": 11.72, "fully 
 VIPER_INSTRUCTIONS = {"rv32imc": _RV32, "xtensa": _RV32, "xtensawin": _RV32, "armv6m": _THUMB1}
 VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emdp"), _THUMB2)
 
+# Instructions of MicroPython around the kernels: what whole inferences on emulated chips (docs/chips.md) take
+# beyond the kernels. Two models call kernels 195 times; one of them has 368 values of softmax, in bytecode.
+_CALL = 25_700
+_SOFTMAX = 11_900  # per value, without an FPU
+_SOFTMAX_FPU = 6_900
+_WITH_FPU = ("armv7emsp", "armv7emdp", "xtensawin")
+
 FASTER, SLOWER = 0.7, 1.6
-"""The factors within which the estimated time is right: the runtime that kernels call is not counted (about a
-tenth), and cycles per instruction are a guess at wait states and caches."""
+"""The factors within which the estimated time is right: cycles per instruction are a guess at wait states and
+caches."""
 
 BOOT = 6_256
 """Bytes of heap in use at the prompt: gc.mem_alloc() on a Pico 2, MicroPython 1.28.0."""
@@ -100,6 +107,8 @@ def seconds(
     `instructions` are per MAC, by architecture and by kind of layer.
     """
     per_mac = instructions[board.arch]
-    count = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
+    kernels = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
+    softmax = _SOFTMAX_FPU if board.arch in _WITH_FPU else _SOFTMAX
+    count = kernels + _CALL * network.plan.calls + softmax * network.softmax
     estimate = count * board.cycles_per_instruction / board.clock_hz
     return estimate * FASTER, estimate, estimate * SLOWER

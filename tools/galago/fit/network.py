@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from galago.fit import cache
@@ -35,6 +36,8 @@ class Network:
     """MACs of one inference by kind of layer (tflite.summary.LayerSummary.kind)."""
     dense: tuple[int, ...]
     """The number of outputs of each fully connected layer."""
+    softmax: int
+    """The number of values that softmax layers compute."""
     plan: Plan
     """What the engine allocates when viper computes."""
 
@@ -61,6 +64,7 @@ class Network:
             operators=known["operators"],
             macs=known["macs"],
             dense=tuple(known["dense"]),
+            softmax=known["softmax"],
             plan=plan_from_json(known["plan"]),
         )
 
@@ -83,6 +87,7 @@ def _examine(tflite: bytes) -> dict[str, Any]:
         "operators": len(layers),
         "macs": dict(macs),
         "dense": [layer.output[-1] for layer in layers if layer.kind == "fully connected"],
+        "softmax": sum(prod(layer.output) for layer in layers if layer.kind == "softmax"),
         "plan": plan_as_json(engine.plan(tflite)),
     }
 

@@ -60,8 +60,14 @@ try:
     net = Interpreter(path, weights="stream", kernels=kernels)
     modules = set(sys.modules)
     arena = len(net.arena) + 4 * len(net.plan)
+    calls = first = 0
+    for last in net.ends:  # a chain runs row by row, any other layer at once
+        rows = [net.plan[layer * 32 + 9] for layer in range(first, last + 1)]  # out_h (record.toml)
+        calls += sum(rows) if last > first else 1
+        first = last + 1
     print(json.dumps({
         "arena": arena,
+        "calls": calls,
         "stream_buffer": net.arena_bytes - arena,
         "macs": net.macs,
         "modules": sorted(modules),
@@ -98,6 +104,8 @@ class Plan(NamedTuple):
     stream_buffer: int
     """What it allocates in addition where weights are streamed from the file."""
     macs: int
+    calls: int
+    """How often one inference calls a kernel."""
     modules: tuple[Path, ...]
     """The source files of the device package that stay in memory with the model."""
     loading: tuple[Path, ...]
@@ -119,6 +127,7 @@ def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -
         answer["arena"],
         answer["stream_buffer"],
         answer["macs"],
+        answer["calls"],
         _sources(answer["modules"]),
         _sources(answer["loading"]),
         tuple(answer["words"]),

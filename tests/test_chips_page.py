@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""docs/chips.md is what the figures of the emulated chips say, and `make chips` says what it needs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from docgen import benchmarks, chips
+from docgen.chip_runs import CHIPS
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def test_the_pages_show_the_figures() -> None:
+    assert (DOCS / "chips.md").read_text() == chips.page(chips.read_figures())
+    assert "\n".join(benchmarks._whole()) in (DOCS / "benchmarks.md").read_text()
+
+
+def test_without_an_image_it_says_which_there_are(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_IMAGE")}
+    command = [sys.executable, "-m", "docgen.chips", str(tmp_path / "page.md")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert [chip.variable for chip in CHIPS if chip.variable not in done.stderr] == []
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_an_image_that_cannot_run_is_an_error(tmp_path: Path) -> None:
+    image = tmp_path / "firmware.uf2"
+    image.write_bytes(b"no image")
+    command = [sys.executable, "-m", "docgen.chips", str(tmp_path / "page.md")]
+    environment = {**os.environ, "GALAGO_RP2040_IMAGE": str(image)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert "board.emulator" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_what_ran_gave_the_same_answers_as_tensorflow_lite_micro() -> None:
+    """The figures in the repository are those of runs without a fault."""
+    figures = chips.read_figures()
+    for core in {chip.core for chip in CHIPS} & set(figures):
+        assert figures[core]["evaluate"]["board"]["differ"] == 0
+        assert all("top" in line for line in figures[core]["boot"][1:] + figures[core]["classify"])
+    assert figures.get("cuts", {}).get("mixed", 0) == 0
