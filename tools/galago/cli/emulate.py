@@ -92,6 +92,12 @@ def emulate(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if chip and qemu:
         raise GalagoError("usage", "--chip and --qemu name two emulators: use one of them")
+    if (chip or qemu) and (firmware or camera or cores != "host"):
+        raise GalagoError(
+            "usage", "--firmware, --camera and --cores are for emulated boards, not for --chip and --qemu"
+        )
+    if chip and board == DEFAULT:
+        raise GalagoError("usage", f"--chip {chip} needs a MicroPython image: add its path")
     if model and not chip:
         raise GalagoError("usage", "--model is for --chip: put a model on any other board with galago flash")
     if not (qemu and storage) and (storage_address is not None or storage_size is not None):
@@ -140,11 +146,11 @@ def _serve(emulated: AbstractContextManager[Any], name: str, hint: str) -> None:
     """Print the port of an emulated board or chip, and keep it running until it ends or Ctrl-C."""
     with emulated as running:
         port = running.port
-        typer.echo(
-            f"{name} is at {port}\n\n  mpremote connect {port}\n{hint.format(port=port)}\n"
-            "Press Ctrl-C to stop it."
-        )
         try:
+            typer.echo(
+                f"{name} is at {port}\n\n  mpremote connect {port}\n{hint.format(port=port)}\n"
+                "Press Ctrl-C to stop it."
+            )
             running.wait()
         except KeyboardInterrupt:
             typer.echo("")
