@@ -99,7 +99,7 @@ class EmulatedRp2040:
         self._output = self._process.stdout
         try:
             self.port = self._await_port()
-        except GalagoError:
+        except BaseException:
             self.close()
             raise
 
