@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from galago.cli.model import describe
-from galago.errors import GalagoError
 
 if TYPE_CHECKING:
     from galago.pictures import Resize
@@ -39,15 +38,12 @@ def quantize(
     The photos calibrate the ranges of the activations; a photo that cannot be read is reported and skipped.
     Needs the extra `train`; in a clone: pip install -e '.[train]'.
     """
+    from galago import labels as label_files
     from galago import quantize as quantizing
     from galago.cli.output import Console
 
     console = Console(stderr=True)
-    names = None
-    if labels is not None:
-        if not labels.is_file():
-            raise GalagoError("model.labels", f"no file {labels}: pass a text file with one class per line")
-        names = [line.strip() for line in labels.read_text(errors="replace").splitlines() if line.strip()]
+    names = label_files.read(labels) if labels is not None else None
     with console.status("quantizing"):
         info = quantizing.ModelInfo(name or out.resolve().name, names, cast("Resize", resize), unknown_below)
         model = quantizing.build(

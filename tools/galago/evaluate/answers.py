@@ -41,8 +41,9 @@ def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
         classes = np.array([number.get(photos.names[label], -1) for label in photos.labels])
         return dataset.Photos(photos.paths, classes, model.labels)
     photos = dataset.from_labels_file(folder)
-    if len(model.labels) == imagenet.CLASSES:
-        return dataset.Photos(photos.paths, photos.labels, model.labels)
+    background = len(model.labels) - imagenet.CLASSES  # 1 for models with this class before the others
+    if background in (0, 1):
+        return dataset.Photos(photos.paths, photos.labels + background, model.labels)
     groups = imagenet.recipe_groups(model.path / "recipe.toml", model.labels)
     if groups is None:
         raise GalagoError(

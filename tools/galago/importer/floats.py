@@ -149,7 +149,7 @@ def quantize(data: bytes, inputs: np.ndarray, lines: list[Line]) -> bytes:
             ranges[tensor]["min"], ranges[tensor]["max"] = (
                 end.reshape(ranges[tensor]["min"].shape) for end in (ends.min(), ends.max())
             )
-            return bytes(quantizer.quantize(ranges).quantized_model)
+            quantized = bytes(quantizer.quantize(ranges).quantized_model)
     except (ValueError, RuntimeError, KeyError, TypeError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:160]
         raise GalagoError(
@@ -157,6 +157,19 @@ def quantize(data: bytes, inputs: np.ndarray, lines: list[Line]) -> bytes:
             f"ai-edge-quantizer cannot quantize the model ({reason}): convert it to full int8 where it was "
             "trained",
         ) from error
+    _check_whole(Graph(quantized))
+    return quantized
+
+
+def _check_whole(graph: Graph) -> None:
+    """Raises GalagoError model.operator where an operator stayed in float32."""
+    for operator in graph.operators:
+        if any(graph.type(i) == FLOAT32 for i in operator.outputs) and graph.kind(operator) != "DEQUANTIZE":
+            raise GalagoError(
+                "model.operator",
+                f"{graph.kind(operator)} {graph.name(operator.outputs[0])} has no int8 form in "
+                "ai-edge-quantizer: convert the model to full int8 with TensorFlow's converter",
+            )
 
 
 def _with_signature(data: bytes) -> tuple[bytes, str, str]:

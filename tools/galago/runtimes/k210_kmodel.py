@@ -34,6 +34,13 @@ def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes
             f"{model.name}: expected an input of 3 channels, cropped or stretched, as pixel - 128, got "
             f"{height}x{width}x{channels}, {contract['resize']}: retrain it that way",
         )
+    activation = model.contract["output"]["activation"]
+    if activation != "softmax" or "transform" in contract:
+        raise GalagoError(
+            "backend.refused",
+            f"{model.name}: the KPU's pictures are pixel - 128 and its answers those of a softmax, got "
+            f"{activation}{' and other pictures' if 'transform' in contract else ''}: use builtin",
+        )
     if large_kmodel(model, board):
         return {}
     return {"kmodel": (NAME, _kmodel(model.tflite.read_bytes()))}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galago.errors import GalagoError
 from galago.tflite import schema
 from galago.tflite.schema import BufferT, Operator, TensorT
 
@@ -92,10 +93,26 @@ class Graph:
             if missing or not 0 <= one.output < len(self.tensors) or one.output in known:
                 raise ValueError(f"operator {one.number} is out of order")
             known.add(one.output)
+            self._refuse_positions(one)
             if not self._fits(one):
                 raise ValueError(f"{one} has options or shapes that do not fit together")
         if self.output not in known or not 0 <= self.input < len(self.tensors):
             raise ValueError("the input or the output is missing")
+
+    def _refuse_positions(self, one: Operator) -> None:
+        """Raises GalagoError for a dense layer at each position of a map, as Edge Impulse has it."""
+        if one.kind != "FULLY_CONNECTED" or len(one.inputs) < 2 or -1 in one.inputs[:2]:
+            return
+        source, weights, output = (self.tensors[i] for i in (*one.inputs[:2], one.output))
+        if len(weights.shape) != 2 or min(weights.shape) < 1:
+            return
+        rows = source.size // weights.shape[1]
+        if rows > 1 and (source.size, output.size) == (rows * weights.shape[1], rows * weights.shape[0]):
+            raise GalagoError(
+                "model.operator",
+                f"{one} is a dense layer at each of {rows} positions, which compilers for chips do not take: "
+                "put GlobalAveragePooling2D before it, or run the model with the built-in engine",
+            )
 
     def _fits(self, one: Operator) -> bool:
         """Whether an operator has options of its class, and tensors whose shapes fit together."""
@@ -155,7 +172,11 @@ def _tensor(tensor: TensorT, buffers: Sequence[BufferT]) -> Tensor:
     dtype = _DTYPES.get(tensor.type)
     name = schema.tensor_name(tensor)
     if dtype is None:
-        raise ValueError(f"tensor {name} has type {tensor.type}, expected int8 or int32")
+        found = schema.type_name(tensor.type)
+        raise GalagoError(
+            "model.quantization",
+            f"tensor {name} is {found}, expected int8 or int32: pass a full-int8 model, or import it first",
+        )
     shape = () if tensor.shape is None else schema.shape(tensor)
     scales, zero_point = np.ones(1), 0
     if schema.is_quantized(tensor):

@@ -237,6 +237,12 @@ def tensor_name(tensor: TensorT) -> str:
     return name if isinstance(name, str) else bytes(name).decode(errors="replace")
 
 
+def type_name(number: int) -> str:
+    """The name of a tensor type, such as uint8."""
+    names = cast(dict[str, Any], vars(_generated().TensorType))
+    return next((name.lower() for name, value in names.items() if value == number), f"type {number}")
+
+
 @functools.cache
 def _generated() -> Any:
     return importlib.import_module(_GENERATED)
