@@ -231,6 +231,14 @@ def test_time_is_what_whole_inferences_take_by_cycles_and_clock(requirements: Re
     assert 8_000 < native.heap["machine code"] < 16_384
 
 
+def test_the_time_on_a_pico_is_that_of_the_emulated_chip(requirements: Requirements) -> None:
+    """Cycles of the RP2040's emulator, weights streamed."""
+    verdict = fit.check(requirements, boards.load("RPI_PICO"))
+    (whole,) = CHIPS["RP2040"]["inferences"]
+    assert verdict.weights.startswith(whole["weights"])
+    assert verdict.seconds[1] == pytest.approx(whole["us"] / 1e6, rel=0.2)
+
+
 def test_machine_code_that_finds_no_room_is_left_out(requirements: Requirements) -> None:
     """The board falls back to viper likewise (backends/builtin.py)."""
     ample = fit.check(requirements, boards.load("RPI_PICO2"))

@@ -126,7 +126,8 @@ CHIPS = (
 def run(chip: Chip, image: Path, vww: bytes | None, log: Callable[[str], None]) -> dict[str, Any]:
     """The figures of a chip, as JSON can hold them. `vww` is vww_96_int8.tflite, if it is to be run too.
 
-    Raises the GalagoError of a step that fails.
+    A step that fails does not stop the others: `failed` has its message. Raises GalagoError where the chip
+    does not start.
     """
     model, board = models.find(MODEL), boards.load(chip.board)
     if not chip.machine:
@@ -162,7 +163,10 @@ def _work(
 
     def step(name: str, do: Callable[[], Any]) -> None:
         begin = time.monotonic()
-        figures[name] = do()
+        try:
+            figures[name] = do()
+        except GalagoError as error:
+            figures.setdefault("failed", {})[name] = error.message
         log(f"{chip.core}: {name}, {time.monotonic() - begin:.0f} s")
 
     path = flash.remote_path(models.find(MODEL))
