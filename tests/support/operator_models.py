@@ -108,8 +108,9 @@ def leaky_relu(draw: Draw) -> bytes:
 
 @operator
 def hard_swish(draw: Draw) -> bytes:
-    graph = Builder(draw.shape(), draw.scale(0.0005, 2.0), draw.zero())
-    out = (graph.out(graph.input)[0] * draw.scale(0.1, 20), draw.zero())
+    low = draw.choice(1e-9, 1e-6, 0.0005, 0.0005)  # tiny ones shift beyond 16 bits
+    graph = Builder(draw.shape(), draw.scale(low, 2.0), draw.zero())
+    out = (graph.out(graph.input)[0] * draw.scale(0.1, draw.choice(20, 1e5)), draw.zero())
     options = draw.choice(None, schema.new("HardSwishOptionsT"))
     y = graph.computed(graph.shape(graph.input), out)
     return graph.finish(graph.operator("HARD_SWISH", [graph.input], y, options))

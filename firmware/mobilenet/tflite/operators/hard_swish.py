@@ -34,10 +34,10 @@ def prepare(graph, options, inputs, output, record):
         if in_shift > 0:
             gate = _short(gate << in_shift - 1)
         gate = (gate * in_scale + (1 << 14)) >> 15
-        gate = _short(gate << 1) if in_shift > 0 else tables.divide(gate, -in_shift)
+        gate = _short(gate << 1) if in_shift > 0 else _divide(gate, -in_shift)
         product = ((gate + (1 << 15)) >> 1) * ((x * out_scale + (1 << 14)) >> 15)
         product = product >> 15 if product >= 0 else -(-product >> 15)
-        return tables.divide(product, -out_shift) + record[_OUT_ZERO]
+        return _divide(product, -out_shift) + record[_OUT_ZERO]
 
     tables.fill(record, swish)
 
@@ -45,9 +45,16 @@ def prepare(graph, options, inputs, output, record):
 def _factor(graph, scale):
     """Returns (multiplier, shift) of a float32, with a multiplier of 15 bits."""
     multiplier, shift = tables.factor(scale)
-    if not -15 <= shift <= 30:
-        graph.unquantized("the scales are too far from each other or from 1")
+    if shift > 30:
+        graph.unquantized("the input scale is too large")
     return min((multiplier + (1 << 15)) >> 16, 32767), shift
+
+
+def _divide(x, exponent):
+    """Returns x / 2**exponent as TFLM does for 16 bits: beyond those, 1 or -1."""
+    if exponent > 15:
+        return 1 if x >= 0 else -1
+    return tables.divide(x, exponent)
 
 
 def _short(x):
