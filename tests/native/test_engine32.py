@@ -9,6 +9,7 @@ from galago.errors import GalagoError
 from galago.native.verify import count
 from galago.native.verify.device import Device
 from galago.tflite.tflm import Tflm
+from support import operator_models
 from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
 
 CORES = ("armv6m", "armv7emsp", "rv32imc")
@@ -152,6 +153,16 @@ def test_a_block_of_mobilenet_stays_within_its_count(arch):
     count.check(counted, Tflm(model).tensors(picture))
     assert sum(counted.functions().values()) == counted.instructions == sum(counted.mix().values())
     assert counted.instructions < LIMIT_OF_BLOCK[arch] * counted.macs
+
+
+@pytest.mark.parametrize("number", range(len(operator_models.names())), ids=operator_models.names())
+def test_a_random_model_of_each_operator_equals_tflm(number: int) -> None:
+    """On one of the cores each."""
+    model = operator_models.build(operator_models.names()[number], number)
+    oracle = Tflm(model)
+    picture = np.random.default_rng(number).integers(-128, 128, oracle.input_shape).astype(np.int8)
+    counted = count.run(model, Device(CORES[number % 3]), picture)
+    count.check(counted, oracle.tensors(picture))
 
 
 @pytest.mark.parametrize("arch", CORES)

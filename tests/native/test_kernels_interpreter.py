@@ -93,9 +93,7 @@ def test_viper_computes_what_has_no_machine_code(micropython: Callable[..., str]
     s = graph.mean(x, keep=True, out=(0.02, -128))
     s = graph.conv(s, int8(8, 1, 1, 8), None, [0.01] * 8, out=(0.05, 0))
     s = graph.operator("LOGISTIC", [s], graph.computed((1, 1, 1, 8), (1 / 256, -128)))
-    x = graph.operator(
-        "MUL", [x, s], graph.computed((1, 12, 12, 8), (0.02, -128)), schema.new("MulOptionsT")
-    )
+    x = graph.operator("MUL", [x, s], graph.computed((1, 12, 12, 8), (0.02, -128)), schema.new("MulOptionsT"))
     x = graph.depthwise(x, int8(1, 3, 3, 8), None, [0.02] * 8, activation=RELU6, out=(0.024, -128))
     branches = [graph.pool(x, (2, 2), kind="MAX_POOL_2D", stride=(2, 2))]
     branches.append(graph.conv(x, int8(6, 1, 1, 8), None, [0.01] * 6, stride=(2, 2), out=(0.024, -128)))

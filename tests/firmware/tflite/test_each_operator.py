@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Every file of `operators`: its name, its kernel, and its results in random shapes and quantizations."""
 
+import re
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from galago.tflite import schema
 from galago.tflite.tflm import Tflm
 from support import operator_models
 
+ROOT = Path(__file__).resolve().parents[3]
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
 OPERATORS = sorted(path.stem for path in (ENGINE / "operators").glob("*.py") if path.stem != "__init__")
 MODELS, INPUTS = 25, 8
@@ -34,6 +37,13 @@ def test_an_operator_is_tested(name: str) -> None:
         f"operators/{name}.py has no test: add `@operator def {name}(draw: Draw) -> bytes` to "
         "tests/support/operator_models.py; tests and fuzzer use it"
     )
+
+
+def test_the_documentation_lists_the_operators() -> None:
+    text = (ROOT / "docs" / "operators.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    listed = [name.lower() for row in rows for name in re.findall(r"[A-Z][A-Z0-9_]+", row)]
+    assert sorted(listed) == OPERATORS, "docs/operators.md: a row is missing or too many"
 
 
 @pytest.mark.parametrize("name", OPERATORS)
