@@ -44,7 +44,7 @@ OTHER_PROJECTS = {"tools/mpy_ld.py", "tools/mpy-tool.py"}
 @cache
 def files() -> frozenset[str]:
     """Every file and folder of the repository, from its root, as /tools/galago/errors.py."""
-    tops = ("boards", "docs", "firmware", "models", "tests", "tools")
+    tops = ("boards", "docs", "examples", "firmware", "models", "tests", "tools")
     found = [path for top in tops for path in (ROOT / top).rglob("*") if "__pycache__" not in path.parts]
     return frozenset(f"/{path.relative_to(ROOT)}" for path in [*found, *ROOT.iterdir()])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from docgen import docstrings, verbs
+from docgen import docstrings, supported, verbs
 from galago import cli
 from support.requirements import extra_module
 
@@ -25,6 +25,13 @@ def test_a_command_page_has_every_option_of_its_help(name: str) -> None:
     in_help = set(re.findall(r"^\W*(--[a-z][\w-]*)", done.output, re.MULTILINE)) - {"--help"}
     on_page = set(re.findall(r"^\| `(--[a-z][\w-]*)", PAGES[name], re.MULTILINE))
     assert on_page == in_help
+
+
+def test_the_page_of_what_is_supported_names_every_operator() -> None:
+    operators = (ROOT / "firmware" / "mobilenet" / "tflite" / "operators").glob("[a-z]*.py")
+    assert set(re.findall(r"^\| `([A-Z0-9_]+)` \| \w", supported.page(), re.MULTILINE)) == {
+        path.stem.upper() for path in operators
+    }
 
 
 def test_docstrings_become_markdown() -> None:

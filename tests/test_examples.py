@@ -157,11 +157,14 @@ def test_count_to_sd(emulated: EmulatedBoard) -> None:
 
 
 def test_publish_mqtt(emulated: EmulatedBoard) -> None:
-    lines = run(emulated, "publish_mqtt.py", '"cup"')
-    assert lines[0] == "connected to 192.168.1.10"
-    published = [json.loads(line.split(" ", 2)[2]) for line in lines if line.startswith("published")]
-    assert {message["label"] for message in published} >= {"cat", "cup"}
-    assert all(0 < message["confidence"] <= 1 for message in published)
+    for number, label in ((0, "cat"), (2, "cup")):
+        emulated.camera.show(emulated.camera.pictures[number])
+        lines = run(emulated, "publish_mqtt.py", '{"')
+        assert lines[0] == "connected to 192.168.1.10"
+        message = json.loads(lines[1].removeprefix("published camera/door "))
+        assert message["label"] == label
+        assert 0 < message["confidence"] <= 1
+    emulated.camera.show(None)
 
 
 def test_deep_sleep(emulated: EmulatedBoard) -> None:

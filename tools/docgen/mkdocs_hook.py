@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """MkDocs' hook for the documentation site (mkdocs.yml): adds pages, and redirects links that leave docs/.
 
-A page is generated for each command and for each module of the host package. Model cards, boards/README.md,
-CONTRIBUTING.md and CHANGELOG.md become pages unchanged. Nothing is written to docs/.
+A page is generated for each command, for each module of the host package, and of what is supported. Model
+cards, the README.md of boards and examples, CONTRIBUTING.md and CHANGELOG.md become pages unchanged.
+Nothing is written to docs/.
 """
 
 import posixpath
@@ -13,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from docgen import verbs
+from docgen import supported, verbs
 from docgen.table import table
 from galago import models
 
@@ -39,6 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     texts = {_verb_page(name): page for name, page in verbs.pages().items()}
     texts["verbs/index.md"] = "# Commands\n\n" + table(("command", "what it does"), rows)
     texts |= {_module_page(name): _MODULE.format(name=name) for name in _modules()}
+    texts["supported.md"] = supported.page()
     texts |= {page: (ROOT / source).read_text() for page, source in _included().items()}
     for page, text in texts.items():
         files.append(File.generated(config, page, content=text))
@@ -78,7 +80,7 @@ def _site_path(path: str) -> str | None:
 def _included() -> dict[str, str]:
     """Returns the files of the repository that are pages: the page, and the file."""
     pages = {f"models/{name}.md": f"models/{name}/CARD.md" for name in models.shipped_names()}
-    pages["boards.md"] = "boards/README.md"
+    pages |= {"boards.md": "boards/README.md", "examples.md": "examples/README.md"}
     return pages | {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
 
 

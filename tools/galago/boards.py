@@ -90,6 +90,8 @@ class BoardSpec:
     install_with: tuple[Installer, ...]
     kmodel_address: int = 0
     """K210: where in flash a kmodel goes if the file system has no room for it."""
+    download: str = ""
+    """Where the images of its firmware are, if not at micropython.org."""
     machine: str = ""
     """How sys.implementation._machine starts, if not with `name`."""
     led: str = ""
@@ -97,6 +99,13 @@ class BoardSpec:
     display: Literal[Display, ""] = ""
     camera: Camera | None = None
     sources: dict[str, str] = field(repr=False)
+
+    @property
+    def image_page(self) -> str:
+        """The web page with the images of its firmware."""
+        base, _, variant = self.id.partition("-")
+        page = f"https://micropython.org/download/{base}/" + (f" (variant {variant})" if variant else "")
+        return self.download or page
 
 
 def all() -> list[BoardSpec]:  # noqa: A001 (read as boards.all)

@@ -118,6 +118,7 @@ def _show_page(console: "Console", board: "BoardSpec", shipped: list["Requiremen
         **{key: f"{size:,} B" for key in _SIZES if (size := getattr(board, key))},
         "kernels": ", ".join(board.kernels) or "none",
         "backends": ", ".join(board.backends),
+        "firmware": board.image_page,
         "install_with": ", ".join(board.install_with),
         "mount": board.mount,
         "led": board.led or "none",
