@@ -110,7 +110,7 @@ def test_files_take_what_they_take_on_the_emulated_board(
         before = int(device.exec(free))
         flash.UploadPlan(device, files).run()
         used = before - int(device.exec(free))
-    assert len(package.file_sizes("x64")) + 4 == len(files)  # galago_switch, and the model's three
+    assert len(package.file_sizes("x64")) + 5 == len(files)  # galago_switch, picture.mpy, the model's three
     predicted = sum(fit.files_of(requirements, "x64"))
     assert 0.95 * predicted < used < 1.05 * predicted
 

@@ -9,7 +9,6 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import serial
 from PIL import Image
@@ -18,13 +17,17 @@ from galago import boards, models, pictures, transport
 from galago.dataset.drawn import drawn
 from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
-from galago.native import kernels
+from galago.native import kernels, mpy
+from galago.native import pictures as machine_code
+from galago.native.compiler import TARGETS
 from galago.tflite import records
 from galago.tflite.tflm import Tflm
 from support.requirements import requires
 
 pytestmark = pytest.mark.slow
 
+NAMES = ["0.bmp", "1.jpg"]
+VERDICT = "/galago.picture.json"
 MODEL = "everyday-v1-025-96"
 PATIENCE = 600  # seconds
 UNDEFINED = bytes.fromhex("00de")  # udf #0
@@ -47,6 +50,11 @@ def test_a_board_classifies_with_machine_code_of_its_own(name: str, arch: str, t
         _flash(board, tmp_path)
         text = _boot(board)
         assert board.core.fault is None
+        with transport.connect(board.port) as device:
+            verdict = json.loads(device.get(VERDICT)) if arch in TARGETS else None
+    if verdict:
+        assert set(verdict["right"]) == set(machine_code.functions(arch)) - {"_expand"}  # of cameras
+        assert not verdict["wrong"]
     (log,) = [line for line in text if line.startswith("kernels: ")]
     assert log.startswith("kernels: machine code computes ")
     _check(text, tmp_path)
@@ -91,11 +99,37 @@ def test_a_damaged_file_of_machine_code_keeps_no_board_from_classifying(tmp_path
     _check(text, tmp_path)
 
 
+def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(tmp_path: Path) -> None:
+    with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
+        assert board.core is not None
+        _flash(board, tmp_path)
+        code = dict(machine_code.functions(board.core.arch))
+        code["idct_8"] = code["idct_4"]
+        _replace_pictures(board, code)
+        text = _boot(board)
+        assert "pictures: machine code of idct_8 is wrong, viper computes it" in text
+        _check(text, tmp_path)
+        assert not [line for line in _boot(board) if line.startswith("pictures: ")]
+        _replace_pictures(board, code | {"decode_block": UNDEFINED})
+        _check(_boot(board), tmp_path)
+        assert board.core.fault is not None
+        text = _boot(board)
+        (log,) = [line for line in text if line.startswith("pictures: ")]
+        assert log == "pictures: the board restarted while it checked decode_block, viper computes"
+        _check(text, tmp_path)
+
+
+def _replace_pictures(board: EmulatedBoard, code: dict[str, bytes]) -> None:
+    assert board.core is not None
+    with transport.connect(board.port) as device:
+        device.put(mpy.machine_code(code, board.core.arch), "/lib/mobilenet/picture.mpy")
+
+
 def _flash(board: EmulatedBoard, folder: Path) -> None:
     """Puts the model and two pictures, which `folder` keeps, on the board."""
     galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port]
     subprocess.run(galago, check=True, capture_output=True, timeout=PATIENCE)
-    paths = [folder / f"{number}.bmp" for number in range(2)]
+    paths = [folder / name for name in NAMES]
     for number, path in enumerate(paths):
         Image.fromarray(drawn(number, (120, 160, 3))).save(path)
     mpremote = [sys.executable, "-m", "mpremote", "connect", board.port]
@@ -121,12 +155,12 @@ def _check(text: list[str], folder: Path) -> None:
     """The JSON lines of a boot answer both pictures as TensorFlow Lite Micro does."""
     start, *lines = [json.loads(line) for line in text if line.startswith("{")]
     assert start["start"]["backend"] == "builtin"
-    assert [line["image"] for line in lines] == ["0.bmp", "1.bmp"]
+    assert [line["image"] for line in lines] == NAMES
     model = models.find(MODEL)
     oracle = Tflm(model.tflite.read_bytes())
     for line in lines:
-        pixels = pictures.resize(pictures.load(folder / line["image"]), *model.input_shape)
-        scores = oracle.run((pixels ^ 128).view(np.int8)).ravel().astype(int) + 128
+        tensor = pictures.as_board(folder / line["image"], *model.input_shape)
+        scores = oracle.run(tensor).ravel().astype(int) + 128
         best = line["top"][0]
         assert best["index"] == scores.argmax()
         assert best["confidence"] == pytest.approx(scores.max() / 256, abs=1e-4)

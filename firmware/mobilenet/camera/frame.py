@@ -11,6 +11,7 @@ Kinds: "rgb565" (high byte first, as sensors send it), "rgb565le" (low byte firs
 import micropython
 
 from ..errors import GalagoError
+from ..image import compiled
 from ..image.picture import BGR, GREY, RGB, Picture, PictureFile
 
 _BYTES = {"rgb565": 2, "rgb565le": 2, "rgb888": 3, "bgr888": 3, "grey": 1}
@@ -102,3 +103,6 @@ def _expand(pixels: ptr8, at: int, width: int, low: int, out: ptr8):
         p += 3
         at += 2
         i += 1
+
+
+compiled.replace(globals())

@@ -20,6 +20,7 @@ import micropython
 from micropython import const
 
 from ..errors import GalagoError
+from . import compiled
 from .formats import open_picture
 from .picture import GREY, RGB
 
@@ -284,3 +285,6 @@ def _fill_zero(tensor: ptr8, size: int):
     while i < size:
         tensor[i] = 0
         i += 1
+
+
+compiled.replace(globals())

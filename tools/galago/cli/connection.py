@@ -96,7 +96,7 @@ def installed(
         if runtime and spec:
             spec = replace(spec, backends=(runtime,))
         native = native_arch(device, spec, kernels)
-        files = device_package(device) | model_files(model, spec, native=native)
+        files = device_package(device, native) | model_files(model, spec, native=native)
         upload(device, files, f"{model.name} on {name}")
         yield Target(device, name, (runtime,) if runtime else spec.backends if spec else None)
 

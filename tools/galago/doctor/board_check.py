@@ -163,7 +163,7 @@ def _software(report: Report, board: Board, known: BoardSpec | None) -> None:
 def _package(report: Report, board: Board) -> bool:
     """Report on the device package; returns whether there is one to run."""
     try:
-        package = flash.compare(board, flash.device_package(board))
+        package = flash.compare(board, flash.device_package(board, flash.kept_native(board)))
     except GalagoError as error:
         report.problem("the device package cannot be compiled for this board", error.message)
         return False

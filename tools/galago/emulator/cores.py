@@ -16,6 +16,7 @@ import struct
 from typing import BinaryIO
 
 from galago.emulator.host_calls import Service, StandInError
+from galago.emulator.picture_functions import PictureFunctions
 from galago.errors import GalagoError
 from galago.native import kernels, mpy
 from galago.native.kernels import ITEMS, SMALL_INT_0
@@ -39,14 +40,16 @@ class BoardCore:
         self.arch = arch
         self.fault: GalagoError | None = None
         self._pid = 0
+        self.pictures = PictureFunctions(arch, self._crash)
         self.reset()
 
     def attach(self, pid: int) -> None:
         """Take the memory of the process `pid`, a child of this one, as the board's."""
-        self._pid = pid
+        self._pid = self.pictures.pid = pid
 
     def reset(self) -> None:
         """Forget all code and buffers."""
+        self.pictures.reset()
         self._machine: Machine = machines.create(self.arch, counting=False)
         self._code: list[dict[str, int]] = []
         self._buffers: dict[str, Region] = {}
@@ -59,7 +62,7 @@ class BoardCore:
 
     def services(self) -> dict[str, Service]:
         """What device/_cores.py calls."""
-        return {"core_load": self.load, "core_call": self.call}
+        return {"core_load": self.load, "core_call": self.call} | self.pictures.services()
 
     def load(self, data: bytes) -> dict:
         """Loads a kernels.mpy; gives its number, its LAYERS, the names of its functions and their bytes.
@@ -104,11 +107,14 @@ class BoardCore:
                         "native.convention", f"{name} returned {result:#x}, which is not an object"
                     )
             except GalagoError as error:
-                self.fault = GalagoError(error.code, f"{name}: {error.message}")
-                os.kill(self._pid, signal.SIGKILL)
+                self._crash(GalagoError(error.code, f"{name}: {error.message}"))
                 return
             memory.seek(arena[0])
             memory.write(self._machine.read(here))
+
+    def _crash(self, fault: GalagoError) -> None:
+        self.fault = fault
+        os.kill(self._pid, signal.SIGKILL)
 
     def _constants(self, memory: BinaryIO, address: int, size: int) -> int:
         """The address of a copy of the weights from `address` to the end of their buffer."""

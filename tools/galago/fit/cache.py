@@ -26,7 +26,7 @@ MOST_ENTRIES = 400
 """At most so many files are kept, of 1 to 100 KB each: about twenty models on all boards."""
 
 _GALAGO = Path(__file__).resolve().parents[1]
-_SOURCES = ("fit", "tflite", "native/kernels", "native/assemblers", "native/mpy")
+_SOURCES = ("fit", "tflite", "native/kernels", "native/compiler", "native/assemblers", "native/mpy")
 
 
 def derive(kind: str, key: str, compute: Callable[[], Any]) -> Any:

@@ -53,10 +53,11 @@ def files_of(requirements: Requirements, arch: str, kernels: int = 0) -> tuple[i
     `kernels` is the size in bytes of the machine code beside the model.
     """
     sizes, network = package.file_sizes(arch), requirements.network
+    picture = package.picture(arch if kernels else None)
     plan = _PLAN + _PLAN_OPERATOR * network.operators
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
-        package.file_system_bytes(sizes.values(), len(folders) + 1),
+        package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1),
         package.file_system_bytes((network.size, requirements.contract, plan, kernels), 2),
     )
 

@@ -45,6 +45,25 @@ def file_sizes(arch: str) -> dict[Path, int]:
     return {source: module.file for source, module in _modules(arch).items()}
 
 
+class Picture(NamedTuple):
+    """The machine code of the picture functions. Sizes in bytes."""
+
+    file: int
+    code: int
+
+
+def picture(arch: str | None) -> Picture:
+    """The machine code of the picture functions; without an architecture there is a file without code."""
+    known = cache.derive("picture", str(arch), lambda: _picture(arch))
+    return Picture(*known)
+
+
+def _picture(arch: str | None) -> tuple[int, int]:
+    from galago.native import pictures
+
+    return len(pictures.build(arch)), sum(map(len, pictures.functions(arch or "").values()))
+
+
 def file_system_bytes(sizes: Iterable[int], folders: int) -> int:
     """Bytes of a LittleFS that files of these sizes take.
 

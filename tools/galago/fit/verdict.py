@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from galago.boards import BoardSpec, Kernels
-from galago.fit import capacity, machine_code
+from galago.fit import capacity, machine_code, package
 from galago.fit.machine_code import MachineCode
 from galago.fit.requirements import Requirements
 from galago.fit.variants import SIZES
@@ -105,12 +105,13 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
 
 def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | None = None) -> Verdict:
     network, in_heap = requirements.network, capacity.code_in_heap(board)
-    package, model = capacity.files_of(requirements, board.arch, code.file if code else 0)
+    library, model = capacity.files_of(requirements, board.arch, code.file if code else 0)
     in_rom = model <= board.romfs
     heap = {"MicroPython": capacity.BOOT}
     heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
     if code and in_heap:
         heap["machine code"] = code.size
+        heap["machine code for pictures"] = package.picture(board.arch).code
     loaded = sum(heap.values())
     loading = loaded + capacity.loading_of(requirements, board.arch, machine_code=in_heap)
     weights: Weights = "in place" if in_rom else "RAM"
@@ -127,8 +128,8 @@ def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | Non
         problem="",
         kernels="native" if code else "viper",
         weights=weights,
-        files={"device package": package} | ({} if in_rom else {"model and its kernels": model}),
-        filesystem=Use(package if in_rom else package + model, board.filesystem),
+        files={"device package": library} | ({} if in_rom else {"model and its kernels": model}),
+        filesystem=Use(library if in_rom else library + model, board.filesystem),
         romfs=Use(model if in_rom else 0, board.romfs),
         heap=heap,
         loading=max(loading, used),

@@ -16,6 +16,7 @@ from galago.flash.files import (
     LIBRARY,
     compiled_package,
     device_package,
+    kept_native,
     main_program,
     model_files,
     native_arch,
@@ -50,9 +51,9 @@ def boot_plan(
     """
     check_main_py(board)
     old = read_config(board)
-    files = device_package(board)
+    native = native_arch(board, known, kernels)
+    files = device_package(board, native)
     if place is None:
-        native = native_arch(board, known, kernels)
         folder = _free_folder(board, model, known, old, native)
         files |= model_files(model, known, folder, native)
         place = board.root + folder
@@ -74,7 +75,7 @@ def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:
     native = known.arch if "native" in known.kernels and known.arch in GENERATORS else None
     chosen = {"model": remote_path(model), **default_settings(stock, "files"), "folder": _PICTURES}
     return {
-        **compiled_package(known.arch),
+        **compiled_package(known.arch, native),
         **model_files(model, stock, native=native),
         "/main.py": (firmware_dir() / "main.py").read_bytes(),
         CONFIG: json.dumps(chosen).encode(),
@@ -125,7 +126,7 @@ def kept_settings(
 def write_config(board: Board, new: dict[str, Any]) -> None:
     """Replace galago.json in one step. Raises GalagoError as an upload does."""
     files = {CONFIG: json.dumps(new).encode()}
-    UploadPlan(board, device_package(board) | files).run()
+    UploadPlan(board, device_package(board, kept_native(board)) | files).run()
 
 
 def roll_back(board: Board) -> tuple[str, list[str]]:
@@ -146,7 +147,7 @@ def roll_back(board: Board) -> tuple[str, list[str]]:
         raise GalagoError("model.missing", f"{path} is no longer on the board: flash that model again")
     configs = {CONFIG: previous, PREVIOUS: present}
     files = {name: json.dumps(each).encode() for name, each in configs.items()}
-    UploadPlan(board, device_package(board) | files).run()
+    UploadPlan(board, device_package(board, kept_native(board)) | files).run()
     return path, settings.differences(present, previous)
 
 

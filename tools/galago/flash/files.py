@@ -2,6 +2,7 @@
 """The files that belong on a board: the device package and a model. `board.root` comes before their paths."""
 
 import functools
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import get_args
@@ -10,23 +11,25 @@ from galago import boards, runtimes
 from galago.errors import GalagoError
 from galago.flash import flat_package
 from galago.models import ModelDirectory
-from galago.native import mpy
+from galago.native import mpy, pictures
 from galago.native.kernels import GENERATORS
 from galago.resources import firmware_dir
 from galago.runtimes import builtin
 from galago.transport import Board
 
 LIBRARY = "/lib/mobilenet"
+PICTURE = f"{LIBRARY}/{pictures.FILE}"
 SWITCH = "/lib/galago_switch.mpy"
 MODELS = "/models"
 # The .mpy format that mpy-cross writes and this device package needs (py/persistentcode.h): version 6.3.
 _MPY_VERSION, _MPY_SUB_VERSION = 6, 3
 
 
-def device_package(board: Board) -> dict[str, bytes]:
+def device_package(board: Board, native: str | None = None) -> dict[str, bytes]:
     """Return the package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
 
-    A firmware on the K210 gets sources, and only those that the KPU needs (flat_package.py).
+    `native` is the architecture to compile the picture functions for; without it viper computes. A
+    firmware on the K210 gets sources, and only those that the KPU needs (flat_package.py).
     Raises GalagoError board.firmware if the board's MicroPython cannot load .mpy files of version 6.3.
     """
     if board.has_flat_filesystem:
@@ -38,15 +41,16 @@ def device_package(board: Board) -> dict[str, bytes]:
             f"expected a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
             f"got {accepted & 0xFF}.{accepted >> 8 & 3}: install a current MicroPython on the board",
         )
-    return compiled_package(board.implementation["arch"])
+    return compiled_package(board.implementation["arch"], native)
 
 
-def compiled_package(arch: str) -> dict[str, bytes]:
+def compiled_package(arch: str, native: str | None = None) -> dict[str, bytes]:
     """Return the package `mobilenet` compiled for an architecture: path on the board → bytes of the .mpy.
 
-    Raises GalagoError board.firmware if mpy-cross makes no native code for it.
+    `native` is as for device_package. Raises GalagoError board.firmware if mpy-cross makes no native code
+    for it.
     """
-    return dict(_compile_all(arch))
+    return dict(_compile_all(arch)) | {PICTURE: pictures.build(native)}
 
 
 def source_package() -> dict[str, bytes]:
@@ -106,6 +110,14 @@ def native_arch(board: Board, known: boards.BoardSpec | None, kernels: str | Non
             "use --kernels viper",
         )
     return None
+
+
+def kept_native(board: Board) -> str | None:
+    """Return the architecture for device_package that keeps what the board has: None if viper computes."""
+    viper = hashlib.sha256(pictures.build(None)).hexdigest()
+    if board.has_flat_filesystem or board.sha256(board.root + PICTURE) == viper:
+        return None
+    return native_arch(board, boards.identify(board.implementation))
 
 
 def remote_path(model: ModelDirectory) -> str:

@@ -3,6 +3,8 @@
 
 import micropython
 
+from .. import compiled
+
 
 @micropython.viper
 def upsample(plane: ptr8, near: int, far: int, count: int, kind: int, out: ptr8):
@@ -85,3 +87,6 @@ def interleave(
         out[p + 2] = blue
         p += 3
         i += 1
+
+
+compiled.replace(globals())

@@ -15,6 +15,8 @@ from array import array
 import micropython
 from micropython import const
 
+from .. import compiled
+
 BITS = const(0)
 COUNT = const(1)
 POSITION = const(2)
@@ -153,3 +155,6 @@ def decode_block(
     if made_up > count or (last < 0 and made_up > 0):
         return ENDED
     return last
+
+
+compiled.replace(globals())

@@ -13,6 +13,8 @@ Coefficients of damaged files may have any size: sums wrap around, and the sampl
 
 import micropython
 
+from .. import compiled
+
 
 @micropython.viper
 def fill(block: ptr16, plane: ptr8, at: int, stride: int, size: int):
@@ -205,3 +207,6 @@ def idct_2(block: ptr16, plane: ptr8, at: int, stride: int):
             x += 1
         at += stride
         y += 1
+
+
+compiled.replace(globals())

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportArgumentType=false
-"""Loads a model's native kernels for the board's own processor, which the emulator runs (../cores.py).
+"""Loads machine code for the board's own processor, which the emulator runs (../cores.py).
 
-The import of kernels.mpy gives a module of functions that call the emulator. All other imports are as usual.
+The imports of kernels.mpy and picture.mpy give modules of functions that call the emulator. All other imports
+are as usual.
 """
 
 import builtins
@@ -12,6 +13,7 @@ import _host
 from uctypes import addressof
 
 _FILE = "kernels"
+_PICTURE = "mobilenet.picture"
 _import = builtins.__import__
 
 
@@ -33,11 +35,36 @@ def _function(module, name):
     return run
 
 
-def _import_kernels(name, *rest):
+class _Pictures:
+    """What the import of picture.mpy gives."""
+
+    def __init__(self, loaded):
+        self.code = bytearray(loaded["bytes"])
+        for name in loaded["functions"]:
+            setattr(self, name, _picture_function(name))
+
+
+def _picture_function(name):
+    def run(*arguments):
+        return _host.call("core_picture_call", name, [_argument(argument) for argument in arguments])
+
+    return run
+
+
+def _argument(value):
+    if isinstance(value, int):
+        return value
+    return [addressof(value), len(value) * len(bytes(value[:1]))]  # items, times the bytes of one
+
+
+def _import_code(name, *rest):
+    if name == _PICTURE:
+        with open("/lib/mobilenet/picture.mpy", "rb") as file:
+            return _Pictures(_host.call("core_picture_load", data=file.read()))
     if name != _FILE:
         return _import(name, *rest)
     with open(sys.path[0] + "/" + _FILE + ".mpy", "rb") as file:
         return _Module(_host.call("core_load", data=file.read()))
 
 
-builtins.__import__ = _import_kernels
+builtins.__import__ = _import_code

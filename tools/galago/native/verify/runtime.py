@@ -51,8 +51,8 @@ class Viper:
 class Runtime:
     """One machine, and the objects that its functions use."""
 
-    def __init__(self, core: Core | XtensaCore, strict: bool = False) -> None:
-        self.machine = machines.create(core.arch, strict)
+    def __init__(self, core: Core | XtensaCore, strict: bool = False, counting: bool = True) -> None:
+        self.machine = machines.create(core.arch, strict, counting)
         self.calls: Counter[str] = Counter()  # calls of the runtime by viper code: entry → times
         self._functions: dict[int, Viper] = {}
         self._globals: list[dict[str, object]] = []

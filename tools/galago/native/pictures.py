@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The machine code of the functions that decode and resize pictures: the same for all models.
+
+    data = pictures.build("armv7emsp")      # mobilenet/picture.mpy of the device package
+
+The board's side is firmware/mobilenet/image/compiled.py.
+"""
+
+import functools
+
+from galago.native import compiler, mpy
+from galago.resources import firmware_dir
+
+FILE = "picture.mpy"
+MOST_CODE = 10 * 1024
+"""Most bytes of machine code: they are in the board's heap."""
+
+MODULES = ("image/resize", "image/jpeg/idct", "image/jpeg/huffman", "image/jpeg/color", "camera/frame")
+"""The modules whose viper functions are compiled; no two functions have the same name."""
+
+
+@functools.cache
+def functions(arch: str) -> dict[str, bytes]:
+    """The machine code of each function, for an architecture as mpy-cross names it; {} without a target."""
+    if arch not in compiler.TARGETS:
+        return {}
+    code: dict[str, bytes] = {}
+    for name in MODULES:
+        module = compiler.read(firmware_dir() / f"mobilenet/{name}.py")
+        for function, (home, _) in module.functions.items():
+            if home is module:
+                code[function] = compiler.compile_function(module, function, arch)
+    return code
+
+
+@functools.cache
+def build(arch: str | None) -> bytes:
+    """The file. Without an architecture it replaces nothing, so that viper computes."""
+    code = functions(arch or "")
+    if not arch or not code:
+        return mpy.compile("", "", FILE)
+    return mpy.machine_code(code, arch)
