@@ -13,7 +13,7 @@ import pytest
 import serial
 from PIL import Image
 
-from galago import boards, models, pictures, transport
+from galago import boards, flash, models, pictures, transport
 from galago.dataset.drawn import drawn
 from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
@@ -111,12 +111,19 @@ def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
         _check(text, tmp_path)
         assert not [line for line in _boot(board) if line.startswith("pictures: ")]
         _replace_pictures(board, code | {"decode_block": UNDEFINED})
-        _check(_boot(board), tmp_path)
+        _boot(board)  # the board starts again in the middle
         assert board.core.fault is not None
         text = _boot(board)
         (log,) = [line for line in text if line.startswith("pictures: ")]
         assert log == "pictures: the board restarted while it checked decode_block, viper computes"
         _check(text, tmp_path)
+        _flash(board, tmp_path, "--kernels", "viper")
+        text = _boot(board)
+        assert not [line for line in text if line.startswith(("kernels: ", "pictures: "))]
+        _check(text, tmp_path)
+        with transport.connect(board.port) as device:
+            assert flash.kept_native(device) is None
+            assert not flash.compare(device, flash.device_package(device)).differing
 
 
 def _replace_pictures(board: EmulatedBoard, code: dict[str, bytes]) -> None:
@@ -125,9 +132,9 @@ def _replace_pictures(board: EmulatedBoard, code: dict[str, bytes]) -> None:
         device.put(mpy.machine_code(code, board.core.arch), "/lib/mobilenet/picture.mpy")
 
 
-def _flash(board: EmulatedBoard, folder: Path) -> None:
+def _flash(board: EmulatedBoard, folder: Path, *options: str) -> None:
     """Puts the model and two pictures, which `folder` keeps, on the board."""
-    galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port]
+    galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port, *options]
     subprocess.run(galago, check=True, capture_output=True, timeout=PATIENCE)
     paths = [folder / name for name in NAMES]
     for number, path in enumerate(paths):

@@ -67,7 +67,7 @@ def _check(names, new):
         for name in new:
             _verdict["checking"] = name
             _keep()
-            same = proof.same(name, names[name], getattr(_code, name))
+            same = proof.same(name, names, getattr(_code, name))
             _verdict["right" if same else "wrong"].append(name)
             if not same:
                 print("pictures: machine code of %s is wrong, viper computes it" % name)

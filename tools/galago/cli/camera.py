@@ -49,7 +49,8 @@ def camera(
     with transport.connect(port) as board:
         known = boards.identify(board.implementation)
         flash.check_camera(board, known)
-        upload(board, flash.device_package(board), f"camera of {board.implementation['machine']}")
+        package = flash.device_package(board, flash.kept_native(board))
+        upload(board, package, f"camera of {board.implementation['machine']}")
         settings = (flash.read_config(board) or {}).get("camera") or flash.default_settings(
             known, "camera"
         ).get("camera", {})

@@ -75,7 +75,7 @@ class PictureFunctions:
                 if after != before:
                     memory.seek(buffer[0])
                     memory.write(after)
-        return result
+        return result if isinstance(result, int) else None
 
     def _read(self, memory: BinaryIO, buffer: _Buffer) -> bytes:
         """Copies a buffer's contents to its mirror, which keeps its place in the core's memory."""

@@ -52,6 +52,7 @@ class Device:
         source = _source(name)
         module = self.modules[name] = ModuleType(name)
         module.__package__ = name if source.name == "__init__.py" else parent
+        module.__file__ = str(source)
         names = vars(module)
         names["__builtins__"] = self._builtins
         if not parent:  # `mobilenet` itself loads lazily, as this method does

@@ -189,7 +189,7 @@ class Machine:
     def listing(self, block: tuple[int, int]) -> list[str]:
         """A basic block, disassembled."""
         address, size = block
-        return [f"{i.mnemonic} {i.op_str}" for i in self._disassemble(address, size)]
+        return [f"{i.mnemonic} {i.op_str}" for i in self.disassemble(address, size)]
 
     def length(self, block: tuple[int, int]) -> int:
         """The number of instructions in a basic block that was executed."""
@@ -199,7 +199,7 @@ class Machine:
         return getattr(self._registers, name)
 
     def _decode(self, address: int, size: int) -> None:
-        instructions = list(self._disassemble(address, size))
+        instructions = list(self.disassemble(address, size))
         self._lengths[address, size] = len(instructions)
         if self.core.arch != "armv6m":
             return
@@ -208,7 +208,8 @@ class Machine:
             if (i.size == 4 and i.mnemonic not in _V6M_WIDE) or i.mnemonic[:2] in ("cb", "it"):
                 self._fail("native.fault", f"{i.mnemonic} at {i.address:#x} is not an instruction of armv6-m")
 
-    def _disassemble(self, address: int, size: int):
+    def disassemble(self, address: int, size: int):
+        """Yields the instructions of some bytes, as capstone describes them."""
         return self._capstone.disasm(bytes(self._uc.mem_read(address, size)), address)
 
     def _map(self, area: bool | None, size: int, protection: int) -> int:

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""Writes the generated parts of docs/compiler.md: one kernel on its way, and the table of all of them.
+
+python -m docgen.compiled_kernels docs/compiler.md
+
+A drawn JPEG of 160 x 120 pixels is decoded and resized to 96 x 96 on each emulated core, in viper and
+compiled; the instructions of each function are counted.
+"""
+
+import argparse
+import ast
+import re
+import tempfile
+from bisect import bisect_right
+from collections import Counter
+from pathlib import Path
+
+from docgen.table import table
+from galago.dataset.drawn import drawn
+from galago.native import compiler, mpy, pictures
+from galago.native.compiler.frontend import translate
+from galago.native.compiler.targets import TARGETS
+from galago.native.verify.cores import CORES
+from galago.native.verify.device import Device
+from galago.native.verify.machine import Machine
+from galago.pictures import as_board
+from galago.resources import firmware_dir
+
+_ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc")
+_KERNEL, _SHOWN = "image/resize", "_add"
+_SIZE = 96
+
+
+def main() -> None:
+    """Replaces the text between the markers of the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("page", type=Path)
+    page = parser.parse_args().page
+    text = page.read_text()
+    for marker, content in (("kernel", _followed()), ("table", _counts())):
+        pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda found, new=content: found[1] + new + found[2], text, flags=re.DOTALL)
+    page.write_text(text)
+
+
+def _followed() -> str:
+    path = firmware_dir() / f"mobilenet/{_KERNEL}.py"
+    module = compiler.read(path)
+    source = ast.get_source_segment(path.read_text(), module.functions[_SHOWN][1])
+    function = translate(module, _SHOWN, 32)
+    before = _loop(str(function))
+    target = TARGETS["armv7emsp"]()
+    compiler.optimize(function, target)
+    code = compiler.compile_function(module, _SHOWN, "armv7emsp")
+    listing = "\n".join(_loop_of_code(code))
+    blocks = (("python", source), ("", before), ("", _loop(str(function))), ("", listing))
+    return "\n".join(f"```{language}\n{block}\n```\n" for language, block in blocks)
+
+
+def _loop(text: str) -> str:
+    """The blocks from the loop's head to its test."""
+    lines = text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("  loop"))
+    last = next(i for i, line in enumerate(lines) if i > first and "branch" in line)
+    return "\n".join(line.removeprefix("  ") for line in lines[first : last + 1])
+
+
+def _loop_of_code(code: bytes) -> list[str]:
+    """The instructions that a backward branch repeats."""
+    machine = Machine(CORES["armv7emsp"])
+    start = machine.load(code) & ~1
+    lines = [
+        (int(each.address), f"{each.mnemonic} {each.op_str}")
+        for each in machine.disassemble(start, len(code))
+    ]
+    for address, line in lines:
+        found = re.fullmatch(r"b\w* #(0x[0-9a-f]+)", line)
+        if found and int(found[1], 16) < address:
+            loop = [text for at, text in lines if int(found[1], 16) <= at <= address]
+            return [*loop[:-1], f"{line.split()[0]} loop"]
+    return []
+
+
+def _counts() -> str:
+    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+        path = Path(folder, "picture.jpg")
+        _save(path)
+        counted = {arch: (_count(arch, path, False), _count(arch, path, True)) for arch in _ARCHITECTURES}
+    names = list(next(iter(counted.values()))[1])
+    sizes = {arch: _sizes(arch) for arch in _ARCHITECTURES}
+    rows = []
+    for name in names:
+        row: list[str] = [f"`{name}`"]
+        for arch in _ARCHITECTURES:
+            viper, compiled = (each[name] for each in counted[arch])
+            theirs, ours = sizes[arch][name]
+            row += [f"{viper:,} → {compiled:,}", f"{viper / compiled:.1f}", f"{theirs:,} → {ours:,}"]
+        rows.append(row)
+    total = ["all"]
+    for arch in _ARCHITECTURES:
+        viper, compiled = (sum(each.values()) for each in counted[arch])
+        code = [sum(sizes[arch][name][i] for name in names) for i in (0, 1)]
+        total += [f"{viper:,} → {compiled:,}", f"{viper / compiled:.1f}", f"{code[0]:,} → {code[1]:,}"]
+    headings = ["function"]
+    for arch in _ARCHITECTURES:
+        headings += [f"{CORES[arch].name}: instructions", "ratio", "bytes"]
+    return table(headings, [*rows, total], right=range(1, len(headings)))
+
+
+def _save(path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(drawn(3, (120, 160, 3))).save(path, quality=85, subsampling=2)
+
+
+def _count(arch: str, path: Path, compiled: bool) -> Counter[str]:
+    """Instructions by function, of reading the picture once; checks the bytes."""
+    device = Device(arch)
+    resizer = device.load("mobilenet.image").Resizer(_SIZE, _SIZE)
+    names = [name.replace("/", ".") for name in pictures.MODULES if not name.startswith("camera")]
+    for name in names:
+        device.compile(f"mobilenet.{name}") if compiled else device.load(f"mobilenet.{name}")
+    tensor = bytearray(_SIZE * _SIZE * 3)
+    machine = device.runtime.machine
+    machine.blocks.clear()
+    resizer.read(str(path), tensor)
+    if tensor != as_board(path, _SIZE, _SIZE).tobytes():
+        raise SystemExit(f"{arch}: the picture differs from the host's")
+    starts = sorted((function.code & ~1, function.name) for function in device.runtime.functions)
+    found: Counter[str] = Counter()
+    for block, times in machine.blocks.items():
+        name = starts[bisect_right(starts, (block[0], "~")) - 1][1]
+        found[name.rpartition(".")[2]] += times * machine.length(block)
+    return found
+
+
+def _sizes(arch: str) -> dict[str, tuple[int, int]]:
+    """Function → bytes in viper and compiled."""
+    ours, found = pictures.functions(arch), dict[str, tuple[int, int]]()
+    for name in pictures.MODULES:
+        path = firmware_dir() / f"mobilenet/{name}.py"
+        for function, code in mpy.read(mpy.compile(path, arch)).functions().items():
+            if function in ours:
+                found[function] = len(code.data), len(ours[function])
+    return found
+
+
+if __name__ == "__main__":
+    main()
