@@ -205,8 +205,8 @@ def _wear(figures: dict[str, Any]) -> str:
         return ""
     sectors = sum(1 for count in wear["erases"] if count)
     return (
-        f"In the whole run the RP2040's firmware erased {sectors} sectors of 4096 bytes, none more than "
-        f"{max(wear['erases'])} times, and programmed {wear['programmed']:,} bytes; {wear['overwritten']:,} "
+        f"In the whole run the RP2040's firmware erased {sectors} sectors of 4096 bytes, each at most "
+        f"{max(wear['erases'])}x, and programmed {wear['programmed']:,} bytes; {wear['overwritten']:,} "
         f"of them would have needed an erase first. `galago flash` uploaded "
         f"{figures['RP2040']['flash']['uploaded']:,} bytes of that, the rest is the board's own notes.\n"
     )
@@ -216,17 +216,16 @@ def _cuts(figures: dict[str, Any]) -> str:
     cuts = figures.get("cuts")
     if not cuts:
         return ""
-    flash = cuts["flash"]
+    flash, unseen = cuts["flash"], cuts["cuts"] - cuts["old"] - cuts["new"] - cuts["mixed"]
     return (
         f"\nThe power failed {cuts['cuts']} times while files were replaced on the RP2040, each time in the "
-        "middle of a random erase or programmed page. After the next boot the files were "
-        f"{cuts['old']} times all old and {cuts['new']} times all new; {cuts['mixed']} times they "
-        "were mixed, "
-        "and the file system always mounted. Where the power failed again before the chip had come that "
-        f"far, the boot after it counts. One undisturbed flash of these {flash['sent']:,} bytes "
-        f"takes {flash['changes']} such "
-        f"changes: {flash['sectors']} sectors erased, none more than {flash['most']} times, and "
-        f"{flash['programmed']:,} bytes programmed.\n"
+        "middle of a random erase or programmed page. After the next boot the files were all old "
+        f"({cuts['old']} times) or all new ({cuts['new']} times), and mixed {cuts['mixed']} times; the file "
+        f"system always mounted. In {unseen} cases the power failed again before that could be seen, and the "
+        f"next boot counts for both. One undisturbed flash of these {flash['sent']:,} bytes takes "
+        f"{flash['changes']} such changes: it erases {flash['sectors']} sectors, each at most "
+        f"{flash['most']}x, and programs {flash['programmed']:,} bytes. "
+        "`python -m docgen.chip_cuts RPI_PICO.uf2` does this alone.\n"
     )
 
 
