@@ -35,7 +35,9 @@ def commands(guide: str) -> list[str]:
 
 def follow(command: str, port: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command as a shell in `folder` would, with the emulated board in place of the guide's port."""
-    program, *words = shlex.split(command.replace("/dev/ttyACM0", port))
+    program, *words = shlex.split(
+        command.replace("/dev/ttyACM0", port).replace("--port a0", f"--port {port}"), comments=True
+    )
     arguments = []
     for word in words:
         arguments += sorted(glob.glob(word, root_dir=folder)) if "*" in word else [word]
@@ -66,6 +68,24 @@ def test_the_first_class_works_command_by_command(tmp_path: Path) -> None:
     assert "photo.jpg" in classify
     assert "photo.jpg" in monitor
     assert "RPI_PICO2" in fit
+
+
+def test_the_commands_and_the_program_of_the_readme_work(tmp_path: Path) -> None:
+    steps = commands("../README.md")
+    assert len(steps) == 3
+    (tmp_path / "photos").mkdir()
+    for name in ("cat.jpg", "cup.png", "photos/1.jpg"):
+        Image.new("RGB", (120, 100), (200, 30, 10)).save(tmp_path / name)
+    with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
+        for command in steps:
+            done = follow(command, emulated.port, tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+        (program,) = re.findall(r"```python\n(.+?)```", (DOCS / "../README.md").read_text(), re.DOTALL)
+        with transport.connect(emulated.port) as board:
+            board.put((tmp_path / "cat.jpg").read_bytes(), "/cat.jpg")
+            cat, cup = board.exec(program, timeout=60).splitlines()
+    assert re.fullmatch(r"cat.jpg: (unknown, )?\w+ [\d.]+ %, \w+ [\d.]+ %, \w+ [\d.]+ %", cat)
+    assert cup.startswith("cup.bmp: error: ")
 
 
 def test_the_program_for_cameras_runs_on_the_board_of_its_page(tmp_path: Path) -> None:
