@@ -136,7 +136,7 @@ def test_lines_that_are_not_about_a_picture(
         list(classify(board, model, [tmp_path / "a.png"], on_log=log.append))
 
     log: list[str] = []
-    lies = {"net.classify(": json.dumps(line).encode() + b"\r\n"}
+    lies: dict[str, Lie] = {"net.classify(": json.dumps(line).encode() + b"\r\n"}
     assert refused(installed, lies, ask) == "board.answer"
 
 
@@ -162,7 +162,10 @@ def test_endless_output(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mpremote_adapter, "_LARGEST_OUTPUT", 50_000)
     monkeypatch.setattr(mpremote_adapter, "_OVERTIME", 0.1)
     assert refused(port, {"question": talk}, lambda board: board.exec("question")) == "port.corrupt"
-    assert refused(port, {"question": talk}, lambda board: board.stream("question", len)) == "port.corrupt"
+    assert (
+        refused(port, {"question": talk}, lambda board: board.stream("question", lambda line: None))
+        == "port.corrupt"
+    )
     assert refused(port, {"question": drip}, lambda board: board.exec("question")) == "port.timeout"
     assert refused(port, {"_receive()": talk}, lambda board: board.put(b"x", "/x")) == "port.corrupt"
     assert refused(port, {"_identity()": talk}, str) == "port.corrupt"

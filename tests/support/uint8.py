@@ -53,7 +53,8 @@ class Reference:
             experimental_preserve_all_tensors=True,
         )
         self._interpreter.allocate_tensors()
-        graph: Any = generated.ModelT.InitFromPackedBuf(model, 0).subgraphs[0]
+        flat: Any = generated.ModelT.InitFromPackedBuf(model, 0)
+        graph = flat.subgraphs[0]
         self._outputs = [int(operator.outputs[0]) for operator in graph.operators]
         self.input_shape = tuple(int(n) for n in self._interpreter.get_input_details()[0]["shape"])
 
