@@ -95,6 +95,12 @@ def test_a_c_array_is_a_model(tmp_path: Path) -> None:
     assert done.model.labels == ["class 0", "class 1"]
 
 
+def test_what_a_file_shows_counts_more_than_what_exports_usually_have(tmp_path: Path) -> None:
+    (tmp_path / "m.zip").write_bytes(zipped({"model.tflite": classifier(), "labels.txt": b"cat\ncup\n"}))
+    done = import_model(tmp_path / "m.zip", tmp_path / "out")
+    assert done.facts["range"].startswith("0..1, from scale 0.00392157")
+
+
 def test_labels_packed_into_the_file_are_used(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(classifier() + zipped({"labels.txt": b"cat\ncup\n"}))
     done = import_model(tmp_path / "m.tflite", tmp_path / "out")

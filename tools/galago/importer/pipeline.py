@@ -58,12 +58,12 @@ def import_model(
         draft = drafted(data, options.output, options.encoding)
         names, facts["labels"] = _labels(found, draft, options)  # before the conversion, which takes longer
         lines: list[ranges.Line] | None = None
-        range_name = options.input_range or found.input_range
+        range_name = options.input_range
         if draft.core in ("float32", "dynamic"):
             draft, lines, range_name = _calibrated(found, draft, options, names, warn)
             facts["calibrated"] = f"on photos of {options.calibrate}, to int8 by ai-edge-quantizer"
         network = integer(draft)
-    lines, range_name = _range(network, draft, lines, range_name)
+    lines, range_name = _range(network, draft, lines, range_name, found.input_range)
     contract = _contract(options.name or found.name, options, draft, network, names, lines)
     if len(network.data) > models.LARGEST:
         raise GalagoError(
@@ -151,15 +151,21 @@ def _needs_photos(found: Source, draft: Draft) -> GalagoError:
 
 
 def _range(
-    network: Network, draft: Draft, lines: list[ranges.Line] | None, name: str | None
+    network: Network, draft: Draft, lines: list[ranges.Line] | None, name: str | None, usual: str | None
 ) -> tuple[list[ranges.Line], str]:
-    """The line of each channel, and the name of the range. Raises GalagoError model.quantization."""
+    """The line of each channel, and the name of the range.
+
+    That is the one with which the model was calibrated, or else the given one, the one that the quantization
+    shows, or the usual one of this kind of export. Raises GalagoError model.quantization.
+    """
     if lines is not None and name:
         return lines, name
     how = "given"
     if name is None:
         name = ranges.of_quantization(network.head.scale, network.head.zero_point)
         how = f"from scale {network.head.scale:.6g} and zero point {network.head.zero_point}"
+    if name is None and usual:
+        name, how = usual, "as this kind of export has it"
     if name is None:
         head = network.head
         low, high = ((q - head.zero_point) * head.scale for q in (-128, 127))
