@@ -14,22 +14,34 @@ from typing import Self
 
 import numpy as np
 
-from galago.tflite import schema
+from galago.tflite import legacy, schema
 
 NOISE = np.array([i * i * 7 + i // 251 * 13 + 5 & 255 for i in range(16384)], np.uint8)
 
 
+# Versions of operators below these belong to models that were uint8.
+_INT8 = {"AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3}
+
+
 def _comparable(model: bytes) -> bool:
-    """Whether TFLM computes the model as TensorFlow Lite does: its RELU6 does not rescale."""
+    """Whether TFLM computes the model as TensorFlow Lite does.
+
+    Its RELU6 does not rescale, and it takes what was uint8 for int8 and ignores the weights' zero points.
+    """
     parsed = schema.parse(model)
-    tensors = parsed.subgraphs[0].tensors
+    graph = parsed.subgraphs[0]
 
     def quantization(tensor: int) -> tuple[float, int]:
-        scales, zero_points = schema.quantization(tensors[tensor])
+        scales, zero_points = schema.quantization(graph.tensors[tensor])
         return float(scales[0]), zero_points[0]
 
-    layers = [layer for layer in schema.operators(parsed) if layer.kind == "RELU6"]
-    return all(quantization(layer.inputs[0]) == quantization(layer.output) for layer in layers)
+    for layer, operator in zip(schema.operators(parsed), graph.operators, strict=True):
+        version = parsed.operatorCodes[operator.opcodeIndex].version
+        if version < _INT8.get(layer.kind, 0):
+            return False
+        if layer.kind == "RELU6" and quantization(layer.inputs[0]) != quantization(layer.output):
+            return False
+    return not legacy.has_weight_zero_points(model)
 
 
 def _serve(connection: Connection) -> None:
