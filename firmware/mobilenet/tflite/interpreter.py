@@ -9,13 +9,9 @@ _RECORD = const(32)
 # Words of a layer's record (record.toml).
 _OUTPUT = const(2)
 _OUTPUT_ROWS = const(3)
-_IN_H = const(6)
 _OUT_H = const(9)
 _OUT_W = const(10)
 _OUT_C = const(11)
-_K_H = const(12)
-_S_H = const(14)
-_P_T = const(16)
 
 
 class Interpreter:
@@ -46,7 +42,7 @@ class Interpreter:
         # The error, and the attributes that `close` sets, exist in advance: later there may be no memory.
         full = GalagoError("memory.heap", "the heap is too small to load the model: use a smaller model")
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
-        self.runs = self.ends = ()
+        self.runs = self.chains = ()
         self.native = {}
         try:
             from .loading import forget, load
@@ -77,31 +73,28 @@ class Interpreter:
         next invoke starts over.
         """
         plan = self.plan
-        first = 0
-        for last in self.ends:
-            rows = plan[last * _RECORD + _OUT_H]
-            if first == last:
-                self.runs[first](self, first * _RECORD, 0, rows)
-                if hook:
-                    hook(first, 0, rows)
-            else:
-                done = [0] * (last - first + 1)
-                for row in range(rows):
-                    self._produce(first, last, row, done, hook)
-            first = last + 1
+        for chain in self.chains:
+            if len(chain) > 1:
+                self._produce(chain, hook)
+                continue
+            layer = chain[0]
+            at = layer * _RECORD
+            rows = plan[at + _OUT_H]
+            self.runs[layer](self, at, 0, rows)
+            if hook:
+                hook(layer, 0, rows)
 
-    def _produce(self, first, layer, row, done, hook):
-        """Computes an output row of a layer, after the rows it needs of the chain that starts at `first`."""
-        plan = self.plan
-        at = layer * _RECORD
-        if layer > first:
-            needed = min(plan[at + _IN_H], row * plan[at + _S_H] - plan[at + _P_T] + plan[at + _K_H])
-            while done[layer - 1 - first] < needed:
-                self._produce(first, layer - 1, done[layer - 1 - first], done, hook)
-        self.runs[layer](self, at, row, row + 1)
-        done[layer - first] = row + 1
-        if hook:
-            hook(layer, row, row + 1)
+    @micropython.native
+    def _produce(self, chain, hook):
+        """Computes the rows of a chain: `chain` names the layer of each in turn (loading/planner.py)."""
+        runs = self.runs
+        done = [0] * len(runs)
+        for layer in chain:
+            row = done[layer]
+            done[layer] = after = row + 1
+            runs[layer](self, layer * _RECORD, row, after)
+            if hook:
+                hook(layer, row, after)
 
     def rows(self, layer, first, last):
         """Returns the output rows [first, last) of a layer as raw bytes; valid while the hook runs."""
@@ -111,18 +104,29 @@ class Interpreter:
         start = plan[at + _OUTPUT] + first % plan[at + _OUTPUT_ROWS] * size
         return memoryview(self.arena)[start : start + (last - first) * size]
 
+    def alone(self, layer):
+        """Returns whether a layer runs as a whole, and not row by row in a chain."""
+        return bytes([layer]) in self.chains
+
     def constant(self, position, size):
         """Returns (buffer, index) of `size` bytes of the model; kernels read weights with it."""
         if self.weights != "stream":
             return self.model, position
-        if self.held != (position, size):
+        held = self.held
+        piece = position, size
+        if piece not in held:
+            start = self.filled + 3 & ~3
+            if start + size > len(self.model):
+                held.clear()
+                start = 0
             self.file.seek(position)
-            if self.file.readinto(memoryview(self.model)[:size]) != size:
+            if self.file.readinto(memoryview(self.model)[start : start + size]) != size:
                 raise GalagoError(
                     "model.malformed", "the model's file is shorter than when it was loaded: copy it again"
                 )
-            self.held = position, size
-        return self.model, 0
+            held[piece] = start
+            self.filled = start + size
+        return self.model, held[piece]
 
     def group(self, size):
         """Returns the number of output channels, with `size` bytes of weights each, that fit `constant`."""
@@ -133,4 +137,4 @@ class Interpreter:
         if self.file is not None:
             self.file.close()
         self.file = self.model = self.input = self.output = self.arena = self.plan = None
-        self.runs = self.ends = ()
+        self.runs = self.chains = ()

@@ -175,7 +175,7 @@ def test_softmax(exact) -> None:
     cases = []
     for depth, scale, beta in [
         (2, 0.1, 1.0), (10, 0.004, 1.0), (20, 0.25, 1.0), (1000, 0.05, 1.0), (1, 0.1, 1.0), (7, 8.0, 1.0),
-        (33, 0.07, 0.3),
+        (33, 0.07, 0.3), (2, 1.0, 1.0), (3, 2.0, 1.0), (511, 0.06, 1.0), (256, 1 / 32, 1.0), (1, 1e-3, 1.0),
         (5, 40.0, 1.0), (12, 1e-6, 1.0), (300, 1e-4, 2.0),
     ]:  # fmt: skip
         graph = Builder((1, depth), scale, int(rng.integers(-128, 128)))
@@ -183,6 +183,9 @@ def test_softmax(exact) -> None:
         if depth < 512:  # TFLM aborts the process if the sum of exponentials exceeds 511
             pictures[0] = 5
         pictures[1, :, 0] = 127
+        pictures[2] = -128
+        pictures[2, :, -1] = 127  # one class: its probability saturates
+        pictures[3, :] = np.resize(np.arange(-128, 128), depth)  # differences on both sides of the cutoff
         cases.append((graph.finish(graph.softmax(graph.input, beta=beta)), pictures))
     graph = Builder((3, 4), 0.1)
     cases.append((graph.finish(graph.softmax(graph.input)), inputs(graph)))

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from galago.resources import firmware_dir
+from galago.tflite import engine
 from galago.tflite.records import Record
+from support.builder import Builder
 
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
 HOST = Path(__file__).resolve().parents[3] / "tools" / "galago"
@@ -73,10 +75,12 @@ def test_device_files_agree_with_it(path: Path) -> None:
                 assert word in WORDS or word == "record", f"{text}: {part.id} is not in record.toml"
 
 
-def test_stored_plans_of_another_record_are_refused() -> None:
-    layout = zlib.crc32(json.dumps(WORDS, sort_keys=True).encode()) & 0xFFFF
+def test_stored_plans_of_another_layout_are_refused() -> None:
+    graph = Builder((1, 4))
+    head, _ = engine.stored_plan(graph.finish(graph.softmax(graph.input))).split(b"\n", 1)
+    layout = zlib.crc32(json.dumps([WORDS, sorted(json.loads(head))], sort_keys=True).encode()) & 0xFFFF
     tree = ast.parse((ENGINE / "loading" / "stored.py").read_text())
-    assert dict(constants(tree))["RECORD_FORMAT"] == layout, f"set RECORD_FORMAT to 0x{layout:04X}"
+    assert dict(constants(tree))["FORMAT"] == layout, f"set FORMAT to 0x{layout:04X}"
 
 
 def test_the_device_files_use_it() -> None:

@@ -30,7 +30,7 @@ with open(argv[1], "rb") as file:
 print(list(engine.invoke()))
 net = engine._interpreter
 facts = [net.input_shape, net.output_shape, net.input_scale, net.output_scale, net.input_zero_point,
-         net.output_zero_point, net.arena_bytes, net.macs, bytes(net.ends), bytes(net.plan), net.native]
+         net.output_zero_point, net.arena_bytes, net.macs, net.chains, bytes(net.plan), net.native]
 planned = "mobilenet.tflite.loading.planner" in seen
 print(hash(repr(facts)), planned, [name for name in sys.modules if "loading" in name])
 """

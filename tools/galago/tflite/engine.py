@@ -90,7 +90,7 @@ class Kernels:
 try:
     with open(path, "rb") as file:
         records, facts = planner.plan(file, Kernels if layers else None)
-    print(json.dumps({"format": stored.RECORD_FORMAT, "facts": facts, "records": list(records)}))
+    print(json.dumps({"format": stored.FORMAT, "facts": facts, "records": list(records)}))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))
 """

@@ -130,8 +130,7 @@ def _outputs(net, layer, run):
     plan, at = net.plan, layer * _RECORD
     rows = plan[at + _OUT_H]
     size = plan[at + _OUT_W] * plan[at + _OUT_C]
-    alone = layer in net.ends and (not layer or layer - 1 in net.ends)
-    step = rows if alone else 1
+    step = rows if net.alone(layer) else 1
     digest = hashlib.sha256()
     _noise(net.arena, len(net.arena))
     for first in range(0, rows, step):

@@ -1,95 +1,187 @@
 # SPDX-License-Identifier: MIT
 """SOFTMAX in gemmlowp's fixed-point arithmetic: exp of each difference to the maximum, divided by their sum.
 
-A difference has 26 fractional bits, an exponential 31, the sum 19.
+A difference has 26 fractional bits, an exponential 31, the sum 19. The scratch holds the exponential of each
+difference that occurs, and later its output; then the sum, and the largest input. Products are those of
+`quantization.high`.
 """
 
-from micropython import const
+from array import array
 
-from ..quantization import high
+from micropython import const
 
 # Words of a layer's record (record.toml).
 _INPUT = const(0)
 _OUTPUT = const(2)
+_SCRATCH = const(4)
 _IN_W = const(7)
 _IN_C = const(8)
 _MULTIPLIER = const(28)
 _SHIFT = const(29)
-_CUTOFF = const(30)
+
+_AFTER = const(1024)  # bytes of the exponentials
+
+# exp(-1/8) and 1/3 of the polynomial, 48/17 and 32/17 of the reciprocal's first estimate, then exp(-1/4),
+# exp(-1/2), exp(-1) … exp(-16). In an array because most exceed a small int of 31 bits.
+_NUMBERS = array(
+    "I",
+    [1895147668, 715827883, 1515870810, 1010580540]
+    + [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242],
+)
 
 
 def run(net, at, first, last):
     """Computes the output of the layer whose record starts at net.plan[at]."""
-    plan = net.plan
-    source, target, depth = plan[at + _INPUT], plan[at + _OUTPUT], plan[at + _IN_C]
-    for _ in range(plan[at + _IN_W]):
-        _row(net.arena, source, target, depth, plan[at + _MULTIPLIER], plan[at + _SHIFT], plan[at + _CUTOFF])
-        source += depth
-        target += depth
+    for row in range(net.plan[at + _IN_W]):
+        _exponentials(0, 0, net.plan, at, net.arena, row, _NUMBERS)
+        _quotients(0, 0, net.plan, at, net.arena, row, _NUMBERS)
 
 
-def _row(arena, source, target, depth, multiplier, shift, lowest):
-    # With the top bit inverted, bytes compare like int8.
-    highest = max([arena[source + i] ^ 128 for i in range(depth)])
-    exponentials = {}
+@micropython.viper
+def _exponentials(a: int, b: int, plan, at: int, arena, row: int, table):
+    """Writes the exponentials of the differences that occur in a row, and 0 for the others, and their sum."""
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    numbers = ptr32(table)
+    scratch = ptr32(base + p[_SCRATCH])
+    x = ptr8(base + p[_INPUT] + row * p[_IN_C])
+    end = int(x) + p[_IN_C]
+    i = 0
+    while i < 256:
+        scratch[i] = 0
+        i += 1
+    largest = 0  # with the top bit inverted, bytes compare like int8
+    while int(x) != end:
+        if (x[0] ^ 0x80) > largest:
+            largest = x[0] ^ 0x80
+        x = ptr8(int(x) + 1)
+    cutoff = (31 << 25) >> (p[_SHIFT] - 1)  # from here on differences do not count
     total = 0
-    for i in range(depth):
-        difference = (arena[source + i] ^ 128) - highest
-        if difference >= lowest:
-            if difference not in exponentials:
-                exponentials[difference] = exp(high(difference << shift, multiplier), 26)
-            total += divide(exponentials[difference], 12)
-    headroom = 0
-    while not total << headroom & 0x80000000:
+    x = ptr8(int(x) - p[_IN_C])
+    while int(x) != end:
+        i = largest - (x[0] ^ 0x80)
+        x = ptr8(int(x) + 1)
+        if i > cutoff:
+            continue
+        if not scratch[i]:
+            # exp(a) for a < 0: multiples of 1/4 from the table, the remainder y by a polynomial.
+            a = 0 - (i << p[_SHIFT])
+            b = p[_MULTIPLIER]
+            y = 0
+            rest = 0
+            square = 0
+            cube = 0
+            n = 0
+            while n < 13:
+                middle = (a & 0xFFFF) * (b >> 16) + int(uint((a & 0xFFFF) * (b & 0xFFFF)) >> 16)
+                cross = (a >> 16) * (b & 0xFFFF) + (middle & 0xFFFF)
+                a = (((a >> 16) * (b >> 16) + (middle >> 16) + (cross >> 16)) << 1) + (
+                    ((cross & 0xFFFF) + 0x4000) >> 15
+                )
+                if n == 0:
+                    if not a:  # exp(0): the largest number of 31 bits
+                        a = 1
+                        a = (a << 30) - 1 + (a << 30)
+                        n = 13
+                    else:
+                        y = (a & 0xFFFFFF) - 0x1000000
+                        rest = y - a
+                        y = (y << 5) + 0x10000000
+                        a = y
+                        b = y
+                elif n == 1:
+                    square = a
+                    b = y
+                elif n == 2:
+                    cube = a
+                    a = square
+                    b = square
+                elif n == 3:
+                    a = (((a >> 1) + 1) >> 1) + cube
+                    b = numbers[1]
+                elif n == 4:
+                    a += square
+                    if a < 0:
+                        a -= 1
+                    b = y + ((a + 1) >> 1)
+                    a = numbers[0]
+                else:
+                    if n == 5:
+                        a += numbers[0]
+                    while n < 12 and not (rest >> (n + 19)) & 1:
+                        n += 1
+                    if n < 12:
+                        b = numbers[n - 1]
+                n += 1
+            scratch[i] = a
+        total += ((scratch[i] >> 11) + 1) >> 1
+    after = ptr32(int(scratch) + _AFTER)  # viper for Xtensa fails with a constant index of 256
+    after[0] = total
+    after[1] = largest
+
+
+@micropython.viper
+def _quotients(a: int, b: int, plan, at: int, arena, row: int, table):
+    """Divides the exponentials by their sum, and writes the output of a row."""
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    numbers = ptr32(table)
+    scratch = ptr32(base + p[_SCRATCH])
+    after = ptr32(int(scratch) + _AFTER)
+    total = after[0]
+    headroom = 1
+    while not total >> (31 - headroom):
         headroom += 1
-    scale = min(reciprocal((total << headroom) - 0x80000000) << 1, 0x7FFFFFFF)
-    exponent = 12 - headroom + 31 - 8
-    for difference in exponentials:
-        value = divide(high(scale, exponentials[difference]), exponent)
-        exponentials[difference] = min(value, 255) - 128 & 255
-    for i in range(depth):
-        arena[target + i] = exponentials.get((arena[source + i] ^ 128) - highest, 128)
-
-
-def divide(x, exponent):
-    """Returns x / 2**exponent, rounded half away from zero."""
-    return ((x + (-1 if x < 0 else 0) >> exponent - 1) + 1) >> 1 if exponent else x
-
-
-def exp(a, exponent):
-    """Returns exp(a) with 31 fractional bits for a <= 0 with 26 or 27.
-
-    Multiples of 1/4 are products of powers from a table, the remainder is a polynomial.
-    """
-    if not a:
-        return 0x7FFFFFFF
-    bit = 1 << exponent - 2
-    quarter = (a & bit - 1) - bit
-    rest = quarter - a
-    x = (quarter << 31 - exponent) + 0x10000000
-    x2 = high(x, x)
-    x3 = high(x2, x)
-    x4 = divide(high(x2, x2), 2)
-    result = 1895147668 + high(1895147668, x + divide(high(x4 + x3, 715827883) + x2, 1))
-    for power in (
-        1672461947,
-        1302514674,
-        790015084,
-        290630308,
-        39332535,
-        720401,
-        242,
-    ):  # exp(-1/4), exp(-1/2) …
-        if rest & bit:
-            result = high(result, power)
-        bit <<= 1
-    return result
-
-
-def reciprocal(a):
-    """Returns 2 / (1 + a) with 29 fractional bits for 0 <= a < 1 with 31: three Newton steps."""
-    half = (a + 0x80000000) >> 1
-    x = 1515870810 + high(half, -1010580540)
-    for _ in range(3):
-        x += high(x, 0x20000000 - high(half, x)) << 2
-    return x
+    one = 1
+    half = ((total - (one << (31 - headroom))) << headroom >> 1) + (one << 30)
+    # 1 / half by three Newton steps with 29 fractional bits; then the product with each exponential.
+    a = 0 - numbers[3]
+    b = half
+    y = 0
+    shift = 34 - headroom
+    i = 0
+    n = 0
+    while i < 256:
+        middle = (a & 0xFFFF) * (b >> 16) + int(uint((a & 0xFFFF) * (b & 0xFFFF)) >> 16)
+        cross = (a >> 16) * (b & 0xFFFF) + (middle & 0xFFFF)
+        a = (((a >> 16) * (b >> 16) + (middle >> 16) + (cross >> 16)) << 1) + (
+            ((cross & 0xFFFF) + 0x4000) >> 15
+        )
+        if n > 6:
+            if shift > 30:
+                a = 0
+            a = ((a >> shift) + 1) >> 1
+            if a > 255:
+                a = 255
+            scratch[i] = a
+            i += 1
+            a = y
+        elif n & 1:
+            b = 0x20000000 - a
+            a = y
+        else:
+            y += a << 2
+            if n == 0:
+                y = numbers[2] + a
+            a = half
+            b = y
+            if n == 6:
+                if y >> 30:  # 1 / half is 1: saturates
+                    y = (one << 30) - 1
+                    y += one << 30
+                else:
+                    y <<= 1
+                a = y
+        n += 1
+        if n > 6:
+            while i < 256 and not scratch[i]:
+                i += 1
+            b = scratch[i]
+    x = ptr8(base + p[_INPUT] + row * p[_IN_C])
+    out = ptr8(base + p[_OUTPUT] + row * p[_IN_C])
+    end = int(x) + p[_IN_C]
+    largest = after[1]
+    while int(x) != end:
+        out[0] = scratch[largest - (x[0] ^ 0x80)] ^ 0x80
+        x = ptr8(int(x) + 1)
+        out = ptr8(int(out) + 1)

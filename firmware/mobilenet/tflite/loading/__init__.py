@@ -36,10 +36,13 @@ def load(net, model, weights, memory, kernels, plan):
     for layer, names in enumerate(facts["layers"]):
         if kernels and names[1]:
             net.native[layer] = names[1], names[0]
+    net.chains = tuple([bytes(chain) for chain in facts["chains"]])
     net.runs = tuple(
-        [_run(names[0], net.native.get(layer), kernels) for layer, names in enumerate(facts["layers"])]
+        [
+            _run(names[0], net.native.get(layer), kernels, net.alone(layer))
+            for layer, names in enumerate(facts["layers"])
+        ]
     )
-    net.ends = bytes(facts["ends"])
     net.macs = facts["macs"]
     _take(net, facts["arena"], memory)
     net.input = _tensor(net, "input", facts["input"])
@@ -59,11 +62,13 @@ def forget():
             delattr(sys.modules[package], part)
 
 
-def _run(name, native, kernels):
+def _run(name, native, kernels, alone):
     """Returns the `run` of a layer, of its viper kernel or of its function in a module of machine code."""
     package = __name__.rsplit(".", 1)[0] + ".kernels."
     if native:
-        return __import__(package + "native", None, None, ("native",)).MachineCode(native[0], kernels).run
+        return (
+            __import__(package + "native", None, None, ("native",)).MachineCode(native[0], kernels, alone).run
+        )
     return __import__(package + name, None, None, (name,)).run
 
 
@@ -153,4 +158,5 @@ def _place(net, model, weights, piece, memory):
     net.arena_bytes += piece
     _within(net, memory)
     net.model = bytearray(piece)
-    net.held = -1, 0
+    net.held = {}
+    net.filled = 0

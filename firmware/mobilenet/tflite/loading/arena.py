@@ -90,6 +90,26 @@ class Layout:
             self.chains[start : start + 2] = [(self.chains[start][0], self.chains[start + 1][1])]
             needs[start : start + 2] = [best[0]]
 
+    def order(self, first, last):
+        """Returns the layers of a chain in the order of their rows: each as far ahead as the next one needs.
+
+        A chain of one layer runs as a whole.
+        """
+        if first == last:
+            return [first]
+        order = []
+        done = [0] * (last + 1)
+        layer = last
+        while done[last] < self.operators[last][1][_OUT_H]:
+            record = self.operators[layer][1]
+            if layer > first and done[layer - 1] < rows_needed(record, 0, done[layer]):
+                layer -= 1
+                continue
+            order.append(layer)
+            done[layer] += 1
+            layer = min(last, layer + 1)
+        return order
+
     def _joins(self, index):
         """Returns whether a chain can run together with the next one."""
         if not 0 <= index < len(self.chains) - 1:

@@ -9,7 +9,7 @@ arena     bytes of the arena
 piece     most bytes of the model that a kernel needs at once
 macs      MACs of one inference
 size      words of the records and their tails
-ends      list of the last layer of each chain
+chains    list of lists of layers: one that runs as a whole, or the layer of each row of a chain in turn
 layers    list of [viper kernel, machine code] of each layer, by name; "" where there is no machine code
 input     [offset in the arena, shape, bits of the float32 scale, zero point]
 output    the same
@@ -59,7 +59,7 @@ def plan(source, kernels):
             facts["piece"] = max(facts["piece"], operator.piece(record))
     records.extend(tails)
     facts["size"] = len(records)
-    facts["ends"] = [last for _, last in layout.chains]
+    facts["chains"] = [layout.order(first, last) for first, last in layout.chains]
     for name, tensor in (("input", graph.input), ("output", graph.output)):
         facts[name] = [layout.offsets[tensor], graph.shape(tensor)]
         facts[name].extend(graph.scale(tensor))

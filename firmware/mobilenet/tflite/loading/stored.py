@@ -7,7 +7,7 @@ The file is a line of JSON, the dict of planner.py with the entries below, then 
 int32. It is made by this package on the host (galago.tflite.engine). Like machine code it is not checked
 beyond its SHA-256 and these entries, which say for what it was made:
 
-format    RECORD_FORMAT
+format    FORMAT
 files     list of the SHA-256 of the .tflite and of the machine code; null where there is none
 """
 
@@ -16,7 +16,8 @@ from array import array
 
 from micropython import const
 
-RECORD_FORMAT = const(0xD4FA)  # changes with record.toml; tests/firmware/tflite/test_record.py says to what
+# Of record.toml and of the entries; tests/firmware/tflite/test_record.py says what it must be.
+FORMAT = const(0x6A39)
 
 
 def read(path, digests):
@@ -29,7 +30,7 @@ def read(path, digests):
             facts = json.loads(file.readline())
             records = array("i", [0] * facts["size"])
             complete = file.readinto(records) == 4 * len(records)
-        if complete and facts["format"] == RECORD_FORMAT and facts["files"] == digests:
+        if complete and facts["format"] == FORMAT and facts["files"] == digests:
             return records, facts
     except (OSError, ValueError, KeyError, TypeError):
         pass

@@ -16,7 +16,6 @@ _IN_SCALE = const(22)
 _OUT_SCALE = const(23)
 _MULTIPLIER = const(28)
 _SHIFT = const(29)
-_CUTOFF = const(30)
 
 
 def prepare(graph, options, inputs, output, record):
@@ -46,9 +45,9 @@ def prepare(graph, options, inputs, output, record):
         multiplier, shift = (1 << 31) - 1, 31
     if shift < 1:
         graph.unquantized("the input scale is too small for softmax")
-    record[_MULTIPLIER], record[_SHIFT], record[_CUTOFF] = multiplier, shift, -(31 << 26 >> shift)
+    record[_MULTIPLIER], record[_SHIFT] = multiplier, shift
 
 
 def scratch(record, whole):
-    """Returns the bytes of scratch."""
-    return 0
+    """Returns the bytes of scratch: an exponential for each difference, their sum, the largest input."""
+    return 4 * (256 + 2)

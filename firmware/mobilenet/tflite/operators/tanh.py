@@ -3,7 +3,7 @@
 
 from micropython import const
 
-from ..kernels.softmax import exp, reciprocal
+from ..loading.exponential import exp, reciprocal
 from ..loading import tables
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
 from .logistic import fixed_point
