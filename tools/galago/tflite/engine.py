@@ -60,11 +60,7 @@ try:
     net = Interpreter(path, weights="stream", kernels=kernels)
     modules = set(sys.modules)
     arena = len(net.arena) + 4 * len(net.plan)
-    calls = first = 0
-    for last in net.ends:  # a chain runs row by row, any other layer at once
-        rows = [net.plan[layer * 32 + 9] for layer in range(first, last + 1)]  # out_h (record.toml)
-        calls += sum(rows) if last > first else 1
-        first = last + 1
+    calls = sum([len(chain) for chain in net.chains])  # a chain runs row by row, any other layer at once
     print(json.dumps({
         "arena": arena,
         "calls": calls,

@@ -17,7 +17,7 @@ from array import array
 from micropython import const
 
 # Of record.toml and of the entries; tests/firmware/tflite/test_record.py says what it must be.
-FORMAT = const(0x6A39)
+FORMAT = const(0x60AA)
 
 
 def read(path, digests):

@@ -3,8 +3,8 @@
 
 from micropython import const
 
-from ..loading.exponential import exp, reciprocal
 from ..loading import tables
+from ..loading.exponential import exp, reciprocal
 from ..loading.tables import INPUTS, KERNEL, NEEDS, OVERLAP, STREAMS, scratch  # noqa: F401
 from .logistic import fixed_point
 
