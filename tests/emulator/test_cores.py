@@ -18,8 +18,8 @@ from galago.dataset.drawn import drawn
 from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
 from galago.native import kernels, mpy
-from galago.native import pictures as machine_code
 from galago.native.compiler import TARGETS
+from galago.native.compiler import pictures as machine_code
 from galago.tflite import records
 from galago.tflite.tflm import Tflm
 from support.requirements import requires
@@ -117,6 +117,10 @@ def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
         (log,) = [line for line in text if line.startswith("pictures: ")]
         assert log == "pictures: the board restarted while it checked decode_block, viper computes"
         _check(text, tmp_path)
+        with transport.connect(board.port) as device:
+            report = Report()
+            board_check.examine(report, device)
+        assert any("rm :/galago.picture.json" in problem.fix for problem in report.problems)
         _flash(board, tmp_path, "--kernels", "viper")
         text = _boot(board)
         assert not [line for line in text if line.startswith(("kernels: ", "pictures: "))]

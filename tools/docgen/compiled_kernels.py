@@ -17,7 +17,8 @@ from pathlib import Path
 
 from docgen.table import table
 from galago.dataset.drawn import drawn
-from galago.native import compiler, mpy, pictures
+from galago.native import compiler, mpy
+from galago.native.compiler import pictures
 from galago.native.compiler.frontend import translate
 from galago.native.compiler.targets import TARGETS
 from galago.native.verify.cores import CORES

@@ -56,7 +56,7 @@ class Pointer:
 
 
 def _pointer(code):
-    return lambda buffer: buffer if isinstance(buffer, Pointer) else Pointer(buffer, code)
+    return lambda buffer: Pointer(buffer.cells if isinstance(buffer, Pointer) else buffer, code)
 
 
 _NAMES = {"ptr8": _pointer("B"), "ptr16": _pointer("H"), "ptr32": _pointer("I"), "int": Word}

@@ -13,7 +13,8 @@ from galago.runtimes import EXACT
 from galago.transport import Board
 from galago.transport.answers import ERROR, conform, json_answer
 
-_VERDICT = "/galago.kernels.json"  # firmware/mobilenet/tflite/kernels/proof.py
+# What keeps the verdict on machine code: firmware/mobilenet/tflite/kernels/proof.py, image/compiled.py.
+_VERDICTS = {"kernels": "/galago.kernels.json", "pictures": "/galago.picture.json"}
 _SILENCE = 600.0  # seconds that a working board may be silent
 
 _WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "stream": "streamed from the file"}
@@ -83,14 +84,15 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
     code = _PROGRAM.format(path=path, order=order, patterns=patterns)
     output = board.exec(code, timeout=_SILENCE).splitlines()
     for line in output:
-        if line.startswith("kernels:") and "wrong" in line:  # tflite/kernels/proof.py
+        verdict = _VERDICTS.get(line.partition(":")[0])
+        if verdict and "wrong" in line:
             report.problem(
                 line, "results are right, but slower; please report it with the board and the model"
             )
-        elif line.startswith("kernels:") and "restarted" in line:
+        elif verdict and "restarted" in line:
             report.problem(
                 line,
-                f"to check it again after a power cut: mpremote connect {report.port} fs rm :{_VERDICT}; "
+                f"to check it again after a power cut: mpremote connect {report.port} fs rm :{verdict}; "
                 "if the board restarts again, report it with the board and the model",
             )
     lines = [json_answer(board.port, line, _LINE) for line in output if line.startswith("{")]

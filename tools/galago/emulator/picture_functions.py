@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs the machine code of picture functions (galago.native.pictures) on an emulated board's own core.
+"""Runs the machine code of picture functions (native/compiler/pictures.py) on an emulated board's own core.
 
 The functions are called with the objects that the board's program passes: numbers, and buffers in the memory
 of the interpreter's process. Each call copies the buffers to the core's memory, and back what it changed.

@@ -59,7 +59,7 @@ def picture(arch: str | None) -> Picture:
 
 
 def _picture(arch: str | None) -> tuple[int, int]:
-    from galago.native import pictures
+    from galago.native.compiler import pictures
 
     return len(pictures.build(arch)), sum(map(len, pictures.functions(arch or "").values()))
 

@@ -11,7 +11,8 @@ from galago import boards, runtimes
 from galago.errors import GalagoError
 from galago.flash import flat_package
 from galago.models import ModelDirectory
-from galago.native import mpy, pictures
+from galago.native import mpy
+from galago.native.compiler import pictures
 from galago.native.kernels import GENERATORS
 from galago.resources import firmware_dir
 from galago.runtimes import builtin

@@ -78,9 +78,10 @@ def decode_block(
     position = int(state[POSITION])
     end = int(state[END])
     zigzag = ptr8(_ZIGZAG)
+    pair = ptr32(block)
     k = 0
-    while k < 64:
-        block[k] = 0
+    while k < 32:
+        pair[k] = 0
         k += 1
     table = dc
     k = 0
