@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from galago import boards, evaluate, transport
+from galago.emulator import EmulatedBoard
+from galago.evaluate import on_board
+from galago.flash import UploadPlan, device_package, model_files
 from galago.importer import Options, import_model
 from galago.tflite import legacy, schema
 from galago.tflite.reference import ReferenceKernels, reference
@@ -60,6 +64,8 @@ def test_a_uint8_model_keeps_its_numbers(tmp_path: Path) -> None:
         assert np.array_equal(scores.astype(int), expected.astype(int) - 128)
         answers.add(scores.tobytes())
     assert len(answers) > INPUTS // 4
+    versions = {code.version for code in schema.parse(done.model.tflite.read_bytes()).operatorCodes}
+    assert versions == {1}, "the engine rounds means as uint8 kernels do in these"
 
 
 def test_googles_files_are_taken(data: Path, tmp_path: Path) -> None:
@@ -69,3 +75,17 @@ def test_googles_files_are_taken(data: Path, tmp_path: Path) -> None:
     assert done.model.labels[0] == "background"
     assert done.model.contract["output"]["activation"] == "softmax"
     assert "transform" not in done.model.contract["input"]
+
+
+@pytest.mark.slow
+def test_the_board_gives_the_answers_of_the_uint8_kernels(tmp_path: Path) -> None:
+    (tmp_path / "quant.tflite").write_bytes(uint8_classifier())
+    model = import_model(tmp_path / "quant.tflite", tmp_path / "out").model
+    random = np.random.default_rng(3)
+    pixels = random.integers(0, 256, (60, 12, 12, 3), np.uint8) // random.integers(1, 9, (60, 1, 1, 1))
+    plain = (pixels.astype(np.uint8) ^ 128).view(np.int8)
+    with EmulatedBoard(boards.load("RPI_PICO2")) as emulated, transport.connect(emulated.port) as board:
+        UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
+        found = [answer for _, answer in on_board.board_answers(board, model, plain, ["builtin"])]
+    expected = model.probabilities(evaluate.int8(model, plain))
+    assert on_board.Agreement.of(found, expected).differ == []

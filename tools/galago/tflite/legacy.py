@@ -18,8 +18,13 @@ _WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 def to_int8(model: ModelT) -> None:
-    """Rewrites every uint8 tensor of a model's first graph as int8."""
+    """Rewrites every uint8 tensor of a model's first graph as int8.
+
+    Operators get version 1, which no int8 one has: it tells the engine to round as the uint8 kernels do.
+    """
     _shift(model, _UINT8, _INT8, -128)
+    for code in model.operatorCodes:
+        code.version = 1
 
 
 def to_uint8(data: bytes) -> bytes:
