@@ -77,6 +77,14 @@ def _windows() -> Iterator[Case]:
         yield f"window of {kernel}", graph.finish(output), "ok or model.malformed or model.operator"
 
 
+def _tiny() -> Iterator[Case]:
+    """An input scale whose multiplier was taken for 0, where TFLM shifts by a negative number."""
+    for kind, out in (("TANH", (1 / 128, 0)), ("LOGISTIC", (1 / 256, -128))):
+        graph = Builder((1, 4), 1e-30, 127)
+        output = graph.operator(kind, [graph.input], graph.computed((1, 4), out))
+        yield f"{kind} of scale 1e-30", graph.finish(output), "model.quantization"
+
+
 def cases() -> list[Case]:
     """Returns all regressions."""
-    return [*_inputs(1), *_inputs(4), *_options(), *_shifts(), *_layers(), *_axes(), *_windows()]
+    return [*_inputs(1), *_inputs(4), *_options(), *_shifts(), *_layers(), *_axes(), *_windows(), *_tiny()]

@@ -309,7 +309,7 @@ def _options(dice: random.Random, tree: Any) -> None:
         setattr(options, name, not value)
     elif isinstance(value, float):
         setattr(options, name, dice.choice(_SCALES))
-    elif name in ("padding", "fusedActivationFunction", "weightsFormat", "quantizedBiasType"):
+    elif name in ("padding", "fusedActivationFunction", "weightsFormat", "quantizedBiasType", "mode"):
         setattr(options, name, dice.choice((0, 1, 2, 3, 4, 5, 127, -1)))
     elif isinstance(value, int):
         setattr(options, name, dice.choice(_SIZES))

@@ -39,6 +39,6 @@ def fixed_point(graph, scale):
     """Returns the factor (multiplier, shift) to 27 fractional bits, and the least input beyond 15."""
     multiplier, shift = tables.factor(scale)
     shift += 27
-    if not 0 <= shift <= 31:
+    if not multiplier or not 0 <= shift <= 31:
         graph.unquantized("an input scale below 2**-28 or above 16")
     return (multiplier, shift), (15 << 27) >> shift
