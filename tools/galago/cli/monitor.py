@@ -123,6 +123,7 @@ def _restart(console: "SerialConsole") -> None:
     received, deadline = b"", time.monotonic() + _RESTART_SECONDS
     while b"soft reboot" not in received and time.monotonic() < deadline:
         received = received[-20:] + console.read()
+    console.unread(received.partition(b"soft reboot")[2])
 
 
 class _Lines:

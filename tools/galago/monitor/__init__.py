@@ -25,7 +25,7 @@ _LONGEST = 1 << 16  # bytes without a line end that are taken for noise
 _SILENCE = 5.0  # seconds without output after which the board is asked, and the user told what to do
 _RETRY = 0.5  # seconds between attempts to open a port that is gone
 _DECODER = json.JSONDecoder(strict=False)
-_START = {"seq": int, "model?": str, "backend?": str, "input?": [int], "resize?": str}
+_START = {"seq": int, "model?": str, "backend?": str, "source?": str, "input?": [int], "resize?": str}
 _OPENINGS = ('{"seq"', '{"start"', '{"error"')
 
 

@@ -15,6 +15,7 @@ class SerialConsole:
 
     def __init__(self, port: str) -> None:
         """`port` is what transport.connect takes, except auto."""
+        self._unread = b""
         self.name = device_of(port)
         try:
             self._port = serial.serial_for_url(self.name, baudrate=_BAUD, exclusive=True, timeout=0.1)
@@ -29,10 +30,17 @@ class SerialConsole:
 
     def read(self) -> bytes:
         """Return what has arrived, after at most a tenth of a second. Raises GalagoError port.lost."""
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
         try:
             return self._port.read(max(1, self._port.in_waiting))
         except OSError as error:
             raise GalagoError("port.lost", f"{self.name} is gone: plug the board in again") from error
+
+    def unread(self, data: bytes) -> None:
+        """Have the next `read` return `data`, which was read too early."""
+        self._unread = data + self._unread
 
     def write(self, data: bytes) -> None:
         """Send all of `data`. Raises GalagoError port.lost."""
