@@ -5,6 +5,8 @@ The oracle is TensorFlow Lite's reference kernels for uint8. The versions of ope
 uint8: those of CONV_2D and DEPTHWISE_CONV_2D are below 3 then, and that of AVERAGE_POOL_2D is 1.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,9 +54,8 @@ def _replace_weights(draw: Draw, graph: Builder, x: int, shape: tuple[int, ...])
     chosen = weights(draw, graph, *shape)
     bias = operator.inputs[2]
     operator.inputs = [x, chosen, bias]
-    graph.graph.tensors[bias].quantization.scale = [
-        float(np.float32(graph.out(x)[0]) * np.float32(graph.out(chosen)[0]))
-    ]
+    quantization: Any = graph.graph.tensors[bias].quantization
+    quantization.scale = [float(np.float32(graph.out(x)[0]) * np.float32(graph.out(chosen)[0]))]
 
 
 def network(seed: int) -> bytes:
@@ -103,6 +104,7 @@ def test_googles_models_are_exact(data, exact, name: str, count: int) -> None:
     original = (data / "weights" / f"{name}.tflite").read_bytes()
     shape = uint8.Reference(original).input_shape
     photos = sorted((data / "images" / "imagenet_val650").glob("*.JPEG"))[:count]
-    pictures = np.stack([np.asarray(Image.open(p).convert("RGB").resize(shape[2:0:-1])) for p in photos])
+    size = shape[2], shape[1]
+    pictures = np.stack([np.asarray(Image.open(p).convert("RGB").resize(size)) for p in photos])
     inputs = (pictures ^ 0x80).view(np.int8)[:, None]
     exact([(uint8.shifted(original), inputs)], computed=reference)

@@ -13,12 +13,11 @@ import functools
 import hashlib
 import json
 import os
+import struct
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from galago import micropython
 from galago.errors import GalagoError
@@ -139,8 +138,8 @@ def stored_plan(model: bytes, layers: LayerKernels = (), kernels: bytes | None =
     answer = _ask(model, f"layers = {layers!r}\n{_PLAN_SCRIPT}")
     files = [None if data is None else hashlib.sha256(data).hexdigest() for data in (model, kernels)]
     facts = {"format": answer["format"], "files": files, **answer["facts"]}
-    records = np.array(answer["records"], "<i4")
-    return json.dumps(facts, separators=(",", ":")).encode() + b"\n" + records.tobytes()
+    records = struct.pack(f"<{len(answer['records'])}i", *answer["records"])
+    return json.dumps(facts, separators=(",", ":")).encode() + b"\n" + records
 
 
 def _ask(model: bytes, script: str) -> dict[str, Any]:
