@@ -277,7 +277,7 @@ def _sizes() -> list[str]:
     return [
         "",
         "The next table shows the size of the engine as `.mpy` files with all operators, and of the machine "
-        "code that stays in memory with a model. Everything included, the engine takes at most 24 KiB of a "
+        "code that stays in memory with a model. Everything included, the engine takes at most 28 KiB of a "
         "32-bit heap (tests/firmware/tflite/test_memory.py). ESP32 boards keep machine code outside the "
         "heap.",
         "",

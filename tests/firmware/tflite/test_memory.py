@@ -53,8 +53,10 @@ print(gc.mem_alloc() - before)
 
 
 @pytest.mark.parametrize("variant", [V1_96, V2_96], ids=lambda v: v.architecture)
-def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled, tmp_path, variant) -> None:
+def test_the_engine_takes_at_most_28_kib_of_a_boards_heap(micropython, compiled, tmp_path, variant) -> None:
     """Includes viper's machine code, which boards keep in the heap; the 64-bit interpreter here does not.
+
+    Three of these are softmax's: viper, not bytecode, it saves a fifth of an inference.
 
     Objects take twice as many bytes here as on a board; bytecode and text take the same.
     """
@@ -68,7 +70,7 @@ def test_the_engine_takes_at_most_24_kib_of_a_boards_heap(micropython, compiled,
         code = package.heap_bytes(kept, arch) - package.heap_bytes(kept, arch, machine_code=False)
         board = (taken + same) // 2 + code
         print(variant.name, arch, board, "of it machine code", code)
-        assert board <= 24 * KIB, arch
+        assert board <= 28 * KIB, arch
 
 
 def bytecode_and_text(kept: list[Path], dropped: list[Path]) -> int:
