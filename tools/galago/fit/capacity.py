@@ -23,11 +23,9 @@ VIPER_INSTRUCTIONS = {"rv32imc": _RV32, "xtensa": _RV32, "xtensawin": _RV32, "ar
 VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emdp"), _THUMB2)
 
 # Instructions of MicroPython around the kernels: what whole inferences on emulated chips (docs/chips.md) take
-# beyond the kernels. Two models call kernels 195 times; one of them has 368 values of softmax, in bytecode.
-_CALL = 25_700
-_SOFTMAX = 11_900  # per value, without an FPU
-_SOFTMAX_FPU = 6_900
-_WITH_FPU = ("armv7emsp", "armv7emdp", "xtensawin")
+# beyond the kernels. Two models call kernels 195 times; one of them has 368 values of softmax, in viper.
+_CALL = 7_000
+_SOFTMAX = 700  # per value
 
 FASTER, SLOWER = 0.7, 1.6
 """The factors within which the estimated time is right: cycles per instruction are a guess at wait states and
@@ -109,7 +107,6 @@ def seconds(
     """
     per_mac = instructions[board.arch]
     kernels = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
-    softmax = _SOFTMAX_FPU if board.arch in _WITH_FPU else _SOFTMAX
-    count = kernels + _CALL * network.plan.calls + softmax * network.softmax
+    count = kernels + _CALL * network.plan.calls + _SOFTMAX * network.softmax
     estimate = count * board.cycles_per_instruction / board.clock_hz
     return estimate * FASTER, estimate, estimate * SLOWER
