@@ -30,7 +30,19 @@ BOARD = boards.load("SIPEED_MAIX_BIT")
 MODEL = models.find("everyday-v1-025-96")
 
 # The modules of MaixPy 0.6.3 (mpconfigport.h), and those of its own.
-MODULES = {"array", "binascii", "gc", "hashlib", "json", "machine", "micropython", "os", "sys", "time"}
+MODULES = {
+    "array",
+    "binascii",
+    "gc",
+    "hashlib",
+    "json",
+    "machine",
+    "math",
+    "micropython",
+    "os",
+    "sys",
+    "time",
+}
 MODULES |= {"KPU", "image", "lcd", "sensor", "maix"}
 
 

@@ -45,7 +45,7 @@ def test_without_nncase_the_error_says_how_to_install_it(
     directory: models.ModelDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(k230, "available", lambda: False)
-    with pytest.raises(GalagoError, match=r"nncase is not installed: pip install 'galago\[k230\]'") as caught:
+    with pytest.raises(GalagoError, match=r"nncase is not installed: pip install .*\[k230\]'") as caught:
         canmv_k230.files(directory, BOARD)
     assert caught.value.code == "backend.refused"
 

@@ -13,9 +13,10 @@ from pathlib import Path
 def pictures_of(arguments: Iterable[Path]) -> Iterator[Path]:
     """Yields the pictures in order: those in a folder sorted by path, and for `-` each as its line arrives.
 
-    Raises GalagoError dataset.empty for a folder without pictures.
+    A folder without pictures is yielded itself: like any other bad argument it costs a line, not the run.
     """
     from galago import dataset
+    from galago.errors import GalagoError
 
     for argument in arguments:
         if str(argument) == "-":
@@ -23,6 +24,9 @@ def pictures_of(arguments: Iterable[Path]) -> Iterator[Path]:
                 if name := line.rstrip("\r\n"):
                     yield Path(name)
         elif argument.is_dir():
-            yield from dataset.picture_files(argument)
+            try:
+                yield from dataset.picture_files(argument)
+            except GalagoError:
+                yield argument
         else:
             yield argument

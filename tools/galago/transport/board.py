@@ -57,7 +57,7 @@ class Board:
             try:
                 self._identify()
             except GalagoError as error:
-                if error.code not in ("port.corrupt", "board.firmware"):
+                if error.code not in ("port.corrupt", "port.timeout", "board.firmware"):
                     raise
                 try:
                     self.soft_reset()  # ends a thread that prints meanwhile
