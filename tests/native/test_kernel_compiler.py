@@ -148,7 +148,7 @@ def test_a_wrong_call_raises_what_viper_raises() -> None:
 )
 def test_what_it_does_not_know_is_named(body: str, found: str) -> None:
     source = f"@micropython.viper\ndef f(a: int) -> int:\n    {body}\n"
-    with pytest.raises(GalagoError, match=f"test_compiler.py:3: .* got {found}") as error:
+    with pytest.raises(GalagoError, match=f"test_kernel_compiler.py:3: .* got {found}") as error:
         compiler.compile_function(compiler.parse(source, _HERE), "f", "armv6m")
     assert error.value.code == "native.source"
     with pytest.raises(GalagoError, match="expected one of armv6m") as error:
