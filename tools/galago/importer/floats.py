@@ -17,6 +17,7 @@ from galago import lazy_tensorflow
 from galago.errors import GalagoError
 from galago.importer.graph import FLOAT32, INT8, UINT8, Graph
 from galago.importer.ranges import Line
+from galago.resources import install_command
 from galago.tflite import schema
 
 _ARITHMETIC = ("MUL", "ADD", "SUB", "DIV")
@@ -196,5 +197,5 @@ def _module(name: str) -> Any:
     except ImportError as error:
         raise GalagoError(
             "config.missing",
-            f"float models need LiteRT and ai-edge-quantizer ({error}): pip install 'galago[import]'",
+            f"float models need LiteRT and ai-edge-quantizer ({error}): {install_command('import')}",
         ) from None

@@ -19,6 +19,7 @@ import numpy as np
 from galago import lazy_tensorflow
 from galago.errors import GalagoError
 from galago.importer.source import Source
+from galago.resources import install_command
 
 _FORBIDDEN = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"}
 _LARGEST_FACTOR = 0.1  # of a Rescaling that takes 0 to 255; those that take 0 to 1 have 1 or more
@@ -82,7 +83,7 @@ def _load(path: Path) -> tuple[Any, Any]:
             keras = importlib.import_module("tf_keras")
         except ImportError:
             raise GalagoError(
-                "config.missing", f"{path} is a file of Keras {version}: pip install 'galago[import]'"
+                "config.missing", f"{path} is a file of Keras {version}: {install_command('import')}"
             ) from None
     return keras, keras.models.load_model(path, compile=False)
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from galago.errors import GalagoError
+from galago.resources import install_command
 from galago.tflite import legacy, schema
 from galago.tflite.tflm import Int8, Tflm
 
@@ -74,5 +75,5 @@ def _interpreter() -> tuple[Any, Any]:
     raise GalagoError(
         "config.missing",
         "this model's weights have a zero point, and TensorFlow Lite, its reference, is not installed: "
-        "pip install 'galago[import]'",
+        + install_command("import"),
     )

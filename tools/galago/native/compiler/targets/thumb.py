@@ -6,9 +6,10 @@ reaches jumps over a set of them in its middle.
 """
 
 from galago.native.assemblers.base import Assembler
-from galago.native.assemblers.thumb import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, SP, Thumb
+from galago.native.assemblers.thumb import LR, PC, R0, R1, R2, R3, R4, R5, R6, R7, Thumb
 from galago.native.compiler.code import Operation
-from galago.native.compiler.target import Target, registers
+from galago.native.compiler.target import registers
+from galago.native.compiler.targets.arm import ArmTarget
 from galago.native.compiler.targets.conditions import CONDITIONS, INVERTED, frame, is_mask
 
 _REACH = 900  # bytes from a load to its constant, of 1020
@@ -58,7 +59,7 @@ class ThumbWithConstants(Thumb):
         self.branch(label, lambda distance: (distance + here - origin & 0xFFFF_FFFF).to_bytes(4, "little"))
 
 
-class ThumbTarget(Target):
+class ThumbTarget(ArmTarget):
     """Registers r0 … r7."""
 
     divides = False
@@ -206,8 +207,7 @@ class ThumbTarget(Target):
         (d,) = registers(operation)
         self._constant(code, d, operation.number)
 
-    @staticmethod
-    def _constant(code: ThumbWithConstants, d: int, number: int) -> None:
+    def _constant(self, code: ThumbWithConstants, d: int, number: int) -> None:
         shift = (number & -number).bit_length() - 1 if number else 0
         if 0 <= number < 256:
             code.movs(d, number)
@@ -250,36 +250,7 @@ class ThumbTarget(Target):
 
     _op_store8 = _op_store16 = _op_store32 = _store
 
-    def _op_reload(self, code: ThumbWithConstants, operation: Operation) -> None:
-        (d,) = registers(operation)
-        code.ldr(d, SP, 4 * operation.number)
-
-    def _op_spill(self, code: ThumbWithConstants, operation: Operation) -> None:
-        (source,) = registers(operation)
-        code.str_(source, SP, 4 * operation.number)
-
     # Control.
-
-    def _op_entry(self, code: ThumbWithConstants, operation: Operation) -> None:
-        (result,) = registers(operation)
-        self._move(code, result, operation.fixed)
-
-    _op_result = _op_entry
-
-    def _op_pass(self, code: ThumbWithConstants, operation: Operation) -> None:
-        (source,) = registers(operation)
-        if isinstance(operation.operands[0], int):
-            self._constant(code, operation.fixed, source)
-        else:
-            self._move(code, operation.fixed, source)
-
-    @staticmethod
-    def _move(code: Thumb, d: int, m: int) -> None:
-        if d != m:
-            code.mov(d, m)
-
-    def _op_call(self, code: ThumbWithConstants, operation: Operation) -> None:
-        code.blx(*registers(operation))
 
     def _op_jump(self, code: ThumbWithConstants, operation: Operation) -> None:
         (code.bl if operation.number else code.b)(operation.label)

@@ -22,13 +22,13 @@ from galago.native.assemblers.thumb import (
     R10,
     R11,
     R12,
-    SP,
 )  # fmt: skip
 from galago.native.assemblers.thumb2 import Thumb2, spread
 from galago.native.compiler import ir
 from galago.native.compiler.code import Operation
 from galago.native.compiler.ir import Function, Value
-from galago.native.compiler.target import Target, registers
+from galago.native.compiler.target import registers
+from galago.native.compiler.targets.arm import ArmTarget
 from galago.native.compiler.targets.conditions import CONDITIONS, frame, is_mask
 
 _MNEMONICS = {"and": "and", "or": "orr", "xor": "eor", "add": "add", "sub": "sub"}
@@ -41,7 +41,7 @@ _SHORT = {"and": "ands", "or": "orrs", "xor": "eors"}
 _MOST_OFFSET = 4095
 
 
-class Thumb2Target(Target):
+class Thumb2Target(ArmTarget):
     """Registers r0 … r12 and lr, which every function saves."""
 
     registers = (R0, R1, R2, R3, R4, R5, R6, R7, R12, LR, R8, R9, R10, R11)
@@ -248,9 +248,9 @@ class Thumb2Target(Target):
 
     def _op_const(self, code: Thumb2, operation: Operation) -> None:
         (d,) = registers(operation)
-        self._load(code, d, operation.number)
+        self._constant(code, d, operation.number)
 
-    def _load(self, code: Thumb2, d: int, number: int) -> None:
+    def _constant(self, code: Thumb2, d: int, number: int) -> None:
         if d < 8 and 0 <= number < 256:
             code.movs(d, number)
         elif spread(number) is not None:
@@ -287,36 +287,7 @@ class Thumb2Target(Target):
     _op_load8 = _op_load16 = _op_load32 = _op_load8s = _op_load16s = _memory
     _op_store8 = _op_store16 = _op_store32 = _memory
 
-    def _op_reload(self, code: Thumb2, operation: Operation) -> None:
-        (d,) = registers(operation)
-        code.ldr(d, SP, 4 * operation.number)
-
-    def _op_spill(self, code: Thumb2, operation: Operation) -> None:
-        (source,) = registers(operation)
-        code.str_(source, SP, 4 * operation.number)
-
     # Control.
-
-    def _op_entry(self, code: Thumb2, operation: Operation) -> None:
-        (result,) = registers(operation)
-        self._move(code, result, operation.fixed)
-
-    _op_result = _op_entry
-
-    def _op_pass(self, code: Thumb2, operation: Operation) -> None:
-        (source,) = registers(operation)
-        if isinstance(operation.operands[0], int):
-            self._load(code, operation.fixed, source)
-        else:
-            self._move(code, operation.fixed, source)
-
-    @staticmethod
-    def _move(code: Thumb2, d: int, m: int) -> None:
-        if d != m:
-            code.mov(d, m)
-
-    def _op_call(self, code: Thumb2, operation: Operation) -> None:
-        code.blx(*registers(operation))
 
     def _op_jump(self, code: Thumb2, operation: Operation) -> None:
         (code.bw if operation.number else code.b)(operation.label)
