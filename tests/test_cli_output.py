@@ -41,6 +41,13 @@ def test_print_and_rich_are_safe(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines[2] == f"\x1b[31m{shown}\x1b[0m", "rich's own colors act"
 
 
+def test_every_verb_prints_through_the_safe_console() -> None:
+    folder = Path(__file__).resolve().parents[1] / "tools" / "galago" / "cli"
+    texts = {path.name: path.read_text() for path in folder.glob("*.py") if path.name != "output.py"}
+    assert texts
+    assert not [name for name, text in texts.items() if "rich.console import Console" in text]
+
+
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_terminal_that_lacks_characters_gets_bars_in_ascii(encoding: str) -> None:
     done = subprocess.run(

@@ -53,9 +53,8 @@ def import_model(
     What the file is and how it was read is printed. Nothing in it is executed. Float models and Keras files
     are calibrated on photos and need the extra `import`: pip install 'galago[import]'.
     """
-    from rich.console import Console
-
     from galago import importer
+    from galago.cli.output import Console
     from galago.pictures import check_resize
 
     check_resize(resize)

@@ -58,9 +58,8 @@ def show_import(done: "Imported", err: bool = False) -> None:
 
 def _import(path: Path) -> "ModelDirectory":
     """The model directory in Galago's cache of a file that was imported before, or that is imported now."""
-    from rich.console import Console
-
     from galago import importer
+    from galago.cli.output import Console
     from galago.models import ModelDirectory
 
     out = importer.cache_path(path)
