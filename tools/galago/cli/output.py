@@ -30,7 +30,7 @@ class Console(rich.console.Console):
     @property
     def file(self) -> IO[str]:
         """The stream to write to, without the filter of safe_streams: what is written is safe already."""
-        file = self._file or (sys.stderr if self.stderr else sys.stdout)
+        file = super().file  # not the proxy through which a progress bar leads what others print
         return getattr(file, "unfiltered", file)
 
     @file.setter
