@@ -54,7 +54,7 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@$(install)
 	@touch $@
 
-$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips
+$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips,sign
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing Galago, TensorFlow and the test tools into $(VENV): this takes some minutes …"
 	@$(install)

@@ -22,6 +22,7 @@ from galago.cli.import_ import import_model
 from galago.cli.monitor import monitor
 from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
+from galago.cli.sign import sign
 from galago.cli.train import train
 from galago.cli.zoo import zoo
 from galago.errors import GalagoError, of_file
@@ -47,6 +48,7 @@ for verb in (
     evaluate,
     zoo,
     quantize,
+    sign,
     compile_kmodel,
     bench,
 ):

@@ -49,6 +49,10 @@ def flash(
         str | None, typer.Option(help="The board's id, if its firmware does not report it.")
     ] = None,
     kernels: KernelsOption = None,
+    require_signature: Annotated[
+        Path | None,
+        typer.Option(metavar="KEY.pub", help="Flash only a model that the owner of this public key signed."),
+    ] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Return to the previous model.")] = False,
 ) -> None:
     """Install a model on a board, and a main.py that classifies files or camera pictures at boot.
@@ -59,6 +63,7 @@ def flash(
     """
     from galago import boards
     from galago.flash.install import InstallOptions
+    from galago.models import signature
 
     if source not in (None, "files", "camera", "host"):
         raise GalagoError("usage", f"expected --source files, camera or host, got {source}")
@@ -67,8 +72,16 @@ def flash(
             "usage", "expected the port of a board: add --port; `mpremote connect list` lists the ports"
         )
     if rollback:
+        if require_signature:
+            raise GalagoError(
+                "usage",
+                "--rollback returns to what is on the board, whose signature is gone: use one of them",
+            )
         _roll_back(port)
         return
+    directory = open_model(model)
+    if require_signature:
+        signature.verify(directory.path, require_signature)
     chosen = {
         "source": source,
         "folder": folder,
@@ -78,7 +91,7 @@ def flash(
         "watchdog": watchdog,
     }
     options = InstallOptions(
-        model=open_model(model),
+        model=directory,
         settings={key: value for key, value in chosen.items() if value is not None},
         romfs=romfs,
         micropython=micropython,
