@@ -3,6 +3,11 @@
 
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +38,13 @@ def classify(
     board: BoardOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to show per picture.")] = 1,
     kernels: KernelsOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Append each line to this file too, and leave out the pictures that are in it already.",
+        ),
+    ] = None,
     summary: Annotated[
         bool, typer.Option("--summary", help="End with a table: how many pictures of each class.")
     ] = False,
@@ -42,9 +54,11 @@ def classify(
 ) -> None:
     """Classify pictures on a board, emulated unless --port names a real one.
 
-    The device package and the model are uploaded first, unless the board already has them. Exit status: 0 if
-    all pictures were classified, 1 if a picture failed, 2 for wrong usage or an unusable board or model.
+    The device package and the model are uploaded first, unless the board already has them. With --resume, the
+    same command continues where it was ended. Exit status: 0 if all pictures were classified, 1 if a picture
+    failed, 2 for wrong usage or an unusable board or model.
     """
+    from galago.classify import Record
     from galago.classify import classify as run
     from galago.cli.image_arguments import pictures_of
 
@@ -52,20 +66,63 @@ def classify(
         raise GalagoError("usage", "--summary prints a table and --json only JSON: use one of them")
     directory = open_model(model)
     show = _show_json if as_json else _show_line
-    lines = []
-    with installed(directory, port, board, kernels) as target:
-        emulated = target.device.implementation["emulated"]
-        if port:
-            _name_other_model(target.device, directory.name)
-        for line in run(target.device, directory, pictures_of(images), top, _log, target.backends):
-            show(line)
-            lines.append(line)
+    tally = _Tally(emulated=port is None)
+    pictures = pictures_of(images)
+    with Record.open(resume, directory, top) if resume else nullcontext() as record:
+        if record:
+            for line in record.earlier(pictures):
+                tally.add(line)
+            pictures = _unless_empty(pictures)
+        if pictures:
+            with installed(directory, port, board, kernels) as target:
+                tally.emulated = target.device.implementation["emulated"]
+                if port:
+                    _name_other_model(target.device, directory.name)
+                for line in run(
+                    target.device, directory, pictures, top, _log, target.backends, tally.pictures
+                ):
+                    if record:
+                        record.add(line)
+                    show(line)
+                    tally.add(line)
     if summary:
-        _show_classes(lines)
+        _show_classes(tally)
     if not as_json:
-        _summarize(lines, emulated)
-    if any("error" in line for line in lines):
+        _summarize(tally)
+    if tally.failed:
         raise typer.Exit(1)
+
+
+def _unless_empty(pictures: Iterator[Path]) -> Iterator[Path] | None:
+    """The same pictures; None if there are none."""
+    first = next(pictures, None)
+    return None if first is None else chain([first], pictures)
+
+
+@dataclass
+class _Tally:
+    """What the lines of a run add up to, in memory that does not grow with their number."""
+
+    emulated: bool
+    pictures: int = 0
+    failed: int = 0
+    us: Counter[str] = field(default_factory=Counter)
+    """Microseconds of all pictures that were classified, by what they were spent on."""
+    classes: Counter[str] = field(default_factory=Counter)
+    confidences: Counter[str] = field(default_factory=Counter)
+    """Pictures by class, "unknown" and "error" among them, and the sum of their confidences."""
+
+    def add(self, line: dict) -> None:
+        """Count a picture."""
+        self.pictures += 1
+        if "error" in line:
+            self.failed += 1
+            self.classes["error"] += 1
+            return
+        self.us.update(line["us"])
+        name = "unknown" if line.get("unknown") else line["top"][0]["label"]
+        self.classes[name] += 1
+        self.confidences[name] += line["top"][0]["confidence"]
 
 
 def _name_other_model(board: "Board", used: str) -> None:
@@ -110,35 +167,30 @@ def _show_line(line: dict) -> None:
         console.print(f"   [dim]{times} ms[/dim]" if rank == 0 else "")
 
 
-def _show_classes(lines: list[dict]) -> None:
+def _show_classes(tally: _Tally) -> None:
     """Prints how many pictures each class got, and how confident the answers are on average."""
     from rich.markup import escape
     from rich.table import Table
 
     from galago.cli.output import Console
 
-    confidences: dict[str, list[float]] = {}
-    for line in lines:
-        name = "error" if "error" in line else "unknown" if line.get("unknown") else line["top"][0]["label"]
-        confidences.setdefault(name, []).append(0.0 if name == "error" else line["top"][0]["confidence"])
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("class", "pictures", "confidence"):
         table.add_column(title, justify="left" if title == "class" else "right")
-    for name, values in sorted(confidences.items(), key=lambda item: (-len(item[1]), item[0])):
-        mean = "" if name == "error" else f"{sum(values) / len(values):.1%}"
-        table.add_row(escape(name), str(len(values)), mean)
+    for name, count in sorted(tally.classes.items(), key=lambda item: (-item[1], item[0])):
+        mean = "" if name == "error" else f"{tally.confidences[name] / count:.1%}"
+        table.add_row(escape(name), str(count), mean)
     console = Console(highlight=False)
     console.print("", table)
 
 
-def _summarize(lines: list[dict], emulated: bool) -> None:
+def _summarize(tally: _Tally) -> None:
     """Prints how many pictures were classified and how many failed, and the mean times."""
-    good = [line for line in lines if "error" not in line]
-    failed = len(lines) - len(good)
-    text = f"\n{plural(len(lines), 'picture')}, {len(good)} classified, {failed} with errors"
+    good = tally.pictures - tally.failed
+    text = f"\n{plural(tally.pictures, 'picture')}, {good} classified, {tally.failed} with errors"
     if good:
-        mean = {part: sum(line["us"][part] for line in good) / len(good) / 1000 for part in good[0]["us"]}
+        mean = {part: us / good / 1000 for part, us in tally.us.items()}
         parts = ", ".join(f"{part} {value:.1f}" for part, value in mean.items())
-        where = ", on this computer's processor" if emulated else ""
+        where = ", on this computer's processor" if tally.emulated else ""
         text += f"; {sum(mean.values()):.1f} ms per picture ({parts}{where})"
     print(text)

@@ -8,16 +8,20 @@ Pictures are not stored on the board: their folder is mounted over the serial po
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from galago import flash, pictures
+from galago.classify.record import Record, image_name
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.transport import Board
 from galago.transport.answers import picture_line, reported_error
+
+__all__ = ("Record", "classify")
 
 # Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
 _TIMEOUT = 600.0
@@ -32,8 +36,9 @@ def classify(
     top: int = 1,
     on_log: Callable[[str], None] = lambda text: None,
     order: Sequence[str] | None = None,
+    first: int = 0,
 ) -> Iterator[dict]:
-    """Yields the serial line of each picture, in order, as a dict; `seq` counts from 0.
+    """Yields the serial line of each picture, in order, as a dict; `seq` counts from `first`.
 
     A picture that cannot be used yields a line with an `error`. `on_log` gets every other line that the board
     prints, such as "runs on openmv". `order` names the runtimes to try, by default all that the firmware has.
@@ -42,20 +47,20 @@ def classify(
     # A heap in use is fragmented, and a model needs its memory in large pieces.
     flash.clear_memory(board)
     if board.has_flat_filesystem:
-        yield from _classify_by_upload(board, model, paths, top, on_log, order)
+        yield from _classify_by_upload(board, model, enumerate(paths, first), top, on_log, order)
         return
     with tempfile.TemporaryDirectory(prefix="galago-") as name:
         folder = Path(name)
         with board.mount(folder):
             _open(board, model, on_log, order)
-            for seq, path in enumerate(paths):
+            for seq, path in enumerate(paths, first):
                 yield _classify_one(board, model, folder, seq, path, top, on_log)
 
 
 def _classify_by_upload(
     board: Board,
     model: ModelDirectory,
-    paths: Iterable[Path],
+    paths: Iterable[tuple[int, Path]],
     top: int,
     on_log: Callable[[str], None],
     order: Sequence[str] | None,
@@ -64,7 +69,7 @@ def _classify_by_upload(
     _open(board, model, on_log, order)
     remote = board.root + _PICTURE
     try:
-        for seq, path in enumerate(paths):
+        for seq, path in paths:
             try:
                 height, width, _ = model.input_shape
                 how = model.contract["input"]["resize"]
@@ -74,7 +79,7 @@ def _classify_by_upload(
                     raise
                 yield _failed(seq, path, error)
                 continue
-            yield _ask(board, seq, path, remote, top, on_log) | {"image": _utf8(path.name)}
+            yield _ask(board, seq, path, remote, top, on_log) | {"image": image_name(path)}
     finally:
         with suppress(GalagoError):
             board.remove(remote)
@@ -110,23 +115,23 @@ def _classify_one(
     top: int,
     on_log: Callable[[str], None],
 ) -> dict:
-    # With a folder per picture, two pictures of the same name keep their names.
     inside = folder / str(seq)
     inside.mkdir()
     try:
         height, width, _ = model.input_shape
         sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["resize"])
+        sent = sent.rename(inside / image_name(sent))
     except GalagoError as error:
         return _failed(seq, path, error)
-    sent = sent.rename(inside / _utf8(sent.name))
-    answer = _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
-    sent.unlink(missing_ok=True)
-    return answer
+    else:
+        return _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
+    finally:
+        shutil.rmtree(inside, ignore_errors=True)
 
 
 def _failed(seq: int, path: Path, error: GalagoError) -> dict:
-    failure = {"code": error.code, "message": _utf8(error.message)}
-    return {"seq": seq, "image": _utf8(path.name), "error": failure}
+    failure = {"code": error.code, "message": error.message}
+    return {"seq": seq, "image": image_name(path), "error": failure}
 
 
 def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Callable[[str], None]) -> dict:
@@ -147,11 +152,6 @@ def _ask(board: Board, seq: int, path: Path, remote: str, top: int, on_log: Call
             "board.answer", f"{path.name}: expected one line from the board, got {len(answers)}: run it again"
         )
     return answers[0]
-
-
-def _utf8(text: str) -> str:
-    """The text with `?` for what is not UTF-8: file names may contain any bytes."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _picture_line(text: str) -> dict | None:
