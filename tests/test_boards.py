@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from galago import boards, models
 from galago.boards import BoardSpec
 from galago.errors import GalagoError
+from galago.fit import Requirements, check
 from galago.resources import boards_dir
 
 GOOD = (boards_dir() / "RPI_PICO2.toml").read_text()
@@ -235,8 +236,35 @@ def test_a_board_is_known_by_what_its_firmware_says() -> None:
         ({"machine": "PYBv1.1 with STM32F405RG"}, "PYBV11"),
         ({"build": "SOMETHING_ELSE", "machine": "Teensy 4.1 with MIMXRT1062DVJ6A"}, "TEENSY41"),
         ({"machine": "linux [GCC 14.2.1] version"}, None),
-        ({"machine": "Raspberry Pi Pico W with RP2040"}, None),
+        ({"machine": "Raspberry Pi Pico W with RP2040"}, "RPI_PICO_W"),
+        ({"machine": "Raspberry Pi Pico 2 W with RP2350"}, "RPI_PICO2_W"),
+        ({"machine": "Teensy 4.0 with MIMXRT1062DVJ6A"}, "TEENSY40"),
+        # A board that runs a generic build cannot be told from the generic board.
+        (
+            {"machine": "Generic ESP32S3 module with Octal-SPIRAM with ESP32S3"},
+            "ESP32_GENERIC_S3-SPIRAM_OCT",
+        ),
+        ({"machine": "Pimoroni Tiny 2040 with RP2040"}, None),
         ({}, None),
     ):
         found = boards.identify(implementation)
         assert (found.id if found else None) == expected
+
+
+def test_a_board_without_a_build_of_its_own_names_the_one_that_it_runs() -> None:
+    for board in boards.all():
+        assert not board.build or boards.load(board.build).arch == board.arch
+    assert "download/ESP32_GENERIC_S3/ (variant SPIRAM_OCT)" in boards.load("ESP32_S3_EYE").image_page
+
+
+def test_the_list_is_narrowed_to_cameras_and_to_boards_that_a_model_fits() -> None:
+    def listed(*options: str) -> set[str]:
+        return {line.split()[0] for line in run(*options).splitlines() if line[:1].isupper()} - {"The"}
+
+    cameras = {board.id for board in boards.all() if board.camera}
+    assert listed("--camera") == cameras
+    model = models.find("flowers-v1-025-96")
+    fitting = {board.id for board in boards.all() if check(Requirements.of(model), board).fits}
+    assert 0 < len(fitting) < len(boards.all())
+    assert listed("--model", model.name) == fitting
+    assert listed("--model", model.name, "--camera") == fitting & cameras

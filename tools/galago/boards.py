@@ -94,6 +94,8 @@ class BoardSpec:
     """Where the images of its firmware are, if not at micropython.org."""
     machine: str = ""
     """How sys.implementation._machine starts, if not with `name`."""
+    build: str = ""
+    """The MicroPython build that the board runs, if no build has the board's id."""
     led: str = ""
     """The machine.Pin of an LED, by name or number; after `~` if it is lit when low."""
     display: Literal[Display, ""] = ""
@@ -103,7 +105,7 @@ class BoardSpec:
     @property
     def image_page(self) -> str:
         """The web page with the images of its firmware."""
-        base, _, variant = self.id.partition("-")
+        base, _, variant = (self.build or self.id).partition("-")
         page = f"https://micropython.org/download/{base}/" + (f" (variant {variant})" if variant else "")
         return self.download or page
 
@@ -131,14 +133,15 @@ def load(board: str | Path) -> BoardSpec:
 def identify(implementation: Mapping[str, Any]) -> BoardSpec | None:
     """The board whose firmware this is, by `build` (since MicroPython 1.25), otherwise by `machine`.
 
-    `implementation` is the attribute of transport.Board. Returns None if it is not a shipped board.
+    `implementation` is the attribute of transport.Board. Returns None if it is not a shipped board. A board
+    that runs the build of another one cannot be told from it.
     """
     known = _known()
     if implementation.get("build") in known:
         return load(str(implementation["build"]))
     machine = str(implementation.get("machine", "")).lower()
     # The longest start wins: several names start alike, such as "Generic ESP32 module with".
-    named = [(board.machine or f"{board.name} with", board) for board in all()]
+    named = [(board.machine or f"{board.name} with", board) for board in all() if not board.build]
     found = [(len(start), board.id) for start, board in named if machine.startswith(start.lower())]
     return load(max(found)[1]) if found else None
 

@@ -20,32 +20,53 @@ def boards(
     board: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="A board's id, or a path that ends in .toml.")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Only the boards that this model fits: a shipped model, a directory or a file."),
+    ] = None,
+    camera: Annotated[bool, typer.Option("--camera", help="Only the boards that have a camera.")] = False,
 ) -> None:
     """List the boards and the shipped models that fit them, or one board and the sources of its figures."""
     from galago import boards as known
     from galago import models
+    from galago.cli.model import open_model
     from galago.cli.output import Console
     from galago.fit import Requirements
 
+    if board and (model or camera):
+        raise typer.BadParameter("--model and --camera choose boards from the list: leave out the ID")
     chosen = known.load(board) if board else None
-    shipped = [Requirements.of(models.find(name)) for name in models.shipped_names()]
     console = Console(highlight=False)
+    shown = [open_model(model)] if model else [models.find(name) for name in models.shipped_names()]
+    requirements = [Requirements.of(each) for each in shown]
     if chosen:
-        _show_page(console, chosen, shipped)
+        _show_page(console, chosen, requirements)
     else:
-        _show_list(console, known.all(), shipped)
+        listed = [each for each in known.all() if each.camera or not camera]
+        _show_list(console, listed, requirements, only_fitting=bool(model))
 
 
-def _show_list(console: "Console", boards: list["BoardSpec"], shipped: list["Requirements"]) -> None:
+def _show_list(
+    console: "Console", boards: list["BoardSpec"], models: list["Requirements"], *, only_fitting: bool
+) -> None:
     from galago.cli import tables
     from galago.cli.progress import with_progress
+    from galago.errors import GalagoError
     from galago.fit import check
 
-    verdicts = [
-        [check(requirements, board) for requirements in shipped]
+    checked = [
+        (board, [check(requirements, board) for requirements in models])
         for board in with_progress(boards, "calculating")
     ]
-    known, fitting = _figures(boards), _verdict_columns(shipped, verdicts)
+    if only_fitting:
+        checked = [(board, row) for board, row in checked if any(verdict.fits for verdict in row)]
+    if not checked:
+        name = models[0].name
+        raise GalagoError(
+            "board.none", f"none of {len(boards)} boards fits {name}: `galago fit {name}` says why"
+        )
+    verdicts = [row for _, row in checked]
+    known, fitting = _figures([board for board, _ in checked]), _verdict_columns(models, verdicts)
     if tables.width_of([known[0], *fitting]) > console.width:
         fitting = [_count_column(verdicts)]
     console.print(tables.table(tables.choose([*known, *fitting], console.width)))
