@@ -15,8 +15,10 @@ is reached only if it runs.
 """
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from galago.native.compiler.direct import Direct
 from galago.native.compiler.ir import Block, Function, Value
 from galago.native.compiler.runtime import Runtime
 from galago.native.compiler.source import Module, evaluate, unsupported
@@ -32,6 +34,8 @@ _RELATIONS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt
 _MOST_INLINED = 8  # calls in calls: more is recursion
 
 Typed = tuple[Value, str]
+Convention = Callable[[Builder], Runtime | Direct]
+"""How the function is called."""
 
 
 @dataclass
@@ -50,22 +54,22 @@ class _Scope:
     """Where `continue` and `break` go."""
 
 
-def translate(module: Module, name: str, word: int) -> Function:
-    """The function in SSA form, called as MicroPython calls machine code in a .mpy.
+def translate(module: Module, name: str, word: int, convention: Convention = Runtime) -> Function:
+    """The function in SSA form, by default called as MicroPython calls machine code in a .mpy.
 
     Raises GalagoError native.source for what the compiler does not know.
     """
     function = Function(name, word)
     home, node = module.functions[name]
-    _Translator(function).whole(home, node)
+    _Translator(function, convention).whole(home, node)
     function.remove_unreachable()
     return function
 
 
 class _Translator:
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, convention: Convention) -> None:
         self.build = Builder(function)
-        self.runtime = Runtime(self.build)
+        self.runtime = convention(self.build)
         self._scopes = 0
 
     def whole(self, module: Module, node: ast.FunctionDef) -> None:
