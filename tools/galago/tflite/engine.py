@@ -117,7 +117,7 @@ def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -
     with the code and message of the engine: model.malformed, model.operator, model.quantization or memory.*;
     model.operator too where the engine does not answer.
     """
-    answer = _ask(model, f"layers, names = {layers!r}, {names!r}\n{_SCRIPT}")
+    answer = ask(model, f"layers, names = {layers!r}, {names!r}\n{_SCRIPT}")
     return Plan(
         answer["arena"],
         answer["stream_buffer"],
@@ -135,15 +135,18 @@ def stored_plan(model: bytes, layers: LayerKernels = (), kernels: bytes | None =
 
     `kernels` is the kernels.mpy that the board gets too, `layers` its LAYERS. Raises as `plan`.
     """
-    answer = _ask(model, f"layers = {layers!r}\n{_PLAN_SCRIPT}")
+    answer = ask(model, f"layers = {layers!r}\n{_PLAN_SCRIPT}")
     files = [None if data is None else hashlib.sha256(data).hexdigest() for data in (model, kernels)]
     facts = {"format": answer["format"], "files": files, **answer["facts"]}
     records = struct.pack(f"<{len(answer['records'])}i", *answer["records"])
     return json.dumps(facts, separators=(",", ":")).encode() + b"\n" + records
 
 
-def _ask(model: bytes, script: str) -> dict[str, Any]:
-    """The JSON object that a script prints about the model at `path`; raises the error that it prints."""
+def ask(model: bytes, script: str) -> dict[str, Any]:
+    """The JSON object that a program for the device prints about the model at `path`.
+
+    Raises the error that it prints instead, and GalagoError model.operator if there is no answer.
+    """
     with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
         file.write(model)
         file.flush()

@@ -81,10 +81,11 @@ def read(model: bytes) -> list[Record]:
     """The records of all layers of a .tflite. Raises GalagoError as `engine.plan` does."""
     words = engine.plan(model).words
     layers = [words[at : at + _WORDS] for at in range(0, len(words), _WORDS)]
-    return [_with_weights(Record(layer), model) for layer in layers]
+    return [with_weights(Record(layer), model) for layer in layers]
 
 
-def _with_weights(record: Record, model: bytes) -> Record:
+def with_weights(record: Record, model: bytes) -> Record:
+    """A record and what the weights of the model imply."""
     if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) or record.group_depth:
         return record
     return Record(record.words, *_factors(record, model), _reach(record, model))
