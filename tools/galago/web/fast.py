@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Layers computed with SIMD: where their weights, tables and inputs are, and the calls that compute them.
 
-A description of a layer has what js/pack.js does once (`pack`, `plane`), after the calls that write the layer's
-multipliers, shifts and biases (`table`), and the `calls` of each inference. The functions are those of
-galago.native.kernels.wasm32.
+A description of a layer has what js/pack.js does once (`pack`, `plane`), after the calls that write the
+layer's multipliers, shifts and biases (`table`), and the `calls` of each inference. The functions are those
+of galago.native.kernels.wasm32.
 """
 
 from typing import Any
@@ -64,14 +64,12 @@ class Fast:
             own.append(["gather", plane, -1, *window, *geometry])
         groups = _up(pixels, PIXELS) // PIXELS
         self._inputs = max(self._inputs, 2 * taps * groups * PIXELS + _SLACK)
-        own.append(
-            ["product", -1, weights, table, output, groups, blocks, taps // 2, record.out_c, *ends]
-        )
+        own.append(["product", -1, weights, table, output, groups, blocks, taps // 2, record.out_c, *ends])
         self._calls += own
         return {**described, "calls": own}
 
     def place_inputs(self) -> int:
-        """Completes the calls with the address of the shared inputs, which they have as -1; returns the end."""
+        """Completes the calls with the address of the shared inputs, so far -1; returns the end."""
         at = self._place(self._inputs)
         for call in self._calls:
             place = 1 if call[0] == "product" else 2

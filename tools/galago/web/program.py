@@ -6,11 +6,12 @@
     program.simd            # a .wasm: the products again, with SIMD, in the memory of the first one
     program.description     # what js/engine.js needs to know, ready for JSON
 
-The memory holds, from 0 on: constants and the records of the layers, which `kernels` brings along; the .tflite,
-which the page copies there; the arena, in which each tensor has its own place; and for SIMD the widened
-weights, tables and inputs. Pictures are decoded beyond its end (js/memory.js).
+The memory holds, from 0 on: constants and the records of the layers, which `kernels` brings along; the
+.tflite, which the page copies there; the arena, in which each tensor has its own place; and for SIMD the
+widened weights, tables and inputs. Pictures are decoded beyond its end (js/memory.js).
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +76,16 @@ def build(model: bytes) -> Program:
 
 def _compile(layers: tuple[Layer, ...]) -> Compiled:
     """The functions that layers and pictures need."""
+    compiled = _pictures().copy()
+    for kernel in sorted({call.function.split(".")[0] for layer in layers for call in layer.calls}):
+        compiled.add(read(firmware_dir() / f"mobilenet/tflite/kernels/{kernel}.py"), kernel)
+    return compiled
+
+
+@functools.cache
+def _pictures() -> Compiled:
     compiled = Compiled()
-    kernels = sorted({call.function.split(".")[0] for layer in layers for call in layer.calls})
-    for name in (*(f"tflite/kernels/{kernel}" for kernel in kernels), *PICTURES):
+    for name in PICTURES:
         compiled.add(read(firmware_dir() / f"mobilenet/{name}.py"), name.split("/")[-1])
     return compiled
 

@@ -63,6 +63,10 @@ class Compiled:
     data: dict[bytes, int] = field(default_factory=dict[bytes, int])
     end: int = LOWEST_ADDRESS
 
+    def copy(self) -> "Compiled":
+        """A copy that may get more functions."""
+        return Compiled(dict(self.functions), dict(self.data), self.end)
+
     def address(self, data: bytes) -> int:
         """The address of constant bytes."""
         if data not in self.data:

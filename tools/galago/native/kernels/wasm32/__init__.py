@@ -17,18 +17,21 @@ from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, R
 
 MOST_TAPS = 25
 """Most taps of a depthwise window: each is a local that holds weights."""
-_LARGEST_SUM = 1 << 29
+_SPARE = 1 << 10  # what rounding and zero point may add to twice an output
 
 
 def takes(record: Record) -> bool:
-    """Whether a layer is one for these kernels: int8, with factors below 1 and sums that leave two bits."""
+    """Whether a layer is one for these kernels: int8, factors below 1, and no sum that overflows 32 bits."""
     if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) or not record.ordinary:
         return False
     if record.operator == DEPTHWISE_CONV_2D and (
         record.depth_multiplier != 1 or record.k_h * record.k_w > MOST_TAPS
     ):
         return False
-    return all(-30 <= shift <= 0 for shift in record.shifts) and max(record.reach) < _LARGEST_SUM
+    return all(
+        -30 <= shift <= 0 and reach < (1 << (31 if shift else 30)) - _SPARE
+        for shift, reach in zip(record.shifts, record.reach, strict=True)
+    )
 
 
 def build(windows: set[tuple[int, int]], pages: int) -> bytes:

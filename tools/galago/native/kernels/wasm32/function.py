@@ -2,13 +2,13 @@
 """What the SIMD kernels of WebAssembly share: named parameters, counted loops, the requantization."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from galago.native.assemblers.wasm32 import V128, Wasm32
 
 ENTRY = 64
-"""Bytes of the table for 4 channels: biases, multipliers, 2**(30 - right shift), and -1 where that shift is not 0."""
+"""Bytes of the table for 4 channels: biases, multipliers, 2**(30 - shift), and -1 where that shift is not 0."""
 _HALVES = ("low", "high")
 _LOW_WORDS = bytes([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27])
 
@@ -69,7 +69,7 @@ class Kernel(Wasm32):
         self.set(target)
 
     @contextmanager
-    def times(self, counter: str, count: str) -> Iterator[None]:
+    def times(self, counter: str, count: str) -> Generator[None]:
         """with code.times("rows left", "rows"): … does something as often as a local says, which may be 0."""
         self.copy(counter, count)
         self.block()

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Products of weights and pixels: all convolutions but depthwise ones, and fully connected layers.
 
-Eight output channels of four pixels are computed at a time, in eight vectors of four sums. Two taps of a pixel
-are repeated in a vector and multiplied with those of four channels by one instruction. The table holds, with
-each bias, what the input's zero point adds: sum w (x - zero) = sum w x - zero sum w.
+Eight output channels of four pixels are computed at a time, in eight vectors of four sums. Two taps of a
+pixel are repeated in a vector and multiplied with those of four channels by one instruction. The table holds,
+with each bias, what the input's zero point adds: sum w (x - zero) = sum w x - zero sum w.
 
-The last channels come first, and pixels in order: eight bytes are always stored, and what lies beyond the last
-channel is overwritten by the next pixel. After the tensor there is room for three pixels and eight bytes more.
+The last channels come first, and pixels in order: eight bytes are always stored, and what lies beyond the
+last channel is overwritten by the next pixel. After the tensor there is room for three pixels and eight bytes
+more.
 """
+
+import itertools
 
 from galago.native.assemblers.wasm32 import Wasm32
 from galago.native.kernels.wasm32.function import ENTRY, Kernel
@@ -58,7 +61,7 @@ def product() -> Wasm32:
 def _products(code: Kernel, pixels: list[str], sums: list[tuple[str, str]]) -> None:
     """Sums of 8 channels of 4 pixels from p0 on."""
     code.copy(pixels[0], "p0")
-    for before, pixel in zip(pixels, pixels[1:], strict=False):
+    for before, pixel in itertools.pairwise(pixels):
         code.compute(pixel, "add", before, "stride")
     code.copy("w", "weights")
     for both in sums:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// node run.mjs DIR: runs the cases in DIR and writes what each computes (network.py).
+// node web_networks.mjs DIR JS: runs the cases in DIR and writes what each computes (test_web_networks.py).
 import fs from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
