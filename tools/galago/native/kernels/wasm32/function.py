@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from galago.native.assemblers.wasm32 import V128, Wasm32
 
 ENTRY = 64
-"""Bytes of the table for 4 channels: biases, multipliers, 2**(30 - shift), and -1 where that shift is not 0."""
+"""Bytes of the table for 4 channels: biases, multipliers, 2**(30 - shift), and -1 where it shifts."""
 _HALVES = ("low", "high")
 _LOW_WORDS = bytes([0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27])
 
