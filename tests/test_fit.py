@@ -316,7 +316,7 @@ def test_the_exit_status_tells_whether_one_board_fits() -> None:
 
 def test_json_has_one_object_per_board() -> None:
     done = run(MODEL, "--json")
-    lines = [json.loads(line) for line in done.output.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["board"] for line in lines] == [each.id for each in boards.all()]
     (pico,) = (line for line in lines if line["board"] == "RPI_PICO")
     assert pico["fits"] is True

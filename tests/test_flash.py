@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from galago import boards, flash, transport
+from galago import boards, fit, flash, transport
 from galago.cli import app
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
@@ -61,6 +61,12 @@ def classifies(port: str, path: str) -> str:
         return weights
 
 
+def error_of(call: Callable[[], object]) -> str:
+    with pytest.raises(GalagoError) as caught:
+        call()
+    return caught.value.message
+
+
 def test_only_what_differs_is_uploaded_and_the_old_model_stays(
     emulated: EmulatedBoard, small: list[ModelDirectory]
 ) -> None:
@@ -96,6 +102,32 @@ def test_a_heap_that_is_too_small_is_reported_when_flashing(small: list[ModelDir
         assert "of heap" in run(small[0].path, "--port", running.port).stderr
     with EmulatedBoard(boards.load("RPI_PICO"), firmware=[]) as running:
         assert install.install(running.port, InstallOptions(model=small[0])).warning == ""
+
+
+@pytest.mark.slow
+def test_a_board_with_little_room_gets_what_its_model_needs(small: list[ModelDirectory]) -> None:
+    spec = replace(boards.load("RPI_PICO_W"), filesystem=540_672)
+    verdict = fit.check(fit.Requirements.of(small[0]), spec)
+    assert (verdict.trimmed, verdict.fits) == (True, True)
+    with EmulatedBoard(spec, firmware=[]) as running:
+        done = install.install(running.port, InstallOptions(model=small[0]))
+        assert done.left_out > 30
+        assert classifies(running.port, done.place)
+        with transport.connect(running.port) as board:
+            flash.write_config(board, {"model": done.place, "source": "host"})
+            assert board.sha256("/lib/mobilenet/tflite/kernels/conv_2d.mpy")
+            assert not board.sha256("/lib/mobilenet/tflite/kernels/prelu.mpy")
+            board.remove(f"{done.place}/model.plan")
+        assert "flash it again" in str(error_of(lambda: classifies(running.port, done.place)))
+        assert install.install(running.port, InstallOptions(model=small[0])).uploaded > 0
+        full = run(small[1].path, "--port", running.port)
+        assert isinstance(full.exception, GalagoError)
+        assert full.exception.code == "board.full"
+        assert "--replace" in full.exception.message
+        assert classifies(running.port, done.place), "a model that has no room leaves the old one alone"
+        assert run(small[1].path, "--port", running.port, "--replace").exit_code == 0
+        assert config(running.port)["model"] == "/models/second"
+        assert classifies(running.port, "/models/second")
 
 
 def test_a_board_without_an_earlier_model_cannot_be_rolled_back(

@@ -24,14 +24,18 @@ def _file(model, kind, instead):
     return None
 
 
-def _plan(model):
-    """Returns the stored plan of the model, or None: the engine then plans, which may take seconds."""
-    path = _file(model, "plan", "the board plans anew")
+def _plan(model, kernels=None):
+    """Returns the stored plan of the model with or without its machine code, or None.
+
+    The engine then plans, which may take seconds.
+    """
+    code = model.digest("kernels")
+    path = _file(model, "viper_plan" if code and not kernels else "plan", "the board plans anew")
     if not path:
         return None
     from ..tflite.loading import stored
 
-    return stored.read(path, [model.digest("tflite"), model.digest("kernels")])
+    return stored.read(path, [model.digest("tflite"), code if kernels else None])
 
 
 def _interpreter(model):
@@ -47,14 +51,15 @@ def _interpreter(model):
 
     check = proof.Proof(kernels, model.digest("kernels"))
     try:
-        interpreter = Interpreter(path, kernels=kernels if check.begin() else None, plan=_plan(model))
+        kernels = kernels if check.begin() else None
+        interpreter = Interpreter(path, kernels=kernels, plan=_plan(model, kernels))
         check.settle(interpreter)
     except BaseException as error:
         check.abandon()
         if not isinstance(error, GalagoError) or not error.code.startswith("memory."):
             raise
         print("kernels: %s; viper computes" % error.message)
-        return Interpreter(path)
+        return Interpreter(path, plan=_plan(model))
     finally:
         sys.modules.pop(proof.__name__, None)
     return interpreter

@@ -49,11 +49,13 @@ def run(micropython: Callable[..., str], tmp_path: Path) -> Callable[..., tuple[
     folder = tmp_path / "models" / "model"
     folder.mkdir(parents=True)
 
-    def run(files: dict[str, tuple[str, bytes]], damage: bytes | None = None) -> tuple[list[str], list[str]]:
+    def run(
+        files: dict[str, tuple[str, bytes]], damaged: dict[str, bytes] | None = None
+    ) -> tuple[list[str], list[str]]:
         for name, content in runtimes.board_model(_model(), None, runtimes.Prepared(files=files)).items():
             (folder / name).write_bytes(content)
-        if damage is not None:
-            (folder / builtin.PLAN).write_bytes(damage)
+        for name, content in (damaged or {}).items():
+            (folder / name).write_bytes(content)
         *log, scores, facts = micropython(SCRIPT, folder, tmp_path / "picture").splitlines()
         assert json.loads(scores) == expected.tolist()
         facts, planned, left = facts.split(" ", 2)
@@ -73,9 +75,16 @@ def test_it_gives_the_same_engine_without_planning(run, files):
 
 def test_a_damaged_plan_is_not_used(run, files):
     data = files["plan"][1]
-    (line,), (_, planned) = run(files, data[:-1] + b"\x55")
+    (line,), (_, planned) = run(files, {builtin.PLAN: data[:-1] + b"\x55"})
     assert line.startswith("plan: model.plan does not match its CRC-32")
     assert planned == "True"
+
+
+def test_without_its_machine_code_a_model_has_a_plan_too(run, files):
+    if "kernels" in files:
+        name, code = files["kernels"]
+        log, (_, planned) = run(files, {name: code[:-1]})
+        assert (log, planned) == ([], "False")
 
 
 @pytest.mark.parametrize("what", ["format", "files", "short", "no plan"])

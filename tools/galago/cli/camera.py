@@ -50,7 +50,8 @@ def camera(
         known = boards.identify(board.implementation)
         flash.check_camera(board, known)
         package = flash.device_package(board, flash.kept_native(board))
-        upload(board, package, f"camera of {board.implementation['machine']}")
+        spare = flash.spare_files(None, known, camera=True)
+        upload(board, package, f"camera of {board.implementation['machine']}", spare)
         settings = (flash.read_config(board) or {}).get("camera") or flash.default_settings(
             known, "camera"
         ).get("camera", {})

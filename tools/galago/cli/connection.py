@@ -6,7 +6,7 @@ with installed(model, port, board, kernels) as target:
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -89,7 +89,7 @@ def installed(
     as `connected` does, and board.* if there is no room or the firmware does not fit.
     """
     from galago import boards, runtimes
-    from galago.flash import device_package, model_files, native_arch
+    from galago.flash import device_package, model_files, native_arch, spare_files
 
     with connected(port, board) as (device, name):
         spec = runtimes.carried(device, boards.identify(device.implementation))
@@ -97,12 +97,23 @@ def installed(
             spec = replace(spec, backends=(runtime,))
         native = native_arch(device, spec, kernels)
         files = device_package(device, native) | model_files(model, spec, native=native)
-        upload(device, files, f"{model.name} on {name}")
+        upload(device, files, f"{model.name} on {name}", spare_files(model, spec, camera=False))
         yield Target(device, name, (runtime,) if runtime else spec.backends if spec else None)
 
 
-def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
-    """Uploads the files that differ from the board's. Writes to stderr: stdout is for results."""
+def left_out(count: int) -> str:
+    """Says that a board has no room for the whole device package."""
+    return (
+        f"{plural(count, 'file')} of the device package left out, which this model does not need: "
+        "the board has no room for the whole package"
+    )
+
+
+def upload(board: "Board", files: dict[str, bytes], title: str, optional: "Collection[str]" = ()) -> None:
+    """Uploads the files that differ from the board's, and `optional` ones if there is room.
+
+    Writes to stderr: stdout is for results.
+    """
     from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -117,8 +128,10 @@ def upload(board: "Board", files: dict[str, bytes], title: str) -> None:
     console.print(f"[bold]{escape(title)}[/bold], {escape(firmware)}")
     with console.status("comparing files") as status:
         plan = UploadPlan(
-            board, files, lambda done, total: status.update(f"comparing files, {done} of {total}")
+            board, files, lambda done, total: status.update(f"comparing files, {done} of {total}"), optional
         )
+    if plan.left_out:
+        console.print(left_out(len(plan.left_out)))
     if not plan.upload:
         plan.run()
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galago.cli.connection import KernelsOption
+from galago.cli.connection import KernelsOption, left_out
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
 from galago.errors import GalagoError
 
@@ -53,6 +53,14 @@ def flash(
         Path | None,
         typer.Option(metavar="KEY.pub", help="Flash only a model that the owner of this public key signed."),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Remove the board's models first, if there is no room for two. Without power until the end, "
+            "the board has no model; flashing again repairs that.",
+        ),
+    ] = False,
     rollback: Annotated[bool, typer.Option("--rollback", help="Return to the previous model.")] = False,
 ) -> None:
     """Install a model on a board, and a main.py that classifies files or camera pictures at boot.
@@ -97,6 +105,7 @@ def flash(
         micropython=micropython,
         board=boards.load(board) if board else None,
         kernels=kernels,
+        replace=replace,
     )
     _install(list(dict.fromkeys(port)), options)
 
@@ -155,6 +164,8 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
                         f"{port}: [bold]{escape(done.machine)}[/bold], "
                         f"{done.uploaded / 1000:.0f} kB in {done.seconds:.1f} s"
                     )
+                    if done.left_out:
+                        console.print(f"{port}: {left_out(done.left_out)}")
                     if done.warning:
                         console.print(
                             f"{port}: [yellow]{escape(done.warning)}[/yellow]: galago fit says what would fit"

@@ -22,7 +22,7 @@ def _look(root, modules):
     gc.collect()
     s = os.statvfs(root)
     found = {"heap": gc.mem_free() + gc.mem_alloc(), "free": gc.mem_free()}
-    found["size"], found["room"] = s[1] * s[2], s[0] * s[3]
+    found["size"], found["room"] = s[1] * s[2], s[0] * (s[3] if s[3] <= s[2] else 0)
     try:
         import machine
         hz = machine.freq()

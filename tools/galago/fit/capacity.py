@@ -5,7 +5,8 @@ heap_of(requirements, "armv7emsp")      # {"device package": …, "arena": …}
 seconds(requirements.network, board, VIPER_INSTRUCTIONS)
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from galago.boards import BoardSpec
 from galago.fit import package
@@ -45,18 +46,22 @@ _PLAN, _PLAN_OPERATOR = 400, 176  # bytes of model.plan, and of each operator in
 _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the same way
 
 
-def files_of(requirements: Requirements, arch: str, kernels: int = 0) -> tuple[int, int]:
+def files_of(
+    requirements: Requirements, arch: str, kernels: int = 0, spare: Collection[Path] = ()
+) -> tuple[int, int]:
     """Bytes of file system that the device package takes, and the model, each with its folders.
 
-    `kernels` is the size in bytes of the machine code beside the model.
+    `kernels` is the size in bytes of the machine code beside the model. The source files in `spare` are not
+    counted.
     """
-    sizes, network = package.file_sizes(arch), requirements.network
+    network = requirements.network
+    sizes = {source: size for source, size in package.file_sizes(arch).items() if source not in spare}
     picture = package.picture(arch if kernels else None)
-    plan = _PLAN + _PLAN_OPERATOR * network.operators
+    plans = [_PLAN + _PLAN_OPERATOR * network.operators] * (2 if kernels else 1)
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
         package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1),
-        package.file_system_bytes((network.size, requirements.contract, plan, kernels), 2),
+        package.file_system_bytes((network.size, requirements.contract, *plans, kernels), 2),
     )
 
 

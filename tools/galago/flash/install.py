@@ -22,6 +22,7 @@ from galago.flash.boot import (
     default_settings,
     kept_settings,
     read_config,
+    remove_models,
 )
 from galago.flash.camera_check import check_camera
 from galago.flash.files import MODELS, model_files, native_arch
@@ -64,6 +65,8 @@ class InstallOptions:
     """An image to install first."""
     board: boards.BoardSpec | None = None
     """The kind of board, if the board does not say so itself."""
+    replace: bool = False
+    """Whether to remove the models in the file system first, on a board without room for two."""
     kernels: str | None = None
     """What the built-in engine computes with (boards.Kernels); None for the best available."""
 
@@ -79,6 +82,8 @@ class InstallResult:
     """The folder of its pictures, if files are its source; else empty."""
     uploaded: int
     """Bytes uploaded to file system and ROMFS."""
+    left_out: int
+    """Files of the device package that the model does not need and the board has no room for."""
     seconds: float
     source: str
     changes: list[str]
@@ -118,6 +123,8 @@ def install(
         if place:
             board.soft_reset()  # a new ROMFS is mounted at a reset
             _verify_rom(board, options, known)
+        if options.replace:
+            remove_models(board)
         defaults = default_settings(known, "files")
         before, chosen = kept_settings(board, defaults, options.settings)
         plan = boot_plan(
@@ -140,6 +147,7 @@ def install(
         place=str(after.get("model")),
         folder=chosen["folder"] if chosen["source"] == "files" else "",
         uploaded=uploaded + plan.total,
+        left_out=len(plan.left_out),
         seconds=time.monotonic() - start,
         source=chosen["source"],
         changes=settings.differences(before, after) if before else [],
@@ -196,7 +204,8 @@ def _rescue(board: Board) -> None:
         return
     new = board.root + old.removeprefix(romfs.FOLDER)
     entries = board.listdir(old)
-    free = board.exec_int(f"import os; s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
+    board.exec(f"import os; s = os.statvfs({board.root or '/'!r})")
+    free = board.exec_int("print(s[0] * s[3] if s[3] <= s[2] else 0)")
     needed = sum(entry.size + 4096 for entry in entries) + 8192
     if needed > free:
         raise GalagoError(

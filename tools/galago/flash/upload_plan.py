@@ -11,9 +11,10 @@ has arrived and uploads the rest.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from galago.errors import GalagoError
 from galago.flash.files import LIBRARY, MODELS
@@ -21,7 +22,7 @@ from galago.flash.import_check import check_import
 from galago.resources import firmware_dir
 from galago.transport import Board
 
-_BLOCK = 4096  # bytes of a LittleFS block; each file takes at least one
+_SPARE_BLOCKS = 4  # for folders
 _ATTEMPTS = 3  # per file, if its bytes change on the way or an answer is lost
 NO_FILESYSTEM = "the board has no file system that could hold files"
 MAKE_FILESYSTEM = (
@@ -74,11 +75,23 @@ class _FileState:
     new_sha256: str
 
 
+class _Survey(NamedTuple):
+    """What is on a board, as far as it matters to an upload."""
+
+    states: dict[str, _FileState]
+    existing: list[str]
+    """The paths of the package's and the models' files."""
+    block: int
+    """The size in bytes of the blocks that files take: 4,096 on a LittleFS, 512 on most FAT file systems."""
+    free: int
+
+
 class UploadPlan:
     """What to upload and what to remove, so that a board holds exactly these files.
 
     `files` maps paths on the board to bytes. Other files of the device package are stale and removed; other
-    models and anything else on the board stay. An interrupted switch is completed first.
+    models and anything else on the board stay. An interrupted switch is completed first. Files that are
+    `optional` are left out where there is no room for all, unless some version of them is on the board.
     """
 
     def __init__(
@@ -86,6 +99,7 @@ class UploadPlan:
         board: Board,
         files: dict[str, bytes],
         on_compare: Callable[[int, int], None] = lambda done, total: None,
+        optional: Collection[str] = (),
     ) -> None:
         """Compare with what is on the board; `on_compare` gets how many of how many files are compared.
 
@@ -100,14 +114,18 @@ class UploadPlan:
         self._switch_program = (firmware_dir() / "galago_switch.py").read_text()
         board.exec(f"{self._switch_program}\nfinish()", timeout=60, repeatable=True)
         files = {board.root + path: data for path, data in files.items()}
-        states, existing, free = _survey(board, list(files), on_compare)
-        self._switch = [path for path, data in files.items() if states[path].sha256 != _sha256(data)]
-        missing = [path for path in self._switch if states[path].new_sha256 != _sha256(files[path])]
-        self.upload = {path: files[path] for path in missing}
-        """Files that have not been uploaded yet, not even beside the old file: path → bytes."""
-        self.remove = sorted(_stale(existing, set(files), set(self._switch), board.root))
-        self._offsets = {path: _arrived(states[path], data) for path, data in self.upload.items()}
-        self._check_space(free)
+        survey = _survey(board, list(files), on_compare)
+        self.left_out: list[str] = []
+        """The optional files for which there is no room."""
+        self._compare(files, survey)
+        if self._needed(survey.block) > survey.free:
+            self.left_out = [
+                path
+                for path in self.upload
+                if path.removeprefix(board.root) in optional and survey.states[path].sha256 == "-"
+            ]
+            self._compare({path: files[path] for path in files if path not in self.left_out}, survey)
+        self._check_space(survey)
 
     @property
     def total(self) -> int:
@@ -119,15 +137,30 @@ class UploadPlan:
         """Whether the board is up to date already."""
         return not self._switch and not self.remove
 
-    def _check_space(self, free: int) -> None:
+    def _compare(self, files: dict[str, bytes], survey: "_Survey") -> None:
+        """Find out what differs from the files on the board."""
+        states = survey.states
+        self._switch = [path for path, data in files.items() if states[path].sha256 != _sha256(data)]
+        missing = [path for path in self._switch if states[path].new_sha256 != _sha256(files[path])]
+        self.upload = {path: files[path] for path in missing}
+        """Files that have not been uploaded yet, not even beside the old file: path → bytes."""
+        self.remove = sorted(_stale(survey.existing, set(files), set(self._switch), self._board.root))
+        self._offsets = {path: _arrived(states[path], data) for path, data in self.upload.items()}
+
+    def _needed(self, block: int) -> int:
+        """Return the bytes that the upload takes in blocks of `block` bytes."""
         # Replaced files keep their space until the switch; each new file takes whole blocks.
         sizes = [len(data) - self._offsets[path] for path, data in self.upload.items()]
-        needed = _BLOCK * (sum(-(-size // _BLOCK) for size in sizes) + 4)
-        if self.upload and needed > free:
+        return block * (sum(-(-size // block) for size in sizes) + _SPARE_BLOCKS) if sizes else 0
+
+    def _check_space(self, survey: "_Survey") -> None:
+        needed = self._needed(survey.block)
+        if needed > survey.free:
             raise GalagoError(
                 "board.full",
-                f"upload needs {needed:,} bytes, the board's file system has {free:,} free: "
-                f"remove old models under {self._board.root}{MODELS}, or use a smaller model",
+                f"upload needs {needed:,} bytes, the board's file system has {survey.free:,} free: "
+                f"remove old models under {self._board.root}{MODELS}, all of them by galago flash --replace, "
+                "or use a smaller model",
             )
 
     def run(self, on_progress: Callable[[str, int], None] = lambda path, done: None) -> None:
@@ -187,12 +220,12 @@ class Comparison:
 
 def compare(board: Board, files: dict[str, bytes]) -> Comparison:
     """Compare `files`, path → bytes, with those on the board, where nothing is changed."""
-    states, existing, _ = _survey(board, [board.root + path for path in files])
-    present = {path: state for path, state in states.items() if state.sha256 != "-"}
+    survey = _survey(board, [board.root + path for path in files])
+    present = {path: state for path, state in survey.states.items() if state.sha256 != "-"}
     differing = sum(
         state.sha256 != _sha256(files[path[len(board.root) :]]) for path, state in present.items()
     )
-    unfinished = any(path.endswith(".new") for path in existing)
+    unfinished = any(path.endswith(".new") for path in survey.existing)
     return Comparison(len(files), len(present), differing, unfinished)
 
 
@@ -219,8 +252,8 @@ def _sha256(data: bytes) -> str:
 
 def _survey(
     board: Board, paths: list[str], tick: Callable[[int, int], None] = lambda done, total: None
-) -> tuple[dict[str, _FileState], list[str], int]:
-    """Return the state of each path, the paths of the package's and models' files, and the free bytes."""
+) -> _Survey:
+    """Compare `paths`, and look for what else is there."""
     board.exec(_SURVEY, repeatable=True)
     states = {}
     for start in range(0, len(paths), _BATCH):
@@ -231,9 +264,11 @@ def _survey(
     folders = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
     walk = "\n".join(f"_walk({folder!r})" for folder in folders)
     existing = board.exec(walk, repeatable=True).splitlines()
-    free = board.exec_int(f"s = os.statvfs({board.root or '/'!r}); print(s[0] * s[3])")
-    board.exec("del _hash, _survey, _walk")
-    return states, existing, free
+    # An overfull LittleFS counts a negative number of free blocks, which wraps around.
+    block = board.exec_int(f"s = os.statvfs({board.root or '/'!r}); print(s[0])")
+    free = board.exec_int("print(s[0] * s[3] if s[3] <= s[2] else 0)")
+    board.exec("del _hash, _survey, _walk, s")
+    return _Survey(states, existing, max(block, 1), free)
 
 
 def _parse_survey(paths: list[str], answer: str, port: str) -> dict[str, _FileState]:

@@ -25,12 +25,10 @@ def load(net, model, weights, memory, kernels, plan):
 
         kernels = native.module(kernels)
     if plan is None:
-        from . import planner
-
-        plan = planner.plan(model, kernels)
+        plan = _planner().plan(model, kernels)
     net.plan, facts = plan
     # The code used until here is dropped to make room for the kernels and the arena.
-    plan = planner = None
+    plan = None
     forget()
     gc.collect()
     for layer, names in enumerate(facts["layers"]):
@@ -48,6 +46,17 @@ def load(net, model, weights, memory, kernels, plan):
     net.input = _tensor(net, "input", facts["input"])
     net.output = _tensor(net, "output", facts["output"])
     _place(net, model, weights, max(facts["piece"], _PIECE), memory)
+
+
+def _planner():
+    try:
+        from . import planner
+    except ImportError:
+        raise GalagoError(
+            "model.plan",
+            "the board has no usable plan of this model, and not the code that makes one: flash it again",
+        )
+    return planner
 
 
 def forget():
