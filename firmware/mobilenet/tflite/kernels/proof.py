@@ -67,7 +67,7 @@ class Proof:
         wrong = self._wrong if net.native else []
         if wrong is None:
             try:
-                wrong = [layer for layer in sorted(net.native) if not _same(net, layer)]
+                wrong = _wrong(net)
             except MemoryError:
                 gc.collect()
                 print("kernels: not enough memory to check them against viper")
@@ -112,18 +112,28 @@ def _viper(name):
     return __import__(_PACKAGE + "." + name, None, None, ("run",))
 
 
-def _same(net, layer):
-    """Returns whether machine code and viper compute the same bytes from the same noise."""
-    name = net.native[layer][1]
-    module = _PACKAGE + "." + name
-    loaded = module in sys.modules
-    same = _outputs(net, layer, net.runs[layer]) == _outputs(net, layer, _viper(name).run)
-    if not loaded:  # it was imported for this check only
-        sys.modules.pop(module, None)
-        if hasattr(sys.modules[_PACKAGE], name):
-            delattr(sys.modules[_PACKAGE], name)
-        gc.collect()
-    return same
+def _wrong(net):
+    """Returns the layers for which machine code and viper compute different bytes from the same noise.
+
+    Layers with the same viper kernel follow each other: its module is imported once, and there is never more
+    than one that was imported for this check only.
+    """
+    wrong = []
+    for name in sorted({viper for _, viper in net.native.values()}):
+        module = _PACKAGE + "." + name
+        loaded = module in sys.modules
+        viper = _viper(name).run
+        for layer in net.native:
+            if net.native[layer][1] == name:
+                if _outputs(net, layer, net.runs[layer]) != _outputs(net, layer, viper):
+                    wrong.append(layer)
+        if not loaded:
+            viper = None
+            sys.modules.pop(module, None)
+            if hasattr(sys.modules[_PACKAGE], name):
+                delattr(sys.modules[_PACKAGE], name)
+            gc.collect()
+    return sorted(wrong)
 
 
 def _outputs(net, layer, run):
