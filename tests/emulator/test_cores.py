@@ -3,8 +3,6 @@
 
 import hashlib
 import json
-import subprocess
-import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -17,18 +15,20 @@ from galago import boards, flash, models, pictures, transport
 from galago.dataset.drawn import drawn
 from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
+from galago.flash.install import InstallOptions, install
+from galago.models import ModelDirectory
 from galago.native import kernels, mpy
 from galago.native.compiler import TARGETS
 from galago.native.compiler import pictures as machine_code
 from galago.tflite import records
 from galago.tflite.tflm import Tflm
 from support.requirements import requires
+from support.tiny_model import make_model
 
 pytestmark = pytest.mark.slow
 
 NAMES = ["0.bmp", "1.jpg"]
 VERDICT = "/galago.picture.json"
-MODEL = "everyday-v1-025-96"
 PATIENCE = 600  # seconds
 UNDEFINED = bytes.fromhex("00de")  # udf #0
 
@@ -44,10 +44,11 @@ UNDEFINED = bytes.fromhex("00de")  # udf #0
 )
 def test_a_board_classifies_with_machine_code_of_its_own(name: str, arch: str, tmp_path: Path) -> None:
     """The whole way: flash, boot, the first-use proof, pictures; scores as TensorFlow Lite Micro has them."""
+    model = models.find("everyday-v1-025-96")
     with EmulatedBoard(boards.load(name), cores="board") as board:
         assert board.core is not None
         assert board.core.arch == arch
-        _flash(board, tmp_path)
+        _flash(board, model, tmp_path)
         text = _boot(board)
         assert board.core.fault is None
         with transport.connect(board.port) as device:
@@ -57,18 +58,24 @@ def test_a_board_classifies_with_machine_code_of_its_own(name: str, arch: str, t
         assert not verdict["wrong"]
     (log,) = [line for line in text if line.startswith("kernels: ")]
     assert log.startswith("kernels: machine code computes ")
-    _check(text, tmp_path)
+    _check(text, model, tmp_path)
 
 
-def test_machine_code_that_crashes_the_board_is_tried_once(tmp_path: Path) -> None:
+@pytest.fixture
+def model(tmp_path: Path) -> ModelDirectory:
+    """A small one, for what does not depend on the model."""
+    return make_model(tmp_path, "small", seed=1)
+
+
+def test_machine_code_that_crashes_the_board_is_tried_once(model: ModelDirectory, tmp_path: Path) -> None:
     """The board restarts, finds its note, and classifies in viper from then on."""
     with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
         assert board.core is not None
-        _flash(board, tmp_path)
-        made = records.read(models.find(MODEL).tflite.read_bytes())
+        _flash(board, model, tmp_path)
+        made = records.read(model.tflite.read_bytes())
         generated = kernels.generate(made, board.core.arch)
         crashing = [replace(kernel, code=UNDEFINED) for kernel in generated]
-        _replace_kernels(board, kernels.pack(made, crashing, board.core.arch))
+        _replace_kernels(board, model, kernels.pack(made, crashing, board.core.arch))
         text = _boot(board)
         assert board.core.fault is not None
         assert board.core.fault.code == "native.fault"
@@ -82,33 +89,37 @@ def test_machine_code_that_crashes_the_board_is_tried_once(tmp_path: Path) -> No
         assert log.startswith(
             "kernels: the board restarted while it checked the machine code, viper computes: "
         )
-        _check(lines, tmp_path)
+        _check(lines, model, tmp_path)
     assert any("restarted while it checked" in problem.what for problem in report.problems)
 
 
-def test_a_damaged_file_of_machine_code_keeps_no_board_from_classifying(tmp_path: Path) -> None:
+def test_a_damaged_file_of_machine_code_keeps_no_board_from_classifying(
+    model: ModelDirectory, tmp_path: Path
+) -> None:
     with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
-        _flash(board, tmp_path)
+        _flash(board, model, tmp_path)
         with transport.connect(board.port) as device:
-            path = f"/models/{MODEL}/{kernels.FILE}"
+            path = f"/models/{model.name}/{kernels.FILE}"
             device.put(device.get(path)[:1000], path)
         text = _boot(board)
     (log,) = [line for line in text if line.startswith("kernels: ")]
     assert kernels.FILE in log
     assert log.endswith("viper computes")
-    _check(text, tmp_path)
+    _check(text, model, tmp_path)
 
 
-def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(tmp_path: Path) -> None:
+def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
+    model: ModelDirectory, tmp_path: Path
+) -> None:
     with EmulatedBoard(boards.load("RPI_PICO2"), cores="board") as board:
         assert board.core is not None
-        _flash(board, tmp_path)
+        _flash(board, model, tmp_path)
         code = dict(machine_code.functions(board.core.arch))
         code["idct_8"] = code["idct_4"]
         _replace_pictures(board, code)
         text = _boot(board)
         assert "pictures: machine code of idct_8 is wrong, viper computes it" in text
-        _check(text, tmp_path)
+        _check(text, model, tmp_path)
         assert not [line for line in _boot(board) if line.startswith("pictures: ")]
         _replace_pictures(board, code | {"decode_block": UNDEFINED})
         _boot(board)  # the board starts again in the middle
@@ -116,15 +127,15 @@ def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
         text = _boot(board)
         (log,) = [line for line in text if line.startswith("pictures: ")]
         assert log == "pictures: the board restarted while it checked decode_block, viper computes"
-        _check(text, tmp_path)
+        _check(text, model, tmp_path)
         with transport.connect(board.port) as device:
             report = Report()
             board_check.examine(report, device)
         assert any("rm :/galago.picture.json" in problem.fix for problem in report.problems)
-        _flash(board, tmp_path, "--kernels", "viper")
+        _flash(board, model, tmp_path, kernels="viper")
         text = _boot(board)
         assert not [line for line in text if line.startswith(("kernels: ", "pictures: "))]
-        _check(text, tmp_path)
+        _check(text, model, tmp_path)
         with transport.connect(board.port) as device:
             assert flash.kept_native(device) is None
             assert not flash.compare(device, flash.device_package(device)).differing
@@ -136,22 +147,19 @@ def _replace_pictures(board: EmulatedBoard, code: dict[str, bytes]) -> None:
         device.put(mpy.machine_code(code, board.core.arch), "/lib/mobilenet/picture.mpy")
 
 
-def _flash(board: EmulatedBoard, folder: Path, *options: str) -> None:
+def _flash(board: EmulatedBoard, model: ModelDirectory, folder: Path, kernels: str | None = None) -> None:
     """Puts the model and two pictures, which `folder` keeps, on the board."""
-    galago = [sys.executable, "-m", "galago", "flash", MODEL, "--port", board.port, *options]
-    subprocess.run(galago, check=True, capture_output=True, timeout=PATIENCE)
-    paths = [folder / name for name in NAMES]
-    for number, path in enumerate(paths):
-        Image.fromarray(drawn(number, (120, 160, 3))).save(path)
-    mpremote = [sys.executable, "-m", "mpremote", "connect", board.port]
-    copy = [*mpremote, "fs", "cp", *map(str, paths), ":/pictures/"]
-    subprocess.run(copy, check=True, capture_output=True, timeout=PATIENCE)
+    install(board.port, InstallOptions(model=model, kernels=kernels))
+    with transport.connect(board.port) as device:
+        for number, name in enumerate(NAMES):
+            Image.fromarray(drawn(number, (60, 80, 3))).save(folder / name)
+            device.put((folder / name).read_bytes(), f"/pictures/{name}")
 
 
-def _replace_kernels(board: EmulatedBoard, data: bytes) -> None:
+def _replace_kernels(board: EmulatedBoard, model: ModelDirectory, data: bytes) -> None:
     """Puts another kernels.mpy on the board, and its hash into the contract, as flashing would."""
     with transport.connect(board.port) as device:
-        folder = f"/models/{MODEL}"
+        folder = f"/models/{model.name}"
         contract = json.loads(device.get(f"{folder}/model.json"))
         contract["files"]["kernels"] |= {
             "bytes": len(data),
@@ -162,12 +170,11 @@ def _replace_kernels(board: EmulatedBoard, data: bytes) -> None:
         device.put(json.dumps(contract).encode(), f"{folder}/model.json")
 
 
-def _check(text: list[str], folder: Path) -> None:
+def _check(text: list[str], model: ModelDirectory, folder: Path) -> None:
     """The JSON lines of a boot answer both pictures as TensorFlow Lite Micro does."""
     start, *lines = [json.loads(line) for line in text if line.startswith("{")]
     assert start["start"]["backend"] == "builtin"
     assert [line["image"] for line in lines] == NAMES
-    model = models.find(MODEL)
     oracle = Tflm(model.tflite.read_bytes())
     for line in lines:
         tensor = pictures.as_board(folder / line["image"], *model.input_shape)

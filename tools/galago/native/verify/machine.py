@@ -61,7 +61,9 @@ class Machine:
         self._error: GalagoError | None = None
         self._next = {True: _WRITABLE, False: _READ_ONLY, None: _CODE}
         self._registers: Any = importlib.import_module(f"unicorn.{core.constants}")
-        self._pc, self._sp, self._jump = (self._register(name) for name in (core.pc, core.sp, core.jump))
+        names = core.pc, core.sp, core.jump, core.result
+        self._pc, self._sp, self._jump, self._result = map(self._register, names)
+        self._link = self._register(core.link) if core.link else None
         self._arguments = [self._register(name) for name in core.arguments]
         self._capstone = capstone.Cs(*_numbers(capstone, core.capstone))
         self._uc = uc = Uc(*_numbers(unicorn, core.unicorn))
@@ -137,11 +139,11 @@ class Machine:
         for register, value in zip(self._arguments, arguments, strict=False):
             uc.reg_write(register, value & 0xFFFF_FFFF)
         uc.mem_write(_STACK, _UNTOUCHED)
-        if core.link is None:
+        if self._link is None:
             uc.mem_write(top - 8, _RETURN.to_bytes(8, "little"))
         else:
-            uc.reg_write(self._register(core.link), _RETURN | core.thumb)
-        start = top if core.link else top - 8
+            uc.reg_write(self._link, _RETURN | core.thumb)
+        start = top - 8 if self._link is None else top
         for register, value in ((self._sp, start), *marks.items()):
             uc.reg_write(register, value)
         self._error = None
@@ -158,7 +160,7 @@ class Machine:
             uc.reg_read(register) != mark for register, mark in marks.items()
         ):
             raise GalagoError("native.convention", "a saved register or the stack pointer came back changed")
-        return uc.reg_read(self._register(core.result)) & 0xFFFF_FFFF
+        return uc.reg_read(self._result) & 0xFFFF_FFFF
 
     def stack(self) -> int:
         """Bytes of stack that the last call used."""
@@ -171,7 +173,7 @@ class Machine:
 
     def answer(self, value: int) -> None:
         """Sets the result; only inside a trap."""
-        self._uc.reg_write(self._register(self.core.result), value & 0xFFFF_FFFF)
+        self._uc.reg_write(self._result, value & 0xFFFF_FFFF)
 
     def jump(self, address: int, *arguments: int) -> None:
         """Calls an address with these arguments, which returns to the trap's caller; only inside a trap."""
@@ -230,8 +232,8 @@ class Machine:
         self.blocks[address, size] += 1
 
     def _on_trap(self, uc, address: int, size: int, _) -> None:
-        if self.core.link is not None:
-            uc.reg_write(self._jump, uc.reg_read(self._register(self.core.link)))
+        if self._link is not None:
+            uc.reg_write(self._jump, uc.reg_read(self._link))
         try:
             self._traps[address - _TRAPS >> 2]()
         except GalagoError as error:  # an exception cannot pass through Unicorn

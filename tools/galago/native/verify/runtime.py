@@ -197,10 +197,12 @@ class Runtime:
         pass
 
     def _small_int_floor_divide(self) -> None:
-        self.machine.answer(self._operands()[0] // self._operands()[1])
+        left, right = self._operands()
+        self.machine.answer(left // right)
 
     def _small_int_modulo(self) -> None:
-        self.machine.answer(self._operands()[0] % self._operands()[1])
+        left, right = self._operands()
+        self.machine.answer(left % right)
 
     def _operands(self) -> tuple[int, int]:
         left, right = _signed(self.machine.argument(0)), _signed(self.machine.argument(1))
