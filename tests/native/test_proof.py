@@ -24,6 +24,14 @@ with open(argv[1], "rb") as file:
     file.readinto(engine.input)
 print(list(engine.invoke()))
 """
+COUNTING = """
+from mobilenet.tflite.kernels import proof
+load = proof._viper
+def counted(name):
+    print("imports", name)
+    return load(name)
+proof._viper = counted
+"""
 DOES_NOTHING = bytes.fromhex("b801000000 c3")  # mov eax, 1 / ret
 SHIPPED = "everyday-v1-025-96"
 
@@ -43,11 +51,11 @@ def answer(
     folder = tmp_path / "models" / model.name
     folder.mkdir(parents=True)
 
-    def run(data: bytes) -> list[str]:
+    def run(data: bytes, script: str = SCRIPT) -> list[str]:
         prepared = runtimes.Prepared(files={"kernels": (kernels.FILE, data)})
         for name, content in runtimes.board_model(model, None, prepared).items():
             (folder / name).write_bytes(content)
-        *log, scores = micropython(SCRIPT, folder, tmp_path / "picture").splitlines()
+        *log, scores = micropython(script, folder, tmp_path / "picture").splitlines()
         assert json.loads(scores) == expected.tolist()
         return log
 
@@ -62,6 +70,13 @@ def test_good_kernels_are_tried_once(answer, model, tmp_path):
     assert line.endswith(f" of {layers} layers, checked against viper")
     assert json.loads((tmp_path / "galago.kernels.json").read_text())["wrong"] == []
     assert answer(data) == []
+
+
+def test_each_viper_kernel_is_imported_once(answer, model):
+    """An import takes a slow board tens of milliseconds, and a model has dozens of layers."""
+    log = answer(builtin.prepared(model, "x64")["kernels"][1], COUNTING + SCRIPT)
+    imported = [line for line in log if line.startswith("imports ")]
+    assert len(imported) == len(set(imported)) > 1
 
 
 def test_viper_takes_over_what_is_wrong(answer, model, tmp_path):
