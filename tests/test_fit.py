@@ -92,7 +92,7 @@ def test_a_heap_as_small_as_predicted_loads_a_model_and_half_of_it_does_not(
     contract = {key: value for key, value in model.contract.items() if key not in ("galago", "files")}
     directory = models.write(tmp_path / "model", variant.tflite(), contract)
     requirements = Requirements.of(directory)
-    most = 13_000 + sum(fit.heap_of(requirements, **X64).values()) + fit.loading_of(requirements, **X64)
+    most = 13_000 + sum(fit.heap_of(requirements, **X64).values()) + fit.loading_of(requirements)
     board = boards.load("RPI_PICO2")
     # An emulated board has twice the bytes of the heap that its board has; 13,000 are in use at its prompt.
     assert load(replace(board, heap=most // 2), directory)[2] == "stream"

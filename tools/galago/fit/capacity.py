@@ -37,10 +37,9 @@ BOOT = 6_256
 SPARE = 16_384
 """Bytes that the engine leaves free beside weights in RAM (tflite/loading/__init__.py)."""
 
-# Needed while a model is loaded, found by shrinking the emulated board's heap: words per operator, and how
-# many times the arena must be free, to find it in one piece among what is in use then.
-_LOADING_WORDS = 64
-_SCATTER = 2.0
+# Needed while a model with a stored plan is loaded, found by shrinking the emulated board's heap: how many
+# times the arena must be free, to find it in one piece among what is in use then.
+_SCATTER = 2.25
 _OBJECT_WORDS = 300  # Classifier, Model, Interpreter and Resizer with their dicts and views
 _PLAN, _PLAN_OPERATOR = 400, 176  # bytes of model.plan, and of each operator in it, rounded up
 _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the same way
@@ -57,7 +56,7 @@ def files_of(
     network = requirements.network
     sizes = {source: size for source, size in package.file_sizes(arch).items() if source not in spare}
     picture = package.picture(arch if kernels else None)
-    plans = [_PLAN + _PLAN_OPERATOR * network.operators] * (2 if kernels else 1)
+    plans = [_plan_bytes(network)] * (2 if kernels else 1)
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
         package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1),
@@ -84,17 +83,24 @@ def heap_of(
     }
 
 
-def loading_of(requirements: Requirements, arch: str, word: int = 4, machine_code: bool = True) -> int:
-    """Additional bytes of heap that are in use while the model is loaded, before there are any weights."""
+def loading_of(requirements: Requirements) -> int:
+    """Additional bytes of heap that are in use while the model is loaded, before there are any weights.
+
+    `galago flash` has stored the plan of the model. Without it the board plans, and needs the modules that do
+    that as well.
+    """
     network = requirements.network
-    code = package.heap_bytes(network.plan.loading, arch, word, machine_code)
-    return code + _LOADING_WORDS * word * network.operators + round((_SCATTER - 1) * network.plan.arena)
+    return _plan_bytes(network) + round((_SCATTER - 1) * network.plan.arena)
 
 
 def jpeg_of(board: BoardSpec) -> int:
     """Bytes of heap that decoding a JPEG of 640 x 480 takes."""
     sources = tuple((firmware_dir() / "mobilenet").glob("image/jpeg/*.py"))
     return _JPEG + package.heap_bytes(sources, board.arch, machine_code=code_in_heap(board))
+
+
+def _plan_bytes(network: Network) -> int:
+    return _PLAN + _PLAN_OPERATOR * network.operators
 
 
 def code_in_heap(board: BoardSpec) -> bool:

@@ -128,7 +128,7 @@ def _check(
         heap["machine code"] = code.size
         heap["machine code for pictures"] = package.picture(board.arch).code
     loaded = sum(heap.values())
-    loading = loaded + capacity.loading_of(requirements, board.arch, machine_code=in_heap)
+    loading = loaded + capacity.loading_of(requirements)
     weights: Weights = "in place" if in_rom else "RAM"
     if not in_rom:
         block = board.largest_block or board.heap

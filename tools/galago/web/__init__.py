@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A model in the browser, where it computes the bytes that a board computes.
 
-    recording.py    the calls of an inference, as the device's own code makes them
-    program.py      these calls, with WebAssembly made of the device's viper functions
-    fast.py         the products among them with SIMD
-    js/             runs the calls
+recording.py    the calls of an inference, as the device's own code makes them
+program.py      these calls, with WebAssembly made of the device's viper functions
+fast.py         the products among them with SIMD
+js/             runs the calls
 """
 
 from pathlib import Path
