@@ -16,8 +16,8 @@ def import_model(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A .tflite, .keras, .h5, SavedModel folder, or an export of Teachable Machine or Edge "
-            "Impulse: zip, folder or C array."
+            help="A .tflite, .keras, .h5, .onnx, SavedModel folder, or an export of Teachable Machine or "
+            "Edge Impulse: zip, folder or C array."
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to write.")],
@@ -50,8 +50,8 @@ def import_model(
 ) -> None:
     """Bring a model of another program: it becomes a model directory that every verb takes.
 
-    What the file is and how it was read is printed. Nothing in it is executed. Float models and Keras files
-    are calibrated on photos and need the extra `import`: pip install 'galago[import]'.
+    What the file is and how it was read is printed. Nothing in it is executed. Float models, Keras and ONNX
+    files are calibrated on photos and need the extra `import`; in a clone: pip install -e '.[import]'.
     """
     from galago import importer
     from galago.cli.output import Console

@@ -5,8 +5,8 @@
     done = importer.import_model(Path("trained.tflite"), Path("models/mine"), options)
     done.model, done.facts
 
-source        what a file or folder is: .tflite, Keras, SavedModel, zip, C array      (archive, c_array)
-keras_model   Keras files and SavedModels as float .tflite
+source        what a file or folder is: .tflite, Keras, ONNX, SavedModel, zip, C array      (archive, c_array)
+keras_model   Keras files and SavedModels as float .tflite; onnx_model: ONNX files
 reading       any .tflite as int8 from end to end        (graph, shapes, ends, refusals, metadata)
 floats        float .tflite: calibrated to int8
 ranges        which numbers the network expects for pixels

@@ -120,14 +120,12 @@ def prepared(pixels: np.ndarray, lines: list[Line]) -> np.ndarray:
 
 def run(data: bytes, inputs: np.ndarray) -> np.ndarray:
     """The outputs of a float .tflite, float32 [n, outputs]."""
-    interpreter = _module("ai_edge_litert.interpreter").Interpreter(model_content=data)
-    interpreter.allocate_tensors()
-    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter, source, target = _interpreter(data)
     outputs = []
     for picture in inputs:
-        interpreter.set_tensor(source["index"], picture[np.newaxis])
+        interpreter.set_tensor(source, picture[np.newaxis])
         interpreter.invoke()
-        outputs.append(interpreter.get_tensor(target["index"]).ravel().copy())
+        outputs.append(interpreter.get_tensor(target).ravel().copy())
     return np.array(outputs)
 
 
@@ -142,8 +140,8 @@ def quantize(data: bytes, inputs: np.ndarray, lines: list[Line]) -> bytes:
     try:
         with lazy_tensorflow.silence():
             quantizer = quantizer.Quantizer(data, recipe.static_wi8_ai8())
-            samples = {_SIGNATURE: [{name: picture[np.newaxis]} for picture in inputs]}
-            ranges = quantizer.calibrate(samples)
+            ranges = quantizer.calibrate({_SIGNATURE: [{name: inputs[:1]}]})
+            _widen(ranges, data, inputs[1:])
             ends = prepared(np.array([[0], [255]]), lines)
             for one in ranges.values():  # a dead channel would give a scale that no kernel can compute with
                 one["max"] = np.maximum(one["max"], one["min"] + _NARROWEST)
@@ -160,6 +158,25 @@ def quantize(data: bytes, inputs: np.ndarray, lines: list[Line]) -> bytes:
         ) from error
     _check_whole(Graph(quantized))
     return quantized
+
+
+def _widen(ranges: dict[str, Any], data: bytes, inputs: np.ndarray) -> None:
+    """Widens the ranges of tensors, by their names, to all that they hold for inputs.
+
+    The quantizer itself averages over the photos, the first of them most, and clips what the others need.
+    """
+    interpreter, source, _ = _interpreter(data, experimental_preserve_all_tensors=True)
+    found = [(each["index"], ranges.get(each["name"])) for each in interpreter.get_tensor_details()]
+    computed = [(index, one) for index, one in found if one and one["min"].size == 1]  # others are weights
+    for picture in inputs:
+        interpreter.set_tensor(source, picture[np.newaxis])
+        interpreter.invoke()
+        for index, one in computed:
+            values = interpreter.get_tensor(index)
+            one["min"], one["max"] = (
+                np.minimum(one["min"], values.min()),
+                np.maximum(one["max"], values.max()),
+            )
 
 
 def _check_whole(graph: Graph) -> None:
@@ -188,6 +205,16 @@ def _with_signature(data: bytes) -> tuple[bytes, str, str]:
     model.signatureDefs = [signature]
     tensor = schema.tensor_name(graph.tensors[graph.inputs[0]])
     return schema.pack(model), signature.inputs[0].name, tensor
+
+
+def _interpreter(data: bytes, **options: Any) -> tuple[Any, int, int]:
+    """LiteRT's kernels without XNNPACK for a .tflite, and the indexes of its input and output."""
+    litert = _module("ai_edge_litert.interpreter")
+    resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = litert.Interpreter(model_content=data, experimental_op_resolver_type=resolver, **options)
+    interpreter.allocate_tensors()
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    return interpreter, int(source["index"]), int(target["index"])
 
 
 def _module(name: str) -> Any:

@@ -37,7 +37,7 @@ def float_tflite(found: Source) -> bytes:
             if found.form == "savedmodel":
                 _check_saved_model(found.file)
                 return tf.lite.TFLiteConverter.from_saved_model(str(found.file)).convert()
-            return _convert(tf, *_load(found.file))
+            return converted(tf, *_load(found.file))
     except (*_FAILURES, tf.errors.OpError) as error:
         raise _malformed(found, error) from error
 
@@ -120,8 +120,11 @@ def _layers(config: Any) -> list[dict[str, Any]]:
     return found
 
 
-def _convert(tf: Any, keras: Any, network: Any) -> bytes:
-    """Converts a network of Keras or tf-keras with a batch of 1."""
+def converted(tf: Any, keras: Any, network: Any) -> bytes:
+    """A network of Keras or tf-keras as a float .tflite with a batch of 1.
+
+    Raises GalagoError model.operator.
+    """
     shape = tuple(network.inputs[0].shape)
     if len(network.inputs) != 1 or len(shape) != 4 or None in shape[1:]:
         raise GalagoError(

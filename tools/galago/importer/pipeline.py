@@ -10,7 +10,7 @@ import numpy as np
 
 from galago import dataset, labels, models, pictures
 from galago.errors import GalagoError
-from galago.importer import floats, keras_model, range_search, ranges, source
+from galago.importer import floats, keras_model, onnx_model, range_search, ranges, source
 from galago.importer.reading import Draft, Network, drafted, integer
 from galago.importer.source import Source
 from galago.models import ModelDirectory, transform
@@ -90,6 +90,8 @@ def integer_tflite(path: Path) -> bytes:
 def _tflite(found: Source) -> bytes:
     if found.form == "tflite":
         return found.file.read_bytes()
+    if found.form == "onnx":
+        return onnx_model.float_tflite(found.file)
     return keras_model.float_tflite(found)
 
 

@@ -22,7 +22,7 @@ from galago.errors import GalagoError
 from galago.importer import c_array
 from galago.importer.archive import Archive
 
-Form = Literal["tflite", "keras", "savedmodel"]
+Form = Literal["tflite", "keras", "savedmodel", "onnx"]
 
 LARGEST = 512 << 20
 """The largest file in bytes; a .tflite for a board has less than a tenth of it."""
@@ -42,11 +42,9 @@ _GENERAL = {
     "trained_model",
 }
 _REFUSED = {
-    ".onnx": "an ONNX model: run `pip install onnx2tf` and `onnx2tf -i FILE -o saved_model`, then "
-    "galago import saved_model/*_float32.tflite --calibrate PHOTOS",
     ".pb": "a frozen TensorFlow 1 graph or half a SavedModel: pass the SavedModel's folder, or a .tflite",
-    ".pt": "a PyTorch model: convert it with litert-torch, then import the .tflite",
-    ".pth": "the weights of a PyTorch model: convert the model with litert-torch, then import the .tflite",
+    ".pt": "a PyTorch model: export it with torch.onnx.export, and import the .onnx",
+    ".pth": "the weights of a PyTorch model: export the model with torch.onnx.export, and import the .onnx",
     ".kmodel": "compiled for Kendryte chips: pass the .tflite that it was made from",
     ".eim": "an Edge Impulse program for Linux: download the TensorFlow Lite (int8) block from its dashboard",
 }
@@ -60,7 +58,7 @@ class Source:
     """What it is, in words."""
     form: Form
     file: Path
-    """The .tflite, the Keras file or the SavedModel folder."""
+    """The .tflite, the Keras or ONNX file, or the SavedModel folder."""
     name: str
     """A name for the model."""
     labels: list[str] | None = None
@@ -77,7 +75,9 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[Source]:
     `encoding` is that of the labels. Raises GalagoError model.missing, model.malformed, model.labels.
     """
     if not path.exists():
-        raise GalagoError("model.missing", f"no file {path}: pass a .tflite, .keras, .h5, zip or SavedModel")
+        raise GalagoError(
+            "model.missing", f"no file {path}: pass a .tflite, .keras, .h5, .onnx, zip or SavedModel"
+        )
     with tempfile.TemporaryDirectory(prefix="galago-") as temporary:
         if path.is_dir():
             yield _folder(path, Path(temporary), encoding)
@@ -104,6 +104,8 @@ def _file(path: Path, temporary: Path, encoding: str | None) -> Source:
             if {"config.json", "model.weights.h5"} <= set(archive.names):
                 return _beside(Source("Keras file", "keras", path, _name(path)), path.parent, encoding)
             return _archive(path, archive, temporary, encoding)
+    if path.suffix.lower() == ".onnx":
+        return _beside(Source("ONNX file", "onnx", path, _name(path)), path.parent, encoding)
     if path.suffix.lower() in _C_SOURCE:
         data = c_array.model_of(path.read_bytes())
         if data:
@@ -111,8 +113,8 @@ def _file(path: Path, temporary: Path, encoding: str | None) -> Source:
         raise GalagoError("model.malformed", f"{path} has no array with a .tflite: pass the .tflite itself")
     raise GalagoError(
         "model.malformed",
-        f"{path}: neither a .tflite nor a Keras file nor a zip of one (it starts with {head[:4].hex(' ')}): "
-        "download or export it again",
+        f"{path}: neither a .tflite nor a Keras or ONNX file nor a zip of one (it starts with "
+        f"{head[:4].hex(' ')}): download or export it again",
     )
 
 
@@ -176,7 +178,7 @@ def _chosen(path: Path, names: list[str]) -> str | None:
     integer = [name for name in models if "int8" in name.lower() or "quantized" in name.lower()]
     models = integer if len(integer) == 1 else models
     if not models:
-        models = [name for name in names if name.lower().endswith((".h5", ".keras"))]
+        models = [name for name in names if name.lower().endswith((".h5", ".keras", ".onnx"))]
     if len(models) > 1:
         shown = ", ".join(sorted(models)[:6])
         raise GalagoError("model.missing", f"{path} has {len(models)} models ({shown}): pass one of them")
@@ -204,8 +206,8 @@ def _library(path: Path, files: dict[str, bytes], temporary: Path) -> Source:
     else:
         raise GalagoError(
             "model.missing",
-            f"{path} holds no .tflite, .keras or .h5, no SavedModel and no C array of one: an Edge Impulse "
-            "library must be built without the EON compiler",
+            f"{path} holds no .tflite, .keras, .h5 or .onnx, no SavedModel and no C array of one: an Edge "
+            "Impulse library must be built without the EON compiler",
         )
     names = [c_array.labels_of(text.decode(errors="replace")) for text in files.values()]
     found = next((each for each in names if each), None)
