@@ -2,6 +2,7 @@
 """Generated kernels against TensorFlow Lite Micro, byte for byte, each buffer between guard pages."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from galago.native.verify.cores import CORES
 from galago.native.verify.device import Device
 from galago.native.verify.trial import Trial
 from galago.tflite import records
+from galago.tflite.reference import ReferenceKernels, reference
 from galago.tflite.tflm import Tflm
 from support import mobilenets
 from support.builder import NONE, RELU, RELU6, SAME, VALID, Builder
@@ -36,8 +38,8 @@ MOST_STACK = 320  # bytes
 LIMITS = {"armv7emsp": 1.25, "rv32imc": 3.65, "xtensawin": 4.9, "armv6m": 5.75}
 
 
-def layer(random: np.random.Generator, kind: str) -> bytes:
-    """A model of one layer, of random shape and scales."""
+def layer(random: np.random.Generator, kind: str, shifted: bool = False) -> bytes:
+    """A model of one layer, of random shape and scales; if `shifted`, its weights have a zero point."""
 
     def int8(*shape):
         return random.integers(-127, 128, shape).astype(np.int8)
@@ -55,33 +57,46 @@ def layer(random: np.random.Generator, kind: str) -> bytes:
     # Shifts to the right, of 0 too: the factor of a sum is the scale x 0.4.
     scales = [float(s) for s in np.exp(random.uniform(np.log(1e-4), np.log(pick(0.01, 2)), filters))]
     more = {"activation": activation, "out": (0.05, zero_out)}
-    bias = random.integers(-3000, 3000, filters).astype(np.int32) if random.random() < 0.8 else None
+    bias = (
+        random.integers(-3000, 3000, filters).astype(np.int32) if random.random() < 0.8 or shifted else None
+    )
+    if shifted:  # uint8 kernels demand one scale, and biases
+        scales = scales[:1]
+    graph = Builder((1, channels) if kind == "dense" else (1, height, width, channels), 0.02, zero_in)
+    y = _layer(graph, kind, filters, bias, scales, more, int8, pick)
+    if shifted:
+        weights: Any = graph.graph.tensors[graph.graph.operators[0].inputs[1]]
+        weights.quantization.zeroPoint = [pick(-128, 127, -7)]
+    return graph.finish(y)
+
+
+def _layer(graph: Builder, kind: str, filters: int, bias, scales, more, int8, pick) -> int:
+    channels = graph.shape(graph.input)[-1]
     if kind == "dense":
-        graph = Builder((1, channels), 0.02, zero_in)
-        return graph.finish(graph.dense(graph.input, int8(filters, channels), bias, scales, **more))
-    graph = Builder((1, height, width, channels), 0.02, zero_in)
+        return graph.dense(graph.input, int8(filters, channels), bias, scales, **more)
     more["padding"] = pick(SAME, VALID)
     stride = pick(1, 2)
     if kind == "pointwise":
-        return graph.finish(graph.conv(graph.input, int8(filters, 1, 1, channels), bias, scales, **more))
+        return graph.conv(graph.input, int8(filters, 1, 1, channels), bias, scales, **more)
     more["stride"] = (stride, stride)
     if kind == "depthwise":
-        return graph.finish(graph.depthwise(graph.input, int8(1, 3, 3, channels), bias, scales, **more))
+        return graph.depthwise(graph.input, int8(1, 3, 3, channels), bias, scales, **more)
     window = pick((3, 3), (1, 1), (2, 3), (3, 2))
-    return graph.finish(graph.conv(graph.input, int8(filters, *window, channels), bias, scales, **more))
+    return graph.conv(graph.input, int8(filters, *window, channels), bias, scales, **more)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("kind", ["convolution", "depthwise", "pointwise", "dense"])
 def test_layers_of_random_shape(arch, kind):
+    """Every second one has weights with a zero point; its oracle are TensorFlow Lite's uint8 kernels."""
     random = np.random.default_rng(21)
-    tried = 0
-    for _ in range(8):
-        model = layer(random, kind)
+    tried = shifted = 0
+    for number in range(8):
+        model = layer(random, kind, shifted=bool(number % 2))
         trial = Trial(model, arch, strict=True)
         if not trial.kernel(0):
             continue
-        oracle = Tflm(model)
+        oracle = reference(model)
         picture = random.integers(-128, 128, oracle.input_shape).astype(np.int8)
         expected = oracle.run(picture).tobytes()
         assert trial.run(0, picture.tobytes()) == expected, trial.records[0].words
@@ -90,7 +105,9 @@ def test_layers_of_random_shape(arch, kind):
             assert trial.run(0, picture.tobytes(), group=4) == expected, trial.records[0].words
         assert trial.stack <= MOST_STACK
         tried += 1
+        shifted += isinstance(oracle, ReferenceKernels)
     assert tried >= 3
+    assert shifted >= 2
 
 
 @pytest.mark.parametrize("arch", ARCHS)

@@ -49,9 +49,14 @@ class Record:
 
     @property
     def ordinary(self) -> bool:
-        """Whether machine code may compute the layer: not a general convolution, no zero point of weights."""
+        """Whether machine code may compute the layer: it is not a general convolution."""
+        return self.operator not in (CONV_2D, DEPTHWISE_CONV_2D) or not self.group_depth
+
+    @property
+    def shifted(self) -> bool:
+        """Whether the weights have a zero point."""
         weighted = self.operator in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED)
-        return not weighted or (self.weight_offset == 128 and not self.group_depth)
+        return weighted and self.weight_offset != 128
 
     @property
     def window(self) -> int:
@@ -106,9 +111,8 @@ def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, 
 def _reach(record: Record, model: bytes) -> tuple[int, ...]:
     depthwise = record.operator == DEPTHWISE_CONV_2D
     taps = record.k_h * record.k_w if depthwise else record.window
-    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights) + (
-        128 - record.weight_offset
-    )
+    weights = np.frombuffer(model, np.int8, taps * record.out_c, record.weights).astype(np.int32)
+    weights += 128 - record.weight_offset
     sums = np.abs(weights).reshape((taps, -1) if depthwise else (-1, taps)).sum(0 if depthwise else 1)
     biases = np.zeros(record.out_c, np.int64)
     if record.bias:

@@ -13,6 +13,9 @@ clamped at once.
 
 Kernels prepare the table once per run: an entry (multiplier, shift, bias) becomes (2 * multiplier, right - 1,
 bias - zero point * sum of weights). If channels of the model shift by 0, byte 5 says whether to double.
+
+Where weights w have a zero point z themselves, sum x (w - z) = sum x w - z * sum x: the last sum is the same
+for all channels of a convolution (scalar/window_sums.py); depthwise kernels subtract z from their weights.
 """
 
 from dataclasses import dataclass
@@ -31,11 +34,13 @@ class Rounding:
     """Whether negative sums are clamped at the zero point."""
     doubles: bool
     """Whether some channels shift by 0."""
+    shifted: bool
+    """Whether the weights have a zero point."""
 
     @property
     def suffix(self) -> str:
         """The end of the kernel's name."""
-        return "_relu" if self.relu else ""
+        return ("_relu" if self.relu else "") + ("_shifted" if self.shifted else "")
 
 
 def supports(record: Record) -> bool:
@@ -52,6 +57,10 @@ def supports(record: Record) -> bool:
 
 def rounding(record: Record, records: list[Record]) -> Rounding:
     """The properties of a layer. Layers that clamp alike share code, so `doubles` holds if one needs it."""
-    relu = record.lowest == record.out_zero
-    alike = [other for other in records if supports(other) and (other.lowest == other.out_zero) == relu]
-    return Rounding(relu, any(0 in other.shifts for other in alike))
+    relu, shifted = record.lowest == record.out_zero, record.shifted
+    alike = [
+        other
+        for other in records
+        if supports(other) and (other.lowest == other.out_zero, other.shifted) == (relu, shifted)
+    ]
+    return Rounding(relu, any(0 in other.shifts for other in alike), shifted)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs a whole model on a 32-bit core, compares each tensor with TFLM's and counts instructions.
+"""Runs a whole model on a 32-bit core, compares each tensor with its reference and counts instructions.
 
     python -m galago.native.verify.count model.tflite --kernels native --core armv7emsp --blocks 3
 
@@ -163,7 +163,7 @@ def _class(mnemonic: str) -> str:
 
 
 def _show(count: Count, blocks: int) -> None:
-    print(f"{count.device.core.name} ({count.device.core.arch}): every tensor equals TensorFlow Lite Micro's")
+    print(f"{count.device.core.name} ({count.device.core.arch}): every tensor equals the reference's")
     for number, (layer, instructions) in enumerate(zip(count.layers, count.each, strict=True)):
         ratio = f"{instructions / layer.macs:6.2f}" if layer.macs else ""
         print(
@@ -195,7 +195,7 @@ def main() -> None:
 
 
 def _main() -> None:
-    from galago.tflite.tflm import Tflm
+    from galago.tflite.reference import reference
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("model", type=Path)
@@ -207,12 +207,12 @@ def _main() -> None:
     parser.add_argument("--blocks", type=int, default=0, help="list this many of the costliest basic blocks")
     options = parser.parse_args()
     model = options.model.read_bytes()
-    reference = Tflm(model)
-    picture = np.random.default_rng(_SEED).integers(-128, 128, reference.input_shape).astype(np.int8)
+    oracle = reference(model)
+    picture = np.random.default_rng(_SEED).integers(-128, 128, oracle.input_shape).astype(np.int8)
     for arch in options.core or ("armv7emsp", "armv6m", "rv32imc"):
         data = kernels.build(model, arch) if options.kernels == "native" else None
         count = run(model, Device(arch), picture, data)
-        check(count, reference.tensors(picture))
+        check(count, oracle.tensors(picture))
         _show(count, options.blocks)
 
 

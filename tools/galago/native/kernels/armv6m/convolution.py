@@ -21,19 +21,25 @@ def build(rounding: Rounding) -> bytes:
         requantize.channel(R4, R5, R6)
 
     def block(_: int, pixels: int) -> None:
-        _sums(code, pixels)
+        _sums(code, pixels, rounding.shifted)
         _bytes(code, requantize, pixels)
 
     return convolution.build(code, rounding, (1,), block, channel)
 
 
-def _sums(code: Function, pixels: int) -> None:
+def _sums(code: Function, pixels: int, shifted: bool) -> None:
     """The sums of some pixels of one channel, in the first registers."""
     product, weight, window, pointer = R4, R5, R6, R7
     code.load(product, "entry")
     code.ldr(R0, product, 8)
-    for p in range(1, pixels):
-        code.mov(p, R0)
+    if shifted:
+        code.load(window, "correction")
+    for p in reversed(range(0 if shifted else 1, pixels)):
+        if shifted:
+            code.ldr(product, window, 4 * p)
+            code.adds_reg(p, R0, product)
+        else:
+            code.mov(p, R0)
     code.load(window, "window")
     code.load(pointer, "weights")
 

@@ -31,15 +31,18 @@ def _row(code: Function, rounding: Rounding, stride: int) -> None:
     code.adds_reg(R0, R0, R1)
     code.store(R0, "row_end")
     code.label("channel")
-    _sums(code, stride)
+    _sums(code, stride, rounding.shifted)
     _bytes(code, rounding)
     code.advance("out", 1, R0)
     code.load(R1, "row_end")
     code.branch_if(R0, "!=", R1, "channel")
 
 
-def _sums(code: Function, stride: int) -> None:
-    """The sums of a channel's row, bias aside. R8 … R10 go along its rows, R11 along the sums, R12 counts."""
+def _sums(code: Function, stride: int, shifted: bool) -> None:
+    """The sums of a channel's row, bias aside. R8 … R10 go along its rows, R11 along the sums.
+
+    R12 is minus the weights' zero point, if they have one.
+    """
     sums, product, weight, row, pointer = (R0, R1, R2), R3, R4, R5, R6
     code.load(R0, "state")
     code.load(R1, "channel_rows")
@@ -52,6 +55,9 @@ def _sums(code: Function, stride: int) -> None:
     code.store(R1, "channel_rows")
     code.load(R0, "sums")
     code.mov(R11, R0)
+    if shifted:
+        code.load(R0, "minus_zero")
+        code.mov(R12, R0)
     code.load(pointer, "weight")
     code.load(R7, "width")
 
@@ -60,6 +66,8 @@ def _sums(code: Function, stride: int) -> None:
             code.mov(row, R8 + ky)
             for kx in range(3):
                 code.load8s(weight, pointer, 3 * ky + kx)
+                if shifted:
+                    code.add_to(weight, R12)
                 for n in range(outputs):
                     target = sums[n] if ky == kx == 0 else product
                     code.ldrb(target, row, n * stride + kx)

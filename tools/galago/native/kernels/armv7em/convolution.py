@@ -4,7 +4,7 @@
 A call first expands the windows of its tile to int16 minus the zero point, so that padding contributes 0. Of
 the four taps in a word, lanes 0 and 2 make one pair and lanes 1 and 3 the next. Three pixels are interleaved,
 pair by pair, so that one LDM loads them. The weights of two channels at a time are expanded in the same way,
-followed by a loop over all pixels:
+minus theirs, followed by a loop over all pixels:
 
     ldm  w!, {w0, w1}           the weights of two taps, of either channel
     ldm  x!, {x0, x1, x2}       two taps of three pixels
@@ -49,6 +49,7 @@ from galago.native.kernels.armv7em.frame import (
     enter,
     field,
     leave,
+    minus_weight_zero,
     minus_zero,
     modulo,
 )
@@ -59,6 +60,7 @@ _STEPS = 16  # unrolled at most
 # In the loop over blocks. What is free behind a block's products takes the first words of the stack.
 _SUMS_0, _SUMS_1 = (R8, R9, R10), (R11, R12, LR)
 _X, _PAIR, _LOOP = R5, R6, R7
+_MINUS_ZERO = R8  # of the weights, while they are expanded
 _ZERO, _M_0, _F_0, _M_1, _F_1, _OUT, _STRIDE = R0, R1, R2, R3, R4, R6, R7
 
 
@@ -225,6 +227,9 @@ class Convolution:
     def _expand_weights(self, code: Thumb2) -> None:
         """The weights of two channels as int16, pair by pair interleaved."""
         first, second, target, left = R0, R1, R2, R3
+        code.ldr(R4, SP, Stack.RECORD)
+        minus_weight_zero(code, R5, R4)
+        code.mov(_MINUS_ZERO, R5)
         code.ldr(first, SP, Stack.SOURCE)
         self._window_bytes(code, R4)
         code.add(second, first, R4)
@@ -242,12 +247,17 @@ class Convolution:
         _pairs_of_weights(code, target)
         code.subs(left, left, 1)
         code.bne("weights")
-        if rest:  # a word would reach past the last channel
+        if rest:  # a word would reach past the last channel; the taps that it lacks become 0
+            code.ldr(R5, SP, Stack.RECORD)
+            field(code, R5, R5, "weight_offset")
+            code.addw(R5, R5, -128)
+            code.uxtb(R5, R5)
             for source, word in ((first, R6), (second, R7)):
                 code.ldrb(word, source)
-                for i in range(1, rest):
-                    code.ldrb(R4, source, i)
-                    code.orr(word, word, R4, lsl=8 * i)
+                for i in range(1, 4):
+                    if i < rest:
+                        code.ldrb(R4, source, i)
+                    code.orr(word, word, R4 if i < rest else R5, lsl=8 * i)
             _pairs_of_weights(code, target)
 
     def _blocks(self, code: Thumb2) -> None:
@@ -303,10 +313,10 @@ def words(record: Record) -> int:
 
 def _pairs_of_weights(code: Thumb2, target: int) -> None:
     """Words of weights of two channels in r6, r7 → four pairs."""
-    code.sxtb16(R4, R6)
-    code.sxtb16(R5, R7)
-    code.sxtb16(R6, R6, ror=8)
-    code.sxtb16(R7, R7, ror=8)
+    code.sxtab16(R4, _MINUS_ZERO, R6)
+    code.sxtab16(R5, _MINUS_ZERO, R7)
+    code.sxtab16(R6, _MINUS_ZERO, R6, ror=8)
+    code.sxtab16(R7, _MINUS_ZERO, R7, ror=8)
     code.stm(target, R4, R5, R6, R7)
 
 

@@ -48,6 +48,7 @@ from galago.native.kernels.armv7em.frame import (
     enter,
     field,
     leave,
+    minus_weight_zero,
     minus_zero,
     modulo,
 )
@@ -343,22 +344,23 @@ class Depthwise:
 
 def _expand_weights(code: Thumb2) -> None:
     """The weights of all channels as `_sums` needs them. The block is at r0."""
-    row_0, row_1, row_2, offset, target, channels, left = R0, R1, R2, R3, R4, R5, R6
+    row_0, row_1, row_2, offset, target, minus, left = R0, R1, R2, R3, R4, R5, R6
     block(code, R7, WEIGHTS)
-    code.ldr(channels, SP, _STRIDE)
+    code.ldr(R1, SP, _RECORD)
+    minus_weight_zero(code, minus, R1)
+    code.ldr(left, SP, _STRIDE)
     code.ldr(target, SP, _WEIGHTS_0)
-    code.add(R1, channels, channels, lsl=1)
+    code.add(R1, left, left, lsl=1)
     code.mov(row_0, R7)
     code.add(row_2, row_0, R1, lsl=1)
     code.add(row_1, row_0, R1)
-    code.mov(left, channels)
     code.label("expand")
     code.movs(offset, 0)
     for x in range(3):
         for even, odd, row in ((R7, R8, row_0), (R9, R10, row_1), (R11, R12, row_2)):
             code.at("ldr", odd, row, offset)
-            code.sxtb16(even, odd)
-            code.sxtb16(odd, odd, ror=8)
+            code.sxtab16(even, minus, odd)
+            code.sxtab16(odd, minus, odd, ror=8)
         for lane, (upper, lower) in enumerate(((R9, R7), (R10, R8))):
             code.pkhbt(LR, lower, upper, lsl=16)
             code.str_(LR, target, _WEIGHTS * lane + 4 * x)
@@ -368,7 +370,8 @@ def _expand_weights(code: Thumb2) -> None:
             code.strh(third, target, _WEIGHTS * lane + 12 + 2 * x)
             code.asr(third, third, 16)
             code.strh(third, target, _WEIGHTS * (lane + 2) + 12 + 2 * x)
-        code.add(offset, offset, channels)
+        code.ldr(R7, SP, _STRIDE)
+        code.add(offset, offset, R7)
     code.adds(target, target, _WEIGHTS * _GROUP)
     for row in (row_0, row_1, row_2):
         code.adds(row, row, _GROUP)

@@ -76,6 +76,14 @@ def minus_zero(code: Thumb2, register: int, record: int) -> None:
     code.pkhbt(register, register, register, lsl=16)
 
 
+def minus_weight_zero(code: Thumb2, register: int, record: int) -> None:
+    """Registers: minus the weights' zero point, in both halves."""
+    field(code, register, record, "weight_offset")
+    code.alu("rsbs", register, register)
+    code.addw(register, register, 128)
+    code.pkhbt(register, register, register, lsl=16)
+
+
 def modulo(code: Thumb2, value: int, divisor: int, spare: int) -> None:
     """Registers: value %= divisor."""
     code.udiv(spare, value, divisor)

@@ -14,13 +14,13 @@ def build(rounding: Rounding) -> bytes:
     code = Function(*convolution.FRAME)
 
     def block(channels: int, pixels: int) -> None:
-        sums = _sums(code, channels, pixels)
+        sums = _sums(code, channels, pixels, rounding.shifted)
         _bytes(code, rounding, sums, pixels)
 
     return convolution.build(code, rounding, (4, 1), block)
 
 
-def _sums(code: Function, channels: int, pixels: int) -> list[int]:
+def _sums(code: Function, channels: int, pixels: int, shifted: bool) -> list[int]:
     """The sums of a block, channel by channel, in the registers that it returns."""
     free = list(REGISTERS)
     first, end, x, product = (free.pop(0) for _ in range(4))
@@ -30,10 +30,14 @@ def _sums(code: Function, channels: int, pixels: int) -> list[int]:
     window = free.pop(0)
     code.load(x, "entry")
     for q in range(channels):
-        start = sums[q * pixels]
-        code.lw(start, 12 * q + 8, x)
-        for p in range(1, pixels):
-            code.mv(sums[q * pixels + p], start)
+        code.lw(sums[q * pixels], 12 * q + 8, x)
+    if shifted:
+        code.load(end, "correction")
+    for p in reversed(range(0 if shifted else 1, pixels)):
+        if shifted:
+            code.lw(product, 4 * p, end)
+        for start, total in zip(sums[::pixels], sums[p::pixels], strict=True):
+            code.add(total, start, product) if shifted else code.mv(total, start)
     code.load(first, "weights")
     code.load(x, "taps")
     for q in range(1, channels):

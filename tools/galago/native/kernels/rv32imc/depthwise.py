@@ -53,6 +53,10 @@ def _row(code: Function, rounding: Rounding, stride: int) -> None:
     code.load(t, "weight")
     for tap, weight in enumerate(weights):
         code.lb(weight, tap, t)
+    if rounding.shifted:
+        code.load(product, "minus_zero")
+        for weight in weights:
+            code.add(weight, weight, product)
     code.addi(t, t, 9)
     code.store(t, "weight")
     code.load(out, "out")

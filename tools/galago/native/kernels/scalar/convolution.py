@@ -8,18 +8,23 @@ block, each activation for all its channels. Scratch: the table, then the window
 from collections.abc import Callable
 
 from galago.native.kernels.rounding import Rounding
+from galago.native.kernels.scalar import window_sums
 from galago.native.kernels.scalar.function import Function
 from galago.native.kernels.scalar.gather import FRAME as GATHER
 from galago.native.kernels.scalar.gather import gather
 from galago.native.kernels.scalar.table import prepare
 from galago.tflite.records import Record
 
-FRAME = ("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER)
+FRAME = (
+    *("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER),
+    *("corrections", "correction"),
+)
 """Words of a function's frame.
 
 Those for blocks are addresses: `weights` of the first channel, with `taps` bytes from one to the next;
 `window` of the first pixel; `entry` in the prepared table; `out` of the first output byte, with `out_c` bytes
-from one pixel to the next. The taps of a block of four pixels are interleaved.
+from one pixel to the next. The taps of a block of four pixels are interleaved. If weights have a zero point,
+`correction` is the address of what to add to the sums of the first pixel, with a word for each.
 """
 
 Channel = Callable[[int], None]
@@ -31,7 +36,7 @@ Block = Callable[[int, int], None]
 
 def scratch(record: Record) -> tuple[int, int]:
     """Bytes of scratch for one row at a time, and for the whole layer."""
-    table, row = 12 * record.out_c, record.out_w * record.window
+    table, row = 12 * record.out_c, record.out_w * (record.window + (4 if record.shifted else 0))
     return table + row, table + row * record.tile
 
 
@@ -44,7 +49,7 @@ def build(
 ) -> bytes:
     """The function for all convolutions with the same rounding; `channels` are block sizes, largest first."""
     code.enter()
-    _locals(code)
+    _locals(code, rounding.shifted)
     t = code.general[0]
     code.load(t, "first")
     code.branch_if(t, "!=", None, "prepared")
@@ -52,15 +57,15 @@ def build(
     code.label("prepared")
     code.load(t, "channel")
     code.branch_if(t, "!=", None, "gathered")
-    gather(code)
+    gather(code, window_sums.add if rounding.shifted else None)
     code.label("gathered")
     for count in channels:
-        _channels(code, count, block, channel)
+        _channels(code, count, block, channel, rounding.shifted)
     code.leave()
     return code.finish()
 
 
-def _locals(code: Function) -> None:
+def _locals(code: Function, shifted: bool) -> None:
     """Fills the frame's words."""
     record, t, u, v, base = code.general[:5]
     code.load(record, "record")
@@ -89,6 +94,8 @@ def _locals(code: Function) -> None:
     code.minus(v, v, base)
     code.times(u, v)
     code.store(u, "pixels")
+    if shifted:
+        window_sums.make_room(code, u, v)
     code.word(u, "output_rows", record)
     code.modulo(base, u)
     code.times(t, base)
@@ -116,6 +123,8 @@ def _prepare(code: Function, rounding: Rounding) -> None:
     code.label("prepare")
     code.constant(total, 0)
     code.load(t, "taps")
+    if rounding.shifted:
+        window_sums.begin_weights(code, total, t, end)
     code.plus(end, weight, t)
     code.branch_if(zero, "==", None, "weighed", near=True)
     code.label("weigh")
@@ -131,7 +140,7 @@ def _prepare(code: Function, rounding: Rounding) -> None:
     code.branch_if(t, "!=", None, "prepare")
 
 
-def _channels(code: Function, count: int, block: Block, channel: Channel) -> None:
+def _channels(code: Function, count: int, block: Block, channel: Channel, shifted: bool) -> None:
     """Loops over all pixels of the tile with `count` channels at once, while there are that many left."""
     t, u, v = code.general[:3]
     top, done = f"channels{count}", f"no_channels{count}"
@@ -144,6 +153,8 @@ def _channels(code: Function, count: int, block: Block, channel: Channel) -> Non
     code.constant(t, 0)
     code.store(t, "pixel")
     code.move("window", "windows", t)
+    if shifted:
+        code.move("correction", "corrections", t)
     channel(count)
     for pixels in (4, 1):
         again, passed = f"block{count}{pixels}", f"no_block{count}{pixels}"
@@ -154,6 +165,8 @@ def _channels(code: Function, count: int, block: Block, channel: Channel) -> Non
         code.branch_if(u, "<", t, passed)
         code.store(t, "pixel")
         block(count, pixels)
+        if shifted:
+            code.advance("correction", 4 * pixels, t)
         code.jump(again)
         code.label(passed)
     code.advance("channel", count, t)

@@ -9,6 +9,7 @@ of the rows, the sums of a channel's row if a function keeps them, and three row
 from collections.abc import Callable
 
 from galago.native.kernels.rounding import Rounding
+from galago.native.kernels.scalar import window_sums
 from galago.native.kernels.scalar.function import Function
 from galago.native.kernels.scalar.table import prepare
 from galago.tflite.records import Record
@@ -17,14 +18,15 @@ _STATE = ("oldest", "middle", "newest", "next")  # offsets of a channel's rows, 
 _NEXT = 12  # bytes from the state to its last word
 FRAME = (
     *("table", "packed", "state", "rows", "channels", "columns", "width", "y", "out", "left", "size"),
-    *("sums", "entry", "weight", "channel_rows", "row_end", "source"),
+    *("sums", "entry", "weight", "channel_rows", "row_end", "source", "minus_zero"),
 )
 """Words of a function's frame.
 
 Those for the sums of a row: `table` and `packed`, the addresses of the first channel's entry and weights;
-`state`, the address of the offsets of the three rows; `rows` of the first channel, and their `size` in bytes;
-`sums`, a word for each output, if a function keeps them; `channels` and `width` of the output; `out`, the
-address of its first byte, with `channels` bytes from one pixel to the next. The others may be overwritten.
+`state`, the address of the offsets of the three rows; `rows` of the first channel, and their `size` in
+bytes; `sums`, a word for each output, if a function keeps them; `minus_zero` of the weights, if they have
+one; `channels` and `width` of the output; `out`, the address of its first byte, with `channels` bytes from
+one pixel to the next. The others may be overwritten.
 """
 
 
@@ -41,6 +43,9 @@ def build(code: Function, rounding: Rounding, stride: int, sums: Callable[[], No
     """The function for all layers of one stride with the same rounding; `sums` emits an output row."""
     code.enter()
     _locals(code, stride)
+    if rounding.shifted:
+        window_sums.minus_zero(code, code.general[0], code.general[1])
+        code.store(code.general[0], "minus_zero")
     t, u, v, w = code.general[:4]
     code.move("y", "first", t)
     code.branch_if(t, "!=", None, "row")
@@ -127,6 +132,9 @@ def _prepare(code: Function, rounding: Rounding) -> None:
     code.store(channels, "left")
     code.label("prepare")
     code.constant(total, 0)
+    if rounding.shifted:
+        code.constant(t, 9)
+        window_sums.begin_weights(code, total, t, w)
     code.copy(t, weight)
     for tap in range(9):
         code.load8s(w, t)

@@ -5,14 +5,19 @@ Of each four pixels the taps lie interleaved: tap 0 of the four, tap 1 of the fo
 three pixels that are left over follow one after the other. Outside the picture is the input's zero point.
 """
 
+from collections.abc import Callable
+
 from galago.native.kernels.scalar.function import Function
 
 FRAME = ("pad", "line", "width", "step", "top", "bottom", "start", "y", "gathered", "columns")
 """Words that a function's frame needs for it, beside `windows`, `pixels` and `taps`."""
 
 
-def gather(code: Function) -> None:
-    """Writes the windows of output rows first … last, `pixels` of them with `taps` taps, to `windows`."""
+def gather(code: Function, done: Callable[[Function, int, int], None] | None = None) -> None:
+    """Writes the windows of output rows first … last, `pixels` of them with `taps` taps, to `windows`.
+
+    `done(code, target, stride)` emits what follows each window, which ends `stride` before `target`.
+    """
     target, stride, at, limit, end, source, byte, t = code.general
     _locals(code)
     code.label("row")
@@ -99,6 +104,8 @@ def gather(code: Function) -> None:
     code.advance("y", 1, t)
     code.load(at, "bottom")
     code.branch_if(t, "!=", at, "line")
+    if done:
+        done(code, target, stride)
 
     code.load(t, "start")
     code.load(at, "step")

@@ -2,7 +2,7 @@
 """CONV_2D and FULLY_CONNECTED on x86-64: windows and weights as 16 bits in scratch, eight products at a time.
 
 Scratch: the table; the windows of a tile, x less the zero point, each padded to a multiple of eight taps; the
-weights of the channel at hand, padded alike.
+weights of the channel at hand less theirs, padded alike.
 """
 
 from galago.native.assemblers.x64 import (
@@ -196,12 +196,15 @@ def _pad(code: Function, target: int, count: int, value: int, name: str) -> None
 
 def _expand(code: Function) -> None:
     """Writes the weights of the channel at hand; `weights` moves on."""
-    source, target, count, value = RSI, RDI, RBP, R14
+    source, target, count, value, zero = RSI, RDI, RBP, R14, R15
     code.mov(source, code.local("weights"))
     code.mov(target, code.local("expanded"))
     code.mov(count, code.local("taps"))
+    code.word(zero, "weight_offset")
+    code.subi(zero, 128)
     code.label("weight")
     code.movsx8(value, Memory(source))
+    code.sub(value, zero)
     code.mov16(Memory(target), value)
     code.addi(source, 1)
     code.addi(target, 2)

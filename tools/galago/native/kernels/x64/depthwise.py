@@ -38,7 +38,7 @@ def scratch(record: Record) -> tuple[int, int]:
 
 def build() -> bytes:
     """The function for all layers."""
-    code = Function("packed", "top", "left", "column", "out")
+    code = Function("packed", "top", "left", "column", "out", "zero")
     code.enter()
     code.scratch(RDI)
     code.word(RCX, "out_c")
@@ -46,6 +46,9 @@ def build() -> bytes:
     code.imul(RAX, RCX)
     code.add(RDI, RAX)
     code.mov(code.local("packed"), RDI)
+    code.word(RAX, "weight_offset")
+    code.subi(RAX, 128)
+    code.mov(code.local("zero"), RAX)
     code.mov(RAX, code.local("first"))
     code.cmpi(RAX, 0)
     code.jne("row")
@@ -144,6 +147,7 @@ def _pixel(code: Function) -> None:
     code.movsx8(RAX, Memory(source))
     code.sub(RAX, zero)
     code.movsx8(RDX, Memory(weight))
+    code.sub(RDX, code.local("zero"))
     code.imul(RAX, RDX)
     code.add(total, RAX)
     code.label("outside")

@@ -15,23 +15,27 @@ def build(rounding: Rounding) -> bytes:
     code = Function(*convolution.FRAME, "end", *_SUMS)
 
     def block(channels: int, pixels: int) -> None:
-        _sums(code, channels, pixels)
+        _sums(code, channels, pixels, rounding.shifted)
         _bytes(code, rounding, channels, pixels)
 
     return convolution.build(code, rounding, (2, 1), block)
 
 
-def _sums(code: Function, channels: int, pixels: int) -> None:
+def _sums(code: Function, channels: int, pixels: int, shifted: bool) -> None:
     """Leaves the sums of a block in the frame, channel by channel."""
     sums = REGISTERS[: channels * pixels]
     window, weight, x, t, *weights = REGISTERS[8:14]
     name = f"{channels}{pixels}"
     code.load(t, "entry")
     for q in range(channels):
-        start = sums[q * pixels]
-        code.l32i(start, t, 12 * q + 8)
-        for p in range(1, pixels):
-            code.mov(sums[q * pixels + p], start)
+        code.l32i(sums[q * pixels], t, 12 * q + 8)
+    if shifted:
+        code.load(x, "correction")
+    for p in reversed(range(0 if shifted else 1, pixels)):
+        if shifted:
+            code.l32i(t, x, 4 * p)
+        for start, total in zip(sums[::pixels], sums[p::pixels], strict=True):
+            code.add(total, start, t) if shifted else code.mov(total, start)
     code.load(window, "window")
     code.load(weight, "weights")
 

@@ -35,14 +35,14 @@ def _row(code: Function, rounding: Rounding, stride: int) -> None:
     code.add(t, t, u)
     code.store(t, "sums_end")
     code.label("channel")
-    _sums(code, stride)
+    _sums(code, stride, rounding.shifted)
     _bytes(code, rounding)
     code.advance("out", 1, t)
     code.load(u, "row_end")
     code.branch_if(t, "!=", u, "channel")
 
 
-def _sums(code: Function, stride: int) -> None:
+def _sums(code: Function, stride: int, shifted: bool) -> None:
     """The sums of a channel's row, bias aside."""
     rows, totals, weights = REGISTERS[:3], REGISTERS[3 : 3 + _UNROLLED], REGISTERS[6:9]
     x, product, weight, at, left = REGISTERS[9:14]
@@ -63,6 +63,10 @@ def _sums(code: Function, stride: int) -> None:
         for ky, row in enumerate(rows):
             for kx in range(3):
                 code.load8s(weights[kx], weight, 3 * ky + kx)
+            if shifted:
+                code.load(product, "minus_zero")
+                for each in weights:
+                    code.add(each, each, product)
             for column in range((outputs - 1) * stride + 3):
                 users = [n for n in range(outputs) if 0 <= column - n * stride < 3]
                 if users:
