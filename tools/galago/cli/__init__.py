@@ -16,6 +16,7 @@ from galago.cli.dataset import app as dataset
 from galago.cli.doctor import doctor
 from galago.cli.emulate import emulate
 from galago.cli.evaluate import evaluate
+from galago.cli.export import export
 from galago.cli.fit import fit
 from galago.cli.flash import flash
 from galago.cli.import_ import import_model
@@ -50,6 +51,7 @@ for verb in (
     quantize,
     sign,
     compile_kmodel,
+    export,
     bench,
 ):
     app.command()(verb)

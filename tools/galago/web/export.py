@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Puts a model and all that runs it into one file.
+
+    page(model)             # HTML that needs nothing else: opened from disk, or served by anything
+    script(model)           # an ES module: `const net = await load(); await net.classify(image)`
+    TYPES                   # its types, for TypeScript
+
+The page may load nothing: its Content-Security-Policy names the hashes of its own style and script.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from pathlib import Path
+from string import Template
+
+from galago.models import ModelDirectory
+from galago.web import js_folder, program
+
+# In the order of their imports; what a page needs besides.
+_MODULES = ("memory", "pack", "engine", "resize", "jpeg", "picture", "classifier")
+_PAGE = ("sobel", "inside", "share", "camera", "page")
+_IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
+
+TYPES = """export interface Class { label: string; index: number; confidence: number }
+export interface Result {
+  top: Class[];
+  unknown: boolean;
+  decodedBy: "board" | "browser";
+  ms: { picture: number; network: number };
+}
+export interface Classifier {
+  classify(
+    image: Blob | HTMLVideoElement | HTMLImageElement | HTMLCanvasElement | ImageBitmap,
+    top?: number,
+  ): Promise<Result>;
+}
+/** The model, ready to run; without `simd` it runs as in browsers that lack it. */
+export function load(options?: { simd?: boolean }): Promise<Classifier>;
+"""
+
+
+def page(model: ModelDirectory) -> str:
+    """The page. Raises GalagoError as `engine.plan` does for a model that boards refuse."""
+    folder = Path(__file__).with_name("page")
+    style = (folder / "style.css").read_text()
+    code = _joined((*_MODULES, *_PAGE))
+    policy = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(code)} 'wasm-unsafe-eval'; "
+        "img-src data: blob:; media-src blob:; base-uri 'none'; form-action 'none'"
+    )
+    return Template((folder / "page.html").read_text()).substitute(
+        policy=policy,
+        title=escape(model.name),
+        style=style,
+        about=_about(model),
+        bundle=_bundle(model).replace("<", "\\u003c"),
+        script=code,
+    )
+
+
+def script(model: ModelDirectory) -> str:
+    """The module. Raises as `page` does."""
+    load = "export const load = (options = {}) => Classifier.load(bundle, options);\n"
+    return f"{_joined(_MODULES)}\nconst bundle = {_bundle(model)};\n{load}"
+
+
+def bundle(model: ModelDirectory) -> dict[str, object]:
+    """What js/classifier.js loads."""
+    tflite = model.tflite.read_bytes()
+    built = program.build(tflite)
+    keys = ("name", "input", "output", "labels", "unknown_below")
+    return {
+        "contract": {key: model.contract[key] for key in keys if key in model.contract},
+        "program": built.description,
+        "kernels": _base64(built.kernels),
+        "simd": _base64(built.simd),
+        "model": _base64(tflite),
+    }
+
+
+def _bundle(model: ModelDirectory) -> str:
+    return json.dumps(bundle(model), separators=(",", ":"))
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    """Modules as one: no two of them have the same name at the top."""
+    texts = [(js_folder() / f"{name}.js").read_text() for name in names]
+    return "".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+
+
+def _about(model: ModelDirectory) -> str:
+    contract, entry = model.contract, model.contract["files"]["tflite"]
+    height, width, channels = model.input_shape
+    rows = {
+        "name": model.name,
+        "network": " ".join(str(contract[key]) for key in ("architecture", "alpha") if contract.get(key)),
+        "input": f"{width} × {height} pixels, {'colour' if channels == 3 else 'grey'}",
+        "classes": ", ".join(model.labels) if len(model.labels) <= 100 else f"{len(model.labels)}",
+        "unknown": f"below {contract['unknown_below']:.0%}" if contract.get("unknown_below") else "never said",
+        "work": f"{contract['macs']:,} multiplications and additions for each picture",
+        "size": f"{entry['bytes']:,} bytes",
+        "SHA-256": entry["sha256"],
+    }
+    cells = "".join(f"<tr><th>{title}</th><td>{escape(text)}</td></tr>" for title, text in rows.items() if text)
+    return f"<table>{cells}</table>"
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
