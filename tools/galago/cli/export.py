@@ -18,7 +18,7 @@ def export(
     ] = "web",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="FILE", help="The file to write; NAME.html or NAME.js by default."),
+        typer.Option("--out", "-o", metavar="FILE", help="The file to write; else MODEL.html or .js."),
     ] = None,
 ) -> None:
     """Export a model as one file that runs in any browser, offline, and computes a board's bytes.

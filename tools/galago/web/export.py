@@ -22,6 +22,7 @@ from galago.web import js_folder, program
 # In the order of their imports; what a page needs besides.
 _MODULES = ("memory", "pack", "engine", "resize", "jpeg", "picture", "classifier")
 _PAGE = ("sobel", "inside", "share", "camera", "page")
+_LISTED = 100  # classes
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 
@@ -95,18 +96,19 @@ def _joined(names: tuple[str, ...]) -> str:
 def _about(model: ModelDirectory) -> str:
     contract, entry = model.contract, model.contract["files"]["tflite"]
     height, width, channels = model.input_shape
+    limit = contract.get("unknown_below")
     rows = {
         "name": model.name,
         "network": " ".join(str(contract[key]) for key in ("architecture", "alpha") if contract.get(key)),
-        "input": f"{width} × {height} pixels, {'colour' if channels == 3 else 'grey'}",
-        "classes": ", ".join(model.labels) if len(model.labels) <= 100 else f"{len(model.labels)}",
-        "unknown": f"below {contract['unknown_below']:.0%}" if contract.get("unknown_below") else "never said",
+        "input": f"{width} x {height} pixels, {'colour' if channels == 3 else 'grey'}",
+        "classes": ", ".join(model.labels) if len(model.labels) <= _LISTED else str(len(model.labels)),
+        "unknown": f"below {limit:.0%}" if limit else "",
         "work": f"{contract['macs']:,} multiplications and additions for each picture",
         "size": f"{entry['bytes']:,} bytes",
         "SHA-256": entry["sha256"],
     }
-    cells = "".join(f"<tr><th>{title}</th><td>{escape(text)}</td></tr>" for title, text in rows.items() if text)
-    return f"<table>{cells}</table>"
+    cells = [f"<tr><th>{title}</th><td>{escape(text)}</td></tr>" for title, text in rows.items() if text]
+    return f"<table>{''.join(cells)}</table>"
 
 
 def _base64(data: bytes) -> str:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Writes the table of docs/web.md: sizes and times of the exported pages, measured in Chromium on this machine.
+
+    python -m docgen.web_pages docs/web.md
+
+The times are the best of many runs, since other programs only make them longer. Needs the extra `test` and
+Debian's chromium.
+"""
+
+import platform
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from galago import models
+from galago.web import export
+
+CHROMIUM = "/usr/bin/chromium"
+_MEASURE = """async (simd) => {
+  const bundle = JSON.parse(document.getElementById("bundle").textContent);
+  const { network } = await galago.classifier.constructor.load(bundle, { simd });
+  let best = Infinity;
+  for (const end = performance.now() + 3000; performance.now() < end; ) {
+    const start = performance.now();
+    for (let i = 0; i < 10; i++) network.run();
+    best = Math.min(best, (performance.now() - start) / 10);
+  }
+  return best;
+}"""
+
+
+def main(document: Path) -> None:
+    """Measures each shipped model, and replaces the table."""
+    lines = [
+        "| model | .tflite | page | of it code | opened after | an inference | without SIMD |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name in models.shipped_names():
+            lines.append(_row(browser, name, Path(folder) / "page.html"))
+        lines.append(f"\nChromium {browser.version}, {platform.machine()}.")
+        browser.close()
+    text = document.read_text()
+    table = "<!-- table -->\n" + "\n".join(lines) + "\n<!-- end -->"
+    document.write_text(re.sub(r"<!-- table -->.*<!-- end -->", lambda _: table, text, flags=re.DOTALL))
+
+
+def _row(browser: Any, name: str, file: Path) -> str:
+    model = models.find(name)
+    text = export.page(model)
+    file.write_text(text)
+    bundle = export.bundle(model)
+    code = len(text) - len(str(bundle["model"]))
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    page.get_by_text("Ready.").wait_for(timeout=60_000)
+    ready = page.evaluate("performance.getEntriesByName('ready')[0].startTime")
+    fast, plain = (page.evaluate(_MEASURE, simd) for simd in (True, False))
+    page.close()
+    sizes = [f"{size / 1000:,.0f} kB" for size in (model.tflite.stat().st_size, len(text), code)]
+    times = [f"{ready:.0f} ms", f"{fast:.2f} ms", f"{plain:.1f} ms"]
+    return "| " + " | ".join([f"`{name}`", *sizes, *times]) + " |"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
