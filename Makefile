@@ -6,6 +6,7 @@
 # make models     retrain the shipped models (DATA=folder of photos); writes docs/models.md
 # make zoo        measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench      measure and count; writes docs/benchmarks.md
+# make web        measure the exported pages in Chromium; writes docs/web.md
 # make compiler   count the compiler's kernels against viper; writes docs/compiler.md
 # make k210       compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
 # make chips      run MicroPython images of your own on emulated chips; writes docs/chips.md
@@ -25,7 +26,7 @@ DATA ?= ../shared/data
 # The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults fuzz clean compiler
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults fuzz clean compiler web
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -103,6 +104,9 @@ models-table: $(VENV)/.test
 # Lists the files of the device package, for `mpremote mip install`; needed after a file is added or removed.
 package: $(VENV)/.base
 	$(BIN)/python -m docgen.package_list firmware/package.json
+
+web: $(VENV)/.test
+	$(BIN)/python -m docgen.web_pages docs/web.md
 
 compiler: $(VENV)/.test
 	$(BIN)/python -m docgen.compiled_kernels docs/compiler.md

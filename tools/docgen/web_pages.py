@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes the table of docs/web.md: sizes and times of the exported pages, measured in Chromium on this machine.
+"""Writes the table of docs/web.md: sizes and times of exported pages in Chromium on this computer.
 
     python -m docgen.web_pages docs/web.md
 
