@@ -8,7 +8,7 @@ from pathlib import Path
 
 import serial
 
-LONGEST = 30  # seconds; longer than any answer on a busy machine
+LONGEST = 300.0  # seconds of a command: only a hang takes longer, even on a busy computer
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:

@@ -3,11 +3,13 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from instruments import Image
 
+from galago import boards
 from galago.emulator import EmulatedBoard
 
 Mpremote = Callable[..., str]
@@ -113,8 +115,10 @@ def test_reset_is_a_hard_reset_and_runs_main(
 
 
 @pytest.mark.slow
-def test_a_full_disk_says_so(new_board: EmulatedBoard, mpremote: Mpremote, tmp_path: Path) -> None:
-    (tmp_path / "big.dat").write_bytes(bytes(new_board.board.filesystem))
-    output = mpremote(new_board.port, "fs", "cp", tmp_path / "big.dat", ":big.dat", status=1)
-    assert "No space left on device" in output
-    assert mpremote(new_board.port, "exec", "print('alive')").strip() == "alive"
+def test_a_full_disk_says_so(mpremote: Mpremote, tmp_path: Path) -> None:
+    small = replace(boards.load("RPI_PICO"), filesystem=65_536)
+    (tmp_path / "big.dat").write_bytes(bytes(small.filesystem))
+    with EmulatedBoard(small) as board:
+        output = mpremote(board.port, "fs", "cp", tmp_path / "big.dat", ":big.dat", status=1)
+        assert "No space left on device" in output
+        assert mpremote(board.port, "exec", "print('alive')").strip() == "alive"

@@ -65,7 +65,7 @@ def test_damaged_files_never_reach_outside_a_buffer(image, tmp_path):
         originals.append(buffer.getvalue())
     path = tmp_path / "damaged.jpg"
     read = refused = 0
-    for i in range(150):
+    for i in range(60):
         data = bytearray(originals[i % 3])
         for _ in range(random.integers(1, 4)):
             data[random.integers(2, len(data))] = random.integers(256)
@@ -76,5 +76,5 @@ def test_damaged_files_never_reach_outside_a_buffer(image, tmp_path):
             read += 1
         except GalagoError:
             refused += 1
-    assert read > 20
-    assert refused > 20
+    assert read > 15
+    assert refused > 15
