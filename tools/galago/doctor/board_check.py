@@ -188,6 +188,8 @@ def _package(report: Report, board: Board) -> bool:
             f"{package.differing} files of the device package are from another version of Galago",
             report.flash,
         )
+    if state == "current" and package.present < package.total:
+        state = "current, without what its model does not need"
     report.fact("galago", "device package", f"{state}, {package.present} of {package.total} files")
     return package.present > 0 or package.interrupted
 
