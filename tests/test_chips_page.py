@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """docs/chips.md is what the figures of the emulated chips say, and `make chips` says what it needs."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from docgen import benchmarks, chips
+import pytest
+
+from docgen import benchmarks, chip_cuts, chips
 from docgen.chip_runs import CHIPS
+from galago import boards
+from galago.emulator import littlefs
+from support.recorded_flash import recorded
+from support.requirements import extra_module
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -44,4 +51,35 @@ def test_what_ran_gave_the_same_answers_as_tensorflow_lite_micro() -> None:
         if "evaluate" in figures[core]:
             assert figures[core]["evaluate"]["board"]["differ"] == 0
         assert all("top" in line for line in figures[core]["boot"][1:])
-    assert figures.get("cuts", {}).get("mixed", 0) == 0
+    assert figures["cuts"]["cuts"] == figures["cuts"]["old"] + figures["cuts"]["new"]
+    assert all("top" in lines[-1] for lines in figures["cuts"]["booted"].values())
+
+
+def test_cuts_are_judged_by_what_micropython_makes_of_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A switch as galago_switch.py makes it, written by LittleFS, cut at every change; no chip is needed."""
+    extra_module("littlefs", extra="chips")
+    board = boards.load("RPI_PICO")
+
+    def switch(system) -> None:
+        names = ("/model", "/galago.json")
+        for name in names:
+            with system.open(name + ".new", "w") as file:
+                file.write("new")
+        with system.open("/galago.switch.json.part", "w") as file:
+            json.dump({"files": names, "remove": []}, file)
+        system.rename("/galago.switch.json.part", "/galago.switch.json")
+        for name in names:
+            system.rename(name + ".new", name)
+        system.remove("/galago.switch.json")
+
+    before = littlefs.build({"/model": b"old", "/galago.json": b"old", "/main.py": b""}, board.filesystem)
+    changes, _ = recorded(before, tmp_path / "journal", switch)
+    monkeypatch.setattr(chip_cuts, "identify", lambda image: board)
+    monkeypatch.setattr(chip_cuts, "record", lambda image, folder: chip_cuts.Recorded(before, changes, 6))
+    monkeypatch.setattr(chip_cuts, "_booted", lambda image, memory, model: [{"top": model}])
+    outcome = chip_cuts.run(tmp_path, len(changes), lambda text: None)
+    assert outcome.mixed == 0
+    assert outcome.old + outcome.new == outcome.cuts == len(changes)
+    assert set(outcome.booted) == {chip_cuts.OLD, chip_cuts.NEW}

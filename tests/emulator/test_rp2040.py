@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from galago import transport
-from galago.emulator import littlefs, uf2
+from galago.emulator import flash_journal, littlefs, uf2
 from galago.emulator.rp2040 import EmulatedRp2040, identify
 from galago.errors import GalagoError
 from support.requirements import extra_module
@@ -113,8 +113,9 @@ def test_firmware_that_stops_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.slow
 @needs_image
 def test_a_chip_is_a_port_and_keeps_its_files(tmp_path: Path) -> None:
-    storage = tmp_path / "flash.img"
-    with EmulatedRp2040(Path(str(IMAGE)), storage, {"/seeded.txt": b"on the host"}) as chip:
+    storage, journal = tmp_path / "flash.img", tmp_path / "journal"
+    files = {"/seeded.txt": b"on the host"}
+    with EmulatedRp2040(Path(str(IMAGE)), storage, files, journal) as chip:
         with transport.connect(chip.port) as device:
             assert device.implementation["arch"] == "armv6m"
             assert device.get("/seeded.txt") == b"on the host"
@@ -129,17 +130,10 @@ def test_a_chip_is_a_port_and_keeps_its_files(tmp_path: Path) -> None:
     assert chip.wear.programmed > 0
     assert max(chip.wear.erases) >= 1
     assert chip.wear.overwritten == 0
-
-
-@pytest.mark.slow
-@needs_image
-def test_power_fails_during_a_change(tmp_path: Path) -> None:
-    storage = tmp_path / "flash.img"
-    with EmulatedRp2040(Path(str(IMAGE)), storage, {"/old.txt": b"old"}, power_at=2) as chip:
-        with pytest.raises(GalagoError) as caught, transport.connect(chip.port) as device:
-            device.put(b"new" * 1000, "/new.txt")
-        assert caught.value.code.startswith("port.")
-    assert chip.wear
-    assert chip.wear.failed
-    assert chip.wear.changes == 2
-    assert littlefs.read(storage.read_bytes())["/old.txt"] == b"old"
+    changes = flash_journal.read(journal)
+    assert len(changes) == chip.wear.changes
+    before = littlefs.build(files, chip.board.filesystem)
+    assert (
+        flash_journal.after_power_cut(before, [*changes, changes[-1]], len(changes) + 1)
+        == storage.read_bytes()
+    )

@@ -4,7 +4,7 @@
     GALAGO_RP2040_IMAGE=RPI_PICO.uf2 python -m docgen.chips docs/chips.md --vww vww_96_int8.tflite
 
 The images are the user's: each chip whose variable names one is run, which takes from a minute (QEMU) to an
-hour (RP2040, with 50 power cuts). Chips without an image keep the figures of their last run, from chips.json.
+hour (RP2040). Chips without an image keep the figures of their last run, from chips.json.
 """
 
 import argparse
@@ -23,7 +23,6 @@ from docgen.table import table
 from galago.errors import GalagoError
 
 FIGURES = Path(__file__).with_name("chips.json")
-_CUTS = 50
 _STEPS = ("flash", "boot", "doctor", "classify", "bench", "evaluate")
 _PAGE = """# Whole chips
 
@@ -50,9 +49,9 @@ calls. {weights}
 {fit}
 ## Start
 
-From the import of the device package to a classifier that is ready. The first start with new machine code
-checks each kernel against viper and remembers the verdict; later starts do not. The free heap is what remains
-with the model loaded.
+The import of the device package, and then the start of a classifier until it is ready. With new machine code
+the first import checks each function for pictures against viper, and the first start each kernel; the board
+remembers the verdicts. The free heap is what remains with the model loaded.
 
 {start}
 ## Pictures
@@ -82,9 +81,9 @@ def page(figures: dict[str, Any]) -> str:
         inferences=inferences(figures),
         fit=_fit(figures),
         start=table(
-            ("chip", "import", "first start", "later starts", "free heap"),
+            ("chip", "first import", "first start", "later imports", "later starts", "free heap"),
             [_start(figures[chip.core], chip) for chip in chips],
-            right=(1, 2, 3, 4),
+            right=(1, 2, 3, 4, 5),
         ),
         pictures=table(
             ("chip", "picture", "read and decode", "resize"),
@@ -176,8 +175,9 @@ def _fit(figures: dict[str, Any]) -> str:
 
 def _start(figures: dict[str, Any], chip: Chip) -> tuple[str, ...]:
     start = figures["start"]
-    times = [_cost(start[key], chip) for key in ("import", "first", "later")]
-    return chip.core, *times, f"{start['free']:,} of {start['heap']:,} B"
+    times = figures["first_import"], start["first"], start["import"], start["later"]
+    heap = f"{start['free']:,} of {start['heap']:,} B"
+    return chip.core, *(_cost(us, chip) for us in times), heap
 
 
 def _cost(us: int, chip: Chip) -> str:
@@ -216,33 +216,49 @@ def _cuts(figures: dict[str, Any]) -> str:
     cuts = figures.get("cuts")
     if not cuts:
         return ""
-    flash, unseen = cuts["flash"], cuts["cuts"] - cuts["old"] - cuts["new"] - cuts["mixed"]
+    flashed = cuts["flash"]
     return (
-        f"\nThe power failed {cuts['cuts']} times while files were replaced on the RP2040, each time in the "
-        "middle of a random erase or programmed page. After the next boot the files were all old "
-        f"({cuts['old']} times) or all new ({cuts['new']} times), and mixed {cuts['mixed']} times; the file "
-        f"system always mounted. In {unseen} cases the power failed again before that could be seen, and the "
-        f"next boot counts for both. One undisturbed flash of these {flash['sent']:,} bytes takes "
-        f"{flash['changes']} such changes: it erases {flash['sectors']} sectors, each at most "
-        f"{flash['most']}x, and programs {flash['programmed']:,} bytes. "
-        "`python -m docgen.chip_cuts RPI_PICO.uf2` does this alone.\n"
+        f"\nOne whole `galago flash` replaced {chip_cuts.OLD} by {chip_cuts.NEW} on the emulated RP2040: "
+        f"{flashed['sent']:,} bytes sent, {flashed['sectors']} sectors erased, each at most "
+        f"{flashed['most']}x, {flashed['programmed']:,} bytes programmed. A journal kept these "
+        f"{flashed['changes']:,} changes. What the flash memory holds when the power fails in the middle of "
+        f"a change follows from it, for {cuts['cuts']} changes drawn at random. MicroPython's LittleFS "
+        "mounted every one of these memories. When it had completed an interrupted switch, as at boot, the "
+        f"files were all old {cuts['old']} times, all new {cuts['new']} times and mixed {cuts['mixed']} "
+        f"times. {_booted(cuts)}`python -m docgen.chip_cuts RPI_PICO.uf2` does this alone.\n"
+    )
+
+
+def _booted(cuts: dict[str, Any]) -> str:
+    models = [model for model in (chip_cuts.OLD, chip_cuts.NEW) if model in cuts["booted"]]
+    return (
+        "Of each outcome the first memory was put into the emulated chip, which booted and classified a "
+        f"picture with {' and '.join(models)}. "
     )
 
 
 def measure(vww: bytes | None, cuts: int) -> dict[str, Any]:
     """Run the chips whose images are named; returns all figures, new ones and those of chips.json."""
     figures = read_figures()
-    for chip in CHIPS:
-        image = os.environ.get(chip.variable)
-        if not image:
-            continue
+    images = {chip: Path(path) for chip in CHIPS if (path := os.environ.get(chip.variable))}
+    for chip, image in images.items():
         print(f"{chip.core}: {image}", flush=True)
         emulator = f"QEMU {chip.machine}" if chip.machine else f"rp2040py {version('rp2040py')}"
-        figures[chip.core] = {"emulator": emulator} | chip_runs.run(chip, Path(image), vww, print)
-        if not chip.machine and cuts:
-            figures["cuts"] = asdict(chip_cuts.run(Path(image), cuts))
-        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        figures[chip.core] = {"emulator": emulator} | chip_runs.run(chip, image, vww, _log)
+        _write(figures)
+    for chip, image in images.items():
+        if cuts and not chip.machine:
+            figures["cuts"] = asdict(chip_cuts.run(image, cuts, _log))
+            _write(figures)
     return figures
+
+
+def _write(figures: dict[str, Any]) -> None:
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def _log(text: str) -> None:
+    print(text, flush=True)
 
 
 def main() -> int:
@@ -252,7 +268,7 @@ def main() -> int:
     )
     parser.add_argument("page", type=Path)
     parser.add_argument("--vww", type=Path, help=f"run {VWW}.tflite too, if there is such a file")
-    parser.add_argument("--cuts", type=int, default=_CUTS, help="power cuts on the RP2040")
+    parser.add_argument("--cuts", type=int, default=chip_cuts.CUTS, help="power cuts on the RP2040")
     options = parser.parse_args()
     if not any(os.environ.get(chip.variable) for chip in CHIPS):
         print("no chip has an image: name at least one in the environment", file=sys.stderr)

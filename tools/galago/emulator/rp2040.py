@@ -10,6 +10,7 @@ PyPI's rp2040py emulates the chip (extra `chips`), about forty times as slowly a
 the chip's: time.ticks_us() counts cycles of a processor at 125 MHz, without the waits for a cache miss.
 """
 
+import contextlib
 import ctypes
 import importlib.util
 import json
@@ -49,8 +50,6 @@ class Wear:
     """Bytes programmed although they needed an erase first: their bits did not all change."""
     changes: int
     """Erases and programmed pages, all together."""
-    failed: bool
-    """Whether the power failed, as was asked for."""
 
 
 class EmulatedRp2040:
@@ -61,17 +60,17 @@ class EmulatedRp2040:
         image: Path,
         storage: Path | None = None,
         files: Mapping[str, bytes] | None = None,
-        power_at: int = 0,
+        journal: Path | None = None,
     ) -> None:
         """`storage` keeps the file system from run to run. If it is new or None, it holds `files` at first.
 
-        `power_at` is the number of the erase or programmed page during which the power fails; half of it is
-        done. 0 means never. Raises GalagoError board.emulator if `image` is none for a known board with this
-        chip, config.missing without the extra `chips`.
+        `journal` is a file that each change of the file system is appended to (flash_journal.read). Raises
+        GalagoError board.emulator if `image` is none for a known board with this chip, config.missing without
+        the extra `chips`.
         """
         if importlib.util.find_spec("rp2040py") is None:
             raise GalagoError("config.missing", f"rp2040py is not installed: {install_command('chips')}")
-        self._image, self._path, self._files, self._power_at = image, storage, files, power_at
+        self._image, self._path, self._files, self._journal = image, storage, files, journal
         self.board = identify(image)
         self.wear: Wear | None = None
 
@@ -136,16 +135,20 @@ class EmulatedRp2040:
 
     def _launch(self) -> subprocess.Popen[bytes]:
         place = self.board.flash - self.board.filesystem, self.board.filesystem
-        numbers = map(str, (self._storage.descriptor, *place, self._power_at))
-        return subprocess.Popen(
-            [sys.executable, "-m", "galago.emulator.rp2040_process", str(self._image.absolute()), *numbers],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[self._storage.descriptor],
-            start_new_session=True,  # Ctrl-C in the terminal is not for the chip
-            preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
-        )
+        with contextlib.ExitStack() as files:
+            descriptors = [self._storage.descriptor]
+            if self._journal:
+                descriptors.append(files.enter_context(self._journal.open("ab")).fileno())
+            arguments = [str(self._image.absolute()), *map(str, (*place, *descriptors))]
+            return subprocess.Popen(
+                [sys.executable, "-m", "galago.emulator.rp2040_process", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=descriptors,
+                start_new_session=True,  # Ctrl-C in the terminal is not for the chip
+                preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            )
 
     def _await_port(self) -> str:
         stream, output, deadline = self._output.fileno(), b"", time.monotonic() + _START_TIMEOUT

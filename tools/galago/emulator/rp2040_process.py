@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The process of an emulated RP2040: PyPI's rp2040py with a MicroPython image, its console on a pty.
 
-    python -m galago.emulator.rp2040_process IMAGE.uf2 DESCRIPTOR START SIZE POWER_AT
+    python -m galago.emulator.rp2040_process IMAGE.uf2 START SIZE DESCRIPTOR [JOURNAL]
 
 The file system is the SIZE bytes of flash from START on. It is kept in the file that DESCRIPTOR is open on:
-each change is written there at once. The process prints `port PATH` when it runs, and at its end (SIGTERM, or
-its power failing during change POWER_AT of the file system) a JSON object: what the flash went through.
+each change is written there at once, and appended to the journal that JOURNAL is open on. The process prints
+`port PATH` when it runs, and at its end (SIGTERM) a JSON object: what the flash went through.
 
 Two differences between rp2040py 0.3 and a chip are corrected here. It answers each USB read of idle firmware
 with an empty packet, so that the firmware spends two thirds of its time in interrupts. And it jumps over idle
@@ -26,6 +26,7 @@ from rp2040py.peripherals.ssi import CMD_BLOCK_ERASE, CMD_PAGE_PROGRAM, CMD_SECT
 from rp2040py.simulator import Simulator
 from rp2040py.usb.cdc import USBCDC
 
+from galago.emulator.flash_journal import Journal
 from galago.emulator.storage import BLOCK
 from galago.emulator.terminal import Terminal
 
@@ -35,13 +36,13 @@ _FULL = 0.001  # seconds between attempts to pass on output to a client that tak
 
 
 def main() -> None:
-    """Run until a signal or the fault that was asked for ends it."""
+    """Run until a signal ends it."""
     image, *numbers = sys.argv[1:]
-    descriptor, start, size, power_at = map(int, numbers)
+    start, size, descriptor, *journal = map(int, numbers)
     board = resolve_firmware(BOARDS["pico"], "micropython", image)
     device = MicroPythonDevice(board=board)
     view = memoryview(device.mcu.flash)[start : start + size]
-    flash = Flash(device.mcu.ssi, view, start, descriptor, power_at)
+    flash = Flash(device.mcu.ssi, view, start, descriptor, Journal(*journal) if journal else None)
     terminal = Terminal()
     Console(device.cdc, device.simulator, terminal)
     ended = []
@@ -63,10 +64,11 @@ class Flash:
     It replaces what RPSSI does at the end of a command. `view` is that part of the emulator's memory.
     """
 
-    def __init__(self, ssi: RPSSI, view: memoryview, start: int, descriptor: int, power_at: int) -> None:
-        """`power_at` is the number of the change during which the power fails; 0 means never."""
+    def __init__(
+        self, ssi: RPSSI, view: memoryview, start: int, descriptor: int, journal: Journal | None
+    ) -> None:
         self._ssi, self._view, self._start = ssi, view, start
-        self._descriptor, self._power_at = descriptor, power_at
+        self._descriptor, self._journal = descriptor, journal
         self._apply = ssi._apply_command
         self.erases = [0] * (len(view) // BLOCK)
         self.programmed = self.overwritten = self.changes = 0
@@ -80,7 +82,6 @@ class Flash:
             "programmed": self.programmed,
             "overwritten": self.overwritten,
             "changes": self.changes,
-            "failed": bool(self._power_at) and self.changes >= self._power_at,
         }
         print(json.dumps(wear), flush=True)
 
@@ -113,12 +114,10 @@ class Flash:
             for sector in range(offset // BLOCK, (offset + size) // BLOCK):
                 self.erases[sector] += 1
         self.changes += 1
-        failing = self.changes == self._power_at
-        done = size // 2 if failing else size
-        os.pwrite(self._descriptor, self._view[offset : offset + done], offset)
-        if failing:
-            self.report()
-            os._exit(0)
+        data = bytes(self._view[offset : offset + size])
+        os.pwrite(self._descriptor, data, offset)
+        if self._journal:
+            self._journal.add(offset, data)
 
 
 class Console:
