@@ -13,7 +13,6 @@ from docgen import benchmarks, chip_cuts, chips
 from docgen.chip_runs import CHIPS
 from galago import boards
 from galago.emulator import littlefs
-from support.recorded_flash import recorded
 from support.requirements import extra_module
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -60,6 +59,8 @@ def test_cuts_are_judged_by_what_micropython_makes_of_them(
 ) -> None:
     """A switch as galago_switch.py makes it, written by LittleFS, cut at every change; no chip is needed."""
     extra_module("littlefs", extra="chips")
+    from support.recorded_flash import recorded
+
     board = boards.load("RPI_PICO")
 
     def switch(system) -> None:

@@ -5,9 +5,6 @@ from pathlib import Path
 
 from galago.emulator import flash_journal, littlefs
 from support.recorded_flash import recorded
-from support.requirements import extra_module
-
-extra_module("littlefs", extra="chips")
 
 BEFORE = {"/old.txt": b"old" * 1000}
 AFTER = {**BEFORE, "/new.txt": b"new" * 5000}
