@@ -218,7 +218,7 @@ def _cuts(figures: dict[str, Any]) -> str:
         return ""
     flashed = cuts["flash"]
     return (
-        f"\nOne whole `galago flash` replaced {chip_cuts.OLD} by {chip_cuts.NEW} on the emulated RP2040: "
+        f"\nOne whole `galago flash` replaced {chip_cuts.OLD} on the emulated RP2040 by a model of its size: "
         f"{flashed['sent']:,} bytes sent, {flashed['sectors']} sectors erased, each at most "
         f"{flashed['most']}x, {flashed['programmed']:,} bytes programmed. A journal kept these "
         f"{flashed['changes']:,} changes. What the flash memory holds when the power fails in the middle of "
@@ -233,7 +233,7 @@ def _booted(cuts: dict[str, Any]) -> str:
     models = [model for model in (chip_cuts.OLD, chip_cuts.NEW) if model in cuts["booted"]]
     return (
         "Of each outcome the first memory was put into the emulated chip, which booted and classified a "
-        f"picture with {' and '.join(models)}. "
+        f"picture, with {' and with '.join(models)}. "
     )
 
 
