@@ -259,10 +259,10 @@ def test_a_source_that_the_board_lacks_is_refused(small: list[ModelDirectory]) -
         )
         with transport.connect(running.port) as board:
             board.makedirs("/lib")
-            board.put(functions, "/lib/camera.py")  # lemariva's driver has no class Camera
+            board.put(functions, "/lib/camera.py")  # neither a class Camera nor lemariva's constants
         error = run(small[0].path, "--port", running.port, "--source", "camera").exception
         assert isinstance(error, GalagoError)
-        assert "lemariva" in error.message
+        assert "micropython-camera-API or lemariva's" in error.message
 
 
 def test_a_file_that_hides_a_module_of_micropython_is_named(small: list[ModelDirectory]) -> None:

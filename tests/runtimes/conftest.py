@@ -25,13 +25,16 @@ def model() -> models.ModelDirectory:
 
 @pytest.fixture(scope="session")
 def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.AbstractContextManager[Bench]]:
-    """Starts a board with firmware modules; the default, an ESP32-S3 with PSRAM, has room for everything."""
+    """Starts a board with firmware modules; the default, an ESP32-S3 with PSRAM, has room for everything.
+
+    Tests of cameras alone need no model.
+    """
 
     @contextlib.contextmanager
     def start(
         *firmware: str,
         camera: EmulatedCamera | None = None,
-        model: models.ModelDirectory = model,
+        model: models.ModelDirectory | None = model,
         kind: str = "SEEED_XIAO_ESP32S3",
     ) -> Iterator[Bench]:
         board = boards.load(kind)
@@ -39,8 +42,10 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
             EmulatedBoard(board, firmware=firmware, camera=camera) as emulated,
             transport.connect(emulated.port) as device,
         ):
-            flash.UploadPlan(device, flash.device_package(device) | flash.model_files(model, board)).run()
-            yield Bench(device, emulated.camera, device.root + flash.remote_path(model))
+            files = flash.model_files(model, board) if model else {}
+            flash.UploadPlan(device, flash.device_package(device) | files).run()
+            path = device.root + flash.remote_path(model) if model else ""
+            yield Bench(device, emulated.camera, path)
 
     return start
 
@@ -56,7 +61,7 @@ def k230_model(data: Path, tmp_path_factory: pytest.TempPathFactory) -> models.M
     """The flower model with the files that nncase needs, as `galago quantize --float` leaves them."""
     extra_module("keras", extra="train")
     if not k230.available():
-        missing("needs nncase: pip install 'galago[k230]'")
+        missing("needs nncase: pip install -e '.[k230]'")
     shipped = models.find("flowers-v1-025-96")
     folder = tmp_path_factory.mktemp("k230") / shipped.name
     shutil.copytree(shipped.path, folder)

@@ -50,7 +50,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def esp32(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
-    with new_bench("esp32", camera=EmulatedCamera(folder)) as bench:
+    with new_bench("esp32", camera=EmulatedCamera(folder), model=None) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def lemariva(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
+    with new_bench("lemariva", camera=EmulatedCamera(folder), model=None) as bench:
         yield bench
 
 
@@ -59,7 +65,7 @@ def openmv(
     new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path, request: pytest.FixtureRequest
 ) -> Iterator[Bench]:
     """Firmware with `csi`, and with `sensor`."""
-    with new_bench(request.param, camera=EmulatedCamera(folder)) as bench:
+    with new_bench(request.param, camera=EmulatedCamera(folder), model=None) as bench:
         yield bench
 
 
@@ -75,6 +81,34 @@ def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, n
 def test_every_kind_of_frame_reaches_the_tensor(esp32: Bench, kind: str, steps: int) -> None:
     got, expected = seen(esp32, {"pins": PINS, "format": kind})
     assert abs(got - expected).max() <= steps
+
+
+def test_frames_of_the_module_of_functions(lemariva: Bench) -> None:
+    """Each kind of frame, new ones only, turned or not; a capture without a frame costs one line."""
+    for kind, channels, steps in (("rgb565", 3, 8), ("jpeg", 3, 16), ("grey", 1, 1)):
+        got, expected = seen(lemariva, {"pins": PINS, "format": kind}, channels)
+        assert abs(got - expected).max() <= steps, kind
+        last = lemariva.camera.captures[-1]
+        assert last.exposed == last.number - 1  # during the capture that was discarded
+    turned, expected = seen(lemariva, {"mirror": True, "flip": True})
+    assert abs(turned[::-1, ::-1] - expected).max() <= 8
+    lemariva.camera.faults[len(lemariva.camera.captures) + 1] = "none"
+    script = """
+for _ in range(2):
+    try:
+        eye.capture(resizer, tensor)
+        print(json.dumps("a frame"))
+    except GalagoError as error:
+        print(json.dumps(error.code))
+eye.close()
+"""
+    assert lemariva.run(OPEN.format(settings={}, channels=3) + script) == ["camera.failed", "a frame"]
+    for wrong, code in (
+        ({"format": "rgb888"}, "config.invalid"),
+        ({"frame": "HUGE"}, "config.invalid"),
+        ({"clock": 16000000}, "camera.failed"),
+    ):
+        assert lemariva.run(OPEN.format(settings=wrong, channels=3))[0][0] == code
 
 
 def test_grey_frames(esp32: Bench, openmv: Bench) -> None:
@@ -145,7 +179,7 @@ def test_wrong_settings_are_told_apart(bench: Bench, settings: dict, code: str) 
 
 @pytest.fixture(scope="module")
 def openmv4(new_bench: Callable[..., AbstractContextManager[Bench]], folder: Path) -> Iterator[Bench]:
-    with new_bench("openmv4", camera=EmulatedCamera(folder)) as bench:
+    with new_bench("openmv4", camera=EmulatedCamera(folder), model=None) as bench:
         yield bench
 
 

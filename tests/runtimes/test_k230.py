@@ -73,7 +73,7 @@ def test_what_nncase_cannot_use_is_refused_with_its_message(
 @pytest.fixture
 def nncase() -> None:
     if not k230.available():
-        missing("needs nncase: pip install 'galago[k230]'")
+        missing("needs nncase: pip install -e '.[k230]'")
 
 
 def test_its_quantization_is_as_close_to_float_as_int8(k230_model: models.ModelDirectory, data: Path) -> None:

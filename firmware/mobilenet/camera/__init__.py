@@ -11,8 +11,8 @@ and GalagoError camera.failed if the camera does not start. `capture` sets `resi
 `resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed if no complete frame arrives;
 the next call tries again. Settings:
 
-    driver   openmv, esp32 or maixpy (default: the first whose module the firmware has)
-    pins     GPIO numbers by signal, as in the board's TOML, for modules that need them (esp32)
+    driver   openmv, esp32, lemariva or maixpy (default: the first whose module the firmware has)
+    pins     GPIO numbers by signal, as in the board's TOML, for modules that need them (esp32, lemariva)
     skip     frames to discard before each capture (default: as many as may be buffered)
     mirror, flip   true or false: mirror or flip the picture (default: as the firmware does)
     swap     true if red and blue are exchanged (default false)

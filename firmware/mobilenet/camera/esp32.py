@@ -9,37 +9,31 @@ frame    name of a frame size of the module (default QVGA, 320 x 240)
 clock    clock of the sensor in Hz (default 20000000)
 """
 
-from time import ticks_diff, ticks_us
-
 import camera
 
-from ..errors import GalagoError
+from .driver import Driver, not_started, unknown_format
 from .frame import Frame, jpeg
+
+if not hasattr(camera, "Camera"):
+    raise ImportError("camera is another module")
 
 _FORMATS = {"rgb565": "RGB565", "grey": "GRAYSCALE", "jpeg": "JPEG", "rgb888": "RGB888"}
 _KINDS = {"rgb565": "rgb565", "grey": "grey", "rgb888": "bgr888"}  # esp32-camera stores blue first
 
 
 def open(settings):  # noqa: A001
-    """Starts the camera. Raises GalagoError camera.missing, config.invalid or camera.failed."""
-    if not hasattr(camera, "Camera"):  # lemariva's micropython-camera-driver has functions only
-        raise GalagoError(
-            "camera.missing",
-            "this firmware's module 'camera' has no class Camera, it is another driver: install a firmware "
-            "with micropython-camera-API",
-        )
+    """Starts the camera. Raises GalagoError config.invalid or camera.failed."""
     return _Camera(settings)
 
 
-class _Camera:
+class _Camera(Driver):
     def __init__(self, settings):
+        # The only buffer is refilled as soon as it is released: its frame is as old as the last capture.
+        super().__init__(settings, skip=1)
         self._format = settings.get("format", "rgb565")
         frame = settings.get("frame", "QVGA")
         if self._format not in _FORMATS or not hasattr(camera.FrameSize, frame):
-            raise GalagoError(
-                "config.invalid",
-                "the camera has no format '%s' with size '%s': try rgb565 and QVGA" % (self._format, frame),
-            )
+            raise unknown_format(self._format, frame)
         arguments = {signal + "_pin": pin for signal, pin in settings.get("pins", {}).items()}
         if "data_pin" in arguments:
             arguments["data_pins"] = arguments.pop("data_pin")
@@ -59,35 +53,18 @@ class _Camera:
                 eye.set_vflip(settings["flip"])
             self._width, self._height = eye.get_pixel_width(), eye.get_pixel_height()
         except (OSError, RuntimeError, ValueError, TypeError) as error:
-            raise GalagoError(
-                "camera.failed", "the camera does not start (%s): check its pins and its cable" % error
-            ) from None
-        # The only buffer is refilled as soon as it is released: its frame is as old as the last capture.
-        self._skip = settings.get("skip", 1)
-        self._swap = settings.get("swap", False)
+            raise not_started(error) from None
 
-    def capture(self, resizer, tensor):
-        """Captures a new frame into the input tensor."""
-        start = ticks_us()
-        resizer.us_resize = 0
-        try:
-            for _ in range(self._skip):
-                self._camera.capture()
-            frame = self._camera.capture()
-            if frame is None:
-                raise GalagoError("camera.failed", "the camera delivers no frame: check its cable")
-            if self._format == "jpeg":
-                picture = jpeg(frame)
-            else:
-                kind = _KINDS[self._format]
-                picture = Frame(frame, self._width, self._height, kind, self._swap)
-            resizer.take(picture, tensor)
-        except (OSError, RuntimeError) as error:
-            text = "the camera delivers no frame (%s): check its cable"
-            raise GalagoError("camera.failed", text % error) from None
-        finally:
-            self._camera.free_buffer()
-        resizer.us_read = ticks_diff(ticks_us(), start) - resizer.us_resize
+    def _grab(self):
+        return self._camera.capture()
+
+    def _picture(self, frame):
+        if self._format == "jpeg":
+            return jpeg(frame)
+        return Frame(frame, self._width, self._height, _KINDS[self._format], self._swap)
+
+    def _release(self):
+        self._camera.free_buffer()
 
     def close(self):
         """Switches the camera off."""

@@ -7,9 +7,8 @@ format   rgb565 (default) or grey
 frame    name of a frame size of the module (default QVGA, 320 x 240)
 """
 
-from time import ticks_diff, ticks_us
-
 from ..errors import GalagoError
+from .driver import Driver, not_started, unknown_format
 from .frame import Frame
 
 try:
@@ -43,16 +42,14 @@ def _turn(settings, mirror, flip):
         flip(settings["flip"])
 
 
-class _Camera:
+class _Camera(Driver):
     def __init__(self, settings):
+        super().__init__(settings, skip=0)
         module = csi or sensor
         chosen = settings.get("format", "rgb565")
         frame = settings.get("frame", "QVGA")
         if chosen not in _FORMATS or not hasattr(module, frame):
-            raise GalagoError(
-                "config.invalid",
-                "the camera has no format '%s' with size '%s': try rgb565 and QVGA" % (chosen, frame),
-            )
+            raise unknown_format(chosen, frame)
         pixels, size = getattr(module, _FORMATS[chosen]), getattr(module, frame)
         self._kind = _KINDS[chosen]
         try:
@@ -74,26 +71,13 @@ class _Camera:
                 _turn(settings, sensor.set_hmirror, sensor.set_vflip)
                 sensor.skip_frames(time=_SETTLE)
         except (OSError, RuntimeError, ValueError) as error:
-            raise GalagoError(
-                "camera.failed", "the camera does not start (%s): check its cable" % error
-            ) from None
-        self._skip = settings.get("skip", 0)
-        self._swap = settings.get("swap", False)
+            raise not_started(error) from None
 
-    def capture(self, resizer, tensor):
-        """Captures a new frame into the input tensor."""
-        start = ticks_us()
-        resizer.us_resize = 0
-        try:
-            for _ in range(self._skip):
-                self._eye.snapshot()
-            image = self._eye.snapshot()
-            picture = Frame(image.bytearray(), image.width(), image.height(), self._kind, self._swap)
-            resizer.take(picture, tensor)
-        except (OSError, RuntimeError) as error:
-            text = "the camera delivers no frame (%s): check its cable"
-            raise GalagoError("camera.failed", text % error) from None
-        resizer.us_read = ticks_diff(ticks_us(), start) - resizer.us_resize
+    def _grab(self):
+        return self._eye.snapshot()
+
+    def _picture(self, image):
+        return Frame(image.bytearray(), image.width(), image.height(), self._kind, self._swap)
 
     def close(self):
         """Switches the camera off."""

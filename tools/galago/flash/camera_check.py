@@ -18,7 +18,8 @@ def _look():
             continue
         except Exception:  # sensor probes the camera when it is imported; the board will say what is wrong
             module = None
-        found = name if name != "camera" or hasattr(module, "Camera") else "functions"
+        foreign = name == "camera" and not hasattr(module, "Camera") and not hasattr(module, "PSRAM")
+        found = "foreign" if foreign else name
         break
     print(found)
 _look()
@@ -35,9 +36,9 @@ def check_camera(board: Board, known: BoardSpec | None) -> None:
     )
     if found == ["none"]:
         raise GalagoError("camera.missing", f"the firmware of {board.port} has no camera module: {advice}")
-    if found == ["functions"]:
+    if found == ["foreign"]:
         raise GalagoError(
             "camera.missing",
-            f"the module 'camera' of {board.port} has no class Camera (it is lemariva's "
-            "micropython-camera-driver): install a firmware with micropython-camera-API instead",
+            f"Galago has no driver for the module 'camera' of {board.port}: install a firmware with "
+            "micropython-camera-API or lemariva's micropython-camera-driver",
         )

@@ -17,7 +17,8 @@ from pathlib import Path
 from galago.resources import firmware_dir
 
 _SUBPACKAGES = ("backends", "camera", "outputs")  # some of their modules are included
-_EXCLUDED = {"builtin", "openmv", "microlite", "emlearn", "canmv_k230", "esp32", "frame"}
+_EXCLUDED = {"builtin", "openmv", "microlite", "emlearn", "canmv_k230"}
+_EXCLUDED |= {"esp32", "lemariva", "driver", "frame"}
 _DEFINED_IN = {"Classifier": "mobilenet.classifier", "GalagoError": "mobilenet.errors"}
 _TOP = "from mobilenet import Classifier, GalagoError, camera, config, report, sources\n"
 
