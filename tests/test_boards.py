@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every shipped board file is sound, and a broken one is refused with the reason."""
 
+import re
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,10 @@ GOOD = (boards_dir() / "RPI_PICO2.toml").read_text()
 CAMERA = 'sensor = "OV2640"\nmodule = "camera"'
 
 
-@pytest.mark.parametrize("board", boards.all(), ids=lambda board: board.id)
+each_board = pytest.mark.parametrize("board", boards.all(), ids=lambda board: board.id)
+
+
+@each_board
 def test_shipped_boards_are_sound(board: BoardSpec) -> None:
     assert board.heap < board.ram + board.psram
     assert board.filesystem + board.romfs < board.flash
@@ -33,12 +37,24 @@ def test_shipped_boards_are_sound(board: BoardSpec) -> None:
     assert all(len(source) > 10 for source in board.sources.values())
 
 
-def test_every_number_has_a_source() -> None:
-    for board in boards.all():
-        for field in fields(BoardSpec):
-            value = getattr(board, field.name)
-            if type(value) in (int, float) and value:
-                assert board.sources.get(field.name), f"{board.id} does not say where {field.name} is from"
+@each_board
+def test_every_number_has_a_source(board: BoardSpec) -> None:
+    for field in fields(BoardSpec):
+        value = getattr(board, field.name)
+        if type(value) in (int, float) and value:
+            assert board.sources.get(field.name), f"{board.id} does not say where {field.name} is from"
+
+
+@each_board
+def test_nothing_is_left_of_the_board_whose_file_was_copied(board: BoardSpec) -> None:
+    for other in boards.all():
+        if other.id != board.id:
+            assert board.name != other.name, f"boards/{board.id}.toml: name is that of {other.id}"
+            assert not board.machine or board.machine != other.machine, f"{board.id}: machine is {other.id}'s"
+    base = board.id.partition("-")[0]  # a variant shares the folder of its board
+    for key, source in board.sources.items():
+        for folder in re.findall(r"ports/\w+/boards/(\w+)/", source):
+            assert folder == base, f"boards/{board.id}.toml: the source of {key} is about {folder}"
 
 
 def test_there_are_boards_of_every_kind() -> None:

@@ -6,6 +6,7 @@ Sources are parsed, never imported, so device code is checked like the rest.
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ PACKAGES = {
     "support": ROOT / "tests" / "support",
 }
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += [ROOT / "boards" / "README.md", ROOT / "examples" / "README.md"]
 SOURCES = [path for top in ("tools", "firmware", "tests") for path in sorted((ROOT / top).rglob("*.py"))]
 
 _URL = re.compile(r"\w+://\S+")
@@ -34,11 +36,14 @@ _FILE = re.compile(
 _FOLDER = re.compile(rf"{_BEFORE}((?:tools|firmware|tests|docs)/[\w/-]*\w)/?{_AFTER}")
 _DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join(PACKAGES)})(?:\.[A-Za-z_]\w*)+(?![\w/-])")
 _LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-_TARGET = re.compile(r"`make ([a-z][\w-]*)")
+_TARGET = re.compile(r"(?:`|&& |^)make ([a-z][\w-]*)", re.MULTILINE)
+_EXTRAS = re.compile(r"pip install (?:-e )?'([\w.]+)\[([\w,]+)\]'")
 _FILE_NAMES = {"json", "py", "md", "mpy", "toml", "new", "old", "whl", "log", "csv"}
 """The last word of file names that look like dotted names: galago.json, galago.good.json."""
 OTHER_PROJECTS = {"tools/mpy_ld.py", "tools/mpy-tool.py"}
 """Files of MicroPython that docstrings cite."""
+READERS = {"boards/MY_BOARD.toml"}
+"""Files that the reader of a page creates."""
 
 
 @cache
@@ -62,7 +67,7 @@ def texts(path: Path) -> Iterator[str]:
 
 def is_cited_file(cited: str, source: Path) -> bool:
     """Whether a path exists, from the root or `source`, or is the end of one: `kernels/proof.py`."""
-    if cited in OTHER_PROJECTS or (source.parent / cited).exists():
+    if cited in OTHER_PROJECTS | READERS or (source.parent / cited).exists():
         return True
     return any(name.endswith(f"/{cited.removeprefix('../')}") for name in files())
 
@@ -129,6 +134,17 @@ def test_links_and_make_targets_exist(path: Path) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     wrong += [f"make {name}" for name in _TARGET.findall(text) if name not in targets]
     assert not wrong
+
+
+def test_install_commands_work_in_a_clone_and_their_extras_exist() -> None:
+    """There is no release yet, so `pip install 'galago[train]'` would fail."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    commands = [ROOT / "tools" / "galago" / "cli", ROOT / "tools" / "galago" / "importer"]
+    pages = [*PAGES, *(path for folder in commands for path in folder.glob("*.py"))]
+    cited = [found for path in pages for text in texts(path) for found in _EXTRAS.findall(text)]
+    assert len(cited) > 4
+    assert {package for package, _ in cited} == {"."}
+    assert {name for _, names in cited for name in names.split(",")} <= set(extras)
 
 
 def test_the_checks_see_what_they_are_for() -> None:

@@ -33,7 +33,7 @@ def extra_module(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        missing(f"needs {name}: pip install 'galago[{extra}]' ({error})")
+        missing(f"needs {name}: pip install -e '.[{extra}]' ({error})")
 
 
 def missing(reason: str) -> NoReturn:
