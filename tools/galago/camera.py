@@ -2,7 +2,7 @@
 """What a board's camera sees, frame by frame, over the serial line.
 
     with transport.connect(port) as board:
-        watch(board, settings, 160, 120, count=10, on_frame=show)      # show(uint8 [120, 160, 3])
+        watch(board, settings, Frames(160, 120, count=10), show, print)    # show(uint8 [120, 160, 3])
 
 The board needs the device package. Its drivers take the frames (mobilenet.camera), which are cropped and
 resized there as for a model: each line is a row of pixels in base64, with a CRC-32 of the frame at the end.
@@ -12,6 +12,7 @@ import binascii
 import json
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -70,33 +71,40 @@ def _watch(settings, width, height, count, pause):
         eye.close()
 
 try:
-    _watch(SETTINGS, WIDTH, HEIGHT, COUNT, PAUSE)
+    CALL
 except GalagoError as error:
     print('{"fatal": true, ' + report.failure(error)[1:])
 """
 
 
+@dataclass(frozen=True)
+class Frames:
+    """What to take: the size of the frames in pixels, how many, and how often."""
+
+    width: int
+    height: int
+    count: int = 0
+    """0: without end."""
+    pause: float = 0.0
+    """Seconds between frames."""
+
+
 def watch(
     board: Board,
     settings: dict[str, Any],
-    width: int,
-    height: int,
+    frames: Frames,
     on_frame: Callable[[np.ndarray], None],
     on_error: Callable[[str], None],
-    count: int = 0,
-    pause: float = 0.0,
 ) -> None:
-    """Take `count` frames, or without end, and hand each to `on_frame`: uint8 [height, width, 3].
+    """Take frames with the settings of mobilenet.camera; `on_frame` gets each, uint8 [height, width, 3].
 
-    `settings` are those of mobilenet.camera, `pause` is in seconds. A frame that is lost or damaged gives a
-    line to `on_error`. Raises GalagoError camera.* or config.invalid if the camera does not open.
+    A frame that is lost or damaged gives a line to `on_error`. Raises GalagoError camera.* or config.invalid
+    if the camera does not open.
     """
     board.soft_reset()  # a used heap is fragmented
-    program = _PROGRAM
-    for name, value in (("SETTINGS", settings), ("WIDTH", width), ("HEIGHT", height), ("COUNT", count)):
-        program = program.replace(name, repr(value))
-    reader = _Reader(width, height, on_frame, on_error)
-    board.stream(program.replace("PAUSE", repr(pause)), reader.line, timeout=_SILENCE + pause)
+    call = f"_watch({settings!r}, {frames.width}, {frames.height}, {frames.count}, {frames.pause!r})"
+    reader = _Reader(frames.width, frames.height, on_frame, on_error)
+    board.stream(_PROGRAM.replace("CALL", call), reader.line, timeout=_SILENCE + frames.pause)
 
 
 class _Reader:

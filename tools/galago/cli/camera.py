@@ -42,7 +42,7 @@ def camera(
     device package is uploaded first, unless the board has it. Stop with Ctrl-C.
     """
     from galago import boards, flash, transport
-    from galago.camera import watch
+    from galago.camera import Frames, watch
 
     width, height = _size(size)
     folder = _folder(save, label)
@@ -57,7 +57,7 @@ def camera(
         ).get("camera", {})
         show = _Frames(folder, preview and sys.stdout.isatty())
         with suppress(KeyboardInterrupt):
-            watch(board, settings, width, height, show.frame, _warn, count, interval)
+            watch(board, settings, Frames(width, height, count, interval), show.frame, _warn)
     print(show.summary)
 
 
