@@ -24,7 +24,7 @@ def board() -> Iterator[EmulatedBoard]:
     """A board flashed by `galago flash`, with two pictures and a file that is not one."""
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
         flash = [sys.executable, "-m", "galago", "flash", "everyday-v1-025-96", "--port", emulated.port]
-        subprocess.run(flash, check=True, capture_output=True, timeout=120)
+        subprocess.run(flash, check=True, capture_output=True, timeout=600)
         yield emulated
 
 
@@ -33,7 +33,7 @@ def mpremote(board: EmulatedBoard, *arguments: object) -> str:
         [*MPREMOTE, "connect", board.port, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     return done.stdout
@@ -223,7 +223,7 @@ def test_a_camera_is_a_source_too(tmp_path_factory: pytest.TempPathFactory) -> N
     known = boards.load("ESP32_GENERIC-SPIRAM")
     with EmulatedBoard(known, firmware=["esp32"], camera=EmulatedCamera(folder)) as emulated:
         flash = [sys.executable, "-m", "galago", "flash", "--source", "camera", "--port", emulated.port]
-        subprocess.run(flash, check=True, capture_output=True, timeout=120)
+        subprocess.run(flash, check=True, capture_output=True, timeout=600)
         with serial.Serial(emulated.port, timeout=30) as port:
             port.write(b"\r\x03\x02\x04")
             lines = []
@@ -260,7 +260,7 @@ def test_flash_leaves_a_main_py_of_the_user_alone() -> None:
         with transport.connect(emulated.port) as device:
             device.put(b"print('mine')\n", "/main.py")
         flash = [sys.executable, "-m", "galago", "flash", "--port", emulated.port]
-        done = subprocess.run(flash, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(flash, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 2
         assert "main.py" in done.stderr
         with transport.connect(emulated.port) as device:

@@ -279,7 +279,7 @@ def test_an_unplugged_board_ends_the_run_with_one_line(photos: dict[str, Path]) 
             assert process.stdout is not None
             first = json.loads(process.stdout.readline())
             emulated.unplug()
-            rest, errors = process.communicate(timeout=60)
+            rest, errors = process.communicate(timeout=600)
     assert first["seq"] == 0
     assert process.returncode == 2
     assert "Traceback" not in errors
@@ -305,7 +305,7 @@ def test_folders_and_names_from_standard_input(board: EmulatedBoard, tmp_path: P
         "--summary",
     ]
     names = f"{tmp_path}/b/2.png\n\n{tmp_path}/none.png\n"
-    done = subprocess.run(argv, input=names, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, input=names, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1, done.stderr
     first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
     assert first[:5] == ["1.png", "0.png", "2.png", "none.png", "class"]

@@ -179,6 +179,6 @@ def test_send_pictures(emulated: EmulatedBoard, photos: Path) -> None:
         flash.write_config(board, present | {"source": "host"})
     paths = sorted(photos.iterdir())[1:3]
     argv = [sys.executable, str(EXAMPLES / "send_pictures.py"), emulated.port, *map(str, paths)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["cat", "cup"]

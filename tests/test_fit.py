@@ -338,7 +338,7 @@ def galago(*arguments: str, folder: Path, setup: str = "") -> subprocess.Complet
     code = f"{setup}\nfrom galago.__main__ import main\nmain()"
     environment = {**os.environ, "GALAGO_CACHE": str(folder), "COLUMNS": "100"}
     argv = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=600, check=False)
 
 
 # Every figure is derived with mpy-cross or the interpreter, which are programs; numpy takes long to import.

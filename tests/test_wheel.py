@@ -32,7 +32,7 @@ def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     argv = [sys.executable, "-m", "galago", *arguments]
     return subprocess.run(
-        argv, cwd=installed.parent, env=environment, capture_output=True, text=True, timeout=120, check=False
+        argv, cwd=installed.parent, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 
