@@ -51,7 +51,8 @@ def test_nothing_is_left_of_the_board_whose_file_was_copied(board: BoardSpec) ->
         if other.id != board.id:
             assert board.name != other.name, f"boards/{board.id}.toml: name is that of {other.id}"
             assert not board.machine or board.machine != other.machine, f"{board.id}: machine is {other.id}'s"
-    base = board.id.partition("-")[0]  # a variant shares the folder of its board
+    # A variant shares the folder of its board, and a board may run the build of another one.
+    base = (board.build or board.id).partition("-")[0]
     for key, source in board.sources.items():
         for folder in re.findall(r"ports/\w+/boards/(\w+)/", source):
             assert folder == base, f"boards/{board.id}.toml: the source of {key} is about {folder}"
