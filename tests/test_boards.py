@@ -21,7 +21,8 @@ GOOD = (boards_dir() / "RPI_PICO2.toml").read_text()
 CAMERA = 'sensor = "OV2640"\nmodule = "camera"'
 
 
-each_board = pytest.mark.parametrize("board", boards.all(), ids=lambda board: board.id)
+BOARDS = boards.all()
+each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.id)
 
 
 @each_board
@@ -47,7 +48,7 @@ def test_every_number_has_a_source(board: BoardSpec) -> None:
 
 @each_board
 def test_nothing_is_left_of_the_board_whose_file_was_copied(board: BoardSpec) -> None:
-    for other in boards.all():
+    for other in BOARDS:
         if other.id != board.id:
             assert board.name != other.name, f"boards/{board.id}.toml: name is that of {other.id}"
             assert not board.machine or board.machine != other.machine, f"{board.id}: machine is {other.id}'s"

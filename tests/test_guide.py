@@ -54,7 +54,7 @@ def follow(command: str, port: str, folder: Path) -> subprocess.CompletedProcess
 def layout(result: str) -> str:
     """Returns a printed result without what differs from picture to picture: numbers, class and bar."""
     name, _, *rest = result.split()
-    words = [re.sub(r"[\d.]+", "0", word) for word in rest if word.isascii()]
+    words = [re.sub(r"[\d.]+", "0", word) for word in rest if re.fullmatch(r"[\w.%]+", word)]
     return " ".join([name, *words])
 
 
