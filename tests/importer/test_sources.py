@@ -161,6 +161,14 @@ def test_a_cut_tflite_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
         assert refused(tmp_path / "m.tflite", tmp_path / "out").code.startswith("model.")
 
 
+def test_operators_without_a_code_or_a_tensor_are_refused(tmp_path: Path) -> None:
+    for field, wrong in (("opcodeIndex", 99), ("inputs", [-7]), ("outputs", [-1]), ("outputs", [999])):
+        model: Any = schema.parse(classifier())
+        setattr(model.subgraphs[0].operators[0], field, wrong)
+        (tmp_path / "m.tflite").write_bytes(schema.pack(model))
+        assert refused(tmp_path / "m.tflite", tmp_path / "out").code == "model.malformed"
+
+
 def renamed(custom: str) -> bytes:
     """A classifier whose first operator is a custom one."""
     model: Any = schema.parse(classifier())

@@ -27,6 +27,8 @@ PHOTOS = PhotoRecipe("mine", "photos/of mine", "mobilenet_v2", 0.35, 96, 224)
         ("epochs = 1", "epochs = 1.5"),
         ("outside = 4", "outside = true"),
         ('fish = ["0-6"]', 'fish = ["0-8"]'),
+        ('fish = ["0-6"]', "fish = 3"),
+        ('fish = ["0-6"]', 'fish = ["²"]'),
         ("[head]", "[head"),
     ],
 )
@@ -62,6 +64,7 @@ def test_an_invalid_recipe_is_refused(tmp_path: Path, old: str, new: str) -> Non
         ),
         *("stages = 1", "teachers = [[]]", "name = '../../x'", "name = ''", 'name = "a\\nb"'),
         *(f"name = '{'x' * 300}'", "architecture = 'resnet'", f"x = {'[' * 5_000}{']' * 5_000}"),
+        f"x = {'9' * 5_000}",
         *(
             f"stages = [{{layers = 'all', epochs = {epochs}, learning_rate = {rate}}}]"
             for epochs, rate in ((-3, 1e-3), (1, -1), (1, "nan"), (1, 0))

@@ -8,6 +8,7 @@
 All take (pixel - 128) / 128, which differs from their own scaling, x / 127.5 - 1, by less than 1/128.
 """
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ ALPHAS = {"mobilenet_v1": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
-def groups(classes: dict[str, list[int | str]]) -> "np.ndarray":
+def groups(classes: Any) -> "np.ndarray":
     """Returns the class of each ImageNet number, int64 [1000], -1 outside of all.
 
     `classes` maps a name to numbers or ranges: {"cat": ["281-285"], "bicycle": [444, 671]}. Raises
@@ -33,15 +34,19 @@ def groups(classes: dict[str, list[int | str]]) -> "np.ndarray":
     import numpy as np  # here, so that `galago fit`, which needs ALPHAS alone, starts sooner
 
     group = np.full(CLASSES, -1)
+    if not isinstance(classes, dict) or not all(isinstance(parts, list) for parts in classes.values()):
+        raise GalagoError(
+            "config.invalid", "classes: expected a table with a list of numbers for each class: correct it"
+        )
     for index, (name, parts) in enumerate(classes.items()):
-        for part in map(str, parts):
-            first, dash, last = part.partition("-")
-            if not first.isdigit() or not (last if dash else first).isdigit():
+        for part in (str(each)[:40] for each in parts):
+            match = re.fullmatch(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", part)
+            if not match:
                 raise GalagoError(
                     "config.invalid",
                     f"class {name}: expected a number or a range such as 7-24, got {part!r}: correct it",
                 )
-            numbers = range(int(first), int(last or first) + 1)
+            numbers = range(int(match[1]), int(match[2] or match[1]) + 1)
             if not numbers or numbers[-1] >= CLASSES:
                 raise GalagoError(
                     "config.invalid",
@@ -59,10 +64,10 @@ def groups(classes: dict[str, list[int | str]]) -> "np.ndarray":
 def recipe_groups(recipe: Path, labels: list[str]) -> "np.ndarray | None":
     """Returns the `groups` of a recipe.toml, int64 [1000]; None if its classes are not `labels`."""
     try:
-        classes = tomllib.loads(recipe.read_text()).get("classes", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        classes = tomllib.loads(recipe.read_text()).get("classes")
+    except (OSError, ValueError, RecursionError):  # ValueError: not TOML, not UTF-8, a number of 5,000 digits
         return None
-    return groups(classes) if list(classes) == labels else None
+    return groups(classes) if isinstance(classes, dict) and list(classes) == labels else None
 
 
 def application(architecture: str) -> Any:

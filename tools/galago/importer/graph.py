@@ -39,12 +39,17 @@ class Graph:
             self.outputs = [int(i) for i in self.graph.outputs]
             for tensor in self.tensors:
                 tensor.shape = [int(n) for n in tensor.shape] if tensor.shape is not None else []
+            existing = set(range(len(self.tensors)))
             for operator in self.operators:
                 operator.inputs = [int(i) for i in operator.inputs] if operator.inputs is not None else []
                 operator.outputs = [int(i) for i in operator.outputs]
-                if not operator.outputs or max([*operator.inputs, *operator.outputs]) >= len(self.tensors):
-                    raise ValueError("an operator names a tensor that does not exist")
-            if max([*self.inputs, *self.outputs], default=-1) >= len(self.tensors):
+                if not 0 <= operator.opcodeIndex < len(self._names):
+                    raise ValueError("an operator has a code that does not exist")
+                if not operator.outputs or not existing.issuperset(operator.outputs):
+                    raise ValueError("an operator computes a tensor that does not exist")
+                if not existing.issuperset(index for index in operator.inputs if index != -1):
+                    raise ValueError("an operator reads a tensor that does not exist")
+            if not existing.issuperset(self.inputs + self.outputs):
                 raise ValueError("the graph names a tensor that does not exist")
             if not self.inputs or not self.outputs or not self.operators:
                 raise ValueError("the graph has no input, no output or no operator")

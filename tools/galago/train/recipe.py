@@ -180,7 +180,7 @@ def read_recipe(path: str | Path) -> Recipe:
         raise GalagoError("config.missing", f"no recipe {path}: pass the path of a recipe.toml") from None
     except OSError as error:
         raise GalagoError("config.missing", f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or a number of 5,000 digits
         raise GalagoError("config.invalid", f"{path} is not TOML: {error}") from None
     kind = GroupRecipe if "classes" in table else PhotoRecipe
     for key, part in _LISTS[kind.__name__].items():
