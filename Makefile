@@ -12,6 +12,7 @@
 # make chips      run MicroPython images of your own on emulated chips; writes docs/chips.md
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make faults     inject faults while flashing; writes docs/reliability.md
+# make attack     attack all that comes from a file, a cable or a user; writes a part of docs/reliability.md
 # make fuzz       run 20,000 damaged models in the engine
 # Everything is installed into .venv; nothing needs root or a compiler.
 
@@ -26,7 +27,11 @@ DATA ?= ../shared/data
 # The network that published figures of other engines are about (MLPerf Tiny).
 VWW ?= ../shared/data/weights/vww_96_int8.tflite
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults fuzz clean compiler web
+# Seconds that make attack may take, and what its inputs are drawn from.
+BUDGET ?= 900
+SEED ?= 1
+
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults attack fuzz clean compiler web
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -127,6 +132,9 @@ k210: $(VENV)/.test
 
 faults: $(VENV)/.test
 	$(BIN)/python tests/faults docs/reliability.md
+
+attack: $(VENV)/.test
+	$(BIN)/python tests/attack docs/reliability.md --seconds $(BUDGET) --seed $(SEED)
 
 fuzz: $(VENV)/.test
 	$(BIN)/python tests/fuzz 20000

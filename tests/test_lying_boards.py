@@ -10,37 +10,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from galago import boards, doctor, flash, transport
+from galago import boards, flash, transport
 from galago.bench import bench
 from galago.classify import classify
-from galago.doctor import board_check
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.evaluate import on_board
 from galago.models import ModelDirectory
 from galago.transport import mpremote_adapter
 from support.liar import Lie, liar
+from support.lies import LINE, NONSENSE, QUESTIONS, US
 from support.tiny_model import make_model
 
 pytestmark = pytest.mark.slow
-
-NONSENSE = [
-    *(
-        b"",
-        b"5",
-        b"None",
-        b"[1]",
-        b"-" * 50_000,
-        b"1+" * 5_000 + b"1",
-        b"[" * 50_000,
-        b"{}",
-        b"NaN",
-        b"1e400",
-    ),
-    *(b"\xff\x00\x1b[2J\r\n", b"9" * 5_000, b'{"error": 5}', b'{"us": 3}', b"b'x'"),
-]
-LINE = {"seq": 0, "image": "a", "top": [{"label": "cat", "index": 0, "confidence": 0.5}]}
-US = {"read": 1, "resize": 1, "invoke": 1}
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +59,6 @@ def test_identification(port: str) -> None:
         assert refused(port, {"_identity()": lines % answer}, str) == "port.corrupt"
         if answer:
             assert refused(port, {"_root()": answer}, str) == "port.corrupt"
-
-
-QUESTIONS: dict[str, Callable[[transport.Board], object]] = {
-    "os.ilistdir": lambda board: board.listdir("/"),
-    "os.stat(": lambda board: board.makedirs("/models/x"),
-    "h.digest()": lambda board: board.sha256("/main.py"),
-    "f.read(": lambda board: board.get("/main.py"),
-    "s[2] + s[3]": lambda board: board.has_filesystem(),
-    "_survey(": lambda board: flash.UploadPlan(board, {"/main.py": b"x"}),
-    "_find(": lambda board: flash.check_import(board),
-    "_look(": lambda board: board_check.examine(doctor.Report(), board),
-}
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import warnings
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from PIL import Image
 
 from galago import pictures
 from galago.errors import GalagoError
+from support import damaged_pictures
 
 # On the board: opens what was sent, and prints the error if there is one.
 OPEN = """
@@ -186,32 +187,13 @@ def test_everything_that_pillow_reads_arrives_on_the_board(tmp_path: Path, micro
 
 
 def test_every_damaged_file_is_refused_or_answered_by_the_board(tmp_path: Path, micropython) -> None:
-    random = np.random.default_rng(7)
-    originals = []
-    for kind, options in (
-        ("JPEG", {}),
-        ("JPEG", {"progressive": True}),
-        ("PNG", {}),
-        ("BMP", {}),
-        ("GIF", {}),
-        ("TIFF", {}),
-        ("WEBP", {}),
-        ("PPM", {}),
-    ):
-        buffer = BytesIO()
-        Image.fromarray(noise(12, 14)).save(buffer, kind, **options)
-        originals.append(buffer.getvalue())
     folder = tmp_path / "sent"
     folder.mkdir()
     sent, refused = [], []
+    dice = Random(7)
     for i in range(400):
-        data = bytearray(originals[i % len(originals)])
-        for _ in range(random.integers(1, 4)):
-            data[random.integers(2, len(data))] = random.integers(256)
-        if random.random() < 0.2:
-            del data[random.integers(2, len(data)) :]
         path = tmp_path / f"damaged{i}"
-        path.write_bytes(data)
+        path.write_bytes(damaged_pictures.picture(dice))
         try:
             sent.append(pictures.prepare_upload(path, folder))
         except GalagoError as error:

@@ -23,7 +23,7 @@ import scenarios  # noqa: E402
 from rich.console import Console  # noqa: E402
 from scenarios import BOARD, ROM_BOARD, Case, FaultBench  # noqa: E402
 
-from docgen import reliability  # noqa: E402
+from docgen import attacks, reliability  # noqa: E402
 from galago import boards, flash, models, transport  # noqa: E402
 from galago.emulator import EmulatedBoard  # noqa: E402
 
@@ -66,7 +66,8 @@ def main() -> int:
                     console.print(f"  {case.fault}: {case.problem}", markup=False)
     if options.page and not options.only:
         boards_used = {"files": BOARD, "romfs": ROM_BOARD}
-        options.page.write_text(reliability.page(results, _upload_speed(), boards_used))
+        page = reliability.page(results, _upload_speed(), boards_used)
+        options.page.write_text(page + attacks.kept(options.page.read_text()))
     return 1 if any(case.problem for cases in results.values() for case in cases) else 0
 
 

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Damaged model.json and galago.json, derived from a number as in support/mutations.py.
+"""Damaged model.json, galago.json and TOML, derived from a number as in support/mutations.py.
 
-damaged = text(number)      # b"m" or b"g" for the file, then the text
+data = text(number)                 # b"m" or b"g" for the file, then the text
+data = damaged(dice, content)       # any JSON object, damaged by the numbers that the dice give
+data = toml(dice, text)             # TOML, as people write it by hand
 """
 
 import hashlib
 import json
 import random
 from typing import Any
+
+_TOML = (
+    "0", "-1", "1", "2", "0.5", "-0.25", "nan", "inf", "-inf", "1e9", "1e-300", str(2**63), str(2**200),
+    '""', '" "', '"../../x"', '"a\\nb"', '"a\\u0000"', '"' + "x" * 300 + '"', "[]", "[[]]", "[0]", "[1, 2]",
+    "[1.0, 0.3]", "[nan, nan]", '["a"]', "{}", "{a = 1}", "[{}]", "1979-05-27", "true", "9" * 5000,
+    "[" * 5000 + "]" * 5000,
+)  # fmt: skip
+"""Values of TOML, of which few make sense at any key."""
 
 TFLITE = bytes(64)  # the file beside model.json
 
@@ -46,11 +56,21 @@ def text(number: int) -> bytes:
     """Returns the damaged text of a number."""
     dice = random.Random(f"galago text {number}")
     kind, table = dice.choice(((b"m", CONTRACT), (b"g", CONFIG)))
-    table = json.loads(json.dumps(table))
+    return kind + damaged(dice, table)
+
+
+def damaged(dice: random.Random, content: dict[str, Any]) -> bytes:
+    """Returns JSON whose values, or else whose text, is damaged."""
+    table = json.loads(json.dumps(content))
     if dice.random() < 0.5:
         _change(dice, table)
-        return kind + json.dumps(table, ensure_ascii=dice.random() < 0.5).encode()
-    data = bytearray(json.dumps(table).encode())
+        return json.dumps(table, ensure_ascii=dice.random() < 0.5).encode()
+    return spoilt(dice, json.dumps(table).encode())
+
+
+def spoilt(dice: random.Random, whole: bytes) -> bytes:
+    """Returns text in which bytes are changed, inserted, removed or replaced."""
+    data = bytearray(whole)
     for _ in range(dice.choice((1, 1, 2, 4))):
         at = dice.randrange(len(data))
         match dice.randrange(4):
@@ -62,7 +82,20 @@ def text(number: int) -> bytes:
                 del data[at : at + dice.choice((1, 2, 8, 64))]
             case _:
                 data[at : at + 1] = dice.choice(_PIECES)
-    return kind + bytes(data)
+        if not data:
+            break
+    return bytes(data)
+
+
+def toml(dice: random.Random, whole: str) -> bytes:
+    """Returns TOML in which a value, or else the text, is damaged."""
+    if dice.random() < 0.3:
+        return spoilt(dice, whole.encode())
+    lines = whole.split("\n")
+    at = dice.choice([number for number, line in enumerate(lines) if " = " in line])
+    key = lines[at].partition(" = ")[0]
+    lines[at] = dice.choice((f"{key} = {dice.choice(_TOML)}", "", f"{lines[at]}\n{key}_ = 1"))
+    return "\n".join(lines).encode()
 
 
 def _change(dice: random.Random, table: dict[str, Any]) -> None:
