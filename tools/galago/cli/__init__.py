@@ -20,6 +20,7 @@ from galago.cli.export import export
 from galago.cli.fit import fit
 from galago.cli.flash import flash
 from galago.cli.import_ import import_model
+from galago.cli.inspect import inspect
 from galago.cli.monitor import monitor
 from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
@@ -52,6 +53,7 @@ for verb in (
     sign,
     compile_kmodel,
     export,
+    inspect,
     bench,
 ):
     app.command()(verb)

@@ -4,6 +4,8 @@ import { Network } from "./engine.js";
 import { PictureError, readFile, readPixels } from "./picture.js";
 import { Resizer } from "./resize.js";
 
+const MOST_PIXELS = 5e7; // of a picture that the browser decodes: it takes 8 bytes for each
+
 export class Classifier {
   /** `bundle` is what galago export embeds: contract, program, and base64 of kernels, simd and model. */
   static async load(bundle, options = {}) {
@@ -33,16 +35,19 @@ export class Classifier {
   /** Writes a picture to the input; returns who decoded it: "board" (its decoder) or "browser". */
   async fill(source) {
     const { memory } = this.network;
-    memory.clear();
     if (source instanceof Blob) {
       const bytes = new Uint8Array(await source.arrayBuffer());
+      memory.clear();
       if (readFile(bytes, this.resizer, memory, this.network.program.input)) return "board";
       source = await decodeInBrowser(source);
-      memory.clear();
     }
+    memory.clear();
     const width = source.videoWidth || source.naturalWidth || source.width;
     const height = source.videoHeight || source.naturalHeight || source.height;
     if (!width || !height) throw new PictureError("image.size", "The picture has no pixels yet: try again.");
+    if (width * height > MOST_PIXELS) {
+      throw new PictureError("image.size", `The picture has ${width}×${height} pixels: make it smaller.`);
+    }
     readPixels(pixelsOf(source, width, height), width, height, this.resizer, memory, this.network.program.input);
     return "browser";
   }

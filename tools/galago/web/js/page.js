@@ -141,10 +141,10 @@ class Page {
     const [best] = top;
     const name = unknown ? "unknown" : best.label;
     const more = unknown ? `most like ${best.label}, ${percent(best)}, too little to say so` : percent(best);
-    if (performance.now() - this.spoken > SPOKEN_EVERY || !this.camera.running || this.camera.frozen) {
+    $("best").replaceChildren(name, Object.assign(document.createElement("small"), { textContent: more }));
+    if (performance.now() - this.spoken > SPOKEN_EVERY || !this.camera.running) {
       this.spoken = performance.now();
-      $("best").innerHTML = "";
-      $("best").append(name, Object.assign(document.createElement("small"), { textContent: more }));
+      $("spoken").textContent = `${name}, ${more}`;
     }
     if ($("bars").children.length !== top.length) {
       $("bars").innerHTML = "<li><i></i><span></span><span></span></li>".repeat(top.length);
