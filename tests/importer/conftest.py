@@ -22,11 +22,9 @@ def tflite() -> Callable[..., bytes]:
         activation: str | None = "softmax",
         classes: int = exported.CLASSES,
         old: bool = False,
-        low: float = 0.0,
-        high: float = 1.0,
     ) -> bytes:
         network = exported.network(lazy_tensorflow.keras(), activation, classes)
-        return exported.tflite(network, ends, old, low, high)
+        return exported.tflite(network, ends, old)
 
     return make
 

@@ -22,6 +22,7 @@ from galago.models import ModelDirectory
 from galago.tflite import schema
 from galago.tflite.tflm import Tflm
 from support import exported
+from support.builder import Builder
 
 pytestmark = pytest.mark.slow
 
@@ -56,8 +57,9 @@ def original(data: bytes, inputs: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["new quantizer", "old quantizer"])
-@pytest.mark.parametrize("ends", ["int8", "uint8", "float32"])
+@pytest.mark.parametrize(
+    ("ends", "old"), [("int8", False), ("uint8", False), ("float32", False), ("float32", True)]
+)
 def test_ends_are_folded_exactly(ends: str, old: bool, tflite: Make, tmp_path: Path) -> None:
     data = tflite(ends, old=old)
     done = imported(data, tmp_path)
@@ -89,13 +91,23 @@ def test_a_requantized_input_goes_through_the_table(tflite: Make, tmp_path: Path
     assert "transform" in done.model.contract["input"]
 
 
-@pytest.mark.parametrize(("activation", "classes", "outputs"), [(None, 4, 4), (None, 1, 1)])
-def test_logits_become_probabilities_on_the_board(
-    activation: str | None, classes: int, outputs: int, tflite: Make, tmp_path: Path
-) -> None:
-    data = tflite("int8", activation, classes)
-    done = imported(data, tmp_path)
-    model = done.model
+def built(outputs: int, kind: str = "") -> bytes:
+    """A classifier without softmax, int8 from end to end; `kind` of reshape before its dense layer."""
+    random = np.random.default_rng(1)
+    graph = Builder((1, exported.SIZE, exported.SIZE, 3), scale=1 / 255, zero=-128)
+    kernel = random.integers(-90, 90, (6, 3, 3, 3)).astype(np.int8)
+    bias = random.integers(-900, 900, 6).astype(np.int32)
+    x = graph.conv(graph.input, kernel, bias, [0.01] * 6, stride=(2, 2), out=(0.05, -4))
+    x = graph.mean(x, out=(0.02, 0))
+    if kind:
+        x = flattened(graph, x, kind)
+    weights = random.integers(-90, 90, (outputs, 6)).astype(np.int8)
+    return graph.finish(graph.dense(x, weights, None, [0.05], out=(0.04, 3)))
+
+
+@pytest.mark.parametrize("outputs", [4, 1])
+def test_logits_become_probabilities_on_the_board(outputs: int, tmp_path: Path) -> None:
+    model = imported(built(outputs), tmp_path).model
     assert model.contract["output"]["activation"] == "logits"
     pixels = exported.pixels(8, seed=2)
     probabilities = model.probabilities(answers(model, pixels))
@@ -108,17 +120,94 @@ def test_logits_become_probabilities_on_the_board(
     assert on_board.Agreement.of(found, probabilities).differ == []
 
 
+def of_range(low: float, high: float) -> bytes:
+    """A classifier whose input has the quantization that TensorFlow's converter gives such a range."""
+    model: Any = schema.parse(built(4))
+    quantization = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization
+    quantization.scale = [(high - low) / 255]
+    quantization.zeroPoint = [round(-128 - low / quantization.scale[0])]
+    return schema.pack(model)
+
+
 @pytest.mark.parametrize(("low", "high", "name"), [(0, 255, "0..255"), (-1, 1, "-1..1")])
-def test_the_range_is_found(low: float, high: float, name: str, tflite: Make, tmp_path: Path) -> None:
-    done = imported(tflite("int8", low=low, high=high), tmp_path)
+def test_the_range_is_found(low: float, high: float, name: str, tmp_path: Path) -> None:
+    done = imported(of_range(low, high), tmp_path)
     assert done.facts["range"].startswith(name)
     assert "transform" not in done.model.contract["input"]
 
 
-def test_an_unknown_range_is_asked_for(tflite: Make, tmp_path: Path) -> None:
-    with pytest.raises(GalagoError, match=r"from -2.988 to 3.012.*add --input-range") as caught:
-        imported(tflite("int8", low=-3, high=3), tmp_path)
+def test_an_unknown_range_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(GalagoError, match=r"from -3.012 to 2.988.*add --input-range") as caught:
+        imported(of_range(-3, 3), tmp_path)
     assert caught.value.code == "model.quantization"
+
+
+def test_one_of_several_outputs_is_chosen(tmp_path: Path) -> None:
+    """By number or name; the numbers are those of the whole file's other output."""
+    model: Any = schema.parse(built(4))
+    graph = model.subgraphs[0]
+    mean = graph.operators[1].outputs[0]
+    graph.outputs = [*graph.outputs, mean]
+    (tmp_path / "two").mkdir()
+    with pytest.raises(GalagoError, match=r"2 outputs, 0 t\d+ \(1x4\), 1 t\d+ .*choose one with --output"):
+        imported(schema.pack(model), tmp_path / "two")
+    with pytest.raises(GalagoError, match="expected --output to be one of"):
+        imported(schema.pack(model), tmp_path / "two", output="2")
+    pixels = exported.pixels(20, seed=5)
+    name = schema.tensor_name(graph.tensors[graph.outputs[0]])
+    for number, output in enumerate(("0", name)):
+        (tmp_path / str(number)).mkdir()
+        done = imported(schema.pack(model), tmp_path / str(number), output=output)
+        assert np.array_equal(answers(done.model, pixels), original(built(4), (pixels ^ 128).view(np.int8)))
+        assert f"output {name} of 2" in done.facts["output"]
+    (tmp_path / "mean").mkdir()
+    assert len(imported(schema.pack(model), tmp_path / "mean", output="1").model.labels) == 6
+
+
+def flattened(graph: Builder, x: int, kind: str) -> int:
+    """How exporters flatten [1, 6]: by a shape that the graph computes, or by other names for RESHAPE."""
+    if kind == "SQUEEZE":
+        return graph.operator("SQUEEZE", [graph.reshape(x, (1, 1, 6))], graph.computed((1, 6), graph.out(x)))
+    if kind == "EXPAND_DIMS":
+        axis = graph.constant(np.array(1, np.int32))
+        y = graph.operator("EXPAND_DIMS", [x, axis], graph.computed((1, 1, 6), graph.out(x)))
+        return graph.reshape(y, (1, 6))
+    if kind == "TRANSPOSE":
+        order = graph.constant(np.array([1, 0, 2], np.int32))
+        source = graph.reshape(x, (1, 1, 6))
+        y = graph.operator("TRANSPOSE", [source, order], graph.computed((1, 1, 6), graph.out(x)))
+        return graph.reshape(y, (1, 6))
+    whole = integers(graph, (2,))
+    options = schema.new("ShapeOptionsT")
+    options.outType = 2  # int32
+    graph.operator("SHAPE", [x], whole, options)
+    ends = [graph.constant(np.array([n], np.int32)) for n in (0, 1, 1)]
+    options = schema.new("StridedSliceOptionsT")
+    options.shrinkAxisMask = 1
+    batch = graph.operator("STRIDED_SLICE", [whole, *ends], integers(graph, ()), options)
+    options = schema.new("PackOptionsT")
+    options.valuesCount = 2
+    shape = [batch, graph.constant(np.array(6, np.int32))]
+    packed = graph.operator("PACK", shape, integers(graph, (2,)), options)
+    return graph.operator("RESHAPE", [x, packed], graph.computed((1, 6), graph.out(x)))
+
+
+def integers(graph: Builder, shape: tuple[int, ...]) -> int:
+    """An int32 tensor that an operator computes."""
+    tensor = graph.computed(shape, (1.0, 0))
+    one: Any = graph.graph.tensors[tensor]
+    one.type, one.quantization = 2, None
+    return tensor
+
+
+@pytest.mark.parametrize("kind", ["SHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"])
+def test_what_only_moves_shapes_is_folded(kind: str, tmp_path: Path) -> None:
+    data = built(4, kind)
+    done = imported(data, tmp_path)
+    assert set(done.facts["operators"].split(", ")) == {"CONV_2D", "FULLY_CONNECTED", "MEAN", "RESHAPE"}
+    assert f"{kind}" in done.facts["output"]
+    pixels = exported.pixels(20, seed=6)
+    assert np.array_equal(answers(done.model, pixels), original(data, (pixels ^ 128).view(np.int8)))
 
 
 @pytest.mark.parametrize("kind", ["float", "float16", "dynamic"])

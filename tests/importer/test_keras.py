@@ -13,6 +13,7 @@ from galago.errors import GalagoError
 from galago.importer import Imported, Options, import_model
 from galago.tflite.tflm import Tflm
 from support import exported
+from support.requirements import extra_module
 
 pytest.importorskip("ai_edge_quantizer")
 pytestmark = pytest.mark.slow
@@ -29,11 +30,8 @@ def agreement(done: Imported, network: Any, factor: float, constant: float) -> f
     return float((done.model.probabilities(scores).argmax(1) == expected.argmax(1)).mean())
 
 
-@pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), (1 / 127.5, -1.0)])
-def test_a_rescaling_in_the_network_is_used(
-    scale: float, offset: float, tmp_path: Path, photos: Path
-) -> None:
-    network = exported.network(lazy_tensorflow.keras(), scale=scale, offset=offset)
+def test_a_rescaling_in_the_network_is_used(tmp_path: Path, photos: Path) -> None:
+    network = exported.network(lazy_tensorflow.keras(), scale=1 / 127.5, offset=-1.0)
     network.save(tmp_path / "n.keras")
     done = import_model(tmp_path / "n.keras", tmp_path / "out", Options(calibrate=photos))
     assert agreement(done, network, 1, 0) > 0.85
@@ -84,6 +82,19 @@ def test_a_saved_model_and_the_range_that_its_photos_show(tmp_path: Path) -> Non
     unnamed = Options(calibrate=tmp_path / "photos")
     with pytest.raises(GalagoError, match="add --input-range"):
         import_model(tmp_path / "saved", tmp_path / "other", unnamed)
+
+
+@pytest.mark.parametrize("kind", ["Mine", "PyFunc", "WriteFile"])
+def test_a_saved_model_with_custom_operators_is_refused_and_not_run(kind: str, tmp_path: Path) -> None:
+    saved_model = extra_module("tensorflow.core.protobuf.saved_model_pb2", extra="import").SavedModel()
+    function = saved_model.meta_graphs.add().graph_def.library.function.add()
+    function.signature.name = "__inference"
+    function.node_def.add(name="node", op=kind)
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(saved_model.SerializeToString())
+    with pytest.raises(GalagoError, match=f"uses the operator {kind}, which is not executed") as caught:
+        import_model(tmp_path / "saved", tmp_path / "out")
+    assert caught.value.code == "model.operator"
 
 
 @pytest.mark.parametrize("damage", ["cut", "weights"])

@@ -38,13 +38,7 @@ def network(keras: Any, activation: str | None = "softmax", classes: int = CLASS
     return model
 
 
-def tflite(
-    model: Any,
-    ends: str = "int8",
-    old_quantizer: bool = False,
-    low: float = 0.0,
-    high: float = 1.0,
-) -> bytes:
+def tflite(model: Any, ends: str = "int8", old_quantizer: bool = False) -> bytes:
     """A .tflite with ends int8, uint8, float32 (around int8), or "float", "float16", "dynamic" throughout."""
     tf = lazy_tensorflow.tensorflow()
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -55,9 +49,9 @@ def tflite(
         converter.target_spec.supported_types = [tf.float16]
     if ends in ("int8", "uint8", "float32"):
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        real = [(each * ((high - low) / 255) + low).astype(np.float32)[None] for each in pixels(40)]
+        real = [(each / 255).astype(np.float32)[None] for each in pixels(40)]
         black = np.zeros((1, SIZE, SIZE, 3), np.float32)
-        converter.representative_dataset = lambda: ([each] for each in [black + low, black + high, *real])
+        converter.representative_dataset = lambda: ([each] for each in [black, black + 1, *real])
         if ends != "float32":
             converter.inference_input_type = converter.inference_output_type = getattr(tf, ends)
     with lazy_tensorflow.silence():

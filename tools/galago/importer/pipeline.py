@@ -72,7 +72,8 @@ def import_model(
         )
     measured = measure(network.data, draft.shape)
     model = models.write(out, network.data, contract | measured)
-    return Imported(model, facts | _facts(draft, network, range_name, model))
+    ends = ("float32", "float32") if "calibrated" in facts else (network.head.form, network.tail.form)
+    return Imported(model, facts | _facts(draft, network, range_name, model, ends))
 
 
 def integer_tflite(path: Path) -> bytes:
@@ -230,9 +231,11 @@ def _pairs(network: Network, lines: list[ranges.Line]) -> list[list[int]] | None
     return [list(fitted[i if len(fitted) > 1 else 0]) for i in range(len(lines))]
 
 
-def _facts(draft: Draft, network: Network, range_name: str, model: ModelDirectory) -> dict[str, str]:
-    """Lines on how the model was read."""
-    contract, head, tail = model.contract, network.head, network.tail
+def _facts(
+    draft: Draft, network: Network, range_name: str, model: ModelDirectory, ends: tuple[str, str]
+) -> dict[str, str]:
+    """Lines on how the model was read; `ends` are the types of its input and output in the file."""
+    contract, tail = model.contract, network.tail
     height, width, channels = draft.shape
     rule = "through a table" if "transform" in contract["input"] else "int8 = pixel - 128"
     scores = {
@@ -246,10 +249,10 @@ def _facts(draft: Draft, network: Network, range_name: str, model: ModelDirector
         "uint8": "uint8 weights kept, every integer as in TensorFlow Lite's reference kernels",
     }
     return {
-        "input": f"{height}x{width}x{channels} {'RGB' if channels == 3 else 'grey'}, {head.form} in the file",
+        "input": f"{height}x{width}x{channels} {'RGB' if channels == 3 else 'grey'}, {ends[0]} in the file",
         "range": f"{range_name}; {rule}",
         "output": "; ".join(
-            [f"{draft.outputs} {scores[tail.activation]}, {tail.form} in the file", *taken, *draft.notes]
+            [f"{draft.outputs} {scores[tail.activation]}, {ends[1]} in the file", *taken, *draft.notes]
         ),
         "operators": ", ".join(network.operators),
         "size": f"{contract['files']['tflite']['bytes']:,} bytes, {contract['macs']:,} MACs, "
