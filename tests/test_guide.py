@@ -96,7 +96,7 @@ def test_the_commands_and_the_program_of_the_readme_work(tmp_path: Path) -> None
     assert cup.startswith("cup.bmp: error: ")
 
 
-def test_the_program_for_cameras_runs_on_the_board_of_its_page(tmp_path: Path) -> None:
+def test_the_program_and_the_commands_for_cameras_work_on_the_board_of_their_page(tmp_path: Path) -> None:
     (program,) = re.findall(r"```python\n(.+?)```", (DOCS / "cameras.md").read_text(), re.DOTALL)
     known = boards.load("ESP32_GENERIC-SPIRAM")
     lines: list[str] = []
@@ -111,7 +111,14 @@ def test_the_program_for_cameras_runs_on_the_board_of_its_page(tmp_path: Path) -
         follow("galago flash --port /dev/ttyACM0 --source camera", emulated.port, tmp_path)
         with transport.connect(emulated.port) as board, contextlib.suppress(StopIteration):
             board.stream(program, take)
-    assert lines[-1].endswith("%"), lines
+        assert lines[-1].endswith("%"), lines
+        steps = commands("cameras.md")
+        assert len(steps) == 2
+        for command in steps:  # the first one never ends, the second one takes 50 seconds
+            done = follow(f"{command} --interval 0 --count 2", emulated.port, tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("2 frames, saved in photos/cup\n")
+    assert sorted(path.name for path in (tmp_path / "photos" / "cup").iterdir()) == ["00001.jpg", "00002.jpg"]
 
 
 def test_own_photos_become_a_board_that_recognizes_them(data: Path, tmp_path: Path) -> None:
