@@ -37,6 +37,7 @@ from galago.resources import firmware_dir
 
 OLD, NEW = "flowers-v1-025-96", "flowers-again"  # of one network: two larger ones do not fit
 CUTS = 200
+LAST = 50  # of them in the last changes, among which is the switch
 _SEED = 1
 _PICTURE = "/pictures/cat.bmp"
 _SILENCE = 3600.0  # seconds: a second of an emulated RP2040 is a minute of a busy computer
@@ -98,7 +99,7 @@ def run(image: Path, cuts: int, log: Callable[[str], None] = print) -> Outcome:
         log(f"recorded: {outcome.flash}")
         count = len(recorded.changes)
         states = {"old": recorded.files(0), "new": recorded.files(count)}
-        for number in sorted(random.Random(_SEED).sample(range(1, count + 1), cuts)):
+        for number in _drawn(count, cuts):
             memory = flash_journal.after_power_cut(recorded.before, recorded.changes, number)
             found = _finished(image, memory)
             state = next((name for name, files in states.items() if files == found), "mixed")
@@ -110,6 +111,13 @@ def run(image: Path, cuts: int, log: Callable[[str], None] = print) -> Outcome:
                 outcome.booted[model] = _booted(image, memory, model)
                 log(f"booted: {outcome.booted[model]}")
     return outcome
+
+
+def _drawn(count: int, cuts: int) -> list[int]:
+    """Numbers of changes to cut: each of the last ones, and others at random."""
+    last = min(LAST, cuts, count)
+    others = random.Random(_SEED).sample(range(1, count - last + 1), min(cuts, count) - last)
+    return sorted(others) + list(range(count - last + 1, count + 1))
 
 
 def record(image: Path, folder: Path) -> Recorded:

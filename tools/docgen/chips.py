@@ -218,12 +218,13 @@ def _cuts(figures: dict[str, Any]) -> str:
         return ""
     flashed = cuts["flash"]
     return (
-        f"\nOne whole `galago flash` replaced {chip_cuts.OLD} on the emulated RP2040 by a model of its size: "
-        f"{flashed['sent']:,} bytes sent, {flashed['sectors']} sectors erased, each at most "
-        f"{flashed['most']}x, {flashed['programmed']:,} bytes programmed. A journal kept these "
+        f"\nOne whole `galago flash` replaced {chip_cuts.OLD} on the emulated RP2040, by the same network "
+        f"under another name: {flashed['sent']:,} bytes sent, {flashed['sectors']} sectors erased, each at "
+        f"most {flashed['most']}x, {flashed['programmed']:,} bytes programmed. A journal kept these "
         f"{flashed['changes']:,} changes. What the flash memory holds when the power fails in the middle of "
-        f"a change follows from it, for {cuts['cuts']} changes drawn at random. MicroPython's LittleFS "
-        "mounted every one of these memories. When it had completed an interrupted switch, as at boot, the "
+        f"a change follows from it, for {cuts['cuts']} changes: the last {chip_cuts.LAST}, among which is "
+        "the switch to the new files, and others drawn at random. MicroPython's LittleFS mounted every one "
+        "of these memories. When it had completed an interrupted switch, as at boot, the "
         f"files were all old {cuts['old']} times, all new {cuts['new']} times and mixed {cuts['mixed']} "
         f"times. {_booted(cuts)}`python -m docgen.chip_cuts RPI_PICO.uf2` does this alone.\n"
     )
