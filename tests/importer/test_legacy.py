@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from galago import boards, evaluate, transport
+from galago import boards, evaluate, runtimes, transport
 from galago.emulator import EmulatedBoard
+from galago.emulator.host_calls import StandInError
+from galago.emulator.inference import TflmService
 from galago.evaluate import on_board
 from galago.flash import UploadPlan, device_package, model_files
 from galago.importer import Options, import_model
@@ -66,6 +68,16 @@ def test_a_uint8_model_keeps_its_numbers(tmp_path: Path) -> None:
     assert len(answers) > INPUTS // 4
     versions = {code.version for code in schema.parse(done.model.tflite.read_bytes()).operatorCodes}
     assert versions == {1}, "the engine rounds means as uint8 kernels do in these"
+
+
+def test_runtimes_of_tensorflow_lite_micro_refuse_them(tmp_path: Path) -> None:
+    """TensorFlow Lite Micro would end the process that prepares the files of microlite."""
+    (tmp_path / "quant.tflite").write_bytes(uint8_classifier())
+    model = import_model(tmp_path / "quant.tflite", tmp_path / "out").model
+    prepared = runtimes.prepare(model, boards.load("ESP32_GENERIC-SPIRAM"))
+    assert "weights have a zero point" in prepared.refused["microlite"].message
+    with pytest.raises(StandInError, match="weights have a zero point"):
+        TflmService().load(model.tflite.read_bytes())
 
 
 def test_googles_files_are_taken(data: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galago.errors import GalagoError
-from galago.tflite import schema
+from galago.tflite import legacy, schema
 
 Int8 = NDArray[np.int8]
 
@@ -35,12 +35,17 @@ class Details(TypedDict):
 class Tflm:
     """A model in TFLM's reference kernels. All tensors are kept, so it needs the memory of all of them.
 
-    Raises GalagoError model.malformed for bytes that are not a valid .tflite, and model.operator for what it
-    refuses to load. TFLM ends the process on some damaged models that are valid: check these with the engine
-    (engine.py) first.
+    Raises GalagoError model.malformed for bytes that are not a valid .tflite, model.operator for what it
+    refuses to load, and model.quantization for weights with a zero point. TFLM ends the process on some
+    damaged models that are valid: check these with the engine (engine.py) first.
     """
 
     def __init__(self, model: bytes) -> None:
+        if legacy.has_weight_zero_points(model):  # TFLM would end this process
+            raise GalagoError(
+                "model.quantization",
+                "the weights have a zero point, which TensorFlow Lite Micro does not take: use builtin",
+            )
         self._model = model
         self._outputs, elements = schema.operator_outputs(model)
         self._arena = elements * 4 + len(model) + (1 << 20)
