@@ -10,7 +10,7 @@ export class Inside {
   constructor(classifier, $) {
     Object.assign(this, { classifier, $, network: classifier.network, layer: 0, channel: -1 });
     this.layers = this.network.program.layers;
-    this.times = [];
+    this.times = this.layers.map(() => 0); // browsers round their clocks: sums of many runs are more exact
     $("layers").append(...this.layers.map((layer, index) => this.tile(layer, index)));
     $("layers").onkeydown = (event) => this.arrow(event, "layer", this.layers.length);
     $("maps").onclick = (event) => this.tap(event);
@@ -55,11 +55,13 @@ export class Inside {
     this.result = result;
     const layer = this.layers[this.layer];
     const [height, width, channels] = layer.shape;
-    this.network.run(this.times);
+    const last = [];
+    this.network.run(last);
+    this.times = this.times.map((time, index) => time + last[index]);
     const all = this.times.reduce((a, b) => a + b, 0) || 1;
     [...this.$("layers").children].forEach((tile, index) => {
       tile.setAttribute("aria-selected", index === this.layer);
-      tile.lastChild.style.width = `${(100 * this.times[index]) / Math.max(...this.times)}%`;
+      tile.lastChild.style.width = `${(100 * this.times[index]) / (Math.max(...this.times) || 1)}%`;
     });
     const share = ((100 * this.times[this.layer]) / all).toFixed(0);
     const size = (height * width * channels).toLocaleString("en");
