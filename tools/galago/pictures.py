@@ -140,20 +140,33 @@ def resize(
     `how` is "crop" (the largest centred part with the shape of the target), "stretch" or "pad" (with 128).
     Raises GalagoError model.contract for any other `how`.
     """
-    check_resize(how)
     size = rgb.size if isinstance(rgb, Image.Image) else (rgb.shape[1], rgb.shape[0])
+    return _resize(rgb, size, 1, height, width, channels, how)
+
+
+def _resize(
+    picture: npt.NDArray[np.uint8] | Image.Image,
+    size: tuple[int, int],
+    divisor: int,
+    height: int,
+    width: int,
+    channels: int,
+    how: Resize,
+) -> npt.NDArray[np.uint8]:
+    """As `resize`, for a picture of `size` (width, height) that was decoded at 1/divisor of it."""
+    check_resize(how)
     left, top, columns, rows = _window(*size, width, height, how)
     x, y, wide, high = _target(*size, width, height, how)
+    across, down = _Axis(left, columns, divisor, wide), _Axis(top, rows, divisor, high)
 
-    strip = max(1, _STRIP // (3 * columns))
-    lines = np.empty((rows, wide, 3), np.int64)  # every row resized, in 1/256
-    total = _total(columns, wide)
-    for start in range(0, rows, strip):
-        part = _part(rgb, left, top + start, left + columns, top + min(start + strip, rows))
-        sums = _weighted_sums(part.swapaxes(0, 1), wide)
-        lines[start : start + strip] = ((sums * 256 + total // 2) // total).swapaxes(0, 1)
-    total = _total(rows, high)
-    pixels = (_weighted_sums(lines, high) + 128 * total) // (256 * total)
+    strip = max(1, _STRIP // (3 * across.count))
+    lines = np.empty((down.count, wide, 3), np.int64)  # every row resized, in 1/256
+    for start in range(0, down.count, strip):
+        end = min(start + strip, down.count)
+        part = _part(picture, across.first, down.first + start, across.first + across.count, down.first + end)
+        sums = across.weighted_sums(part.swapaxes(0, 1))
+        lines[start:end] = ((sums * 256 + across.total // 2) // across.total).swapaxes(0, 1)
+    pixels = (down.weighted_sums(lines) + 128 * down.total) // (256 * down.total)
 
     if channels == 1:  # ITU-R 601 luma in 1/65536, as Pillow computes "L"
         pixels = ((pixels @ np.array([19595, 38470, 7471]) + 0x8000) >> 16)[..., np.newaxis]
@@ -186,11 +199,12 @@ def as_board(
     1/8 of their size; libjpeg does the same here. Raises GalagoError as `load` does.
     """
     with open_with_pillow(path) as image:
+        size, divisor = image.size, 1
         if image.format in ("JPEG", "MPO") and board_reads(path):
-            divisor = reduction(*image.size, width, height, how)
+            divisor = reduction(*size, width, height, how)
             image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
         _decode(image, Path(path).name)
-        return to_input(image, height, width, channels, how)
+        return (_resize(image, size, divisor, height, width, channels, how) ^ 128).view(np.int8)
 
 
 def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
@@ -198,7 +212,7 @@ def reduction(width: int, height: int, target_width: int, target_height: int, ho
     _, _, columns, rows = _window(width, height, target_width, target_height, how)
     _, _, wide, high = _target(width, height, target_width, target_height, how)
     divisor = 8
-    while divisor > 1 and (columns < 2 * wide * divisor or rows < 2 * high * divisor):
+    while divisor > 1 and (4 * columns < 5 * wide * divisor or 4 * rows < 5 * high * divisor):
         divisor //= 2
     while columns > _LONGEST_ROW * divisor:
         divisor *= 2
@@ -303,30 +317,37 @@ def _target(
     return (target_width - wide) // 2, (target_height - high) // 2, wide, high
 
 
-def _weighted_sums(samples: npt.NDArray[np.integer], target: int) -> npt.NDArray[np.int64]:
-    """Axis 0 resized to `target`, to be divided by `_total`: int64 (target, …)."""
-    source = len(samples)
-    index = np.arange(target)
-    if source >= target:  # area: a source pixel is `target` units long and a target pixel `source` units
-        start = index * source
-        end = start + source
-        first = start // target
-        last = (end - 1) // target
-        head = np.minimum((first + 1) * target, end) - start
-        tail = np.where(last > first, end - last * target, 0)
-    else:  # linear between the two nearest pixel centres, constant beyond the outermost
-        centre = ((2 * index + 1) * source - target).clip(0, 2 * target * (source - 1))
-        first = centre // (2 * target)
-        last = np.minimum(first + 1, source - 1)
-        tail = centre % (2 * target)
-        head = 2 * target - tail
-    before = np.zeros((source + 1, *samples.shape[1:]), np.int64)  # sums of all pixels before this one
-    np.cumsum(samples, axis=0, out=before[1:])
-    middle = before[np.maximum(last, first + 1)] - before[first + 1]
-    head, tail = head[:, np.newaxis, np.newaxis], tail[:, np.newaxis, np.newaxis]
-    return head * samples[first] + target * middle + tail * samples[last]
+class _Axis:
+    """One axis of a resize: which decoded pixels each target pixel is made of, with which weights.
 
+    `first` and `count` are the decoded pixels of the window, each of which is `divisor` pixels of the
+    picture; the weights of all that make a target pixel add up to `total`.
+    """
 
-def _total(source: int, target: int) -> int:
-    """The sum of the weights of all source pixels of one target pixel."""
-    return source if source >= target else 2 * target
+    def __init__(self, start: int, source: int, divisor: int, target: int) -> None:
+        self.first = start // divisor
+        self.count = (start + source - 1) // divisor + 1 - self.first
+        index = np.arange(target)
+        if source >= target:  # area: a pixel is `target` units long and a target pixel `source` units
+            self.total, self._unit = source, divisor * target
+            begin = start % divisor * target + index * source
+            end = begin + source
+            self._from = begin // self._unit
+            self._last = (end - 1) // self._unit
+            self._head = np.minimum((self._from + 1) * self._unit, end) - begin
+            self._tail = np.where(self._last > self._from, end - self._last * self._unit, 0)
+        else:  # linear between the two nearest pixel centres, constant beyond the outermost
+            self.total, self._unit = 2 * target, 0
+            centre = ((2 * index + 1) * self.count - target).clip(0, 2 * target * (self.count - 1))
+            self._from = centre // (2 * target)
+            self._last = np.minimum(self._from + 1, self.count - 1)
+            self._tail = centre % (2 * target)
+            self._head = 2 * target - self._tail
+
+    def weighted_sums(self, samples: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+        """Axis 0 resized, to be divided by `total`: int64 (target, …)."""
+        before = np.zeros((self.count + 1, *samples.shape[1:]), np.int64)  # sums of all pixels before this
+        np.cumsum(samples, axis=0, out=before[1:])
+        middle = before[np.maximum(self._last, self._from + 1)] - before[self._from + 1]
+        head, tail = (weight[:, np.newaxis, np.newaxis] for weight in (self._head, self._tail))
+        return head * samples[self._from] + self._unit * middle + tail * samples[self._last]

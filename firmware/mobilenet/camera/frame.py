@@ -9,10 +9,13 @@ Kinds: "rgb565" (high byte first, as sensors send it), "rgb565le" (low byte firs
 """
 
 import micropython
+from micropython import const
 
 from ..errors import GalagoError
 from ..image import compiled
 from ..image.picture import BGR, GREY, RGB, Picture, PictureFile
+
+_STRIP = const(4096)  # bytes of pixels that are expanded at once, or one row
 
 _BYTES = {"rgb565": 2, "rgb565le": 2, "rgb888": 3, "bgr888": 3, "grey": 1}
 
@@ -38,18 +41,23 @@ class Frame(Picture):
     def __exit__(self, *_):
         pass
 
-    def rows(self, left, top, width, height):
-        """Yields each row of this window, in a buffer of `layout` that is reused for the next row."""
+    def strips(self, left, top, width, height):
+        """Yields the rows of this window: all of them, or as many as are expanded to RGB888 at a time."""
         size = self._bytes
-        expanded = bytearray(3 * width) if size == 2 else None
+        stride = self.width * size
+        at = top * stride + left * size
+        if size != 2:
+            yield self._buffer, at, stride, height
+            return
+        most = max(1, min(height, _STRIP // (3 * width)))
+        expanded = bytearray(3 * width * most)
         low = 1 if self._kind == "rgb565" else 0
-        for y in range(top, top + height):
-            start = (y * self.width + left) * size
-            if expanded:
-                _expand(self._buffer, start, width, low, expanded)
-                yield expanded
-            else:
-                yield self._buffer[start : start + width * size]
+        while height:
+            count = min(height, most)
+            _expand(self._buffer, at, stride, width, count, low, expanded)
+            yield expanded, 0, 3 * width, count
+            at += count * stride
+            height -= count
 
 
 def jpeg(buffer):
@@ -88,21 +96,24 @@ class _Stream:
 
 
 @micropython.viper
-def _expand(pixels: ptr8, at: int, width: int, low: int, out: ptr8):
-    """Expands `width` RGB565 pixels to RGB888 (31 becomes 255); `low` is the index of the low byte."""
-    i = 0
+def _expand(pixels: ptr8, at: int, stride: int, width: int, rows: int, low: int, out: ptr8):
+    """Expands rows of RGB565 pixels to RGB888 (31 becomes 255); `low` is the index of the low byte."""
     p = 0
-    while i < width:
-        value = int(pixels[at + low]) | int(pixels[at + 1 - low]) << 8
-        red = value >> 11
-        green = (value >> 5) & 63
-        blue = value & 31
-        out[p] = red << 3 | red >> 2
-        out[p + 1] = green << 2 | green >> 4
-        out[p + 2] = blue << 3 | blue >> 2
-        p += 3
-        at += 2
-        i += 1
+    while rows > 0:
+        i = at
+        end = at + 2 * width
+        while i < end:
+            value = int(pixels[i + low]) | int(pixels[i + 1 - low]) << 8
+            red = value >> 11
+            green = (value >> 5) & 63
+            blue = value & 31
+            out[p] = red << 3 | red >> 2
+            out[p + 1] = green << 2 | green >> 4
+            out[p + 2] = blue << 3 | blue >> 2
+            p += 3
+            i += 2
+        at += stride
+        rows -= 1
 
 
 compiled.replace(globals())

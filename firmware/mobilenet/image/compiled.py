@@ -21,8 +21,11 @@ _code = None  # the module in picture.mpy; False if there is none to use
 _verdict = {}
 
 
-def replace(names):
-    """Replaces viper functions among `names`, a module's globals, by machine code of the same name."""
+def replace(names, inlined=()):
+    """Replaces viper functions among `names`, a module's globals, by machine code of the same name.
+
+    `inlined` names functions that only these call: machine code contains them, so that they can be forgotten.
+    """
     global _code
     if _code is None:
         _code = _load() or False
@@ -35,6 +38,12 @@ def replace(names):
     for name in own:
         if name in _verdict["right"]:
             names[name] = getattr(_code, name)
+    if own and not any(name in _verdict["wrong"] for name in own):
+        for name in inlined:
+            function = names.pop(name)
+            for path, module in sys.modules.items():
+                if path.startswith(_PACKAGE + ".image.") and getattr(module, name, None) is function:
+                    delattr(module, name)
 
 
 def _load():

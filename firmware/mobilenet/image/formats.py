@@ -27,13 +27,14 @@ _OTHERS = (
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
 )
 
+_decoders = {}  # those imported so far
+
 
 def open_picture(path, height=0, width=0):
     """Opens a picture file as a `Picture`. `height` and `width`, of the model's input, are for raw files.
 
     Raises GalagoError image.missing, .empty, .format, .unsupported, .size, .truncated or .corrupt.
     """
-    gc.collect()  # compiling a decoder on the board needs a large block of heap
     file = PictureFile(path)
     opened = False
     try:
@@ -47,26 +48,44 @@ def open_picture(path, height=0, width=0):
 
 def _decoder(file):
     """Returns the subclass of Picture for a file."""
-    if file.name.endswith((".rgb", ".raw")):
-        from .raw import RawPicture
+    kind = _kind(file)
+    if kind not in _decoders:
+        gc.collect()  # compiling a decoder on the board needs a large block of heap
+        _decoders[kind] = _imported(kind)
+    return _decoders[kind]
 
-        return RawPicture
+
+def _kind(file):
+    if file.name.endswith((".rgb", ".raw")):
+        return "raw"
     file.fill(8)
     magic = bytes(file.buffer[file.start : min(file.start + 8, file.stop)])
     if magic.startswith(b"\xff\xd8"):
-        from .jpeg import JpegPicture
-
-        return JpegPicture
+        return "jpeg"
     if magic.startswith(b"BM"):
-        from .bmp import BmpPicture
-
-        return BmpPicture
+        return "bmp"
     if magic[:1] == b"P" and magic[1:2] in b"1234567" and (magic[2:3].isspace() or magic[2:3] == b"#"):
-        from .ppm import PpmPicture
-
-        return PpmPicture
+        return "ppm"
     for start, kind in _OTHERS:
         if magic.startswith(start):
             raise file.unsupported(kind)
     message = "{}: starts with {!r}, not a known picture format: send JPEG, BMP, PPM or PGM"
     raise GalagoError("image.format", message.format(file.name, magic))
+
+
+def _imported(kind):
+    if kind == "raw":
+        from .raw import RawPicture
+
+        return RawPicture
+    if kind == "jpeg":
+        from .jpeg import JpegPicture
+
+        return JpegPicture
+    if kind == "bmp":
+        from .bmp import BmpPicture
+
+        return BmpPicture
+    from .ppm import PpmPicture
+
+    return PpmPicture

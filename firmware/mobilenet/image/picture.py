@@ -6,7 +6,7 @@
 
         def __init__(self, file, height, width): ...    # reads the header from a PictureFile
 
-A decoder sets width, height and layout; `rows` then yields the pixels.
+A decoder sets width, height and layout; `strips` then yields the pixels.
 """
 
 import os
@@ -50,17 +50,39 @@ class Picture:
         self.file.close()
 
     def rows(self, left, top, width, height):
-        """Yields each row of this window, in a buffer of `layout` that is reused for the next row."""
+        """Yields each row of this window; it is valid until the next one."""
+        size = width * self.layout[0]
+        for buffer, at, stride, count in self.strips(left, top, width, height):
+            view = memoryview(buffer)
+            for _ in range(count):
+                yield view[at : at + size]
+                at += stride
+
+    def strips(self, left, top, width, height):
+        """Yields rows of this window, several at a time: a buffer of `layout`, where the first row begins in
+        it, how far apart rows are, and their number. They are valid until the next strip."""
         pixel = self.layout[0]
-        row = memoryview(bytearray(width * pixel))
-        unused = (self.width - width) * pixel + self.padding
+        size = width * pixel
+        stride = self.width * pixel + self.padding
         first = self.height - top - height if self.bottom_up else top
-        self.file.skip(first * (self.width * pixel + self.padding) + left * pixel)
-        for y in range(height):
-            if y:
-                self.file.skip(unused)
-            self.file.read_into(row)
-            yield row
+        file = self.file
+        file.skip(first * stride + left * pixel)
+        row = memoryview(bytearray(size)) if size > _BLOCK else None
+        while height:
+            count = 1
+            if row:
+                file.read_into(row)
+                yield row, 0, 0, 1
+                file.skip(stride - size)
+            else:
+                file.fill(min(_BLOCK, (height - 1) * stride + size))
+                ahead = file.stop - file.start
+                if ahead < size:
+                    raise file.ended()
+                count = min(height, (ahead - size) // stride + 1)
+                yield file.buffer, file.start, stride, count
+                file.skip(count * stride)
+            height -= count
 
 
 class PictureFile:
@@ -129,8 +151,7 @@ class PictureFile:
                 row[at : at + got] = memoryview(self.buffer)[self.start : self.start + got]
                 self.start += got
             if not got:
-                message = "{}: ends after {:,} bytes: copy it again"
-                raise GalagoError("image.truncated", message.format(self.name, self._read))
+                raise self.ended()
             at += got
 
     def skip(self, count):
@@ -148,6 +169,11 @@ class PictureFile:
         if self.size < size:
             message = "{}: {} ends after {:,} of {:,} bytes: copy it again"
             raise GalagoError("image.truncated", message.format(self.name, kind, self.size, size))
+
+    def ended(self):
+        """Returns the error for a file that became shorter while it was read."""
+        message = "{}: ends after {:,} bytes: copy it again"
+        return GalagoError("image.truncated", message.format(self.name, self._read))
 
     def unsupported(self, what):
         """Returns the error for a picture that only the host can read."""

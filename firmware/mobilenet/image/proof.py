@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs two versions of a picture function on the same noise: its viper source and its machine code.
 
-same("idct_8", globals_of_idct, picture.idct_8)
+same("rgb_rows", globals_of_color, picture.rgb_rows)
 
 Each case of a function is a function that returns its arguments, made anew for each run. Together they take
 every way through the function.
@@ -40,86 +40,95 @@ def _noise(kind, count, mask=-1):
     return values
 
 
-def _blocks():
-    # Coefficients of any size; few and small ones; the DC value alone, positive and negative.
-    full = _noise("H", 64)
-    small = array("H", [0xFFF0 + i if i % 9 < 2 else 0 for i in range(64)])
-    return full, small, array("H", [900] + [0] * 63), array("H", [0xF000] + [0] * 63)
+def _rgb_rows(names):
+    # Chroma of each kind, in the first, a middle and the last row; the plane begins with the row before.
+    def case(kind, y, ycc):
+        down = 2 if kind & 18 else 1
+        plan = array("i", (1, 8, 12, 0, 9, 12, 0))
+        for _ in range(2):
+            plan.extend(array("i", (down, 8 // down, 12, kind, 9 // down, 6 if kind & 9 else 12, 0)))
+        plan[20] = 24
+        planes = [_noise("B", 120), _noise("B", 121), _noise("B", 122)]
+        rows = 2 if y < 7 else 1
+        return (plan, 0, y, rows, 1, 10, ycc) + tuple(planes) + (bytearray(48), bytearray(64))
+
+    kinds = (0, 1, 2, 3, 8, 16, 24)
+    return [lambda k=k, y=y: case(k, y, 1) for k in kinds for y in (0, 5, 8)] + [lambda: case(0, 3, 0)]
 
 
-def _idct(_):
-    return [lambda b=b: (array("H", b), bytearray(160), 3, 19) for b in _blocks()]
+def _span(_):
+    cases = ((300, 96, 192, 5, 0), (300, 96, 96, 0, 7), (4, 9, 0, 0, 8), (1, 7, 0, 0, 3))
+    return [lambda c=c: (c[0], c[1], c[2], c[3], c[0], c[4], array("i", bytes(24)), 1) for c in cases]
 
 
-def _fill(_):
-    return [
-        lambda b=b, n=n: (array("H", b), bytearray(160), 3, 19, n) for b in _blocks() for n in (1, 2, 4, 8)
-    ]
+def _column_spans(_):
+    cases = ((300, 9, 18, 5, 0), (7, 7, 7, 0, 7), (4, 9, 0, 0, 8))
+    return [lambda c=c: c + (array("i", bytes(144)),) for c in cases]
 
 
-def _upsample(_):
-    kinds = (1, 2, 3, 6, 7, 8)
-    return [lambda k=k, n=n: (_noise("B", 60), 2, 31, n, k, bytearray(30)) for k in kinds for n in (1, 2, 9)]
+def _push(names):
+    # Rows of 4 of 11 pixels: a mean of RGB and of grey pixels, written upwards; and enlarged.
+    def case(planes, step, unit, row_unit, grey):
+        state = names["new_state"]()
+        for i, value in enumerate((4, planes, step, unit, 11, row_unit, 9, 1, 9, 9, 4)):
+            state[i] = value
+        state[names["AT"]], state[names["STRIDE"]] = 40, -12
+        state[names["LAST"]], state[names["HEAD"]], state[names["TAIL"]] = 2, 4, 1
+        state[names["RED"]], state[names["GREY"]] = 2 * (step == 4), grey
+        spans = array("i", [0, 2, 3, 1, 2, 2, 11, 0, 4, 9, 2, 1, 9, 10, 7, 4])
+        sums = [_noise("i", 12, 0xFFF) for _ in range(3)]
+        return state, _noise("B", 60), 2, 7, 3, spans, sums[0], sums[1], sums[2], bytearray(60)
+
+    kinds = ((3, 3, 4, 4, 0), (3, 4, 4, 4, 1), (1, 1, 4, 4, 2), (1, 1, 4, 4, 3), (3, 3, 0, 0, 0))
+    return [lambda k=k: case(*k) for k in kinds]
 
 
-def _interleave(_):
-    return [
-        lambda ycc=ycc: (_noise("B", 40), 1, _noise("B", 50), 7, _noise("B", 60), 20, bytearray(99), 33, ycc)
-        for ycc in (0, 1)
-    ]
+_COUNTS = bytes((0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0))
+_LONG_COUNTS = bytes((0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 40))
+_SYMBOLS = bytes([(i * 37 + 1) % 163 for i in range(77)])
 
 
-def _resize_row(_):
-    spans = array("H", [0, 2, 3, 1, 2, 2, 5, 0, 4, 9, 2, 6, 9, 10, 4, 4])
-    return [lambda: (_noise("B", 44), 4, 1, spans, _noise("i", 8), 1, 4, 11)]
+def _fill_table(_):
+    cases = ((_COUNTS, bytes(range(12)), 12), (_LONG_COUNTS, _SYMBOLS, 77), (bytes((3,) * 16), _SYMBOLS, 77))
+    return [lambda c=c: (array("H", bytes(2 * (290 + c[2]))), c[0], c[1], c[2]) for c in cases]
 
 
-def _weighted(_):
-    return [lambda: (_noise("i", 9), _noise("i", 9, 0xFFFF), 8, 77)]
+def _decode(_):
+    from .jpeg.huffman import build_table
 
+    dc, ac = build_table(_COUNTS, bytes(range(12)), 15), build_table(_LONG_COUNTS, _SYMBOLS, 255)
+    few = build_table(bytes((0, 2, 1) + (0,) * 13), bytes((0, 1, 0x11)), 255)
 
-def _quantize(_):
-    return [
-        lambda grey=grey: (_noise("i", 15, 0xFFFF), bytearray(20), 2, 5, 3, grey) for grey in (0, 1, 2, 3)
-    ]
-
-
-def _decode(names):
-    build_table = names["build_table"]
-    dc = build_table(bytes((0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0)), bytes(range(12)), 15)
-    counts = bytes((0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 40))
-    ac = build_table(counts, bytes([(i * 37 + 1) % 163 for i in range(77)]), 255)
-
-    def case(size):
+    def case(size, ac, bits):
+        # Two MCUs of 8x8, 4x4, 2x2 and 1x1 samples, and one that is skipped. Few coefficients leave columns
+        # without any; noise has all, and ends in an error.
         data = _noise("B", size)
         data[size // 2] = 255
         data[size // 2 + 1] = 0
-        return (
-            array("i", [0, 0, 0, size, 0, 0, 0, 0]),
-            data,
-            dc,
-            ac,
-            _noise("H", 64, 63),
-            array("H", bytes(128)),
-            6,
-        )
+        factors = _noise("H", 64, bits)
+        tables = bytes(dc) + bytes(ac) + bytes(factors)
+        places = (0, len(bytes(dc)), len(bytes(dc)) + len(bytes(ac)))
+        plan = []
+        for number, square in enumerate((8, 4, 2, 1, 8)):
+            plan += places + (5 + number % 3, number % 3, 2, square, 19, square)
+        state = array("i", [0, 0, 0, size, 0, 0, 0, 0, 0, 0, 0, 3, 5, 0, 2, 20])
+        planes = [bytearray(19 * 9) for _ in range(3)]
+        return state, data, tables, array("i", plan), planes[0], planes[1], planes[2], array("h", bytes(256))
 
-    return [lambda: case(600), lambda: case(40), lambda: case(3)]
+    cases = ((600, few, 15), (600, few, 0xFFFF), (600, ac, 63), (40, ac, 63), (3, few, 15))
+    return [lambda c=c: case(*c) for c in cases]
 
 
 _CASES = {
-    "idct_8": _idct,
-    "idct_4": _idct,
-    "idct_2": _idct,
-    "fill": _fill,
-    "upsample": _upsample,
-    "interleave": _interleave,
-    "_resize_row": _resize_row,
-    "_set": _weighted,
-    "_add": _weighted,
-    "_quantize": _quantize,
-    "_fill_zero": lambda _: [lambda: (_noise("B", 20), 19)],
-    "_expand": lambda _: [lambda low=low: (_noise("B", 44), 2, 20, low, bytearray(64)) for low in (0, 1)],
-    "decode_block": _decode,
+    "decode_mcus": _decode,
+    "fill_table": _fill_table,
+    "rgb_rows": _rgb_rows,
+    "span": _span,
+    "column_spans": _column_spans,
+    "push": _push,
+    "fill_zero": lambda _: [lambda: (_noise("B", 20), 19)],
+    "_expand": lambda _: [
+        lambda low=low: (_noise("B", 44), 2, 21, 8, 2, low, bytearray(64)) for low in (0, 1)
+    ],
 }
-_TIMES = {"decode_block": 40}
+_TIMES = {"decode_mcus": 3, "push": 3}

@@ -16,11 +16,10 @@ pixels.
 from array import array
 from time import ticks_diff, ticks_us
 
-import micropython
 from micropython import const
 
 from ..errors import GalagoError
-from . import compiled
+from . import area
 from .formats import open_picture
 from .picture import GREY, RGB
 
@@ -50,8 +49,8 @@ class Resizer:
             from .transform import Transform
 
             self._transform = Transform(pairs)
-        self._columns = array("H", bytes(8 * width))
-        self._row = array("H", bytes(8))
+        self._columns = array("i", bytes(16 * width))
+        self._state = area.new_state()
         self._current = array("i", bytes(12 * width))
         self._previous = array("i", bytes(12 * width))
         self._sums = array("i", bytes(12 * width))
@@ -80,34 +79,36 @@ class Resizer:
 
         Raises MemoryError and OSError as well as GalagoError.
         """
+        width, height, divisor = picture.width, picture.height, 1
         if picture.reducible:
-            picture.reduce(self.reduction(picture.width, picture.height))
-        window = self.begin(picture.width, picture.height, tensor, picture.layout, picture.bottom_up)
-        for row in picture.rows(*window):
+            divisor = self.reduction(width, height)
+            picture.reduce(divisor)
+        window = self.begin(width, height, tensor, picture.layout, picture.bottom_up, divisor)
+        for strip in picture.strips(*window):
             pushed = ticks_us()
-            self.push(row)
+            self.push(*strip)
             self.us_resize += ticks_diff(ticks_us(), pushed)
 
     def reduction(self, width, height):
         """Returns the divisor (1, 2, 4 or 8) at which a picture of this size is to be decoded.
 
-        It is the largest that leaves at least two pixels per pixel of the input in both directions; a larger
+        It is the largest that leaves at least five pixels for four of the input in both directions; a larger
         one is returned only where a row of the window would exceed 2,048 pixels.
         """
         _, _, columns, rows = self._window(width, height)
         _, _, wide, high = self._target(width, height)
         divisor = 8
-        while divisor > 1 and (columns < 2 * wide * divisor or rows < 2 * high * divisor):
+        while divisor > 1 and (4 * columns < 5 * wide * divisor or 4 * rows < 5 * high * divisor):
             divisor //= 2
         while columns > _LONGEST_ROW * divisor:
             divisor *= 2
         return divisor
 
-    def begin(self, width, height, tensor, layout=RGB, bottom_up=False):
+    def begin(self, width, height, tensor, layout=RGB, bottom_up=False, divisor=1):
         """Starts a picture of `width` x `height` pixels; returns its window: left, top, width, height.
 
         Exactly the rows of the window, cut to its columns, must then be pushed, the last one first if
-        `bottom_up`.
+        `bottom_up`. With a `divisor`, these rows, and the window, are of the picture reduced by it.
         """
         if len(tensor) != self.height * self.width * self.channels:
             message = "the input has {} bytes, expected {}x{}x{} = {}: flash the model again"
@@ -115,58 +116,49 @@ class Resizer:
             raise GalagoError(
                 "model.contract", message.format(len(tensor), *shape, shape[0] * shape[1] * shape[2])
             )
-        window = _, _, self._source_width, self._source_height = self._window(width, height)
-        self._left, self._top, self._wide, self._high = self._target(width, height)
+        left, top, columns, rows = self._window(width, height)
+        x, y, wide, high = self._target(width, height)
+        first, first_row = left // divisor, top // divisor
+        count = (left + columns - 1) // divisor + 1 - first
+        count_rows = (top + rows - 1) // divisor + 1 - first_row
         self._tensor = tensor
-        self._layout = layout
-        self._planes = 1 if layout == GREY else 3
-        self._bottom_up = bottom_up
-        if self._wide < self.width or self._high < self.height:
-            _fill_zero(tensor, len(tensor))
-        for x in range(self._wide):
-            _span(self._source_width, self._wide, x, self._columns, 4 * x)
-        self._arrived = 0  # rows of the window pushed
-        self._made = 0  # rows of the input written
-        _span(self._source_height, self._high, 0, self._row)
-        return window
+        if wide < self.width or high < self.height:
+            area.fill_zero(tensor, len(tensor))
 
-    def push(self, row):
-        """Takes the next row of the window; writes the rows of the input that it completes."""
-        wide, size = self._wide, self._wide * self._planes
-        self._current, self._previous = self._previous, self._current
-        current, sums = self._current, self._sums
-        total = _total(self._source_width, wide)
-        for plane in range(self._planes):
-            _resize_row(
-                row, self._layout[0], self._layout[1 + plane], self._columns, current, plane, wide, total
-            )
-        y = self._arrived
-        self._arrived += 1
-        while self._made < self._high:
-            first, last, head, tail = self._row
-            if y < first:
-                return
-            if y == first:
-                _set(sums, current, size, head)
-            elif y < last:
-                _add(sums, current, size, self._high)
-            else:
-                if last == first + 1 and self._source_height < self._high:
-                    _set(sums, self._previous, size, head)
-                _add(sums, current, size, tail)
-            if y < last:
-                return
-            self._write_row()
+        state = self._state
+        grey = layout == GREY
+        state[area.WIDE] = wide
+        state[area.PLANES] = 1 if grey else 3
+        state[area.STEP] = layout[0]
+        state[area.RED] = layout[1]
+        state[area.GREY] = 2 * grey + (self.channels == 1)
+        unit = state[area.UNIT] = divisor * wide if columns >= wide else 0
+        state[area.TOTAL] = columns if unit else 2 * wide
+        area.column_spans(columns, wide, unit, left % divisor * wide, count, self._columns)
+        unit = state[area.ROW_UNIT] = divisor * high if rows >= high else 0
+        state[area.ROW_TOTAL] = rows if unit else 2 * high
+        start = state[area.ROW_START] = top % divisor * high
+        area.span(rows, high, unit, start, count_rows, 0, state, area.FIRST)
+        state[area.SOURCE] = rows
+        state[area.ROWS] = count_rows
+        state[area.HIGH] = high
+        state[area.ARRIVED] = state[area.MADE] = 0
+        stride = state[area.STRIDE] = (-1 if bottom_up else 1) * self.width * self.channels
+        state[area.AT] = (y * self.width + x) * self.channels - (stride * (high - 1) if bottom_up else 0)
+        return first, first_row, count, count_rows
 
-    def _write_row(self):
-        y = self._high - 1 - self._made if self._bottom_up else self._made
-        at = ((self._top + y) * self.width + self._left) * self.channels
-        grey = 2 * (self._planes == 1) + (self.channels == 1)
-        _quantize(self._sums, self._tensor, at, self._wide, _total(self._source_height, self._high), grey)
-        self._made += 1
-        if self._made < self._high:
-            _span(self._source_height, self._high, self._made, self._row)
-        elif self._transform:
+    def push(self, rows, at=0, stride=0, count=1):
+        """Takes the next `count` rows of the window; writes the rows of the input that they complete.
+
+        The first one begins at the index `at` of the buffer `rows`, and they are `stride` bytes apart.
+        """
+        state = self._state
+        made = state[area.MADE]
+        lines = self._current, self._previous
+        area.push(state, rows, at, stride, count, self._columns, *lines, self._sums, self._tensor)
+        if count & 1:
+            self._previous, self._current = lines
+        if self._transform and made < state[area.MADE] == state[area.HIGH]:
             self._transform.apply(self._tensor)
 
     def _window(self, width, height):
@@ -184,107 +176,3 @@ class Resizer:
             wide = min(wide, max(1, (2 * width * high + height) // (2 * height)))
             high = min(high, max(1, (2 * height * self.width + width) // (2 * width)))
         return (self.width - wide) // 2, (self.height - high) // 2, wide, high
-
-
-def _span(source, target, index, into, at=0):
-    """Writes the source pixels of target pixel `index` along one axis: first, last, and their weights.
-
-    Each pixel between first and last has the weight `target`; the sum of all weights is `_total(source,
-    target)`.
-    """
-    if source >= target:  # area: a source pixel is `target` units long and a target pixel `source` units
-        start = index * source
-        end = start + source
-        first = start // target
-        last = (end - 1) // target
-        head = min((first + 1) * target, end) - start
-        tail = end - last * target if last > first else 0
-    else:  # linear between the two nearest pixel centres, constant beyond the outermost
-        centre = (2 * index + 1) * source - target
-        centre = max(0, min(centre, 2 * target * (source - 1)))
-        first = centre // (2 * target)
-        last = min(first + 1, source - 1)
-        tail = centre % (2 * target)
-        head = 2 * target - tail
-    into[at] = first
-    into[at + 1] = last
-    into[at + 2] = head
-    into[at + 3] = tail
-
-
-def _total(source, target):
-    return source if source >= target else 2 * target
-
-
-@micropython.viper
-def _resize_row(
-    row: ptr8, step: int, offset: int, spans: ptr16, out: ptr32, plane: int, target: int, total: int
-):
-    """Resizes one colour of a row: out[plane·target + x] = weighted mean of its span, in 1/256."""
-    i = 0
-    while i < target:
-        p = int(spans[4 * i]) * step + offset
-        end = int(spans[4 * i + 1]) * step + offset
-        weighted = int(row[p]) * int(spans[4 * i + 2]) + int(row[end]) * int(spans[4 * i + 3])
-        middle = 0
-        p += step
-        while p < end:
-            middle += row[p]
-            p += step
-        weighted += middle * target
-        out[plane * target + i] = (weighted * 256 + (total >> 1)) // total
-        i += 1
-
-
-@micropython.viper
-def _set(sums: ptr32, row: ptr32, size: int, weight: int):
-    i = 0
-    while i < size:
-        sums[i] = row[i] * weight
-        i += 1
-
-
-@micropython.viper
-def _add(sums: ptr32, row: ptr32, size: int, weight: int):
-    i = 0
-    while i < size:
-        sums[i] = sums[i] + row[i] * weight
-        i += 1
-
-
-@micropython.viper
-def _quantize(sums: ptr32, tensor: ptr8, at: int, width: int, total: int, grey: int):
-    """Divides the sums and writes a row as int8 = pixel - 128, which as a byte is pixel ^ 128.
-
-    Bit 1 of `grey` is set if the picture is grey, bit 0 if the input has one channel.
-    """
-    divisor = total << 8
-    half = total << 7
-    i = 0
-    while i < width:
-        red = (int(sums[i]) + half) // divisor
-        green = red
-        blue = red
-        if grey & 2 == 0:
-            green = (int(sums[width + i]) + half) // divisor
-            blue = (int(sums[2 * width + i]) + half) // divisor
-        if grey & 1:  # ITU-R 601 luma in 1/65536, as Pillow computes "L"
-            tensor[at] = ((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16) ^ 128
-            at += 1
-        else:
-            tensor[at] = red ^ 128
-            tensor[at + 1] = green ^ 128
-            tensor[at + 2] = blue ^ 128
-            at += 3
-        i += 1
-
-
-@micropython.viper
-def _fill_zero(tensor: ptr8, size: int):
-    i = 0
-    while i < size:
-        tensor[i] = 0
-        i += 1
-
-
-compiled.replace(globals())

@@ -108,13 +108,21 @@ def test_large_jpegs_are_decoded_at_the_scale_that_the_host_predicts(read, tmp_p
 
 
 def test_decoding_at_a_scale_is_the_mean_of_squares(data, tmp_path):
-    # The differences are rounding, clamping and the upsampling of chroma. (If the sides are not multiples of
-    # the scale, the crop also moves by up to a quarter of a pixel of the input.)
+    # The differences are rounding, clamping and the upsampling of chroma.
     for i, path in enumerate(sorted((data / "images" / "imagenet_samples").glob("*.JPEG"))[:40]):
         square = tmp_path / "square.jpg"
         Image.open(path).convert("RGB").crop((0, 0, 256, 256)).save(square, quality=90, subsampling=i % 3)
         difference = np.abs(as_board(square, 32, 32).astype(int) - to_input(load(square), 32, 32))
         assert difference.mean() < 2
+
+
+def test_the_window_of_a_reduced_picture_is_exact(tmp_path):
+    # The edges of the window lie inside reduced pixels; a ramp shows where it begins.
+    ramp = np.broadcast_to(np.linspace(0, 255, 263).astype(np.uint8)[:, None], (151, 263, 3))
+    for rgb in (ramp, ramp.swapaxes(0, 1)):
+        Image.fromarray(np.ascontiguousarray(rgb)).save(tmp_path / "ramp.jpg", quality=98)
+        difference = as_board(tmp_path / "ramp.jpg", 20, 20).astype(int) - to_input(rgb, 20, 20)
+        assert np.abs(difference).mean() < 0.4
 
 
 def test_raw_rgb_needs_the_size_of_the_input(read, tmp_path):

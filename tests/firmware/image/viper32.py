@@ -40,8 +40,15 @@ class Pointer:
     """ptr8, ptr16 or ptr32 into a buffer: loads are unsigned (ptr32: signed), stores keep the lower bits."""
 
     def __init__(self, buffer, code):
-        self.cells: Any = memoryview(buffer).cast("B").cast(code)
+        octets = memoryview(buffer).cast("B")
+        size = memoryview(b"").cast(code).itemsize
+        self.cells: Any = octets[: len(octets) // size * size].cast(code)
         self.bits = 8 * self.cells.itemsize
+
+    def __add__(self, offset):
+        """A pointer moved by some bytes; the buffer's end stays where it is."""
+        assert self.bits == 8
+        return Pointer(self.cells[self._checked(offset) :], "B")
 
     def _checked(self, index):
         if not 0 <= index < len(self.cells):
@@ -59,7 +66,11 @@ def _pointer(code):
     return lambda buffer: Pointer(buffer.cells if isinstance(buffer, Pointer) else buffer, code)
 
 
-_NAMES = {"ptr8": _pointer("B"), "ptr16": _pointer("H"), "ptr32": _pointer("I"), "int": Word}
+def _word(value):
+    return value if isinstance(value, Pointer) else Word(value)
+
+
+_NAMES = {"ptr8": _pointer("B"), "ptr16": _pointer("H"), "ptr32": _pointer("I"), "int": _word}
 
 
 def _viper(function):
@@ -70,7 +81,7 @@ def _viper(function):
     def call(*arguments):
         words.__globals__.update({**function.__globals__, **_NAMES})
         result = words(*(cast(argument) for cast, argument in zip(casts, arguments, strict=True)))
-        return None if result is None else int(result)
+        return result if result is None or isinstance(result, Pointer) else int(result)
 
     return call
 

@@ -76,7 +76,7 @@ def heap_of(
     return {
         "device package": package.heap_bytes(plan.modules, arch, word, machine_code) + names,
         # Rows of sums and of columns (image/resize.py); per label a string object, and its place in a list.
-        "rows, labels, objects": 44 * requirements.width
+        "rows, labels, objects": 52 * requirements.width
         + requirements.labels
         + word * (6 * classes + _OBJECT_WORDS),
         "arena": plan.arena,

@@ -66,14 +66,14 @@ class JpegPicture(Picture):
             self._segment(marker)
 
     def reduce(self, divisor):
-        """Makes `rows` decode at 1/divisor (1, 2, 4 or 8) of the size: each pixel is the mean of a square."""
+        """Makes `strips` decode at 1/divisor (1, 2, 4 or 8) of the size: a pixel is the mean of a square."""
         self.width = -(-self.width // divisor)
         self.height = -(-self.height // divisor)
         self.divisor = divisor
 
-    def rows(self, left, top, width, height):
-        """Yields each row of this window, in a reused buffer; decodes all data, to find any damage."""
-        return Scan(self).rows(left, top, width, height)
+    def strips(self, left, top, width, height):
+        """Yields the rows of this window, as a Picture does; decodes all data, to find any damage."""
+        return Scan(self).strips(left, top, width, height)
 
     def corrupt(self, what):
         """Returns the error for an inconsistent file."""

@@ -7,7 +7,8 @@ A table is an array('H'):
     [273:290]  by code length: offset from a code to the index of its symbol, modulo 65536
     [290:]     the symbols
 The reader's state is an array('i'): bits, their number, position in the buffer, end of the buffer, number of
-bits made up after the end of the data, and the last DC value of each component.
+bits made up after the end of the data, the last DC value of each component, and the words of the block that
+are not 0; mcus.py adds more.
 """
 
 from array import array
@@ -23,6 +24,7 @@ POSITION = const(2)
 END = const(3)
 MADE_UP = const(4)
 LAST_DC = const(5)
+WORDS = const(8)
 
 MOST_BYTES = const(512)  # of one block: 64 times 16 + 15 bits, with every byte stuffed
 
@@ -39,6 +41,12 @@ _ZIGZAG = (
     b"\x07\x0e\x15\x1c\x23\x2a\x31\x38\x39\x32\x2b\x24\x1d\x16\x0f\x17\x1e\x25\x2c\x33\x3a\x3b\x34\x2d\x26\x1f\x27\x2e"
     b"\x35\x3c\x3d\x36\x2f\x37\x3e\x3f"
 )
+# By the index of the last coefficient: how many columns, and how many rows, may have any.
+COLUMNS = (
+    b"\x01\x02\x02\x03\x03\x03\x04\x04\x04\x04\x05\x05\x05\x05\x05\x06\x06\x06\x06\x06\x06\x07\x07\x07\x07\x07\x07\x07"
+    b"\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08\x08"
+    b"\x08\x08\x08\x08\x08\x08\x08\x08"
+)
 
 
 def build_table(counts, symbols, largest):
@@ -46,112 +54,149 @@ def build_table(counts, symbols, largest):
     if len(counts) != 16 or not symbols or len(symbols) > 256 or max(symbols) > largest:
         return None
     table = array("H", bytes(2 * (_SYMBOLS + len(symbols))))
-    code = used = 0
-    for length in range(1, 17):
-        count = counts[length - 1]
-        table[_OFFSETS + length] = (used - code) & 0xFFFF
-        for i in range(used, used + count):
-            table[_SYMBOLS + i] = symbols[i]
+    return table if fill_table(table, counts, symbols, len(symbols)) else None
+
+
+@micropython.viper
+def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int) -> int:
+    """Fills a table of zeros; returns 0 if there are too many codes, or one of all ones (it is reserved)."""
+    code = 0
+    used = 0
+    length = 1
+    while length < 17:
+        table[_OFFSETS + length] = used - code
+        end = used + int(counts[length - 1])
+        if end > size:
+            return 0
+        while used < end:
+            table[_SYMBOLS + used] = symbols[used]
             if length <= 8:
-                for entry in range(code << (8 - length), min(256, (code + 1) << (8 - length))):
-                    table[entry] = length << 8 | symbols[i]
+                entry = code << (8 - length)
+                last = (code + 1) << (8 - length)
+                while entry < last and entry < 256:
+                    table[entry] = length << 8 | int(symbols[used])
+                    entry += 1
             code += 1
-        used += count
-        if code >= 1 << length:  # too many codes, or one of all ones, which is reserved
-            return None
+            used += 1
+        if code >> length:
+            return 0
         table[_LIMITS + length] = code << (16 - length)
         code <<= 1
-    return table
+        length += 1
+    return 1
+
+
+@micropython.viper
+def long_code(table: ptr16, window: int) -> int:
+    """Returns code length << 8 | symbol for the next 16 bits, whose code has more than 8; 0 if none fits."""
+    length = 9
+    while length < 17 and window >= int(table[_LIMITS + length]):
+        length += 1
+    if length == 17:
+        return 0
+    index = (window >> (16 - length)) + int(table[_OFFSETS + length])
+    return length << 8 | int(table[_SYMBOLS + (index & 0xFFFF)])
+
+
+@micropython.viper
+def next_byte(state: ptr32, data: ptr8) -> int:
+    """Returns the next byte of coefficients, or 0 at a marker and at the end of the data."""
+    position = int(state[POSITION])
+    end = int(state[END])
+    byte = -1
+    if position < end:
+        byte = int(data[position])
+        position += 1
+    if byte == 0xFF:
+        if position < end and data[position] == 0:
+            position += 1
+        else:  # a marker
+            byte = -1
+    if byte < 0:
+        state[MADE_UP] = int(state[MADE_UP]) + 8
+        return 0
+    state[POSITION] = position
+    return byte
 
 
 @micropython.viper
 def decode_block(
-    state: ptr32, data: ptr8, dc: ptr16, ac: ptr16, factors: ptr16, block: ptr16, last_dc: int
+    state: ptr32, data: ptr8, dc: ptr16, ac: ptr16, factors: ptr16, block: ptr16, last_dc: int, most: int
 ) -> int:
     """Decodes the next block into `block`, dequantized and in natural order; `last_dc` indexes `state`.
 
-    Returns the zigzag index of the last coefficient, or BAD_CODE, TOO_MANY or ENDED. `data` must hold
-    MOST_BYTES more bytes, or the rest of the file.
+    Coefficients after the index `most` are skipped. Returns the zigzag index of the last one that is not
+    skipped, or BAD_CODE, TOO_MANY or ENDED. `data` must hold MOST_BYTES more bytes, or the rest of the file.
     """
+    pair = ptr32(block)
+    k = int(state[WORDS])
+    while k > 0:
+        k -= 4
+        pair[k] = 0
+        pair[k + 1] = 0
+        pair[k + 2] = 0
+        pair[k + 3] = 0
     bits = int(state[BITS])  # only the lowest `count` bits are valid
     count = int(state[COUNT])
-    position = int(state[POSITION])
-    end = int(state[END])
     zigzag = ptr8(_ZIGZAG)
-    pair = ptr32(block)
-    k = 0
-    while k < 32:
-        pair[k] = 0
-        k += 1
     table = dc
-    k = 0
     last = 0
-    size = -1  # bits of the next value; -1: a code comes next
     while k < 64:
-        needed = size
-        if size < 0:
-            needed = 16
-        while count < needed:
-            byte = 0
-            if position < end:
-                byte = int(data[position])
-            if byte == 0xFF:
-                if position + 1 < end and data[position + 1] == 0:
-                    position += 1
-                else:  # a marker
-                    end = position
-            if position < end:
-                position += 1
+        if count < 16:
+            position = int(state[POSITION])
+            first = 0xFF
+            second = 0xFF
+            if position + 1 < int(state[END]):
+                first = int(data[position])
+                second = int(data[position + 1])
+            if first != 0xFF and second != 0xFF:
+                state[POSITION] = position + 2
+                bits = (bits << 8 | first) << 8 | second
+                count += 16
             else:
-                byte = 0
-                state[MADE_UP] += 8
-            bits = bits << 8 | byte
+                while count < 16:
+                    bits = bits << 8 | int(next_byte(state, data))
+                    count += 8
+        entry = int(table[(bits >> (count - 8)) & 0xFF])
+        if entry == 0:
+            entry = int(long_code(table, (bits >> (count - 16)) & 0xFFFF))
+        count -= entry >> 8
+        size = entry & 15
+        if size == 0 and k > 0:
+            if entry & 0xF0 != 0xF0:  # the end of the block, or no code
+                if entry == 0:
+                    last = BAD_CODE
+                break
+            k += 16
+            continue
+        if entry == 0:
+            last = BAD_CODE
+            break
+        k += (entry >> 4) & 15
+        if k > 63:
+            last = TOO_MANY
+            break
+        while count < size:
+            bits = bits << 8 | int(next_byte(state, data))
             count += 8
-
-        if size >= 0:
-            count -= size
-            value = (bits >> count) & ((1 << size) - 1)
-            if size > 0 and value >> (size - 1) == 0:
-                value -= (1 << size) - 1
+        count -= size
+        if k <= most:
+            mask = (1 << size) - 1
+            value = (bits >> count) & mask
+            if value <= mask >> 1:
+                value -= mask
             if k == 0:
                 value += int(state[last_dc])
                 state[last_dc] = value
                 table = ac
             block[int(zigzag[k])] = value * int(factors[k])
             last = k
-            k += 1
-            size = -1
-            continue
-
-        next16 = (bits >> (count - 16)) & 0xFFFF
-        entry = int(table[next16 >> 8])
-        length = entry >> 8
-        symbol = entry & 255
-        if entry == 0:
-            length = 9
-            while length < 17 and next16 >= int(table[_LIMITS + length]):
-                length += 1
-            if length == 17:
-                last = BAD_CODE
-                break
-            symbol = int(
-                table[_SYMBOLS + (((next16 >> (16 - length)) + int(table[_OFFSETS + length])) & 0xFFFF)]
-            )
-        count -= length
-        size = symbol & 15
-        if size == 0 and k > 0:
-            if symbol != 0xF0:  # end of the block
-                break
-            k += 16
-            size = -1
-        else:
-            k += symbol >> 4
-            if k > 63:
-                last = TOO_MANY
-                break
+        k += 1
     state[BITS] = bits
     state[COUNT] = count
-    state[POSITION] = position
+    if last >= 0:
+        columns = ptr8(COLUMNS)
+        state[WORDS] = 4 * int(columns[last])
     made_up = int(state[MADE_UP])
     if made_up > count or (last < 0 and made_up > 0):
         return ENDED

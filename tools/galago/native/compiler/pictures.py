@@ -15,8 +15,14 @@ FILE = "picture.mpy"
 MOST_CODE = 10 * 1024
 """Most bytes of machine code: they are in the board's heap."""
 
-MODULES = ("image/resize", "image/jpeg/idct", "image/jpeg/huffman", "image/jpeg/color", "camera/frame")
-"""The modules whose viper functions are compiled; no two functions have the same name."""
+FUNCTIONS = {
+    "image/area": ("push", "span", "column_spans", "fill_zero"),
+    "image/jpeg/huffman": ("fill_table",),
+    "image/jpeg/mcus": ("decode_mcus",),
+    "image/jpeg/color": ("rgb_rows",),
+    "camera/frame": ("_expand",),
+}
+"""Module → the viper functions that Python calls. Others are inlined; no two functions have the same name."""
 
 
 @functools.cache
@@ -25,11 +31,10 @@ def functions(arch: str) -> dict[str, bytes]:
     if arch not in compiler.TARGETS:
         return {}
     code: dict[str, bytes] = {}
-    for name in MODULES:
+    for name, own in FUNCTIONS.items():
         module = compiler.read(firmware_dir() / f"mobilenet/{name}.py")
-        for function, (home, _) in module.functions.items():
-            if home is module:
-                code[function] = compiler.compile_function(module, function, arch)
+        for function in own:
+            code[function] = compiler.compile_function(module, function, arch)
     return code
 
 

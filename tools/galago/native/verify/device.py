@@ -15,6 +15,7 @@ import __future__
 
 import builtins
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -70,14 +71,14 @@ class Device:
         exec(compile(source.read_text(), str(source), "exec", flags, dont_inherit=True), names)
         return module
 
-    def compile(self, name: str) -> None:
-        """Replaces the viper functions of a module by galago.native.compiler's, wherever they were imported.
+    def compile(self, name: str, functions: Iterable[str] = ()) -> None:
+        """Replaces viper functions of a module by galago.native.compiler's, wherever they were imported.
 
-        Raises GalagoError native.source if one cannot be compiled.
+        Without `functions` it replaces all. Raises GalagoError native.source if one cannot be compiled.
         """
         names = vars(self.load(name))
         source = compiler.read(_source(name))
-        own = [function for function, (home, _) in source.functions.items() if home is source]
+        own = list(functions) or [name for name, (home, _) in source.functions.items() if home is source]
         code = {function: compiler.compile_function(source, function, self.core.arch) for function in own}
         compiled = self.runtime.load(mpy.read(mpy.machine_code(code, self.core.arch)), names)
         replaced = {id(names[function]): compiled[function] for function in own}
