@@ -2,17 +2,19 @@
 """Linear-scan register allocation (Poletto and Sarkar, 1999), with live ranges that have holes.
 
 Variables get registers in the order in which they become live: a register that is free in all of their
-ranges. Where there is none, the cheapest variable is spilled: it lives on the stack, or is a constant that
-each use loads anew, and every operation that uses it does so through a variable of its own that is live for
-that operation only. Then the scan starts again. A use costs ten times as much for each loop around it.
+ranges. Where there is none, the cheapest variable is spilled: it lives on the stack, or is a constant that is
+loaded anew. An inner loop that only reads it does so through a variable of its own, which is loaded before
+the loop and may be spilled in turn. Any other operation uses it through one that is live for that operation
+only. Then the scan starts again. A use costs ten times as much for each loop around it.
 """
 
 from galago.errors import GalagoError
 from galago.native.compiler.code import Code, Operand, Operation, Range, Section, Variable
 from galago.native.compiler.liveness import analyse, overlap
+from galago.native.compiler.loops import Loop, inner_loops
 from galago.native.compiler.target import Target
 
-_CONSTANT = 0.5  # the weight of loading a constant again, relative to a load and store of the stack
+_LOADED = 0.5  # the weight of loading a variable of a loop again, relative to that of a load and a store
 
 
 def run(code: Code, target: Target) -> None:
@@ -96,8 +98,8 @@ class _Scan:
         if variable.temporary:
             return float("inf")
         length = sum(end - start for start, end in variable.ranges)
-        again = all(operation.name == "const" for operation in self._definitions[variable])
-        return variable.weight * (_CONSTANT if again else 1) / length
+        again = all(operation.name == "reload" for operation in self._definitions[variable])
+        return variable.weight * (_LOADED if again else 1) / length
 
 
 def _definitions(code: Code) -> dict[Variable, list[Operation]]:
@@ -149,30 +151,42 @@ def _hints(code: Code, target: Target) -> dict[Variable, list[Variable | int]]:
 
 
 def _spill(code: Code, variable: Variable, definitions: list[Operation]) -> None:
-    """Moves a variable to the stack, or makes it a constant that each use loads."""
-    constant = definitions[0] if len(definitions) == 1 and definitions[0].name == "const" else None
-    slot = -1
-    if not constant:
-        slot, code.slots = code.slots, code.slots + 1
+    """Moves a variable to the stack; one that is loaded, or is a constant, is loaded where it is used."""
+    again = definitions[0] if len(definitions) == 1 and definitions[0].name in ("const", "reload") else None
+    if not again:
+        again, code.slots = Operation("reload", number=code.slots), code.slots + 1
+    if not variable.of_loop:
+        for loop in inner_loops(code):
+            _split(loop, variable, again)
     for section in code.sections:
-        _rewrite(section, variable, constant, slot)
+        _rewrite(section, variable, again)
 
 
-def _rewrite(section: Section, variable: Variable, constant: Operation | None, slot: int) -> None:
+def _split(loop: Loop, variable: Variable, again: Operation) -> None:
+    """Gives a loop that only reads the variable one of its own."""
+    operations = [operation for section in loop.body for operation in section.operations]
+    if any(operation.result is variable for operation in operations):
+        return
+    users = [operation for operation in operations if variable in operation.uses]
+    if users:
+        fresh = Variable(f"{variable.name}.loop", of_loop=True)
+        for operation in users:
+            operation.operands = [fresh if o is variable else o for o in operation.operands]
+        loop.before.operations.append(Operation(again.name, fresh, number=again.number))
+
+
+def _rewrite(section: Section, variable: Variable, again: Operation) -> None:
     made: list[Operation] = []
     for operation in section.operations:
-        if operation is constant:
+        if operation.result is variable and operation.name == again.name:
             continue
         if variable in operation.uses:
             fresh = Variable(f"{variable.name}.use", temporary=True)
-            if constant:
-                made.append(Operation("const", fresh, number=constant.number))
-            else:
-                made.append(Operation("reload", fresh, number=slot))
+            made.append(Operation(again.name, fresh, number=again.number))
             operands: list[Operand] = [fresh if o is variable else o for o in operation.operands]
             operation.operands = operands
         made.append(operation)
         if operation.result is variable:
             operation.result = fresh = Variable(f"{variable.name}.set", temporary=True)
-            made.append(Operation("spill", None, [fresh], number=slot))
+            made.append(Operation("spill", None, [fresh], number=again.number))
     section.operations = made

@@ -30,6 +30,8 @@ class Variable:
     register: int = -1
     temporary: bool = False
     """It holds what is on the stack for one operation, so it must have a register."""
+    of_loop: bool = False
+    """It holds what is on the stack for an inner loop."""
 
 
 Operand = Variable | int

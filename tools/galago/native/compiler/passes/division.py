@@ -8,7 +8,8 @@ branches:
     s = (n ^ d) >> 31                   -1 if the signs differ
     q = (n + (s & ((d >> 31 | 1) - d))) / d
 
-Where neither number can be negative, nothing is added. The remainder is n - q * d.
+Of a divisor that cannot be negative only n's sign counts, and where neither number can be, nothing is added.
+The remainder is n - q * d.
 """
 
 from galago.native.compiler import ir
@@ -54,8 +55,11 @@ class _Expansion:
         word, constant = self._function.word, self._function.constant
         if max(width(dividend, word), width(divisor, word)) == word:
             top = constant(word - 1)
-            differ = self._new("sar", self._new("xor", dividend, divisor), top)
-            unit = self._new("or", self._new("sar", divisor, top), constant(1))
+            differ, unit = dividend, constant(1)
+            if width(divisor, word) == word:
+                differ = self._new("xor", dividend, divisor)
+                unit = self._new("or", self._new("sar", divisor, top), unit)
+            differ = self._new("sar", differ, top)
             more = self._new("and", differ, self._new("sub", unit, divisor))
             quotient = self._new("sdiv", self._new("add", dividend, more), divisor)
         else:

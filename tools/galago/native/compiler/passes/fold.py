@@ -64,10 +64,24 @@ class _Folder:
             end.args, end.relation = [right, left], ir.SWAPPED[end.relation]
             return True
         else:
-            return False
+            return self._upper_bits(end)
         kept, dropped = (then, other) if holds else (other, then)
         ir.disconnect(self._block, dropped)
         self._block.values[-1] = Value("jump", targets=[kept])
+        return True
+
+    def _upper_bits(self, end: Value) -> bool:
+        """x >> k != 0 is x > 2^k - 1, without sign: the test of what is to be clamped."""
+        shifted, zero = end.args
+        if end.relation not in ("eq", "ne") or zero.op != "const" or zero.number:
+            return False
+        if shifted.op not in ("sar", "shr") or not _constant_right(shifted):
+            return False
+        bits = shifted.args[1].number
+        if not 0 < bits < self._function.word - 1:
+            return False
+        end.args = [shifted.args[0], self._constant((1 << bits) - 1)]
+        end.relation = "leu" if end.relation == "eq" else "gtu"
         return True
 
     def _new(self, op: str, *args: Value) -> Value:
