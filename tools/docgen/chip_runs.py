@@ -246,7 +246,8 @@ def _classified(port: str, photos: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _standard(name: str) -> Image.Image:
+def standard(name: str) -> Image.Image:
+    """A standard photo, in RGB."""
     path = next(path for path in standard_photos.paths() if path.name == name)
     return Image.open(path).convert("RGB")
 
@@ -256,7 +257,7 @@ def _pictures(folder: Path) -> dict[str, bytes]:
     found = {}
     for kind, size in _PICTURES:
         name = f"{kind} {size[0]}x{size[1]}.{kind}"
-        _standard("chelsea.png").resize(size).save(folder / name)
+        standard("chelsea.png").resize(size).save(folder / name)
         found[f"/pictures/{name}"] = (folder / name).read_bytes()
     return found
 
@@ -267,5 +268,5 @@ def _labelled(folder: Path) -> Path:
     height, width, _ = models.find(MODEL).input_shape
     for label, name in _LABELLED:
         (photos / label).mkdir(parents=True)
-        _standard(name).resize((width, height)).save(photos / label / name)
+        standard(name).resize((width, height)).save(photos / label / name)
     return photos

@@ -3,8 +3,8 @@
 
 python -m docgen.compiled_kernels docs/compiler.md
 
-A drawn JPEG of 160 x 120 pixels is decoded and resized to 96 x 96 on each emulated core, in viper and
-compiled; the instructions of each function are counted.
+A drawn JPEG of 320 x 240 pixels is decoded and resized to 96 x 96 on each emulated core, in viper and
+compiled; the instructions of each step are counted.
 """
 
 import argparse
@@ -28,8 +28,12 @@ from galago.pictures import as_board
 from galago.resources import firmware_dir
 
 _ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc")
-_KERNEL, _SHOWN = "image/resize", "_add"
+_KERNEL, _SHOWN = "image/area", "_add"
 _SIZE = 96
+_STEP_OF = {"huffman": "coefficients and inverse DCT", "idct": "coefficients and inverse DCT"}
+_STEP_OF |= {"mcus": "coefficients and inverse DCT", "color": "colour", "area": "resize"}
+_STEPS = tuple(dict.fromkeys(_STEP_OF.values()))
+"""Compiled functions contain those that they call, so that only steps can be compared."""
 
 
 def main() -> None:
@@ -87,40 +91,35 @@ def _counts() -> str:
         path = Path(folder, "picture.jpg")
         _save(path)
         counted = {arch: (_count(arch, path, False), _count(arch, path, True)) for arch in _ARCHITECTURES}
-    names = list(next(iter(counted.values()))[1])
     sizes = {arch: _sizes(arch) for arch in _ARCHITECTURES}
     rows = []
-    for name in names:
-        row: list[str] = [f"`{name}`"]
+    for step in (*_STEPS, "all"):
+        row = [step]
         for arch in _ARCHITECTURES:
-            viper, compiled = (each[name] for each in counted[arch])
-            theirs, ours = sizes[arch][name]
+            viper, compiled = (each[step] for each in counted[arch])
+            theirs, ours = (each[step] for each in sizes[arch])
             row += [f"{viper:,} → {compiled:,}", f"{viper / compiled:.1f}", f"{theirs:,} → {ours:,}"]
         rows.append(row)
-    total = ["all"]
-    for arch in _ARCHITECTURES:
-        viper, compiled = (sum(each.values()) for each in counted[arch])
-        code = [sum(sizes[arch][name][i] for name in names) for i in (0, 1)]
-        total += [f"{viper:,} → {compiled:,}", f"{viper / compiled:.1f}", f"{code[0]:,} → {code[1]:,}"]
-    headings = ["function"]
+    headings = ["step"]
     for arch in _ARCHITECTURES:
         headings += [f"{CORES[arch].name}: instructions", "ratio", "bytes"]
-    return table(headings, [*rows, total], right=range(1, len(headings)))
+    return table(headings, rows, right=range(1, len(headings)))
 
 
 def _save(path: Path) -> None:
     from PIL import Image
 
-    Image.fromarray(drawn(3, (120, 160, 3))).save(path, quality=85, subsampling=2)
+    Image.fromarray(drawn(3, (240, 320, 3))).save(path, quality=85, subsampling=2)
 
 
 def _count(arch: str, path: Path, compiled: bool) -> Counter[str]:
     """Instructions by function, of reading the picture once; checks the bytes."""
     device = Device(arch)
     resizer = device.load("mobilenet.image").Resizer(_SIZE, _SIZE)
-    names = [name.replace("/", ".") for name in pictures.MODULES if not name.startswith("camera")]
-    for name in names:
-        device.compile(f"mobilenet.{name}") if compiled else device.load(f"mobilenet.{name}")
+    for name, functions in pictures.FUNCTIONS.items():
+        if not name.startswith("camera"):
+            module = f"mobilenet.{name.replace('/', '.')}"
+            device.compile(module, functions) if compiled else device.load(module)
     tensor = bytearray(_SIZE * _SIZE * 3)
     machine = device.runtime.machine
     machine.blocks.clear()
@@ -131,19 +130,27 @@ def _count(arch: str, path: Path, compiled: bool) -> Counter[str]:
     found: Counter[str] = Counter()
     for block, times in machine.blocks.items():
         name = starts[bisect_right(starts, (block[0], "~")) - 1][1]
-        found[name.rpartition(".")[2]] += times * machine.length(block)
+        for step in (_STEP_OF[name.split(".")[0]], "all"):
+            found[step] += times * machine.length(block)
     return found
 
 
-def _sizes(arch: str) -> dict[str, tuple[int, int]]:
-    """Function → bytes in viper and compiled."""
-    ours, found = pictures.functions(arch), dict[str, tuple[int, int]]()
-    for name in pictures.MODULES:
-        path = firmware_dir() / f"mobilenet/{name}.py"
-        for function, code in mpy.read(mpy.compile(path, arch)).functions().items():
-            if function in ours:
-                found[function] = len(code.data), len(ours[function])
-    return found
+def _sizes(arch: str) -> tuple[Counter[str], Counter[str]]:
+    """Bytes in viper and compiled, by step."""
+    theirs: Counter[str] = Counter()
+    for module, step in _STEP_OF.items():
+        (path,) = firmware_dir().rglob(f"mobilenet/image/**/{module}.py")
+        for code in mpy.read(mpy.compile(path, arch)).functions().values():
+            theirs[step] += len(code.data) * (code.kind is mpy.Kind.VIPER)
+    ours: Counter[str] = Counter()
+    code = pictures.functions(arch)
+    for module, functions in pictures.FUNCTIONS.items():
+        step = _STEP_OF.get(module.rpartition("/")[2])
+        if step:
+            ours[step] += sum(len(code[name]) for name in functions)
+    for each in theirs, ours:
+        each["all"] = each.total()
+    return theirs, ours
 
 
 if __name__ == "__main__":
