@@ -11,10 +11,10 @@ from PIL import Image
 from galago.errors import GalagoError
 from galago.native.compiler import pictures
 from galago.native.verify.device import Device
-from galago.pictures import as_board, board_reads
+from galago.pictures import Resize, as_board, board_reads
 
 ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc")
-_SIZES = ((24, 3, "crop"), (96, 3, "crop"), (40, 1, "pad"), (9, 3, "stretch"))
+_SIZES: list[tuple[int, int, Resize]] = [(24, 3, "crop"), (96, 3, "crop"), (40, 1, "pad"), (9, 3, "stretch")]
 _MOST_SIDE = 400  # pixels of a photo that is encoded anew
 
 

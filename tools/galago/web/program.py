@@ -26,7 +26,7 @@ from galago.tflite.records import DEPTHWISE_CONV_2D, Record, with_weights
 from galago.web.fast import Fast
 from galago.web.recording import Buffer, Call, Layer, record
 
-PICTURES = ("image/resize", "image/transform", "image/jpeg/idct", "image/jpeg/huffman", "image/jpeg/color")
+PICTURES = ("image/area", "image/transform", "image/jpeg/idct", "image/jpeg/huffman", "image/jpeg/color")
 """The modules of the device package whose viper functions decode and resize pictures."""
 _WORDS = 32
 

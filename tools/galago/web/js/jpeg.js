@@ -5,7 +5,7 @@
 import { GREY, RGB } from "./resize.js";
 
 const LARGEST_SEGMENT = 4096; // bytes
-const [POSITION, END, LAST_DC] = [2, 3, 5]; // words of the reader's state
+const [POSITION, END, LAST_DC, WORDS] = [2, 3, 5, 8]; // words of the reader's state
 const [LIMITS, OFFSETS, SYMBOLS] = [256, 273, 290]; // in a Huffman table
 const BAD_CODE = -1;
 const TOO_MANY = -2;
@@ -154,7 +154,7 @@ export class Jpeg {
       if (planes.length === 1) {
         yield luma;
       } else {
-        functions["color.interleave"](luma, 0, cb, 0, cr, 0, out, width, this.isRgb ? 0 : 1);
+        functions["color.interleave"](luma, cb, cr, out, width, this.isRgb ? 0 : 1);
         yield out;
       }
     }
@@ -185,9 +185,9 @@ export class Jpeg {
     const columns = Math.ceil(this.width / (scale * mostAcross));
     const rows = Math.ceil(this.height / (scale * mostDown));
     const planes = components.map((part) => this.plane(part, scale, mostAcross, mostDown, columns, rows));
-    const state = memory.take(4 * 8);
+    const state = memory.take(4 * 9);
     const block = memory.take(256);
-    const words = new Int32Array(memory.buffer, state, 8);
+    const words = new Int32Array(memory.buffer, state, 9);
     words[POSITION] = this.position;
     words[END] = this.bytes.length;
     const decodeBlock = functions["huffman.decode_block"];
@@ -198,11 +198,12 @@ export class Jpeg {
       planes.forEach(({ part, size, store, samples, stride, mcuWidth, rows: high }, index) => {
         for (let v = 0; v < part.vertical; v++) {
           for (let h = 0; h < part.horizontal; h++) {
-            const last = decodeBlock(state, this.at, part.dc, part.ac, part.factors, block, LAST_DC + index);
+            const tables = [part.dc, part.ac, part.factors];
+            const last = decodeBlock(state, this.at, ...tables, block, LAST_DC + index, store ? 63 : 0);
             if (last < 0) this.fail(last, words);
             const place = (y * high + v * size) * stride + x * mcuWidth + h * size;
             if (last === 0 || !store) functions["idct.fill"](block, samples, place, stride, size);
-            else store(block, samples, place, stride);
+            else store(block, samples, place, stride, words[WORDS] / 4);
           }
         }
       });
@@ -239,7 +240,7 @@ export class Jpeg {
     while (byte === 0xff) [before, byte] = [byte, this.bytes[this.position++]];
     if (byte === undefined || (before === 0xff && byte === 0xd9)) throw this.truncated();
     if (before !== 0xff || byte !== 0xd0 + (restarts % 8)) throw this.corrupt("has no restart marker");
-    words.fill(0);
+    words.fill(0, 0, WORDS);
     words[POSITION] = this.position;
     words[END] = this.bytes.length;
   }

@@ -37,7 +37,9 @@ function take(picture, resizer, tensor) {
   if (!(width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE)) {
     throw new PictureError("image.size", `${width}×${height} pixels, a side may have 1 to 16,384: resize it`);
   }
-  const window = resizer.begin(width, height, tensor, picture.layout, picture.bottomUp);
+  const divisor = picture.reduce ? resizer.reduction(width, height) : 1;
+  picture.reduce?.(divisor);
+  const window = resizer.begin(width, height, tensor, picture.layout, picture.bottomUp, divisor);
   for (const row of picture.rows(...window)) resizer.push(row);
 }
 
@@ -54,9 +56,7 @@ function decoder(bytes) {
 }
 
 function jpeg(file, memory, resizer) {
-  const picture = new Jpeg(file.bytes, file.at, resizer.functions, memory, PictureError);
-  picture.reduce(resizer.reduction(picture.width, picture.height));
-  return picture;
+  return new Jpeg(file.bytes, file.at, resizer.functions, memory, PictureError);
 }
 
 function bmp(file) {

@@ -11,7 +11,10 @@ export const BGRX = [4, 2, 1, 0];
 export const RGBX = [4, 0, 1, 2];
 export const GREY = [1, 0, 0, 0];
 
-const total = (source, target) => (source >= target ? source : 2 * target);
+// Words of the state of mobilenet.image.area.
+const [WIDE, PLANES, STEP, UNIT, TOTAL, ROW_UNIT, ROW_TOTAL, ROW_START, SOURCE, ROWS, HIGH] = Array(11).keys();
+const [MADE, AT, STRIDE, FIRST, RED, GREYS, STATE] = [12, 13, 14, 15, 19, 20, 21];
+
 const divide = (a, b) => Math.floor(a / b);
 
 export class Resizer {
@@ -29,66 +32,55 @@ export class Resizer {
     const [, , columns, rows] = this.window(width, height);
     const [, , wide, high] = this.target(width, height);
     let divisor = 8;
-    while (divisor > 1 && (columns < 2 * wide * divisor || rows < 2 * high * divisor)) divisor /= 2;
+    while (divisor > 1 && (4 * columns < 5 * wide * divisor || 4 * rows < 5 * high * divisor)) divisor /= 2;
     while (columns > LONGEST_ROW * divisor) divisor *= 2;
     return divisor;
   }
 
-  /** Starts a picture; returns its window: left, top, width, height. Its rows must then be pushed. */
-  begin(width, height, tensor, layout, bottomUp = false) {
-    const window = this.window(width, height);
-    [, , this.sourceWidth, this.sourceHeight] = window;
-    [this.left, this.top, this.wide, this.high] = this.target(width, height);
-    Object.assign(this, { tensor, layout, bottomUp, planes: layout === GREY ? 1 : 3, arrived: 0, made: 0 });
-    if (this.wide < this.width || this.high < this.height) {
-      this.functions["resize._fill_zero"](tensor, this.height * this.width * this.channels);
-    }
-    const spans = new Uint16Array(4 * this.wide);
-    for (let x = 0; x < this.wide; x++) spans.set(span(this.sourceWidth, this.wide, x), 4 * x);
-    this.columns = this.memory.put(spans);
-    [this.current, this.previous, this.sums] = [0, 1, 2].map(() => this.memory.take(12 * this.width));
-    this.row = span(this.sourceHeight, this.high, 0);
-    return window;
+  /** Starts a picture, decoded at 1/divisor; returns its window: left, top, width, height. */
+  begin(width, height, tensor, layout, bottomUp = false, divisor = 1) {
+    const { functions, memory } = this;
+    const [left, top, columns, rows] = this.window(width, height);
+    const [x, y, wide, high] = this.target(width, height);
+    const [first, firstRow] = [divide(left, divisor), divide(top, divisor)];
+    const count = divide(left + columns - 1, divisor) + 1 - first;
+    const countRows = divide(top + rows - 1, divisor) + 1 - firstRow;
+    const size = this.height * this.width * this.channels;
+    if (wide < this.width || high < this.height) functions["area.fill_zero"](tensor, size);
+    const state = new Int32Array(STATE);
+    state[WIDE] = wide;
+    state[PLANES] = layout === GREY ? 1 : 3;
+    state[STEP] = layout[0];
+    state[RED] = layout[1];
+    state[GREYS] = 2 * (layout === GREY) + (this.channels === 1);
+    state[UNIT] = columns >= wide ? divisor * wide : 0;
+    state[TOTAL] = columns >= wide ? columns : 2 * wide;
+    state[ROW_UNIT] = rows >= high ? divisor * high : 0;
+    state[ROW_TOTAL] = rows >= high ? rows : 2 * high;
+    state[ROW_START] = (top % divisor) * high;
+    state[SOURCE] = rows;
+    state[ROWS] = countRows;
+    state[HIGH] = high;
+    state[STRIDE] = (bottomUp ? -1 : 1) * this.width * this.channels;
+    state[AT] = (y * this.width + x) * this.channels - (bottomUp ? state[STRIDE] * (high - 1) : 0);
+    Object.assign(this, { tensor, state: memory.put(state), columns: memory.take(16 * wide) });
+    const start = (left % divisor) * wide;
+    functions["area.column_spans"](columns, wide, state[UNIT], start, count, this.columns);
+    const rowStart = state[ROW_START];
+    functions["area.span"](rows, high, state[ROW_UNIT], rowStart, countRows, 0, this.state, FIRST);
+    [this.current, this.previous, this.sums] = [0, 1, 2].map(() => memory.take(12 * this.width));
+    return [first, firstRow, count, countRows];
   }
 
   /** Takes the next row of the window, from its address; writes the rows of the input that it completes. */
   push(row) {
-    const { functions, wide, planes, layout } = this;
-    const size = wide * planes;
+    const { functions, columns, sums, tensor } = this;
+    const words = () => new Int32Array(this.memory.buffer, this.state, STATE);
+    const made = words()[MADE];
+    functions["area.push"](this.state, row, 0, 0, 1, columns, this.current, this.previous, sums, tensor);
     [this.current, this.previous] = [this.previous, this.current];
-    const all = total(this.sourceWidth, wide);
-    for (let plane = 0; plane < planes; plane++) {
-      const offset = layout[1 + plane];
-      functions["resize._resize_row"](row, layout[0], offset, this.columns, this.current, plane, wide, all);
-    }
-    const y = this.arrived++;
-    while (this.made < this.high) {
-      const [first, last, head, tail] = this.row;
-      if (y < first) return;
-      if (y === first) {
-        functions["resize._set"](this.sums, this.current, size, head);
-      } else if (y < last) {
-        functions["resize._add"](this.sums, this.current, size, this.high);
-      } else {
-        if (last === first + 1 && this.sourceHeight < this.high) {
-          functions["resize._set"](this.sums, this.previous, size, head);
-        }
-        functions["resize._add"](this.sums, this.current, size, tail);
-      }
-      if (y < last) return;
-      this.writeRow();
-    }
-  }
-
-  writeRow() {
-    const y = this.bottomUp ? this.high - 1 - this.made : this.made;
-    const at = ((this.top + y) * this.width + this.left) * this.channels;
-    const grey = 2 * (this.planes === 1) + (this.channels === 1);
-    const all = total(this.sourceHeight, this.high);
-    this.functions["resize._quantize"](this.sums, this.tensor, at, this.wide, all, grey);
-    this.made++;
-    if (this.made < this.high) this.row = span(this.sourceHeight, this.high, this.made);
-    else if (this.transform) this.apply();
+    const now = words();
+    if (this.transform && made < now[MADE] && now[MADE] === now[HIGH]) this.apply();
   }
 
   /** Rewrites pixel - 128 to what an imported model expects (mobilenet.image.transform). */
@@ -122,20 +114,4 @@ export class Resizer {
     }
     return [divide(this.width - wide, 2), divide(this.height - high, 2), wide, high];
   }
-}
-
-/** The source pixels of a target pixel along one axis: first, last, and their weights. */
-function span(source, target, index) {
-  if (source >= target) {
-    const start = index * source;
-    const end = start + source;
-    const first = divide(start, target);
-    const last = divide(end - 1, target);
-    const head = Math.min((first + 1) * target, end) - start;
-    return [first, last, head, last > first ? end - last * target : 0];
-  }
-  const centre = Math.max(0, Math.min((2 * index + 1) * source - target, 2 * target * (source - 1)));
-  const first = divide(centre, 2 * target);
-  const tail = centre % (2 * target);
-  return [first, Math.min(first + 1, source - 1), 2 * target - tail, tail];
 }

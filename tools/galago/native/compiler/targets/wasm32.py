@@ -3,7 +3,7 @@
 
     compiled = Compiled()
     compiled.add(module, "resize")
-    compiled.functions["resize._set"]           # a Wasm32; the arguments of a call are words
+    compiled.functions["area._scale"]           # a Wasm32; the arguments of a call are words
     compiled.data, compiled.end                 # constant bytes → address in memory; the end of all
 
 It has locals instead of registers, which the browser allocates. Blocks, loops and branches follow from the
