@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A model in the browser, where it computes the bytes that a board computes.
+"""A model in the browser, where it computes the bytes that a board computes (docs/web.md).
+
+    export.page(model)          # text of one HTML file that needs nothing else
+    export.script(model)        # the same without a page, for other pages
 
 recording.py    the calls of an inference, as the device's own code makes them
 program.py      these calls, with WebAssembly made of the device's viper functions
