@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from galago.tflite.exact import Exact
 from support import uint8
 from support.builder import RELU6, Builder
 from support.operator_models import Draw
@@ -95,6 +96,16 @@ def test_random_networks_are_exact(exact) -> None:
         noise = np.random.default_rng(seed).integers(-128, 128, (INPUTS, *shape)).astype(np.int8)
         cases.append((model, noise))
     exact(cases, computed=reference)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numpy_is_exact_too(seed: int) -> None:
+    model = network(seed)
+    here = Exact(model)
+    noise = np.random.default_rng(seed).integers(-128, 128, (2, *here.input_shape)).astype(np.int8)
+    for picture, expected in zip(noise, reference(model, noise), strict=True):
+        for found, values in zip(here.tensors(picture).values(), expected, strict=True):
+            np.testing.assert_array_equal(found.view(np.uint8), values)
 
 
 @pytest.mark.parametrize(

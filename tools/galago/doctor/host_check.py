@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What this computer needs to reach boards: its tools, and permission to use the port."""
 
-import grp
 import importlib.metadata
 import os
 import stat
@@ -39,7 +38,7 @@ def _check_tool(report: Report, name: str, oldest: tuple[int, int]) -> None:
 
 def _check_port(report: Report, port: Path) -> None:
     status = port.stat()
-    group = _group(status.st_gid)
+    group = _group(port)
     report.fact("this computer", "port", f"{port}, {stat.filemode(status.st_mode)}, group {group}")
     if os.access(port, os.R_OK | os.W_OK):
         return
@@ -53,8 +52,8 @@ def _check_port(report: Report, port: Path) -> None:
         report.problem(f"no permission to use {port}", f"sudo usermod -a -G {group} $USER, then log in again")
 
 
-def _group(number: int) -> str:
+def _group(port: Path) -> str:
     try:
-        return grp.getgrgid(number).gr_name
+        return port.group()
     except KeyError:
-        return str(number)
+        return str(port.stat().st_gid)

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from galago import micropython
 from galago.boards import BoardSpec, Cores
 from galago.emulator.camera import EmulatedCamera
 from galago.emulator.cores import BoardCore
@@ -43,7 +44,8 @@ class EmulatedBoard:
         stand-in modules (hardware.known()); the default is those of the board's usual firmware. `cores` says
         whose machine code a model's native kernels are: this computer's ("host"), or the board's, which runs
         in an instruction-set emulator ("board").
-        Raises GalagoError board.emulator for an unknown name or sizes that cannot be emulated,
+        Raises GalagoError board.emulator for an unknown name, for sizes that cannot be emulated, and where
+        there is no interpreter;
         native.emulator where the instruction-set emulator is missing.
         """
         for name, size, sizes in (
@@ -56,6 +58,12 @@ class EmulatedBoard:
                     f"an emulated board has a {name} of {sizes.start:,} to {sizes.stop - 1:,} bytes, "
                     f"{board.id} has {size:,}: emulate another board, or correct its file",
                 )
+        if not micropython.available():
+            raise GalagoError(
+                "board.emulator",
+                "the MicroPython interpreter of emulated boards has packages for Linux on x86-64 alone: name "
+                f"your own build of the Unix port in {micropython.VARIABLE}, or use a real board (--port)",
+            )
         self.board = board
         self.faults = faults or Faults()
         core = BoardCore(board.arch) if cores == "board" and "native" in board.kernels else None

@@ -19,7 +19,8 @@ from galago.targets.tinymaix import simulator
 from galago.targets.tinymaix.converter import convert, refused
 from galago.targets.tinymaix.tmdl import Tmdl
 from galago.tflite.arithmetic import softmax
-from galago.tflite.tflm import Tflm
+from galago.tflite.graph import Graph
+from galago.tflite.reference import reference
 
 _PATTERN = 3  # noise, which shows mistakes best
 _MAX_DIFFERENCE = 48  # mean difference from TFLM on drawn pictures, in 1/256; good models stay below 20
@@ -44,14 +45,14 @@ def facts(model: ModelDirectory, board: BoardSpec) -> dict[str, int]:
 
 @functools.lru_cache(maxsize=2)
 def _tmdl(tflite: bytes) -> bytes:
-    oracle = Tflm(tflite)
+    oracle, graph = reference(tflite), Graph.read(tflite)
     _, height, width, channels = oracle.input_shape
     pixels = np.stack([drawn(number, (height, width, channels)) for number in range(_PICTURES)])
     pictures = (pixels ^ 128).view(np.int8)
     tmdl = convert(tflite, pictures)
-    output, differences = oracle.output_details, []
+    output, differences = graph.tensors[graph.output], []
     for picture in pictures:
-        expected = (oracle.run(picture).ravel().astype(float) - output["zero_point"]) * output["scale"]
+        expected = (oracle.run(picture).ravel().astype(float) - output.zero_point) * output.scale
         differences.append(256 * abs(_probabilities(tmdl, picture) - expected).max())
     mean = np.mean(differences)
     if mean > _MAX_DIFFERENCE:

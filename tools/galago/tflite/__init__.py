@@ -9,7 +9,8 @@ build       a new file, operator by operator                 ShapeBuilder((1, 96
 engine      the device's own engine, run on the host         engine.plan(data)
 records     the layer records that the engine makes          records.read(data)
 tflm        TensorFlow Lite Micro, the reference             Tflm(data).run(picture)
-reference   TFLM, or TensorFlow Lite where weights have a zero point   reference(data).run(picture)
+exact       the same bytes as TensorFlow Lite Micro, in numpy   Exact(data).run(picture)
+reference   the one of these that is installed               reference(data).run(picture)
 legacy      uint8 models as int8, and back           legacy.to_int8(model)
 arithmetic  TensorFlow Lite's fixed-point factors, softmax   quantize_multiplier(factors)
 

@@ -5,21 +5,20 @@ plan = engine.plan(data)
 plan.arena, plan.stream_buffer, plan.modules, plan.words
 engine.stored_plan(data, None)          # the file that spares a board this work
 
-The engine itself loads the model, in the real MicroPython interpreter, so that the host never has to repeat
-what it decides. What it refuses is the same GalagoError as on a board.
+The engine itself loads the model, in a process of CPython (engine_on_cpython.py), so that the host never has
+to repeat what it decides. What it refuses is the same GalagoError as on a board.
 """
 
 import functools
 import hashlib
 import json
-import os
 import struct
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from galago import micropython
 from galago.errors import GalagoError
 from galago.resources import firmware_dir
 
@@ -27,7 +26,7 @@ LayerKernels = tuple[tuple[int, str, int, int, int], ...]
 """LAYERS of a kernels.mpy (galago.native.kernels.build)."""
 
 _TIMEOUT = 60.0  # seconds; the largest MobileNet takes less than one
-_HEAP = "64m"
+_CPYTHON = Path(__file__).with_name("engine_on_cpython.py")
 
 # Prints what the engine allocates, the records of the layers, the modules that stay in memory with the model,
 # and those that only loading imports; or the engine's error.
@@ -91,6 +90,42 @@ except GalagoError as error:
 """
 
 
+# Prints what the engine reads of a model before it plans its memory.
+_LAYERS_SCRIPT = """
+import json
+from mobilenet import GalagoError
+from mobilenet.tflite.loading.flatbuffer import Flatbuffer
+from mobilenet.tflite.loading.graph import Graph
+
+try:
+    with open(path, "rb") as file:
+        graph = Graph(Flatbuffer(file))
+        shapes = {tensor: graph.shape(tensor) for tensor in graph.known}
+    print(json.dumps({
+        "input": graph.input,
+        "output": graph.output,
+        "shapes": list(shapes.items()),
+        "layers": [
+            [operator.KERNEL, list(record[:32]), list(record[32:]), inputs, output]
+            for operator, record, inputs, output in graph.operators
+        ],
+    }))
+except GalagoError as error:
+    print(json.dumps({"code": error.code, "message": error.message}))
+"""
+
+
+class Layers(NamedTuple):
+    """The layers of a model as the engine checked them. Tensors are indexes of its graph."""
+
+    input: int
+    output: int
+    shapes: dict[int, tuple[int, ...]]
+    """Of every tensor that is not constant."""
+    layers: list[tuple[str, tuple[int, ...], tuple[int, ...], tuple[int, ...], int]]
+    """Of each layer: the viper kernel, the record and its tail (record.toml), inputs and output."""
+
+
 class Plan(NamedTuple):
     """What the engine decides for one model. Sizes are in bytes."""
 
@@ -142,28 +177,42 @@ def stored_plan(model: bytes, layers: LayerKernels = (), kernels: bytes | None =
     return json.dumps(facts, separators=(",", ":")).encode() + b"\n" + records
 
 
+def layers(model: bytes) -> Layers:
+    """The layers of a .tflite, before memory is planned: their records have no offsets. Raises as `plan`."""
+    answer = ask(model, _LAYERS_SCRIPT)
+    return Layers(
+        answer["input"],
+        answer["output"],
+        {tensor: tuple(shape) for tensor, shape in answer["shapes"]},
+        [
+            (kernel, tuple(words), tuple(tail), tuple(inputs), output)
+            for kernel, words, tail, inputs, output in answer["layers"]
+        ],
+    )
+
+
 def ask(model: bytes, script: str) -> dict[str, Any]:
     """The JSON object that a program for the device prints about the model at `path`.
 
     Raises the error that it prints instead, and GalagoError model.operator if there is no answer.
     """
-    with tempfile.NamedTemporaryFile(prefix="galago-", suffix=".tflite") as file:
-        file.write(model)
-        file.flush()
-        answer = _run(f"path = {file.name!r}\n{script}")
+    with tempfile.TemporaryDirectory(prefix="galago-") as folder:
+        file = Path(folder, "model.tflite")
+        file.write_bytes(model)
+        answer = _run(f"path = {str(file)!r}\n{script}")
     if "code" in answer:
         raise GalagoError(answer["code"], answer["message"])
     return answer
 
 
 def _run(script: str) -> dict[str, Any]:
-    """The JSON object that a script prints in the interpreter with the device package."""
+    """The JSON object that a script prints with the device package."""
     try:
         process = subprocess.run(
-            micropython.command("-X", f"heapsize={_HEAP}", "-c", script),
+            [sys.executable, "-I", "-S", "-X", "utf8", str(_CPYTHON), str(firmware_dir())],
+            input=script.encode(),
             capture_output=True,
             timeout=_TIMEOUT,
-            env={**os.environ, "MICROPYPATH": str(firmware_dir())},
             check=False,
         )
     except subprocess.TimeoutExpired:

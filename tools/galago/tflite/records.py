@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from galago.resources import firmware_dir
 from galago.tflite import engine
@@ -93,19 +94,18 @@ def with_weights(record: Record, model: bytes) -> Record:
     """A record and what the weights of the model imply."""
     if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) or record.group_depth:
         return record
-    return Record(record.words, *_factors(record, model), _reach(record, model))
+    multipliers, shifts = factors(record, model)
+    return Record(record.words, tuple(multipliers.tolist()), tuple(shifts.tolist()), _reach(record, model))
 
 
-def _factors(record: Record, model: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Multipliers and shifts."""
+def factors(record: Record, model: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Multipliers and shifts of the output channels of a layer with weights, int64 [out_c]."""
     # Of a fully connected layer the weights' scale is part of in_scale (operators/fully_connected.py).
     scales = np.ones(record.out_c, np.float32)
     if record.scales:
         scales[:] = np.frombuffer(model, "<f4", record.out_c if record.scale_step else 1, record.scales)
     source, target = np.array([record.in_scale, record.out_scale], np.uint32).view(np.float32)
-    factors = scales.astype(np.float64) * np.float64(source) / np.float64(target)
-    multipliers, shifts = quantize_multiplier(factors)
-    return tuple(multipliers.tolist()), tuple(shifts.tolist())
+    return quantize_multiplier(scales.astype(np.float64) * np.float64(source) / np.float64(target))
 
 
 def _reach(record: Record, model: bytes) -> tuple[int, ...]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The reference of a model: TensorFlow Lite Micro, or for weights with a zero point TensorFlow Lite's own.
 
+Where they are not installed, numpy computes the same bytes (galago.tflite.exact).
+
 oracle = reference(data)
 oracle.run(picture)                        # as Tflm
 oracle.tensors(picture)
@@ -15,21 +17,21 @@ from typing import Any
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.resources import install_command
-from galago.tflite import legacy, schema
+from galago.tflite import legacy, schema, tflm
+from galago.tflite.exact import Exact
 from galago.tflite.tflm import Int8, Tflm
 
 
 class ReferenceKernels:
     """An int8 model in TensorFlow Lite's uint8 reference kernels; inputs and outputs are int8 as in Tflm.
 
-    Raises GalagoError config.missing without ai-edge-litert and TensorFlow, and model.operator for what they
-    refuse to load.
+    `lite` are TensorFlow Lite's Interpreter and OpResolverType. Raises GalagoError model.operator for what
+    they refuse to load.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, lite: tuple[Any, Any]) -> None:
         self._outputs, _ = schema.operator_outputs(model)
-        interpreter, resolver = _interpreter()
+        interpreter, resolver = lite
         try:
             self._interpreter: Any = interpreter(
                 model_content=legacy.to_uint8(model),
@@ -60,20 +62,20 @@ class ReferenceKernels:
         return (self._interpreter.get_tensor(index) ^ 128).view(np.int8)
 
 
-def reference(model: bytes) -> Tflm | ReferenceKernels:
-    """The reference of an int8 .tflite. Raises GalagoError as Tflm and ReferenceKernels do."""
-    return ReferenceKernels(model) if legacy.has_weight_zero_points(model) else Tflm(model)
+def reference(model: bytes) -> Tflm | ReferenceKernels | Exact:
+    """The reference of an int8 .tflite. Raises GalagoError as the three classes do."""
+    if not legacy.has_weight_zero_points(model):
+        return Tflm(model) if tflm.available() else Exact(model)
+    lite = _tensorflow_lite()
+    return ReferenceKernels(model, lite) if lite else Exact(model)
 
 
-def _interpreter() -> tuple[Any, Any]:
+def _tensorflow_lite() -> tuple[Any, Any] | None:
+    """TensorFlow Lite's Interpreter and OpResolverType, if it is installed."""
     for name in ("ai_edge_litert.interpreter", "tensorflow.lite.python.interpreter"):
         try:
             module = importlib.import_module(name)
         except ImportError:
             continue
         return module.Interpreter, module.OpResolverType
-    raise GalagoError(
-        "config.missing",
-        "this model's weights have a zero point, and TensorFlow Lite, its reference, is not installed: "
-        + install_command("import"),
-    )
+    return None

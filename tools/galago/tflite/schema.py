@@ -9,8 +9,9 @@
     with schema.malformed():                    # the same error for what is found broken later on
         model.subgraphs[0].tensors[operator.output].shape
 
-The generated schema of `tflite-micro` has no types and takes a while to import. This module alone imports it,
-on first use. The protocols below name the fields that Galago uses, as the schema does.
+The generated schema, which several packages of TensorFlow carry, has no types and takes a while to import.
+This module alone imports it, on first use. The protocols below name the fields that Galago uses, as the
+schema does.
 """
 
 import contextlib
@@ -27,7 +28,12 @@ from numpy.typing import NDArray
 from galago.errors import GalagoError
 
 FILE_IDENTIFIER = b"TFL3"
-_GENERATED = "tflite_micro.tensorflow.lite.micro.python.schema_py_generated"
+_GENERATED = (
+    "tflite_micro.tensorflow.lite.micro.python.schema_py_generated",
+    "ai_edge_litert.schema_py_generated",
+    "tensorflow.lite.python.schema_py_generated",
+)
+"""Modules with the generated schema; a platform has at least one of them."""
 # What the generated reader, and code that trusts its indexes, raises on damaged bytes.
 _DAMAGE = (
     AttributeError,
@@ -245,7 +251,13 @@ def type_name(number: int) -> str:
 
 @functools.cache
 def _generated() -> Any:
-    return importlib.import_module(_GENERATED)
+    for name in _GENERATED:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise GalagoError(
+        "config.missing",
+        "no package with the schema of .tflite files is installed: pip install ai-edge-litert",
+    )
 
 
 @functools.cache

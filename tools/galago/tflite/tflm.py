@@ -8,6 +8,7 @@ tensors = reference.tensors(picture)       # tensor index → int8 array, of eve
 
 import contextlib
 import importlib
+import importlib.util
 import os
 import re
 import tempfile
@@ -35,9 +36,9 @@ class Details(TypedDict):
 class Tflm:
     """A model in TFLM's reference kernels. All tensors are kept, so it needs the memory of all of them.
 
-    Raises GalagoError model.malformed for bytes that are not a valid .tflite, model.operator for what it
-    refuses to load, and model.quantization for weights with a zero point. TFLM ends the process on some
-    damaged models that are valid: check these with the engine (engine.py) first.
+    Raises GalagoError config.missing where there is no TFLM, model.malformed for bytes that are not a valid
+    .tflite, model.operator for what it refuses to load, and model.quantization for weights with a zero point.
+    TFLM ends the process on some damaged models that are valid: check these with the engine (engine.py) first.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -89,7 +90,18 @@ class Tflm:
         return int(total[1])
 
 
+def available() -> bool:
+    """Whether TFLM is installed; there are packages for Linux on x86-64 alone."""
+    return importlib.util.find_spec("tflite_micro") is not None
+
+
 def _runtime() -> Any:
+    if not available():
+        raise GalagoError(
+            "config.missing",
+            "this needs TensorFlow Lite Micro, which has packages for Linux on x86-64 alone: "
+            "do it there, or on Windows in WSL",
+        )
     return importlib.import_module("tflite_micro.python.tflite_micro.runtime")
 
 

@@ -5,8 +5,8 @@
     layers[0].calls         # [Call("conv_2d._entries", (0, 0, Buffer("plan", 0), 0, …)), …]
 
 A kernel's `run` is ordinary Python that calls viper functions (firmware/mobilenet/tflite/kernels). What it
-calls depends on the layer's record alone. So it runs once, in the real MicroPython interpreter and with viper
-functions that only take notes, and the browser repeats the calls. In the browser each tensor has its own
+calls depends on the layer's record alone. So it runs once (galago.tflite.engine), with viper functions that
+only take notes, and the browser repeats the calls. In the browser each tensor has its own
 place in memory, so that all can be looked at, and a layer runs as a whole.
 """
 

@@ -17,7 +17,7 @@ import numpy as np
 from galago.targets.tinymaix import simulator
 from galago.targets.tinymaix.tmdl import CONV, DEPTHWISE, NONE, SOFTMAX, Tmdl, TmdlLayer
 from galago.tflite.graph import Graph
-from galago.tflite.tflm import Tflm
+from galago.tflite.reference import reference
 
 _ROUNDS = 2  # where ReLU6 clips, one correction falls short
 _MAX_BIAS = (1 << 31) - 1
@@ -25,7 +25,7 @@ _MAX_BIAS = (1 << 31) - 1
 
 def correct(model: Tmdl, tensors: list[int], tflite: bytes, pictures: np.ndarray) -> None:
     """`tensors` are the .tflite's, one per layer; `pictures` are int8 [n, height, width, channels]."""
-    oracle, graph = Tflm(tflite), Graph.read(tflite)
+    oracle, graph = reference(tflite), Graph.read(tflite)
     expected = [_channel_means(oracle.tensors(picture), tensors) for picture in pictures]
     buffers = [simulator.buffer_with(model, picture) for picture in pictures]
     for number, (layer, tensor) in enumerate(zip(model.layers, tensors, strict=True)):

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A program that runs verbs of Galago as on Windows or macOS, without what only Linux on x86-64 has.
+
+    python other_desk.py '[["boards"], ["fit", "--json"]]'
+
+It prints a JSON line for each verb: its exit status, stdout and stderr. POSIX modules are hidden from Galago
+alone, because pyserial, which has a file for each system, needs them on this one.
+"""
+
+import builtins
+import contextlib
+import importlib.machinery
+import io
+import json
+import os
+import sys
+from typing import Any
+
+POSIX = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
+PACKAGES = {"micropython_unix", "micropython_run", "tflite_micro"}
+
+
+def hide() -> None:
+    """Hides the modules, and functions of `os` that only Linux has."""
+    imported, found = builtins.__import__, importlib.machinery.PathFinder.find_spec
+
+    def importing(name: str, names: Any = None, *rest: Any, **more: Any) -> Any:
+        if name in POSIX and (names or {}).get("__name__", "").split(".")[0] == "galago":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return imported(name, names, *rest, **more)
+
+    def finding(name: str, *rest: Any) -> Any:
+        return None if name.split(".")[0] in PACKAGES else found(name, *rest)
+
+    builtins.__import__ = importing
+    importlib.machinery.PathFinder.find_spec = finding  # type: ignore[method-assign]
+    for name in ("pidfd_open", "pipe2", "posix_fallocate", "memfd_create"):
+        delattr(os, name)
+
+
+def main() -> None:
+    """Runs the verbs that the first argument lists."""
+    hide()
+    from galago.cli import main as galago
+
+    for arguments in json.loads(sys.argv[1]):
+        sys.argv[1:] = arguments
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                galago()
+            except SystemExit as end:
+                status = int(end.code or 0)
+        print(json.dumps([status, out.getvalue(), err.getvalue()]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

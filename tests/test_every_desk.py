@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Verbs on a computer without TensorFlow Lite Micro, MicroPython and POSIX; another process has the board.
+
+Training needs TensorFlow, which exists there, and is not repeated here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from galago import boards
+from galago.emulator import EmulatedBoard
+from galago.resources import models_dir
+from support import other_desk
+from support.tiny_model import make_model, picture
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = models_dir() / "everyday-v1-025-96"
+
+
+def run(*verbs: list[str], cwd: Path) -> list[tuple[int, str, str]]:
+    """The exit status, stdout and stderr of each verb."""
+    argv = [sys.executable, other_desk.__file__, json.dumps(verbs)]
+    environment = {**os.environ, "GALAGO_CACHE": str(cwd / "cache"), "PYTHONPATH": str(ROOT / "tools")}
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
+    results = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+    assert len(results) == len(verbs), done.stderr
+    return results
+
+
+def test_verbs_without_a_board(tmp_path: Path) -> None:
+    photos = tmp_path / "Fotos für Äpfel" / "red one"  # a path with a space and umlauts
+    photos.mkdir(parents=True)
+    Image.new("RGB", (40, 30), (200, 0, 0)).save(photos / "Kürbis.png")
+    file = SHIPPED / "model.tflite"
+    model = str(make_model(tmp_path, "red", 1).path)
+    labels = json.loads((SHIPPED / "model.json").read_text(encoding="utf-8"))["labels"]
+    (tmp_path / "labels.txt").write_text("\n".join(labels), encoding="utf-8")
+    results = run(
+        ["fit", model, "--json"],
+        ["import", str(file), "-o", "imported", "--labels", "labels.txt"],
+        ["evaluate", model, str(photos.parent), "--on", "int8", "--json"],
+        cwd=tmp_path,
+    )
+    assert [status for status, _, _ in results] == [0, 0, 0], results
+    # The golden outputs are TensorFlow Lite Micro's, as shipped.
+    imported = json.loads((tmp_path / "imported" / "model.json").read_text(encoding="utf-8"))
+    shipped = json.loads((SHIPPED / "model.json").read_text(encoding="utf-8"))
+    assert imported["golden"] == shipped["golden"]
+    assert (imported["macs"], imported["arena_bytes"]) == (shipped["macs"], shipped["arena_bytes"])
+
+
+def test_verbs_with_a_board(tmp_path: Path) -> None:
+    model = str(make_model(tmp_path, "red", 1).path)
+    photos = tmp_path / "photos" / "red one"
+    photos.mkdir(parents=True)
+    (photos / "red.ppm").write_bytes(picture())
+    with EmulatedBoard(boards.load("RPI_PICO2")) as board:
+        port = ["--port", board.port]
+        results = run(
+            ["classify", "--model", model, "--json", *port, str(photos / "red.ppm")],
+            ["bench", model, "--runs", "1", "--json", *port],
+            ["evaluate", model, str(photos.parent), "--on", "int8,board", "--json", *port],
+            ["flash", model, *port, "--source", "host"],
+            ["doctor", "--json", *port],
+            ["config", *port, "--json"],
+            ["monitor", *port, "--send", str(photos / "red.ppm"), "--count", "1", "--json"],
+            cwd=tmp_path,
+        )
+    assert [status for status, _, _ in results] == [0, 0, 0, 0, 0, 0, 0], results
+    assert json.loads(results[0][1])["top"][0]["label"] == "red one"
+
+
+def test_what_needs_an_emulated_board_says_where_it_runs(tmp_path: Path) -> None:
+    for status, out, error in run(["classify", "x.png"], ["emulate"], cwd=tmp_path):
+        assert (status, out) == (2, "")
+        assert error.startswith("galago: emulated boards run on Linux: use WSL on Windows")
+        assert error.count("\n") == 1
