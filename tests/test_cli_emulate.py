@@ -20,6 +20,18 @@ def emulate(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "galago", "emulate", *arguments]
 
 
+def test_code_runs_with_a_folder_of_the_computer(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("print('größer', 6 * 7)\n", encoding="utf-8")
+    code = "import sys; sys.path.insert(0, '/remote'); import program; 1 / 0"
+    done = subprocess.run(
+        emulate("RPI_PICO", "--mount", str(tmp_path), "--exec", code), capture_output=True, check=False
+    )
+    assert done.stdout.decode() == "größer 42\n"
+    assert done.returncode == 2
+    assert done.stderr.endswith(b"ZeroDivisionError: divide by zero\n")
+    assert done.stderr.count(b"\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -28,6 +40,7 @@ def emulate(*arguments: str) -> list[str]:
         (["x.uf2", "--chip", "rp2040", "--cores", "board"], "are for emulated boards"),
         (["--qemu", "y.elf", "--firmware", "esp32"], "are for emulated boards"),
         (["RPI_PICO", "--model", "everyday-v1-025-96"], "--model is for --chip"),
+        (["RPI_PICO", "--mount", "."], "--mount needs --exec"),
         (["RPI_PICO", "--storage-size", "4096"], "need --qemu and --storage"),
         (["--qemu", "y.elf", "--storage-address", "0"], "need --qemu and --storage"),
         (["--qemu", "y.elf", "--storage", "z", "--storage-address", "here"], "expected an address"),

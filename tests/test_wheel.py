@@ -3,6 +3,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -79,6 +80,18 @@ def test_classify_works_from_the_wheel(installed: Path) -> None:
     # It was the wheel that ran, not the checkout behind the editable install.
     where = run_python(installed, "import galago; print(galago.__file__)")
     assert Path(where).is_relative_to(installed)
+
+
+def test_a_project_tests_itself_with_the_fixture_of_the_wheel(installed: Path, tmp_path: Path) -> None:
+    """pytest finds the fixture by the wheel's entry point."""
+    project = shutil.copytree(ROOT / "examples" / "blinky-tests", tmp_path / "blinky")
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(project)]
+    done = subprocess.run(
+        argv, cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "4 passed" in done.stdout
 
 
 def run_python(installed: Path, script: str) -> str:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """galago emulate: an emulated board, or an emulated chip with its own firmware, for any serial tool."""
 
-from contextlib import AbstractContextManager
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +15,8 @@ from galago.errors import GalagoError
 
 _CLASSIFY = "  galago classify --port {port} PICTURE\n"
 _MOUNT = "  mpremote connect {port} mount FOLDER exec 'import program'\n"
+_PATIENCE = 3600.0  # seconds without a line: a program may compute, and Ctrl-C ends it
+_Serve = Callable[[AbstractContextManager[Any], str, str], None]
 _SLOW = "A second of the chip takes about a minute."
 
 
@@ -84,6 +88,19 @@ def emulate(
             metavar="BYTES", help="With --qemu and --storage: the size of a new file.  [default: 2097152]"
         ),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option("--exec", metavar="CODE", help="Run this code, print what it prints, and end."),
+    ] = None,
+    mount: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+            help="With --exec: make this folder /remote on the board.",
+        ),
+    ] = None,
 ) -> None:
     """Run an emulated board and print its port, until Ctrl-C."""
     import signal
@@ -102,16 +119,24 @@ def emulate(
         raise GalagoError("usage", "--model is for --chip: put a model on any other board with galago flash")
     if not (qemu and storage) and (storage_address is not None or storage_size is not None):
         raise GalagoError("usage", "--storage-address and --storage-size need --qemu and --storage")
+    if code is None and mount:
+        raise GalagoError("usage", "--mount needs --exec, the code that uses the folder")
+    serve = _serve if code is None else functools.partial(_execute, code, mount)
     if chip:
-        _run_chip(Path(board), storage, model)
+        _run_chip(serve, Path(board), storage, model)
     elif qemu:
-        _run_qemu(qemu, machine, storage, _address(storage_address), storage_size)
+        _run_qemu(serve, qemu, machine, storage, _address(storage_address), storage_size)
     else:
-        _run(board, storage, firmware, camera, cores)
+        _run(serve, board, storage, firmware, camera, cores)
 
 
 def _run(
-    board: str, storage: Path | None, firmware: list[str] | None, camera: Path | None, cores: Cores
+    serve: _Serve,
+    board: str,
+    storage: Path | None,
+    firmware: list[str] | None,
+    camera: Path | None,
+    cores: Cores,
 ) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
@@ -119,27 +144,32 @@ def _run(
 
     pictures = EmulatedCamera(camera) if camera else None
     emulated = EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores)
-    _serve(emulated, f"{emulated.board.name} (emulated)", _CLASSIFY)
+    serve(emulated, f"{emulated.board.name} (emulated)", _CLASSIFY)
 
 
-def _run_chip(image: Path, storage: Path | None, model: str | None) -> None:
+def _run_chip(serve: _Serve, image: Path, storage: Path | None, model: str | None) -> None:
     from galago import flash
     from galago.emulator import rp2040
 
     board = rp2040.identify(image)
     files = flash.seed(open_model(model), board) if model else None
     chip = rp2040.EmulatedRp2040(image, storage, files)
-    _serve(chip, f"{image.name} on an emulated {board.mcu}", f"{_CLASSIFY}\n{_SLOW}\n")
+    serve(chip, f"{image.name} on an emulated {board.mcu}", f"{_CLASSIFY}\n{_SLOW}\n")
 
 
 def _run_qemu(
-    firmware: Path, machine: str, storage: Path | None, address: int | None, size: int | None
+    serve: _Serve,
+    firmware: Path,
+    machine: str,
+    storage: Path | None,
+    address: int | None,
+    size: int | None,
 ) -> None:
     from galago.emulator.qemu import QemuBoard
 
     emulated = QemuBoard(firmware, machine, storage, address, size)
     hint = _CLASSIFY if storage else f"{_MOUNT}\nIt has no file system unless you add --storage.\n"
-    _serve(emulated, f"{firmware.name} on {machine} (QEMU)", hint)
+    serve(emulated, f"{firmware.name} on {machine} (QEMU)", hint)
 
 
 def _serve(emulated: AbstractContextManager[Any], name: str, hint: str) -> None:
@@ -154,6 +184,20 @@ def _serve(emulated: AbstractContextManager[Any], name: str, hint: str) -> None:
             running.wait()
         except KeyboardInterrupt:
             typer.echo("")
+
+
+def _execute(
+    code: str, mount: Path | None, emulated: AbstractContextManager[Any], name: str, hint: str
+) -> None:
+    """Run code on an emulated board or chip and print what it prints. Raises GalagoError board.exec."""
+    from galago import transport
+
+    with (
+        emulated as running,
+        transport.connect(running.port) as board,
+        board.mount(mount) if mount else nullcontext(),
+    ):
+        board.stream(code, typer.echo, timeout=_PATIENCE)
 
 
 def _address(text: str | None) -> int | None:

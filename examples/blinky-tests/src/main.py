@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""Runs blinky at every start."""
+
+import blinky
+
+print("starting")
+blinky.run()
