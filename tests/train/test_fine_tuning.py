@@ -14,7 +14,7 @@ from galago.quantize.fake_quant import apply, fake_quant, fake_quant_kernel
 from galago.tflite.edit import EditableGraph
 from galago.tflite.tflm import Tflm
 from galago.train.checkpoint import Checkpoint, State
-from galago.train.fine_tuning import Photos, fine_tune
+from galago.train.fine_tuning import TuningPhotos, fine_tune
 from galago.train.recipe import FineTuning
 from support.requirements import extra_module
 
@@ -74,7 +74,7 @@ class Subject:
     def tuned(self, work: Path, tflite: bytes, settings: FineTuning = SETTINGS) -> bytes:
         checkpoint = Checkpoint(work, "key", print)
         progress = train.Progress(Console(quiet=True))
-        photos = Photos(pictures(0, 200), pictures(300, 50))
+        photos = TuningPhotos(pictures(0, 200), pictures(300, 50))
         return fine_tune(tflite, self.float_model, photos, settings, 1, checkpoint, progress)
 
 

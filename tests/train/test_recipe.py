@@ -163,5 +163,5 @@ def test_impossible_variants_are_refused(size: int, alpha: float, tmp_path: Path
     from galago.train import choice
 
     with pytest.raises(GalagoError) as caught:
-        choice.recipe_for(tmp_path, "x", choice.Options(alpha=alpha, size=size))
+        choice.recipe_for(tmp_path, "x", choice.TrainingOptions(alpha=alpha, size=size))
     assert caught.value.code == "config.invalid"

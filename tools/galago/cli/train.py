@@ -13,7 +13,7 @@ from galago.errors import GalagoError
 
 if TYPE_CHECKING:
     from galago.train import Progress, Recipe
-    from galago.train.choice import Options
+    from galago.train.choice import TrainingOptions
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     """
     from galago.cli.output import Console
     from galago.train import Progress
-    from galago.train.choice import Options, recipe_for
+    from galago.train.choice import TrainingOptions, recipe_for
     from galago.train.pipeline import WORK, run_recipe
 
     console = Console(stderr=True, highlight=False)
@@ -66,7 +66,7 @@ def train(
         if photos.suffix == ".toml":
             recipe = _read_recipe(photos, data)
         else:
-            options = Options(
+            options = TrainingOptions(
                 architecture,
                 alpha or (0.25 if architecture == "mobilenet_v1" else 0.35),
                 size or 96,
@@ -103,7 +103,9 @@ def _read_recipe(path: Path, data: Path | None) -> "Recipe":
     return recipe
 
 
-def _sized_for(board: str, options: "Options", photos: Path, progress: "Progress") -> "Options":
+def _sized_for(
+    board: str, options: "TrainingOptions", photos: Path, progress: "Progress"
+) -> "TrainingOptions":
     """The options with the largest alpha and size that fit a board."""
     from galago import dataset
     from galago.train.choice import largest

@@ -19,6 +19,7 @@ from galago.tflite.reference import reference
 
 FLOAT = "float.keras"
 """The network before quantization, beside model.tflite."""
+_BATCH = 64
 
 
 def labelled(model: ModelDirectory, folder: str | Path) -> dataset.Photos:
@@ -99,4 +100,6 @@ def floats(model: ModelDirectory, inputs: np.ndarray) -> np.ndarray:
             f"{file}: the float network is missing: train the model again, or leave float out of --on",
         )
     network: Any = lazy_tensorflow.keras().models.load_model(file, compile=False)
-    return network.predict(inputs.astype(np.float32) / 128, batch_size=64, verbose=0)
+    # Batch by batch: all inputs as floats would take four times their size, and Keras copies them.
+    batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
+    return np.concatenate([network.predict_on_batch(batch.astype(np.float32) / 128) for batch in batches])

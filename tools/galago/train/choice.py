@@ -2,7 +2,7 @@
 """Chooses a recipe where the user only names photos, and a network where the user only names a board.
 
 variant, why = largest("RPI_PICO2", "mobilenet_v1", classes=5)
-recipe = recipe_for(Path("photos"), "mine", Options(alpha=variant.alpha, size=variant.size))
+recipe = recipe_for(Path("photos"), "mine", TrainingOptions(alpha=variant.alpha, size=variant.size))
 """
 
 import math
@@ -25,7 +25,7 @@ _REFERENCE = "everyday-v1-025-96"
 
 
 @dataclass(frozen=True)
-class Options:
+class TrainingOptions:
     """What a user may choose about a training; everything else follows from the photos."""
 
     architecture: str = "mobilenet_v1"
@@ -80,7 +80,7 @@ def _too_full(result: fit.Verdict) -> str:
     return ""
 
 
-def recipe_for(photos: Path, name: str, options: Options) -> PhotoRecipe:
+def recipe_for(photos: Path, name: str, options: TrainingOptions) -> PhotoRecipe:
     """Returns the recipe for a folder of photos; small folders get more epochs.
 
     Raises config.invalid, dataset.missing, dataset.empty, dataset.layout.

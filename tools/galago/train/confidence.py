@@ -15,7 +15,7 @@ import numpy as np
 
 from galago import lazy_tensorflow
 from galago.tflite.arithmetic import softmax
-from galago.train.pixels import to_float
+from galago.train.pixels import predict
 from galago.train.result import Validation
 
 TEMPERATURES = np.exp(np.linspace(np.log(0.2), np.log(5), 161))
@@ -40,7 +40,7 @@ def calibrate(network: Any, validation: Validation) -> Calibrated:
     `network` ends in the logits of that layer, and is changed.
     """
     keras = lazy_tensorflow.keras()
-    logits = network.predict(to_float(validation.pixels), batch_size=128, verbose=0)
+    logits = predict(network, validation.pixels)
     temperature = float(min(TEMPERATURES, key=lambda t: log_loss(softmax(logits / t), validation.labels)))
     head = network.get_layer("classes")
     head.set_weights([weights / temperature for weights in head.get_weights()])

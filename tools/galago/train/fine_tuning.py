@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Quantization-aware fine-tuning: an int8 model learns to predict what its float model predicts.
 
-    photos = Photos(training, validation)
+    photos = TuningPhotos(training, validation)
     tflite = fine_tune(tflite, float_tflite, photos, settings, seed, checkpoint, progress)
 
 The int8 model is computed in TensorFlow as the board rounds it (quantize.fake_quant): BatchNormalization is
@@ -26,7 +26,7 @@ from galago.quantize.refine import can_refine
 from galago.tflite.edit import EditableGraph
 from galago.train.checkpoint import Checkpoint
 from galago.train.loop import Loop, Stage
-from galago.train.pixels import jitter, to_float
+from galago.train.pixels import jitter, predict
 from galago.train.progress import Progress
 from galago.train.recipe import FineTuning
 
@@ -37,7 +37,7 @@ _REACH = 0.49  # of a step: anything nearer than half a step rounds to the same
 
 
 @dataclass(frozen=True)
-class Photos:
+class TuningPhotos:
     """Photos to learn from, and others on which the best epoch is chosen, both uint8 [n, h, w, c]."""
 
     training: np.ndarray
@@ -47,7 +47,7 @@ class Photos:
 def fine_tune(
     tflite: bytes,
     float_model: bytes,
-    photos: Photos,
+    photos: TuningPhotos,
     settings: FineTuning,
     seed: int,
     checkpoint: Checkpoint,
@@ -67,7 +67,7 @@ def fine_tune(
     both = keras.Model(picture, [teacher(picture)[0], student(picture)[0]])
 
     def validate() -> dict[str, float]:
-        exact, rounded = both.predict(to_float(photos.validation), batch_size=_BATCH, verbose=0)
+        exact, rounded = predict(both, photos.validation)
         moved = np.abs(exact - rounded).sum(axis=1).mean() / 2
         return {"loss": float(moved), "agreement": float((exact.argmax(1) == rounded.argmax(1)).mean())}
 
@@ -95,7 +95,7 @@ def _teacher_and_student(graph: EditableGraph, float_graph: EditableGraph) -> tu
     keras = lazy_tensorflow.keras()
     ends = [graph.layers[-1].output, *(x.inputs[0] for x in graph.layers if x.kind == "SOFTMAX")]
 
-    class Network(keras.layers.Layer):
+    class GraphNetwork(keras.layers.Layer):
         """The layers of the graph. Variables are in int8 steps: one learning rate suits all layers."""
 
         def __init__(self, rounded: bool) -> None:
@@ -128,7 +128,7 @@ def _teacher_and_student(graph: EditableGraph, float_graph: EditableGraph) -> tu
             tensors = run(graph, pictures, self.pairs(), self.absmaxes if self._rounded else None)
             return [tensors[end] for end in ends]
 
-    return Network(False), Network(True)
+    return GraphNetwork(False), GraphNetwork(True)
 
 
 def _divergence() -> Any:

@@ -21,7 +21,7 @@ from galago.train import network as networks
 from galago.train.checkpoint import Checkpoint
 from galago.train.confidence import log_loss, unknown_threshold
 from galago.train.loop import Loop, Stage
-from galago.train.pixels import to_float
+from galago.train.pixels import predict
 from galago.train.progress import Progress
 from galago.train.recipe import GroupRecipe, GroupStage
 from galago.train.result import Trained, Validation
@@ -58,7 +58,7 @@ def train_groups(recipe: GroupRecipe, data: Path, work: Path, progress: Progress
     usable = prepared.from_imagenet & (validation.labels >= 0)
 
     def validate() -> dict[str, float]:
-        logits = student.predict(to_float(validation.pixels[usable]), batch_size=200, verbose=0)
+        logits = predict(student, validation.pixels[usable])
         sums = softmax(logits) @ members
         right = sums.argmax(axis=1) == validation.labels[usable]
         return {"loss": log_loss(sums, validation.labels[usable]), "accuracy": float(right.mean())}
@@ -131,7 +131,7 @@ def with_kinds(student: Any, views: Views, seed: int) -> tuple[np.ndarray, np.nd
     if not count:
         return kernel, bias
     both = keras.Model(student.input, [student.get_layer("features").output, head.output])
-    features, logits = both.predict(to_float(views.pixels), batch_size=200, verbose=0)
+    features, logits = predict(both, views.pixels)
     largest = logits.max(axis=1, keepdims=True)
     rest = largest + np.log(np.exp(logits - largest).sum(axis=1, keepdims=True))
 
@@ -175,7 +175,7 @@ def with_classes(
     inner = keras.layers.Dense(len(head.classes), activation="softmax", name="subclasses")
     subclasses = keras.Model(student.input, inner(features))
     inner.set_weights([head.kernel, head.bias])
-    sums = subclasses.predict(to_float(validation.pixels), batch_size=200, verbose=0) @ members
+    sums = predict(subclasses, validation.pixels) @ members
     inside, labels = validation.labels >= 0, validation.labels
     sharpness = min(SHARPNESS, key=lambda s: log_loss(softmax(sums[inside] * s), labels[inside]))
     confidence = softmax(sums * sharpness).max(axis=1)

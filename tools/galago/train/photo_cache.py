@@ -5,12 +5,13 @@
     photos.inputs[photos.validation]        # uint8 [n, 96, 96, 3]
     photos.squares[i, k]                    # uint8 [side, side, 3], k = 0, 1, 2: both ends and the middle
 
-The squares are in a file, from which each batch is read, so that a large folder needs disk space but little
-memory: 161 KB for a photo and an input of 96 x 96.
+Both are in files, from which each batch is read, so that a large folder needs disk space but little memory:
+189 KB for a photo and an input of 96 x 96.
 """
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from galago.train.recipe import PhotoRecipe
 
 SQUARES = 3
 _SQUARE_SIDE = 1.4  # in sides of the input, so that parts of a square are still sharp
+_INPUTS, _SQUARES = "inputs.u8", "squares.u8"
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,10 @@ class PhotoCache:
     """The classes."""
     labels: np.ndarray
     """The number of each photo's class in `names`, int64 [n]."""
-    inputs: np.ndarray
-    """The photos as a board sees them, uint8 [n, size, size, 3]."""
-    squares_file: Path
+    folder: Path
+    """Where the pixels are."""
+    size: int
+    """Side of the input in pixels."""
     side: int
     """Side of the squares in pixels."""
     validation: np.ndarray
@@ -47,11 +50,18 @@ class PhotoCache:
     skipped: list[str]
     """A line for each unreadable photo."""
 
+    # Files are mapped anew for each use, so that few pages of them stay in memory.
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The photos as a board sees them, uint8 [n, size, size, 3]."""
+        return np.memmap(self.folder / _INPUTS, np.uint8, "r", shape=(len(self.labels), *_square(self.size)))
+
     @property
     def squares(self) -> np.ndarray:
-        """The photos as squares, uint8 [n, 3, side, side, 3]; mapped anew, so that few pages stay."""
-        shape = (len(self.labels), SQUARES, self.side, self.side, 3)
-        return np.memmap(self.squares_file, np.uint8, "r", shape=shape)
+        """The photos as squares, uint8 [n, 3, side, side, 3]."""
+        shape = (len(self.labels), SQUARES, *_square(self.side))
+        return np.memmap(self.folder / _SQUARES, np.uint8, "r", shape=shape)
 
     @property
     def training(self) -> np.ndarray:
@@ -62,11 +72,10 @@ class PhotoCache:
 def read_photos(folder: Path, recipe: PhotoRecipe, work: Path, progress: Progress) -> PhotoCache:
     """Reads all photos of a folder with one sub-folder per class; unreadable ones are named and skipped.
 
-    Raises dataset.missing, .empty, .layout, .classes, and disk.full if `work` has no room for the squares.
+    Raises dataset.missing, .empty, .layout, .classes, and disk.full if `work` has no room for the pixels.
     """
     photos = dataset.from_subfolders(folder)
     side = round(recipe.size * _SQUARE_SIDE)
-    inputs = np.empty((len(photos), recipe.size, recipe.size, 3), np.uint8)
     fingerprints, positions, skipped = [], [], []
 
     def warn(text: str) -> None:
@@ -75,23 +84,22 @@ def read_photos(folder: Path, recipe: PhotoRecipe, work: Path, progress: Progres
 
     if ignored := dataset.ignored_files(folder):
         progress.say(f"{folder}: {ignored}")
-    size = len(photos) * SQUARES * side * side * 3
-    progress.begin(
-        f"reading {len(photos)} photos ({size / 1e6:.0f} MB of disk until training ends)", len(photos)
-    )
-    squares = work / "squares.u8"
+    each = math.prod(_square(recipe.size)) + SQUARES * math.prod(_square(side))
+    size = f"{len(photos) * each / 1e6:.0f} MB"
+    progress.begin(f"reading {len(photos)} photos ({size} of disk until training ends)", len(photos))
     try:
         work.mkdir(parents=True, exist_ok=True)
-        with squares.open("wb") as file:
+        with (work / _INPUTS).open("wb") as inputs, (work / _SQUARES).open("wb") as squares:
             for position, rgb in dataset.read(photos.paths, warn):
-                inputs[len(positions)] = pictures.resize(rgb, recipe.size, recipe.size)
+                inputs.write(pictures.resize(rgb, recipe.size, recipe.size).tobytes())
+                squares.write(_squares(rgb, side).tobytes())
                 fingerprints.append(dataset.fingerprint(rgb))
                 positions.append(position)
-                file.write(_squares(rgb, side).tobytes())
                 progress.advance()
     except OSError as error:
         raise GalagoError(
-            "disk.full", f"{squares}: {error.strerror}: free some space, or choose another -o"
+            "disk.full",
+            f"{work}: {error.strerror}: training keeps {size} there, free some space or choose another -o",
         ) from None
     readable = photos.where(np.array(positions, int))
     _check_classes(folder, readable, progress)
@@ -102,8 +110,8 @@ def read_photos(folder: Path, recipe: PhotoRecipe, work: Path, progress: Progres
         paths=readable.paths,
         names=photos.names,
         labels=readable.labels,
-        inputs=inputs[: len(positions)],
-        squares_file=squares,
+        folder=work,
+        size=recipe.size,
         side=side,
         validation=validation,
         groups=groups,
@@ -122,6 +130,11 @@ def _warn_of_alike(
             f"all photos of {names} look alike, as frames of a fixed camera do: the last ones by name are "
             "for validation, whose accuracy says nothing about other places and days; measure with --test"
         )
+
+
+def _square(side: int) -> tuple[int, int, int]:
+    """Returns the shape of a square picture."""
+    return side, side, 3
 
 
 def _squares(rgb: np.ndarray, side: int) -> np.ndarray:
@@ -159,5 +172,5 @@ def _check_classes(folder: Path, photos: dataset.Photos, progress: Progress) -> 
 def training_key(photos: PhotoCache, recipe: str) -> str:
     """Returns a digest of the recipe's text and of the photos' content, which identifies a training."""
     digest = hashlib.sha256(json.dumps([recipe, [str(p) for p in photos.paths]]).encode())
-    digest.update(photos.inputs.tobytes())
+    digest.update(photos.inputs.ravel().data)  # the mapped file: tobytes() would copy it
     return digest.hexdigest()

@@ -1,17 +1,34 @@
 # SPDX-License-Identifier: MIT
-"""Batches of pictures as NumPy arrays: scaled, varied in colour, mixed in pairs.
+"""Batches of pictures as NumPy arrays: scaled, varied in colour, mixed in pairs, and given to a network.
 
+y = predict(network, pixels)                        # uint8 [n, h, w, c] → float32 [n, outputs]
 x = to_float(pixels)                                # uint8 → float32 (pixel - 128) / 128
 x = jitter(pixels, random, 0.1)                     # the same, mirrored and in other colours
 x, y = mixup(x, y, 0.1, random)
 """
 
+from typing import Any
+
 import numpy as np
+
+_BATCH = 64
 
 
 def to_float(pixels: np.ndarray) -> np.ndarray:
     """Returns (pixel - 128) / 128 in float32, which is what every network here takes."""
     return (pixels.astype(np.float32) - 128) / 128
+
+
+def predict(network: Any, pixels: np.ndarray) -> Any:
+    """Returns a network's output for uint8 [n, h, w, c], float32 [n, outputs], or the list of its outputs.
+
+    Pictures become floats batch by batch: all at once they would take eight times their size.
+    """
+    starts = range(0, len(pixels), _BATCH)
+    batches = [network.predict_on_batch(to_float(pixels[start : start + _BATCH])) for start in starts]
+    if isinstance(batches[0], list | tuple):
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
+    return np.concatenate(batches)
 
 
 def jitter(pixels: np.ndarray, random: np.random.Generator, strength: float) -> np.ndarray:

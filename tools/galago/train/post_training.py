@@ -17,8 +17,8 @@ import numpy as np
 from galago import evaluate, quantize
 from galago.models import ModelDirectory
 from galago.train.checkpoint import Checkpoint
-from galago.train.fine_tuning import Photos, fine_tune
-from galago.train.pixels import to_float
+from galago.train.fine_tuning import TuningPhotos, fine_tune
+from galago.train.pixels import predict
 from galago.train.progress import Progress
 from galago.train.recipe import GroupRecipe, Recipe
 from galago.train.result import Trained
@@ -55,7 +55,7 @@ def quantize_trained(
     """Writes the model directory; also returns the validation figures of float and int8, for the report."""
     inside = trained.validation.labels >= 0
     pixels, labels = trained.validation.pixels[inside], trained.validation.labels[inside]
-    floats = trained.network.predict(to_float(pixels), batch_size=128, verbose=0)
+    floats = predict(trained.network, pixels)
     accuracy = evaluate.Scores.of(floats, labels).accuracy
     figures: dict[str, Any] = {"float": accuracy, "tuned": None}
 
@@ -70,7 +70,7 @@ def quantize_trained(
         key = hashlib.sha256(tflite + float_model + repr(recipe).encode()).hexdigest()
         checkpoint = Checkpoint(work / "fine-tuning", key, progress.say)
         progress.say(f"fine-tuning for int8, {settings.epochs} epochs, with float as the teacher")
-        photos = Photos(trained.training_pixels, pixels)
+        photos = TuningPhotos(trained.training_pixels, pixels)
         tuned = fine_tune(tflite, float_model, photos, settings, recipe.seed, checkpoint, progress)
         after = Int8Figures.of(tuned, pixels, labels, floats)
         better = after.accuracy >= before.accuracy and after.moved < before.moved

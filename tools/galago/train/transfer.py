@@ -25,7 +25,7 @@ from galago.train.checkpoint import Checkpoint
 from galago.train.confidence import calibrate, log_loss
 from galago.train.loop import Loop, Stage
 from galago.train.photo_cache import SQUARES, PhotoCache, read_photos, training_key
-from galago.train.pixels import mixup, to_float
+from galago.train.pixels import mixup, predict
 from galago.train.progress import Progress
 from galago.train.recipe import PhotoRecipe, PhotoStage, to_toml
 from galago.train.result import Trained, Validation
@@ -33,6 +33,7 @@ from galago.train.teachers import mix_soft_targets
 
 _MOST_OFTEN = 4.0  # bounds how much more often a photo of a rare class is drawn
 _HEAD_VIEWS = 4  # augmented views of each photo that the head is fitted to
+_CHUNK = 32  # photos that are augmented at once for the head: each takes 3 MB meanwhile
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
     network, validation = setup.network, _validation(photos)
 
     def validate() -> dict[str, float]:
-        logits = network.predict(to_float(validation.pixels), batch_size=128, verbose=0)
+        logits = predict(network, validation.pixels)
         right = logits.argmax(axis=1) == validation.labels
         return {"loss": log_loss(softmax(logits), validation.labels), "accuracy": float(right.mean())}
 
@@ -177,8 +178,8 @@ def _fit_head(setup: _Setup, stage: PhotoStage) -> None:
     """Fits the head alone, to the features of the photos as they are and of augmented views."""
     keras = lazy_tensorflow.keras()
     photos, body, training = setup.photos, setup.body, setup.photos.training
-    chunks = [training[start : start + 128] for start in range(0, len(training), 128)]
-    features = [np.concatenate([body.predict_on_batch(to_float(photos.inputs[each])) for each in chunks])]
+    chunks = [training[start : start + _CHUNK] for start in range(0, len(training), _CHUNK)]
+    features = [np.concatenate([predict(body, photos.inputs[each]) for each in chunks])]
     for view in range(_HEAD_VIEWS):
         parts = []
         for each in chunks:
