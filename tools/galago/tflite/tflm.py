@@ -38,7 +38,7 @@ class Tflm:
 
     Raises GalagoError config.missing where there is no TFLM, model.malformed for bytes that are not a valid
     .tflite, model.operator for what it refuses to load, and model.quantization for weights with a zero point.
-    TFLM ends the process on some damaged models that are valid: check these with the engine (engine.py) first.
+    TFLM ends the process on some damaged models that are valid: check these with engine.py first.
     """
 
     def __init__(self, model: bytes) -> None:

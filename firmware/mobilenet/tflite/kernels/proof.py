@@ -124,9 +124,10 @@ def _wrong(net):
         loaded = module in sys.modules
         viper = _viper(name).run
         for layer in net.native:
-            if net.native[layer][1] == name:
-                if _outputs(net, layer, net.runs[layer]) != _outputs(net, layer, viper):
-                    wrong.append(layer)
+            if net.native[layer][1] != name:
+                continue
+            if _outputs(net, layer, net.runs[layer]) != _outputs(net, layer, viper):
+                wrong.append(layer)
         if not loaded:
             viper = None
             sys.modules.pop(module, None)
