@@ -167,8 +167,10 @@ def test_files_that_are_no_keys_are_refused(directory: Path, key: Path, public: 
         with pytest.raises(GalagoError) as caught:
             signature.verify(directory, path)
         assert caught.value.code == "model.key"
-    with pytest.raises(GalagoError, match="exists"):
-        keys.new(key)
+    for path, reason in ((key, "exists"), (Path(), "name of a new file"), (Path("/"), "name of a new file")):
+        with pytest.raises(GalagoError, match=reason) as caught:
+            keys.new(path)
+        assert caught.value.code == "model.key"
 
 
 def test_nothing_is_sent_to_a_board_before_the_check(tmp_path: Path, key: Path, public: Path) -> None:

@@ -86,7 +86,7 @@ def faults(folder: Path) -> Iterator[Attack]:
                 Faults(to_client=noise),
             )
         )
-        case = bench.case(str(fault), dice.choice((bench.old, bench.empty)), fault)
+        case = bench.case(str(fault), bench.old, fault)
         if case.problem:
             raise ValueError(f"{case.fault}: {case.problem}")
 

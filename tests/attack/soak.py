@@ -121,7 +121,7 @@ class _Watched:
 
     def disturb(self, dice: Random) -> None:
         """Bytes change on their way to the host for some pictures."""
-        share = 10 ** dice.uniform(-5, -3)
+        share = 10 ** dice.uniform(-4, -2)
         self.board.faults.to_client = Noise(dice.randrange(1 << 30), flipped=share, dropped=share)
         self.read(10)
         self.board.faults.to_client = None

@@ -127,6 +127,14 @@ def test_host_and_board_fill_in_the_same_defaults(read, text):
     assert read(text) == settings.complete(json.loads(text))
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5_000, "1e999", "nan", "-1"])
+def test_values_of_the_command_line_are_refused_with_one_line(text):
+    with pytest.raises(GalagoError, match="'interval'") as caught:
+        settings.changed({"model": "/models/m"}, [f"interval={text}"])
+    assert caught.value.code == "config.invalid"
+    assert len(caught.value.message) < 200
+
+
 def test_the_good_file_is_a_copy(micropython, tmp_path):
     present, good = tmp_path / "galago.json", tmp_path / "galago.good.json"
     for text in ('{"model": "/models/a"}', '{"model": "/models/b"}'):

@@ -65,6 +65,7 @@ def test_an_invalid_recipe_is_refused(tmp_path: Path, old: str, new: str) -> Non
         *("stages = 1", "teachers = [[]]", "name = '../../x'", "name = ''", 'name = "a\\nb"'),
         *(f"name = '{'x' * 300}'", "architecture = 'resnet'", f"x = {'[' * 5_000}{']' * 5_000}"),
         f"x = {'9' * 5_000}",
+        f"{'x' * 5_000} = 1",
         *(
             f"stages = [{{layers = 'all', epochs = {epochs}, learning_rate = {rate}}}]"
             for epochs, rate in ((-3, 1e-3), (1, -1), (1, "nan"), (1, 0))

@@ -87,7 +87,7 @@ def _readings(text: str) -> list[Any]:
     """Return what the text of a value can mean: JSON first, then itself."""
     try:
         return [json.loads(text), text]
-    except ValueError:
+    except (ValueError, RecursionError):
         return [text]
 
 

@@ -26,9 +26,11 @@ _LARGEST = 1 << 14  # bytes; a key takes about 120
 def new(path: Path) -> Path:
     """Write a new private key to `path`, readable by its owner only; return the file of its public key.
 
-    Raises GalagoError model.key if one of the two files exists.
+    Raises GalagoError model.key if one of the two files exists, or `path` is no name of a file.
     """
     serialization, ed25519 = _cryptography()
+    if not path.name:
+        raise GalagoError("model.key", f"{path}: expected the name of a new file for the key: choose one")
     public_path = path.with_name(path.name + ".pub")
     for file in (path, public_path):
         if os.path.lexists(file):

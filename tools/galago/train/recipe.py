@@ -208,7 +208,7 @@ def _fill(kind: Any, table: Any, place: str) -> Any:
     required = {name for name in known if not _has_default(known[name])}
     unknown, missing = sorted(set(table) - set(known)), sorted(required - set(table))
     if unknown or missing:
-        problems = [f"unknown: {', '.join(unknown)}"] * bool(unknown)
+        problems = [f"unknown: {', '.join(unknown):.100}"] * bool(unknown)
         problems += [f"missing: {', '.join(missing)}"] * bool(missing)
         raise GalagoError(
             "config.invalid",
