@@ -16,14 +16,13 @@ MARK = "<!-- attacks -->\n"
 _SECTION = """
 ## Attacks
 
-Written by `make attack`, which tries inputs drawn from a seed (this time {seed}) until the time is up. An input
-fails if anything happens but success or an error with a [code](errors.md) and one line of text: a traceback, a crash, a hang,
-a wrong answer, something left behind. `python tests/attack --only KIND --seed {seed} --first N --count 1` repeats the input N.
+Written by `make attack`, which tries inputs drawn from a seed (this time {seed}) until its time is up; each kind runs in a process of its own. An input fails if anything happens but success or an error with
+a [code](errors.md) and one line of text: a traceback, a crash, a hang, a wrong answer, something left behind. `python tests/attack --only KIND --seed {seed} --first N --count 1` tries the input N again.
 
 **{tried:,} inputs of {kinds} kinds were tried; {failed} failed.**
 
 {table}
-"Longest" is the longest attempt, on a computer that was busy with other work. "MB" is the most memory that the host's process, or one that it started, had at any time.
+"Longest" is the longest attempt in real time, whatever else the computer did. "MB" is the most memory that the host's process, or one that it started, had at any time.
 
 {soaks}"""
 
