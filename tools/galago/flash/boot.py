@@ -64,7 +64,7 @@ def boot_plan(
     if old is not None and old != new:
         files[PREVIOUS] = json.dumps(old).encode()
     files[CONFIG] = json.dumps(new).encode()
-    return UploadPlan(board, files, on_compare, spare_files(model, known, chosen["source"] == "camera"))
+    return UploadPlan(board, files, on_compare, spare_files(model, known, chosen.get("source") == "camera"))
 
 
 def seed(model: ModelDirectory, known: boards.BoardSpec) -> dict[str, bytes]:
