@@ -14,6 +14,7 @@
 # make pictures   decode real and damaged photos with machine code, against the host (DATA=folder of photos)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
 # make platforms  look up for which platforms and Pythons packages exist; writes docs/platforms.md
+# make wild       try a model of every kind that people have; writes docs/models-in-the-wild.md
 # make faults     inject faults while flashing; writes docs/reliability.md
 # make attack     attack all that comes from a file, a cable or a user; writes a part of docs/reliability.md
 # make fuzz       run 20,000 damaged models in the engine
@@ -34,7 +35,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes k210 platforms faults attack fuzz clean compiler web
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 platforms faults attack fuzz clean compiler web
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -135,6 +136,9 @@ pictures: $(VENV)/.test
 
 runtimes: $(VENV)/.test
 	$(BIN)/python -m docgen.compatibility docs/runtimes.md --data $(DATA)
+
+wild: $(VENV)/.test
+	$(BIN)/python -m docgen.wild docs/models-in-the-wild.md --data $(DATA)
 
 k210: $(VENV)/.test
 	$(BIN)/python -m docgen.kmodels tables docs/k210.md --data $(DATA)

@@ -26,6 +26,7 @@ from galago.models import ModelDirectory
 from galago.runtimes import k210_kmodel
 from galago.targets.k210.compiler import compile_model
 from galago.targets.k210.simulator import Simulator
+from galago.tflite.reference import ReferenceKernels, reference
 from galago.tflite.tflm import Tflm
 
 _MIB = 1 << 20
@@ -122,7 +123,7 @@ def column(device: transport.Board, model: ModelDirectory, name: str, inputs: li
         timeout=_TIMEOUT,
     ).splitlines()[-1]
     if opened != "ready":
-        return Cell(refused=_short(json.loads(opened), model))
+        return Cell(refused=short(json.loads(opened), model))
     cell = Cell()
     for number, tensor in enumerate(inputs):
         reply = device.exec(
@@ -162,8 +163,8 @@ def _compare(cell: Cell, model: ModelDirectory, number: int, tensor: np.ndarray,
 
 
 @functools.lru_cache(maxsize=1)
-def _oracle(path: Path) -> Tflm:
-    return Tflm(path.read_bytes())
+def _oracle(path: Path) -> Tflm | ReferenceKernels:
+    return reference(path.read_bytes())
 
 
 def row(model: ModelDirectory, photos: list[Path]) -> dict[str, Cell]:
@@ -184,7 +185,7 @@ def row(model: ModelDirectory, photos: list[Path]) -> dict[str, Cell]:
         except GalagoError as error:
             if not error.code.startswith(("backend", "model", "memory")):
                 raise
-            cells[name] = Cell(refused=_short(error.message, model))
+            cells[name] = Cell(refused=short(error.message, model))
     return cells
 
 
@@ -196,7 +197,7 @@ def page(rows: dict[str, dict[str, Cell]], photos: int) -> str:
     return introduction + table(("model", *names), lines)
 
 
-def _short(message: str, model: ModelDirectory) -> str:
+def short(message: str, model: ModelDirectory) -> str:
     """Returns the reason in "runtime cannot run model: reason: next step"."""
     parts = message.removeprefix(f"{model.name}: ").split(": ")
     named = "cannot run" in parts[0] or parts[0] in runtimes.MODULES
