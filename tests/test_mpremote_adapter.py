@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mpremote.transport_serial import SerialTransport, fs_hook_code
 
-from galago.transport.mpremote_adapter import HOOK_WAIT, RomWriter
+from galago.transport.mpremote_adapter import HOOK_CHANGES, RomWriter
 
 ROOT = Path(__file__).resolve().parents[1]
 STUBS = ROOT / "typings" / "mpremote"
@@ -50,8 +50,8 @@ def test_what_the_stubs_declare_exists(module: str, stub: ast.ClassDef) -> None:
                 assert hasattr(actual, name)
 
 
-def test_the_mounted_folder_s_program_has_the_wait_that_is_replaced() -> None:
-    assert fs_hook_code.count(HOOK_WAIT) == 1
+def test_the_mounted_folder_s_program_has_the_lines_that_are_replaced() -> None:
+    assert {old: fs_hook_code.count(old) for old in HOOK_CHANGES} == dict.fromkeys(HOOK_CHANGES, 1)
     assert "RemoteFS" in fs_hook_code
     source = inspect.getsource(SerialTransport.mount_local)
     assert '"RemoteFS" in globals()' in source, "it sends its own program unless there is one"

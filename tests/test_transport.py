@@ -358,6 +358,42 @@ def test_a_board_that_waits_for_a_mounted_folder_is_usable_when_the_host_gives_u
         assert board.exec("print(1)") == "1\n"
 
 
+class KilledError(BaseException):
+    """What ends a host at once."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [b"", b"\0", b"\0\0\0"], ids=["nothing", "a byte", "three bytes"])
+def test_a_board_whose_host_was_killed_in_an_answer_answers_the_next_host(
+    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(DATA)
+
+    def killed(command: PyboardCommand) -> None:
+        command.rd_s8()
+        command.rd_s32()
+        command.fout.write(sent)  # of the four bytes that say how many come next
+        raise KilledError
+
+    monkeypatch.setitem(ServedFolder.cmd_table, READ, killed)
+    program = """
+block = bytearray(64)
+for _ in range(10_000):
+    try:
+        open('/remote/x', 'rb').readinto(block)
+    except OSError:
+        pass
+"""
+    with EmulatedBoard(boards.load("RPI_PICO")) as own:
+        board = transport.connect(own.port)
+        board._repl.mount_local(str(tmp_path))
+        with pytest.raises(KilledError):
+            board.exec(program)
+        board._repl.close()
+        with transport.connect(own.port) as board:
+            assert board.exec("print(1)") == "1\n"
+
+
 def test_an_answer_that_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TimedPort, "patience", lambda self, seconds: min(seconds, 0.5))
     with EmulatedBoard(boards.load("RPI_PICO")) as own, transport.connect(own.port) as board:

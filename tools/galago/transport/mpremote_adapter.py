@@ -30,9 +30,21 @@ _EOT = b"\x04"
 _LARGEST_OUTPUT = 1 << 20  # bytes that a program may print
 _OVERTIME = 6  # a program may take so many times its longest silence
 
-# How long a board that reads a mounted folder waits for the host's next byte. mpremote's one second ends the
-# program if the host is stopped or busy for longer.
-HOOK_WAIT, PATIENT_WAIT = "ipoll(1000)", "ipoll(60000)"
+# What is changed in mpremote's program on the board that reads a mounted folder. During a request Ctrl-C is a
+# byte like any other. If the host was killed in it, the next host's Ctrl-C is taken for the answer: then the
+# folder is lost, each further request fails at once, and Ctrl-C acts again.
+HOOK_CHANGES = {
+    "class RemoteCommand:\n": "class RemoteCommand:\n lost = False\n"
+    " def fail(self):\n  self.end()\n  self.lost = True\n  raise OSError(19)\n",
+    " def begin(self, type):\n": " def begin(self, type):\n  if self.lost:\n   raise OSError(19)\n",
+    "   if b4[0] == 0x18:\n    break\n": "   if b4[0] == 0x18:\n    return\n  self.fail()\n",
+    "  self.end()\n  raise Exception('timeout waiting for remote')\n": "  self.fail()\n",
+    "  if buf is None:\n": "  if n > (1 << 20 if buf is None else len(memoryview(buf))):\n   self.fail()\n"
+    "  if buf is None:\n",
+    # A host that is stopped or busy gets a minute, not a second or half a minute.
+    "ipoll(1000)": "ipoll(60000)",
+    "poller.poll(1000)": "poller.poll(2000)",
+}
 
 
 class RawRepl(SerialTransport):
@@ -100,7 +112,10 @@ class RawRepl(SerialTransport):
     def mount_local(self, path: str) -> None:
         """Mount the host's folder `path` at /remote. The board waits a minute for each of its answers."""
         if not self.eval('"RemoteFS" in globals()'):
-            self.exec(fs_hook_code.replace(HOOK_WAIT, PATIENT_WAIT))
+            hook = fs_hook_code
+            for old, new in HOOK_CHANGES.items():
+                hook = hook.replace(old, new)
+            self.exec(hook)
         super().mount_local(path)
         self.serial = FolderRequests(self.port, ServedFolder(self.port, self.port, path))
 
