@@ -26,6 +26,7 @@ from galago.models import ModelDirectory
 from galago.runtimes import k210_kmodel
 from galago.targets.k210.compiler import compile_model
 from galago.targets.k210.simulator import Simulator
+from galago.tflite.exact import Exact
 from galago.tflite.reference import ReferenceKernels, reference
 from galago.tflite.tflm import Tflm
 
@@ -163,7 +164,7 @@ def _compare(cell: Cell, model: ModelDirectory, number: int, tensor: np.ndarray,
 
 
 @functools.lru_cache(maxsize=1)
-def _oracle(path: Path) -> Tflm | ReferenceKernels:
+def _oracle(path: Path) -> Tflm | ReferenceKernels | Exact:
     return reference(path.read_bytes())
 
 
