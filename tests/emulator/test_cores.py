@@ -31,6 +31,7 @@ NAMES = ["0.bmp", "1.jpg"]
 VERDICT = "/galago.picture.json"
 PATIENCE = 600  # seconds
 UNDEFINED = bytes.fromhex("00de")  # udf #0
+RETURN = b"\x70\x47"  # bx lr
 
 
 @pytest.mark.parametrize(
@@ -115,18 +116,18 @@ def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
         assert board.core is not None
         _flash(board, model, tmp_path)
         code = dict(machine_code.functions(board.core.arch))
-        code["idct_8"] = code["idct_4"]
+        code["rgb_rows"] = RETURN
         _replace_pictures(board, code)
         text = _boot(board)
-        assert "pictures: machine code of idct_8 is wrong, viper computes it" in text
+        assert "pictures: machine code of rgb_rows is wrong, viper computes it" in text
         _check(text, model, tmp_path)
         assert not [line for line in _boot(board) if line.startswith("pictures: ")]
-        _replace_pictures(board, code | {"decode_block": UNDEFINED})
+        _replace_pictures(board, code | {"decode_mcus": UNDEFINED})
         _boot(board)  # the board starts again in the middle
         assert board.core.fault is not None
         text = _boot(board)
         (log,) = [line for line in text if line.startswith("pictures: ")]
-        assert log == "pictures: the board restarted while it checked decode_block, viper computes"
+        assert log == "pictures: the board restarted while it checked decode_mcus, viper computes"
         _check(text, model, tmp_path)
         with transport.connect(board.port) as device:
             report = Report()

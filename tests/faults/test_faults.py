@@ -20,6 +20,8 @@ def check(cases: list[Case]) -> None:
 
 def test_power_cuts_while_a_model_is_replaced(bench: FaultBench) -> None:
     cases = list(scenarios.power_cuts(bench, bench.old, step=60, first=10))
+    last = 10 + 60 * (len(cases) - 1)
+    cases += scenarios.power_cuts(bench, bench.old, step=15, first=last + 15)  # the switch is at the end
     check(cases)
     assert {case.ran for case in cases} == {"first", "second"}, "cuts before and after the switch"
 

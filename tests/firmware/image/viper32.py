@@ -48,7 +48,9 @@ class Pointer:
     def __add__(self, offset):
         """A pointer moved by some bytes; the buffer's end stays where it is."""
         assert self.bits == 8
-        return Pointer(self.cells[self._checked(offset) :], "B")
+        if not 0 <= offset <= len(self.cells):  # its end is an address too
+            raise IndexError(f"{offset} of {len(self.cells)}")
+        return Pointer(self.cells[int(offset) :], "B")
 
     def _checked(self, index):
         if not 0 <= index < len(self.cells):
