@@ -17,7 +17,7 @@ from galago.doctor import Report, board_check
 from galago.emulator import EmulatedBoard
 from galago.flash.install import InstallOptions, install
 from galago.models import ModelDirectory
-from galago.native import kernels, mpy
+from galago.native import compiler, kernels, mpy
 from galago.native.compiler import TARGETS
 from galago.native.compiler import pictures as machine_code
 from galago.tflite import records
@@ -31,7 +31,15 @@ NAMES = ["0.bmp", "1.jpg"]
 VERDICT = "/galago.picture.json"
 PATIENCE = 600  # seconds
 UNDEFINED = bytes.fromhex("00de")  # udf #0
-RETURN = b"\x70\x47"  # bx lr
+ONES = """
+import micropython
+@micropython.viper
+def fill_zero(tensor: ptr8, size: int):
+    i = 0
+    while i < size:
+        tensor[i] = 1
+        i += 1
+"""
 
 
 @pytest.mark.parametrize(
@@ -116,10 +124,13 @@ def test_wrong_machine_code_of_pictures_is_found_and_what_crashes_is_tried_once(
         assert board.core is not None
         _flash(board, model, tmp_path)
         code = dict(machine_code.functions(board.core.arch))
-        code["rgb_rows"] = RETURN
+        (tmp_path / "wrong.py").write_text(ONES)
+        code["fill_zero"] = compiler.compile_function(
+            compiler.read(tmp_path / "wrong.py"), "fill_zero", board.core.arch
+        )
         _replace_pictures(board, code)
         text = _boot(board)
-        assert "pictures: machine code of rgb_rows is wrong, viper computes it" in text
+        assert "pictures: machine code of fill_zero is wrong, viper computes it" in text
         _check(text, model, tmp_path)
         assert not [line for line in _boot(board) if line.startswith("pictures: ")]
         _replace_pictures(board, code | {"decode_mcus": UNDEFINED})
