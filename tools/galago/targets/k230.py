@@ -104,7 +104,7 @@ def _run(task: str, folder: str) -> str:
 
 def _environment() -> dict[str, str]:
     """Returns nncase's environment: it requests .NET 7 (end of life) and needs its simulator on PATH."""
-    source = str(Path(__file__).parents[1])  # so that it works from any folder, and without an installation
+    source = str(Path(__file__).parents[2])  # so that it works from any folder, and without an installation
     path = os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))
     variables = os.environ | {"DOTNET_ROLL_FORWARD": "Major", "PYTHONPATH": path}
     variables.setdefault("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")  # it needs no locale data
