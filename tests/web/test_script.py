@@ -2,7 +2,9 @@
 """galago export --to js: a module for other pages, here for Node."""
 
 import json
+import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from galago.cli import app
 from galago.errors import GalagoError
 from galago.pictures import as_board
 from galago.tflite.tflm import Tflm
+from galago.web import js_folder
 from support.requirements import requires
 
 MODEL = models.find("flowers-v1-025-96")
@@ -26,6 +29,18 @@ const net = await load({ simd: process.argv[3] === "simd" });
 const result = await net.classify(new Blob([fs.readFileSync(process.argv[2])]), 2);
 console.log(JSON.stringify({ ...result, ms: null, simd: net.network.simd }));
 """
+
+
+def test_modules_that_become_one_script_declare_each_name_once() -> None:
+    declared: Counter[str] = Counter()
+    for module in js_folder().glob("*.js"):
+        text = module.read_text()
+        for names in re.findall(
+            r"^(?:export )?(?:async )?(?:const|let|function|class) (\[.+?\]|\{.+?\}|\w+)", text, re.M
+        ):
+            declared.update(re.findall(r"\w+", names))
+    assert len(declared) > 50
+    assert [name for name, count in declared.items() if count > 1] == []
 
 
 @requires("node", debian="nodejs")

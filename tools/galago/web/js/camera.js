@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The camera: calls back for each frame until it is stopped or frozen, and says in words why there is none.
 
-const WORDS = {
+const REASONS = {
   NotAllowedError: "The camera was refused: allow it in the browser’s settings of this page, or choose a photo.",
   NotFoundError: "No camera was found: choose a photo.",
   NotReadableError: "The camera is in use by another program: close that, or choose a photo.",
@@ -28,7 +28,7 @@ export class Camera {
       this.several = devices.filter((device) => device.kind === "videoinput").length > 1;
     } catch (error) {
       this.stop();
-      throw new Error(WORDS[error.name] ?? `The camera does not start (${error.message}): choose a photo.`);
+      throw new Error(REASONS[error.name] ?? `The camera does not start (${error.message}): choose a photo.`);
     }
     this.running = true;
     this.loop();
