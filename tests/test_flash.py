@@ -130,6 +130,18 @@ def test_a_board_with_little_room_gets_what_its_model_needs(small: list[ModelDir
         assert classifies(running.port, "/models/second")
 
 
+@pytest.mark.slow
+def test_a_model_that_never_fits_replaces_nothing(small: list[ModelDirectory]) -> None:
+    spec = replace(boards.load("NUCLEO_F401RE"), heap=200_000, ram=300_000, filesystem=655_360)
+    with EmulatedBoard(spec, firmware=[]) as running:
+        place = install.install(running.port, InstallOptions(model=small[0])).place
+        refused = run("everyday-v1-025-96", "--port", running.port, "--replace").exception
+        assert isinstance(refused, GalagoError)
+        assert (refused.code, "nothing was removed" in refused.message) == ("board.full", True)
+        with transport.connect(running.port) as board:
+            assert board.sha256(f"{place}/model.json")
+
+
 def test_a_board_without_an_earlier_model_cannot_be_rolled_back(
     emulated: EmulatedBoard, small: list[ModelDirectory]
 ) -> None:

@@ -57,7 +57,7 @@ def flash(
         bool,
         typer.Option(
             "--replace",
-            help="Remove the board's models first, if there is no room for two. Without power until the end, "
+            help="Remove the board's models first if there is no room for two. Without power until the end, "
             "the board has no model; flashing again repairs that.",
         ),
     ] = False,

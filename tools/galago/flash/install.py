@@ -27,6 +27,7 @@ from galago.flash.boot import (
 from galago.flash.camera_check import check_camera
 from galago.flash.files import MODELS, model_files, native_arch
 from galago.flash.import_check import check_import
+from galago.flash.upload_plan import UploadPlan
 from galago.models import ModelDirectory
 from galago.resources import firmware_dir
 from galago.transport import Board
@@ -66,7 +67,7 @@ class InstallOptions:
     board: boards.BoardSpec | None = None
     """The kind of board, if the board does not say so itself."""
     replace: bool = False
-    """Whether to remove the models in the file system first, on a board without room for two."""
+    """Whether to remove the models in the file system first if there is no room for two."""
     kernels: str | None = None
     """What the built-in engine computes with (boards.Kernels); None for the best available."""
 
@@ -123,19 +124,27 @@ def install(
         if place:
             board.soft_reset()  # a new ROMFS is mounted at a reset
             _verify_rom(board, options, known)
-        if options.replace:
-            remove_models(board)
         defaults = default_settings(known, "files")
         before, chosen = kept_settings(board, defaults, options.settings)
-        plan = boot_plan(
-            board,
-            options.model,
-            chosen,
-            known,
-            place,
-            options.kernels,
-            lambda done, total: on_progress("comparing", done, total),
-        )
+
+        def planned() -> UploadPlan:
+            return boot_plan(
+                board,
+                options.model,
+                chosen,
+                known,
+                place,
+                options.kernels,
+                lambda done, total: on_progress("comparing", done, total),
+            )
+
+        try:
+            plan = planned()
+        except GalagoError as error:
+            if error.code != "board.full" or not options.replace:
+                raise
+            _make_room(board, options.model, known)
+            plan = planned()
         plan.run(lambda path, done: on_progress("files", done, plan.total))
         if chosen["source"] == "files":
             board.makedirs(chosen["folder"])
@@ -153,6 +162,19 @@ def install(
         changes=settings.differences(before, after) if before else [],
         warning=warning,
     )
+
+
+def _make_room(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> None:
+    """Remove the board's models, unless the new one would not fit without them either."""
+    if known and "builtin" in known.backends:
+        files = fit.check(fit.Requirements.of(model), known).filesystem
+        if files.used > files.size:
+            raise GalagoError(
+                "board.full",
+                f"files take {files.used:,} of {files.size:,} bytes, nothing was removed: "
+                "use a smaller model",
+            )
+    remove_models(board)
 
 
 def _source(board: Board, options: InstallOptions) -> str:
@@ -204,8 +226,7 @@ def _rescue(board: Board) -> None:
         return
     new = board.root + old.removeprefix(romfs.FOLDER)
     entries = board.listdir(old)
-    board.exec(f"import os; s = os.statvfs({board.root or '/'!r})")
-    free = board.exec_int("print(s[0] * s[3] if s[3] <= s[2] else 0)")
+    _, free = board.space()
     needed = sum(entry.size + 4096 for entry in entries) + 8192
     if needed > free:
         raise GalagoError(

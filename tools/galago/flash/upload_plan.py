@@ -264,11 +264,8 @@ def _survey(
     folders = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
     walk = "\n".join(f"_walk({folder!r})" for folder in folders)
     existing = board.exec(walk, repeatable=True).splitlines()
-    # An overfull LittleFS counts a negative number of free blocks, which wraps around.
-    block = board.exec_int(f"s = os.statvfs({board.root or '/'!r}); print(s[0])")
-    free = board.exec_int("print(s[0] * s[3] if s[3] <= s[2] else 0)")
-    board.exec("del _hash, _survey, _walk, s")
-    return _Survey(states, existing, max(block, 1), free)
+    board.exec("del _hash, _survey, _walk")
+    return _Survey(states, existing, *board.space())
 
 
 def _parse_survey(paths: list[str], answer: str, port: str) -> dict[str, _FileState]:

@@ -96,6 +96,17 @@ class Board:
         """Whether a file system is mounted at `root`: a board may have none, or one that is damaged."""
         return self.exec_int(f"import os; s = os.statvfs({self.root or '/'!r}); print(s[2] + s[3])") > 0
 
+    def space(self) -> tuple[int, int]:
+        """Return the bytes of a block of the file system (files take whole blocks), and of what is free.
+
+        An overfull LittleFS counts a negative number of free blocks, which wraps around: it has none.
+        """
+        self.exec(f"import os; _s = os.statvfs({self.root or '/'!r})")
+        block = self.exec_int("print(_s[0])")
+        free = self.exec_int("print(_s[0] * _s[3] if _s[3] <= _s[2] else 0)")
+        self.exec("del _s")
+        return max(block, 1), free
+
     # Programs
 
     def exec(self, code: str, timeout: float = 10.0, repeatable: bool = False) -> str:
