@@ -1,4 +1,5 @@
 # make demo       classify standard photos on an emulated board
+# make studio     open the studio in the browser (PROJECT=folder of photos)
 # make test       run all tests, on every core
 # make test-fast  run the tests that need neither TensorFlow nor minutes
 # make check      lint, types, tests, documentation, demo: what CI runs
@@ -35,7 +36,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 platforms faults attack fuzz clean compiler web
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 platforms faults attack fuzz clean compiler web studio
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -64,14 +65,25 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@$(install)
 	@touch $@
 
-$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips,sign
+$(VENV)/.studio: EXTRAS := demo,train,studio
+$(VENV)/.studio: pyproject.toml | $(BIN)/python
+	@echo "installing Galago, TensorFlow and the studio into $(VENV): this takes some minutes …"
+	@$(install)
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips,sign,studio
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	@echo "installing Galago, TensorFlow and the test tools into $(VENV): this takes some minutes …"
 	@$(install)
-	@touch $@ $(VENV)/.base $(VENV)/.docs
+	@touch $@ $(VENV)/.base $(VENV)/.docs $(VENV)/.studio
 
 demo: $(VENV)/.base
 	@$(BIN)/galago classify $$($(BIN)/python -m galago.dataset.standard_photos)
+
+PROJECT ?= studio
+
+studio: $(VENV)/.studio
+	$(BIN)/galago studio $(PROJECT)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal

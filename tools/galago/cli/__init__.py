@@ -25,6 +25,7 @@ from galago.cli.monitor import monitor
 from galago.cli.output import safe_streams
 from galago.cli.quantize import quantize
 from galago.cli.sign import sign
+from galago.cli.studio import studio
 from galago.cli.train import train
 from galago.cli.zoo import zoo
 from galago.errors import GalagoError, of_file
@@ -46,6 +47,7 @@ for verb in (
     boards,
     fit,
     emulate,
+    studio,
     train,
     evaluate,
     zoo,

@@ -31,10 +31,11 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count the photos, and report broken files, duplicates, and test photos that are also used for training.
+    """Count the photos, and report broken and blurred ones, duplicates, and test photos that are trained on.
 
-    Near-duplicates are found by a perceptual hash. Within one class they are no problem: `galago train` keeps
-    them together. Exit status: 0 if there is nothing to fix, 1 if there is.
+    Blurred photos have no sharp edge. Near-duplicates are found by a perceptual hash; within one class they
+    are no problem: `galago train` keeps them together. Exit status: 0 if there is nothing to fix, 1 if there
+    is.
     """
     from rich.progress import Progress
 
@@ -59,7 +60,8 @@ def _as_dict(result: "FolderCheck") -> dict:
         kind: [[str(a), str(b)] for a, b in getattr(result, kind)]
         for kind in ("duplicates", "contradictions", "leaks")
     }
-    return {"counts": result.counts, "broken": result.broken, "ignored": result.ignored, **pairs}
+    lines = {"broken": result.broken, "blurred": [str(path) for path in result.blurred]}
+    return {"counts": result.counts, **lines, "ignored": result.ignored, **pairs}
 
 
 def _show(console: "Console", result: "FolderCheck") -> None:
@@ -87,6 +89,7 @@ def _show(console: "Console", result: "FolderCheck") -> None:
         "look alike but are in different classes",
         [f"{a} = {b}" for a, b in result.contradictions],
     )
+    _list(console, "yellow", "blurred", [str(path) for path in result.blurred])
     _list(console, "yellow", "near-duplicates within a class", [f"{a} = {b}" for a, b in result.duplicates])
     if not result.problems:
         console.print("[green]nothing to fix[/green]")

@@ -6,6 +6,7 @@
     for index, rgb in dataset.read(photos.paths, warn=print): ...
     validation = dataset.split(photos.labels, 0.2, seed=1)
 
+sharpness         finds blurred photos
 check             finds what is wrong with a folder of photos
 standard_photos   eight photos from installed packages
 drawn             synthetic pictures

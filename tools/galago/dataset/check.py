@@ -13,6 +13,7 @@ import numpy as np
 
 from galago.dataset.duplicates import fingerprint, near_duplicates
 from galago.dataset.photos import Photos, from_subfolders, ignored_files, read
+from galago.dataset.sharpness import BLURRED, sharpness
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class FolderCheck:
     """Near-duplicates within a class."""
     contradictions: list[tuple[Path, Path]]
     """Near-duplicates in two classes."""
+    blurred: list[Path]
+    """Photos without a sharp edge."""
     ignored: list[str]
     """A line for each folder with files that are no pictures."""
     leaks: list[tuple[Path, Path]]
@@ -36,7 +39,7 @@ class FolderCheck:
 
     @property
     def problems(self) -> int:
-        """How many problems spoil a training or its figures; duplicates within a class do not."""
+        """How many problems spoil a training or its figures; blur and duplicates within a class do not."""
         empty = sum(not count for count in self.counts.values())
         single = len(self.counts) < 2
         return len(self.broken) + len(self.contradictions) + len(self.leaks) + empty + single
@@ -52,7 +55,7 @@ def check_folder(
     training = from_subfolders(folder)
     counts = dict.fromkeys(training.names, 0)
     broken: list[str] = []
-    paths, labels, fingerprints, sides = _read(training, broken, tick)
+    paths, labels, fingerprints, sides, sharp = _read(training, broken, tick)
     for label in labels:
         counts[training.names[label]] += 1
     own = len(paths)
@@ -69,17 +72,19 @@ def check_folder(
             (duplicates if labels[first] == labels[index] else contradictions).append(pair)
     others = [(each, ignored_files(each)) for each in (folder, test) if each]
     ignored = [f"{each}: {text}" for each, text in others if text]
-    return FolderCheck(counts, np.array(sides), broken, duplicates, contradictions, ignored, leaks)
+    blurred = [path for path, value in zip(paths, sharp, strict=False) if value < BLURRED]
+    return FolderCheck(counts, np.array(sides), broken, duplicates, contradictions, blurred, ignored, leaks)
 
 
 def _read(
     photos: Photos, broken: list[str], tick: Callable[[], None]
-) -> tuple[list[Path], list[int], list[np.ndarray], list[int]]:
-    paths, labels, fingerprints, sides = [], [], [], []
+) -> tuple[list[Path], list[int], list[np.ndarray], list[int], list[float]]:
+    paths, labels, fingerprints, sides, sharp = [], [], [], [], []
     for position, rgb in read(photos.paths, lambda text: broken.append(text.removeprefix("skipped: "))):
         paths.append(photos.paths[position])
         labels.append(int(photos.labels[position]))
         fingerprints.append(fingerprint(rgb))
         sides.append(min(rgb.shape[:2]))
+        sharp.append(sharpness(rgb))
         tick()
-    return paths, labels, fingerprints, sides
+    return paths, labels, fingerprints, sides, sharp
