@@ -73,7 +73,7 @@ def test_the_module_classifies_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--to", "pdf"], "expected --to web or js, got pdf"),
+        (["--to", "pdf"], "expected --to web, web-app or js, got pdf"),
         (["-o", "."], "expected -o FILE, got the folder"),
     ],
 )

@@ -3,6 +3,7 @@
 
     export.page(model)          # text of one HTML file that needs nothing else
     export.script(model)        # the same without a page, for other pages
+    app.files(model)            # the page as an app that phones install
 
 recording.py    the calls of an inference, as the device's own code makes them
 program.py      these calls, with WebAssembly made of the device's viper functions

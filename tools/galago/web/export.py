@@ -17,14 +17,16 @@ from pathlib import Path
 from string import Template
 
 from galago.models import ModelDirectory
-from galago.web import js_folder, program
+from galago.web import icon, js_folder, program
 
 # In the order of their imports; what a page needs besides.
 _MODULES = ("memory", "pack", "engine", "resize", "jpeg", "picture", "classifier")
-_PAGE = ("sobel", "inside", "share", "camera", "page")
+_PAGE = ("sobel", "maps", "filter", "inside", "share", "camera", "page")
+_APP = '<link rel="manifest" href="{}">\n<link rel="apple-touch-icon" href="icon-192.png">\n'
 _LISTED = 100  # classes
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
+_UNREAD = re.compile(r"^\s*(//.*|/\*\*.*\*/)?\n|^\s+", re.MULTILINE)  # comments, empty lines, indentation
 
 TYPES = """export interface Class { label: string; index: number; confidence: number }
 export interface Result {
@@ -44,17 +46,24 @@ export function load(options?: { simd?: boolean }): Promise<Classifier>;
 """
 
 
-def page(model: ModelDirectory) -> str:
-    """The page. Raises GalagoError as `engine.plan` does for a model that boards refuse."""
+def page(model: ModelDirectory, manifest: str = "") -> str:
+    """The page; as part of an app (app.py), it names its manifest and may load the files beside it.
+
+    Raises GalagoError as `engine.plan` does for a model that boards refuse.
+    """
     folder = Path(__file__).with_name("page")
     style = (folder / "style.css").read_text()
     code = _joined((*_MODULES, *_PAGE))
+    own = " 'self'" if manifest else ""
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(code)} 'wasm-unsafe-eval'; "
-        "img-src data: blob:; media-src blob:; base-uri 'none'; form-action 'none'"
+        f"img-src data: blob:{own}; media-src blob:; base-uri 'none'; form-action 'none'"
+        + (f"; manifest-src{own}; worker-src{own}" if manifest else "")
     )
     return Template((folder / "page.html").read_text()).substitute(
         policy=policy,
+        icon=icon.svg(),
+        app=_APP.format(manifest) if manifest else "",
         title=escape(model.name),
         style=style,
         about=_about(model),
@@ -90,7 +99,7 @@ def _bundle(model: ModelDirectory) -> str:
 def _joined(names: tuple[str, ...]) -> str:
     """Modules as one: no two of them have the same name at the top."""
     texts = [(js_folder() / f"{name}.js").read_text() for name in names]
-    return "".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts)
+    return _UNREAD.sub("", "".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts))
 
 
 def _about(model: ModelDirectory) -> str:

@@ -52,9 +52,11 @@ def build(model: bytes) -> Program:
     fast = Fast(_aligned(at["arena"] + recording.size), at["arena"], at["model"])
     windows: set[tuple[int, int]] = set()
     layers: list[dict[str, Any]] = []
+    written: dict[int, int] = {}  # tensors by the layers that write them; -1 is the input
     for number, layer in enumerate(recording.layers):
         words = with_weights(Record(recording.words[number * _WORDS : (number + 1) * _WORDS]), model)
-        layers.append(_layer(layer, words, at, compiled))
+        layers.append({**_layer(layer, words, at, compiled), "source": written.get(layer.source, -1)})
+        written[layer.tensor] = number
         if wasm32.takes(words):
             layers[-1]["fast"] = fast.layer(words, layers[-1]["calls"])
             if words.operator == DEPTHWISE_CONV_2D:

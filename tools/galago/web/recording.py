@@ -103,7 +103,8 @@ try:
         calls.clear()
         runs[i](net, RECORD * i, 0, record[OUT_H])
         macs = operator.macs(record) if hasattr(operator, "macs") else 0
-        layers.append([operator.KERNEL, operator.__name__.rsplit(".", 1)[1], macs, output, list(calls)])
+        name = operator.__name__.rsplit(".", 1)[1]
+        layers.append([operator.KERNEL, name, macs, inputs[0], output, list(calls)])
     print(json.dumps({"input": elements, "size": size, "layers": layers, "words": list(records)}))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))
@@ -134,8 +135,10 @@ class Layer:
     operator: str
     """As its file in firmware/mobilenet/tflite/operators."""
     macs: int
+    source: int
+    """The first tensor that it reads, as the .tflite numbers them."""
     tensor: int
-    """The tensor that it writes, as the .tflite numbers them."""
+    """The tensor that it writes."""
     calls: tuple[Call, ...]
 
 
@@ -153,8 +156,8 @@ def record(model: bytes) -> Recording:
     """Plans a .tflite and records its calls. Raises GalagoError as `engine.plan` does."""
     answer = engine.ask(model, f"functions = {_functions()!r}\n{_SCRIPT}")
     layers = [
-        Layer(kernel, operator, macs, tensor, tuple(_call(*call) for call in calls))
-        for kernel, operator, macs, tensor, calls in answer["layers"]
+        Layer(kernel, operator, macs, source, tensor, tuple(_call(*call) for call in calls))
+        for kernel, operator, macs, source, tensor, calls in answer["layers"]
     ]
     return Recording(tuple(layers), tuple(answer["words"]), answer["input"], answer["size"])
 

@@ -5,29 +5,31 @@ const REASONS = {
   NotAllowedError: "The camera was refused: allow it in the browser’s settings of this page, or choose a photo.",
   NotFoundError: "No camera was found: choose a photo.",
   NotReadableError: "The camera is in use by another program: close that, or choose a photo.",
-  OverconstrainedError: "There is no other camera.",
+  OverconstrainedError: "This camera is gone: choose another one.",
 };
 
 export class Camera {
   constructor(onFrame) {
     this.onFrame = onFrame;
     this.video = Object.assign(document.createElement("video"), { playsInline: true, muted: true });
-    this.facing = "environment";
-    this.running = this.frozen = this.several = false;
+    this.running = this.frozen = false;
+    this.id = ""; // of the camera in use
+    this.names = {}; // of all cameras by their ids; browsers tell them once a camera is allowed
   }
 
-  /** Starts the camera, or the other one. Raises an Error whose message is for the user. */
-  async start(other) {
-    if (other) this.facing = this.facing === "environment" ? "user" : "environment";
+  /** Starts a camera: the one with this id, or the one in use before, or that of the back. Raises an Error whose message is for the user. */
+  async start(id = this.id) {
     this.stop();
     try {
-      const video = { facingMode: { ideal: this.facing }, width: { ideal: 640 }, height: { ideal: 480 } };
+      const which = id ? { deviceId: { exact: id } } : { facingMode: { ideal: "environment" } };
+      const video = { ...which, width: { ideal: 640 }, height: { ideal: 480 } };
       this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video });
       await this.video.play();
-      const devices = await navigator.mediaDevices.enumerateDevices();
-      this.several = devices.filter((device) => device.kind === "videoinput").length > 1;
+      this.id = this.video.srcObject.getVideoTracks()[0].getSettings().deviceId;
+      this.names = cameraNames(await navigator.mediaDevices.enumerateDevices());
     } catch (error) {
       this.stop();
+      this.id = "";
       throw new Error(REASONS[error.name] ?? `The camera does not start (${error.message}): choose a photo.`);
     }
     this.running = true;
@@ -47,4 +49,17 @@ export class Camera {
       await new Promise(requestAnimationFrame);
     }
   }
+}
+
+/** Android's "camera2 1, facing front" becomes "front camera"; a second one of a name gets a number. */
+function cameraNames(devices) {
+  const names = {};
+  const counts = {};
+  for (const { deviceId, kind, label } of devices) {
+    if (kind !== "videoinput") continue;
+    const name = label.replace(/^camera.* facing (front|back)$/, "$1 camera") || "camera";
+    counts[name] = (counts[name] ?? 0) + 1;
+    names[deviceId] = counts[name] > 1 ? `${name} ${counts[name]}` : name;
+  }
+  return names;
 }

@@ -91,5 +91,9 @@ function pixelsOf(source, width, height) {
 }
 
 function decode(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Look inside: the feature maps of a layer, one filter with its input and output, the last layers as bars.
-import { Sobel } from "./sobel.js";
+// Look inside: the layers, the feature maps of one of them, one filter, and layers of numbers as bars.
+import { filterFigures } from "./filter.js";
+import { paint } from "./maps.js";
 
 const GRID = 640; // pixels of the width of all maps together
-const MOST_INPUTS = 4; // of a pointwise filter, the strongest
+const GAP = 3; // pixels between two maps
+const MOST_VALUES = 20;
+const SHORTEST = 30; // milliseconds that are measured at least
 const NAMES = { conv_2d: "convolution", depthwise_conv_2d: "depthwise", fully_connected: "dense" };
 
 export class Inside {
@@ -20,6 +23,7 @@ export class Inside {
   tile(layer, index) {
     const tile = document.createElement("div");
     tile.setAttribute("role", "option");
+    tile.id = `layer-${index}`;
     const name = layer.window[0] === 1 && layer.operator === "conv_2d" ? "pointwise" : NAMES[layer.operator];
     tile.append(`${index + 1} ${name ?? layer.operator.replaceAll("_", " ")}`, document.createElement("small"), document.createElement("i"));
     tile.children[0].textContent = layer.shape.join("×");
@@ -28,7 +32,8 @@ export class Inside {
   }
 
   arrow(event, what, count) {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -count, End: count };
+    const step = steps[event.key];
     if (!step) return;
     event.preventDefault();
     this.choose(what, Math.min(count - 1, Math.max(0, this[what] + step)));
@@ -38,7 +43,9 @@ export class Inside {
     if (what === "layer") this.channel = -1;
     this[what] = index;
     this.show(this.result);
-    this.$("layers").children[this.layer].scrollIntoView({ block: "nearest", inline: "nearest" });
+    const tiles = this.$("layers");
+    const tile = tiles.children[this.layer];
+    tiles.scrollLeft = tile.offsetLeft - tiles.offsetLeft - (tiles.clientWidth - tile.clientWidth) / 2;
   }
 
   tap(event) {
@@ -46,7 +53,7 @@ export class Inside {
     const scale = this.$("maps").width / this.$("maps").clientWidth;
     const [x, y] = [event.offsetX, event.offsetY].map((at) => Math.floor((at * scale) / cell));
     const channel = y * columns + x;
-    if (channel < this.layers[this.layer].shape[2]) this.choose("channel", channel);
+    if (x < columns && channel < this.layers[this.layer].shape[2]) this.choose("channel", channel);
   }
 
   /** Shows the chosen layer of the last picture. */
@@ -54,24 +61,61 @@ export class Inside {
     if (!result) return;
     this.result = result;
     const layer = this.layers[this.layer];
-    const [height, width, channels] = layer.shape;
+    const [height, width] = layer.shape;
+    this.measure();
+    const flat = height * width === 1;
+    if (!flat && this.channel < 0) this.channel = this.liveliest();
+    this.describe(layer, flat);
+    for (const id of ["maps", "channel"]) this.$(id).hidden = flat;
+    this.$("values").hidden = !flat;
+    if (flat) {
+      this.bars(layer);
+    } else {
+      this.maps(layer);
+      this.$("channel").replaceChildren(...filterFigures(this));
+    }
+  }
+
+  /** Adds a run to the times of the layers, at first some. */
+  measure() {
     const last = [];
-    this.network.run(last);
-    this.times = this.times.map((time, index) => time + last[index]);
-    const all = this.times.reduce((a, b) => a + b, 0) || 1;
+    do {
+      this.network.run(last);
+      this.times = this.times.map((time, index) => time + last[index]);
+    } while (sum(this.times) < SHORTEST);
+    const most = Math.max(...this.times) || 1;
     [...this.$("layers").children].forEach((tile, index) => {
       tile.setAttribute("aria-selected", index === this.layer);
-      tile.lastChild.style.width = `${(100 * this.times[index]) / (Math.max(...this.times) || 1)}%`;
+      tile.lastChild.style.width = `${(100 * this.times[index]) / most}%`;
     });
-    const share = ((100 * this.times[this.layer]) / all).toFixed(0);
-    const size = (height * width * channels).toLocaleString("en");
-    this.$("layer-title").textContent = `Layer ${this.layer + 1}: ${channels} maps of ${height}×${width}, ${size} bytes, ${layer.macs.toLocaleString("en")} MACs, ${share} % of the time.`;
-    const flat = height * width === 1;
-    this.$("maps").hidden = flat;
-    this.$("values").hidden = this.$("channel").hidden = true;
-    if (flat) this.bars(layer);
-    else this.maps(layer);
-    if (!flat && this.channel >= 0) this.filter(layer);
+    this.$("layers").setAttribute("aria-activedescendant", `layer-${this.layer}`);
+  }
+
+  describe(layer, flat) {
+    const [height, width, channels] = layer.shape;
+    const what = flat ? `${channels} numbers` : `${channels} maps of ${height}×${width}`;
+    const share = ((100 * this.times[this.layer]) / sum(this.times)).toFixed(0);
+    const bytes = (height * width * channels).toLocaleString("en");
+    const text = `Layer ${this.layer + 1}: ${what}, ${bytes} bytes, ${layer.macs.toLocaleString("en")} MACs, ${share} % of the time.`;
+    this.$("layer-title").textContent = text;
+    const values = { valuemin: 1, valuemax: channels, valuenow: this.channel + 1, valuetext: `map ${this.channel + 1} of ${channels}` };
+    for (const [name, value] of Object.entries(values)) this.$("maps").setAttribute(`aria-${name}`, value);
+  }
+
+  /** The map with the most contrast, apart from its edges: many others are dark for most pictures. */
+  liveliest() {
+    const [height, width, channels] = this.layers[this.layer].shape;
+    const data = this.network.tensor(this.layer);
+    const [top, left] = [height, width].map((side) => (side > 4 ? 1 : 0));
+    const contrast = Array.from({ length: channels }, (_, channel) => {
+      const values = [];
+      for (let y = top; y < height - top; y++) {
+        for (let x = left; x < width - left; x++) values.push(data[(y * width + x) * channels + channel]);
+      }
+      const mean = sum(values) / values.length;
+      return sum(values.map((value) => (value - mean) ** 2));
+    });
+    return contrast.indexOf(Math.max(...contrast));
   }
 
   /** The input as pixels of a canvas' size. */
@@ -93,61 +137,34 @@ export class Inside {
   maps(layer) {
     const [height, width, channels] = layer.shape;
     const columns = Math.ceil(Math.sqrt((channels * height) / width));
-    const zoom = Math.max(1, Math.floor(GRID / (columns * (width + 1))));
-    const cell = zoom * (Math.max(width, height) + 1);
+    const zoom = Math.max(1, Math.floor((GRID / columns - GAP) / width));
+    const cell = zoom * Math.max(width, height) + GAP;
     this.grid = { columns, cell };
     const canvas = this.$("maps");
     Object.assign(canvas, { width: columns * cell, height: Math.ceil(channels / columns) * cell });
     const context = canvas.getContext("2d");
     for (let channel = 0; channel < channels; channel++) {
-      const place = [(channel % columns) * cell, Math.floor(channel / columns) * cell];
-      paint(context, this.map(this.layer, channel), ...place, zoom);
+      const [x, y] = [(channel % columns) * cell, Math.floor(channel / columns) * cell];
       if (channel === this.channel) {
-        context.strokeStyle = "#e0812d";
-        context.lineWidth = Math.max(2, zoom);
-        context.strokeRect(...place, cell - zoom, cell - zoom);
+        context.fillStyle = "#e0812d";
+        context.fillRect(x, y, zoom * width + 2 * GAP, zoom * height + 2 * GAP);
       }
+    }
+    for (let channel = 0; channel < channels; channel++) {
+      const place = [(channel % columns) * cell + GAP, Math.floor(channel / columns) * cell + GAP];
+      paint(context, this.map(this.layer, channel), ...place, zoom);
     }
   }
 
-  /** A feature map as numbers from 0 to 1; -1 is the input as grey. */
+  /** A feature map as numbers from 0 to 1; layer -1 is the input. */
   map(index, channel) {
-    const shape = index < 0 ? [this.classifier.contract.input.height, this.classifier.contract.input.width, this.classifier.contract.input.channels] : this.layers[index].shape;
+    const { input } = this.classifier.contract;
+    const shape = index < 0 ? [input.height, input.width, input.channels] : this.layers[index].shape;
     const data = index < 0 ? this.network.input : this.network.tensor(index);
     const [height, width, channels] = shape;
     const values = Float32Array.from({ length: height * width }, (_, i) => data[i * channels + channel]);
     const [low, high] = index < 0 ? [-128, 127] : [Math.min(...values), Math.max(...values)];
     return { height, width, values: values.map((value) => (value - low) / (high - low || 1)) };
-  }
-
-  /** One filter: its weights, what it reads, what it makes of that, and Sobel's filter on the same picture. */
-  filter(layer) {
-    const parts = [];
-    const pack = layer.fast?.pack;
-    if (pack) {
-      const before = this.layer - 1;
-      const weights = new Int8Array(this.network.memory.buffer, pack.weights);
-      const taps = layer.window[0] * layer.window[1];
-      if (pack.depthwise) {
-        const kernel = Array.from({ length: taps }, (_, tap) => weights[tap * pack.channels + this.channel]);
-        parts.push(["reads this map", this.map(before, this.channel)]);
-        parts.push([`with this filter: ${kernel.join(" ")}`, kernelMap(kernel, layer.window)]);
-      } else {
-        const depth = pack.line / layer.window[1];
-        const own = weights.subarray(this.channel * taps * depth, (this.channel + 1) * taps * depth);
-        const strength = Array.from({ length: depth }, (_, c) => sum(taps, (tap) => Math.abs(own[tap * depth + c])));
-        const order = strength.map((_, c) => c).sort((a, b) => strength[b] - strength[a]).slice(0, MOST_INPUTS);
-        for (const c of order) {
-          const kernel = Array.from({ length: taps }, (_, tap) => own[tap * depth + c]);
-          parts.push([`map ${c + 1}, times ${kernel.length > 1 ? "this filter" : kernel[0]}`, this.map(before, c)]);
-          if (kernel.length > 1) parts.push([`filter of map ${c + 1}`, kernelMap(kernel, layer.window)]);
-        }
-      }
-    }
-    parts.push([`map ${this.channel + 1} of this layer`, this.map(this.layer, this.channel)]);
-    parts.push(["for comparison, Sobel’s filter from 1968 on the same picture: it finds outlines", Sobel.of(this.network.input, this.classifier.contract.input)]);
-    this.$("channel").hidden = false;
-    this.$("channel").replaceChildren(...parts.map(([text, map]) => figure(text, map)));
   }
 
   /** A layer of single numbers: of the last one each class. */
@@ -157,46 +174,21 @@ export class Inside {
     const last = this.layer === this.layers.length - 1;
     const rows = values.map((value, index) => [index, value, last ? (value - output.zero_point) * output.scale : value - layer.zero]);
     const most = Math.max(...rows.map((row) => Math.abs(row[2]))) || 1;
-    const shown = rows.sort((a, b) => b[2] - a[2]).slice(0, 40);
-    this.$("values").hidden = false;
-    this.$("values").replaceChildren(
-      ...shown.map(([index, value, number]) => {
-        const row = document.createElement("tr");
-        const name = last || values.length === labels.length ? labels[index] : "";
-        for (const text of [`number ${index}`, value, last ? number.toFixed(3) : number, name]) row.insertCell().textContent = text;
-        const bar = row.insertCell();
-        bar.className = "bar";
-        bar.append(document.createElement("i"));
-        bar.firstChild.style.width = `${Math.max(0, (100 * number) / most)}%`;
-        return row;
-      }),
-    );
-  }
-}
-
-const sum = (count, value) => Array.from({ length: count }, (_, i) => value(i)).reduce((a, b) => a + b, 0);
-
-function kernelMap(kernel, [height, width]) {
-  const most = Math.max(...kernel.map(Math.abs)) || 1;
-  return { height, width, values: kernel.map((weight) => 0.5 + weight / (2 * most)) };
-}
-
-function figure(text, map) {
-  const element = document.createElement("figure");
-  const canvas = Object.assign(document.createElement("canvas"), { width: map.width, height: map.height });
-  paint(canvas.getContext("2d"), map, 0, 0, 1);
-  const caption = Object.assign(document.createElement("figcaption"), { textContent: text });
-  element.append(canvas, caption);
-  return element;
-}
-
-function paint(context, { height, width, values }, left, top, zoom) {
-  const image = context.createImageData(width * zoom, height * zoom);
-  for (let y = 0, at = 0; y < height * zoom; y++) {
-    for (let x = 0; x < width * zoom; x++, at += 4) {
-      const value = values[Math.floor(y / zoom) * width + Math.floor(x / zoom)];
-      image.data.set([255 * value ** 1.6, 40 + 205 * value, 60 + 150 * Math.sqrt(value), 255], at);
+    const shown = rows.sort((a, b) => b[2] - a[2]).slice(0, MOST_VALUES);
+    const [head, body] = ["thead", "tbody"].map((name) => document.createElement(name));
+    const titles = ["number", "is", last ? "value" : "above zero", last ? "class" : ""];
+    head.append(...titles.map((textContent) => Object.assign(document.createElement("th"), { textContent })));
+    for (const [index, value, number] of shown) {
+      const row = body.insertRow();
+      const name = last || values.length === labels.length ? labels[index] ?? "" : "";
+      for (const text of [index, value, last ? number.toFixed(3) : number, name]) row.insertCell().textContent = text;
+      const bar = row.insertCell();
+      bar.className = "bar";
+      bar.append(document.createElement("i"));
+      bar.firstChild.style.width = `${Math.max(0, (100 * number) / most)}%`;
     }
+    this.$("values").replaceChildren(head, body);
   }
-  context.putImageData(image, left, top);
 }
+
+const sum = (values) => values.reduce((a, b) => a + b, 0);

@@ -21,7 +21,7 @@ class Page {
     const { height, width } = classifier.contract.input;
     Object.assign($("view"), { width: 480, height: Math.round((480 * height) / width) });
     $("camera").onclick = () => this.toggleCamera();
-    $("switch").onclick = () => this.start(true);
+    $("cameras").onchange = () => this.start($("cameras").value);
     $("freeze").onclick = () => this.freeze();
     $("share").onclick = () => saveResult($("view"), this.result, classifier.contract.name);
     $("pixels").onchange = () => this.draw();
@@ -48,7 +48,7 @@ class Page {
       this.file(event.dataTransfer.files[0]);
     });
     addEventListener("keydown", (event) => {
-      const free = !event.target.closest("button, input, summary, label, [tabindex]");
+      const free = !event.target.closest("button, input, select, summary, label, [tabindex]");
       if (event.key === " " && free && this.camera.running) {
         event.preventDefault();
         this.freeze();
@@ -61,13 +61,13 @@ class Page {
       this.camera.stop();
       this.controls();
     } else {
-      await this.start(false);
+      await this.start();
     }
   }
 
-  async start(other) {
+  async start(id) {
     try {
-      await this.camera.start(other);
+      await this.camera.start(id);
       this.error("");
     } catch (error) {
       this.error(error.message);
@@ -82,13 +82,14 @@ class Page {
   }
 
   controls() {
-    const { running, frozen, several } = this.camera;
+    const { running, frozen, id, names } = this.camera;
     $("camera").textContent = running ? "Stop camera" : "Start camera";
     $("freeze").hidden = !running;
     $("freeze").textContent = frozen ? "Continue" : "Freeze";
     $("freeze").setAttribute("aria-pressed", frozen);
     $("badge").hidden = !(running && frozen);
-    $("switch").hidden = !(running && several);
+    $("cameras").hidden = !running || Object.keys(names).length < 2;
+    $("cameras").replaceChildren(...Object.entries(names).map(([value, name]) => new Option(name, value, false, value === id)));
   }
 
   async frame() {
@@ -139,18 +140,19 @@ class Page {
   answer() {
     const { top, unknown, decodedBy, ms } = this.result;
     const [best] = top;
-    const name = unknown ? "unknown" : best.label;
+    const title = unknown ? "unknown" : best.label;
     const more = unknown ? `most like ${best.label}, ${percent(best)}, too little to say so` : percent(best);
-    $("best").replaceChildren(name, Object.assign(document.createElement("small"), { textContent: more }));
+    $("best").replaceChildren(title, Object.assign(document.createElement("small"), { textContent: more }));
     if (performance.now() - this.spoken > SPOKEN_EVERY || !this.camera.running) {
       this.spoken = performance.now();
-      $("spoken").textContent = `${name}, ${more}`;
+      $("spoken").textContent = `${title}, ${more}`;
     }
     if ($("bars").children.length !== top.length) {
-      $("bars").innerHTML = "<li><i></i><span></span><span></span></li>".repeat(top.length);
+      $("bars").innerHTML = "<li><span><i></i><span></span></span><span></span></li>".repeat(top.length);
     }
     top.forEach((each, row) => {
-      const [bar, label, number] = $("bars").children[row].children;
+      const [named, number] = $("bars").children[row].children;
+      const [bar, label] = named.children;
       bar.style.width = `${100 * each.confidence}%`;
       label.textContent = each.label;
       number.textContent = percent(each);
@@ -160,6 +162,18 @@ class Page {
     const decoder = this.camera.running ? "" : decodedBy === "board" ? "decoded by the board’s own decoder · " : "decoded by the browser; boards do not read this format · ";
     const way = this.classifier.network.simd ? "" : " · without SIMD, which this browser lacks";
     $("time").textContent = `${decoder}network ${median.toFixed(2)} ms, picture ${ms.picture.toFixed(1)} ms${way}`;
+  }
+
+  /** As an app: keeps its files on the device. */
+  async install() {
+    if (!document.querySelector("link[rel=manifest]")) return;
+    try {
+      await navigator.serviceWorker.register("service-worker.js");
+      await navigator.serviceWorker.ready;
+      $("offline").hidden = false;
+    } catch {
+      // The browser has no service workers here (plain http, a file): the page works, but not without its server.
+    }
   }
 
   error(text) {
@@ -176,6 +190,7 @@ async function start() {
     globalThis.galago = new Page(classifier);
     performance.mark("ready");
     $("best").textContent = "Ready.";
+    globalThis.galago.install();
   } catch (error) {
     $("error").textContent = `This browser cannot run the model (${error.message}): use one of the last five years.`;
   }

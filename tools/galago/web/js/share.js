@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Draws pictures as the network takes them, and a result as a picture to share.
 
-export const percent = ({ confidence }) => `${(100 * confidence).toFixed(0)} %`;
+export const percent = ({ confidence }) => `${(100 * confidence).toFixed(1)} %`;
 
 /** Draws the part of a picture that the network gets: its middle, or all of it. */
 export function crop(canvas, source, how) {
@@ -31,8 +31,8 @@ export async function saveResult(view, result, name) {
     context.fillStyle = "#99d5cc";
     context.fillRect(0, y + 4, canvas.width * each.confidence, line - 8);
     context.fillStyle = "#12201e";
-    context.fillText(each.label, 12, y + 30, canvas.width - 100);
-    context.fillText(percent(each), canvas.width - 76, y + 30);
+    context.fillText(each.label, 12, y + 30, canvas.width - 110);
+    context.fillText(percent(each), canvas.width - 84, y + 30);
   });
   context.font = "16px system-ui, sans-serif";
   context.fillText(`${name}${result.unknown ? " · unknown" : ""} · Galago`, 12, canvas.height - 16);
