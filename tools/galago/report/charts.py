@@ -100,7 +100,7 @@ def _svg(parts: list[str]) -> str:
 
 def _legend(names: list[str]) -> str:
     entries = [
-        f'<span><i style="background:{colour}"></i>{name}</span>'
+        f'<span><svg viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="{colour}"/></svg>{name}</span>'
         for colour, name in zip(COLOURS, names, strict=False)
     ]
     return f'<p class="legend">{"".join(entries)}</p>'

@@ -24,8 +24,7 @@ h1 { margin-bottom: 0 } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.5rem }
 svg { width: 100%; font-size: 11px } svg text { fill: currentColor; opacity: .75 }
 .grid { stroke: var(--line) } .ideal { stroke: currentColor; stroke-dasharray: 4; opacity: .5 }
-.legend span { margin-right: 1rem } .legend i { display: inline-block; width: .8em; height: .8em;
-  border-radius: 50%; margin-right: .3em }
+.legend span { margin-right: 1rem } .legend svg { width: .8em; height: .8em; margin-right: .3em }
 table { border-collapse: collapse; margin: .8rem 0 } th, td { padding: .2rem .6rem; text-align: right }
 th { font-weight: 600 } td:first-child, th:first-child { text-align: left }
 tbody tr { border-top: 1px solid var(--line) }

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// One class: its name, the ways to add photos, and the photos.
+import { post, send } from "./api.js";
+import { openCamera } from "./capture.js";
+import { Part, button, el } from "./dom.js";
+import { icon } from "./icons.js";
+import { attempt, dialog, undoable } from "./notes.js";
+import { linkPhone } from "./phone_link.js";
+import { store } from "./store.js";
+import { addFiles, droppedFiles } from "./upload.js";
+import { plural } from "./words.js";
+import "./photo_grid.js";
+
+class ClassColumn extends Part {
+  set class(each) {
+    this.known = each;
+    if (this.grid) this.draw();
+  }
+
+  get classId() {
+    return this.known.id;
+  }
+
+  show() {
+    this.setAttribute("role", "group");
+    this.name = el("input", { type: "text", class: "name", "aria-label": "Name of the class", maxlength: 80, spellcheck: "false", onchange: () => this.rename() });
+    this.name.onkeydown = (event) => event.key === "Enter" && this.name.blur();
+    this.count = el("p", { class: "count" });
+    this.grid = document.createElement("photo-grid");
+    this.hint = el("p", { class: "hint" }, "Drop photos, a folder or a zip here, or paste them.");
+    this.replaceChildren(el("header", {}, el("div", {}, this.name, this.count), button("Delete this class", "delete", () => this.remove(), { text: false })), this.ways(), this.grid, this.hint);
+    this.follow("photos", (event) => (event.class === this.classId || !event.class) && this.reload());
+    this.follow("ports", () => this.querySelector(".ways").replaceWith(this.ways()));
+    this.listenToDrops();
+    this.draw();
+  }
+
+  ways() {
+    const id = `files-${this.classId}`;
+    const input = el("input", { type: "file", multiple: true, accept: "image/*,.zip,.ppm,.pgm,.heic", id, class: "hidden", onchange: () => {
+      addFiles(this.classId, input.files, "file");
+      input.value = "";
+    } });
+    const files = el("span", {}, input, el("label", { class: "button", for: id, title: "Photos or a zip" }, icon("file"), "Files"));
+    const camera = button("Webcam", "camera", () => openCamera(this.known), { kind: "main" });
+    const phone = button("Phone", "phone", () => linkPhone(), { text: false });
+    const board = button("Board’s camera", "deploy", () => this.fromBoard(), { text: false });
+    return el("div", { class: "ways" }, camera, files, phone, board);
+  }
+
+  draw() {
+    const { name, photos, held_out: heldOut } = this.known;
+    if (document.activeElement !== this.name) this.name.value = name;
+    this.setAttribute("aria-label", name);
+    this.grid.setAttribute("aria-label", `Photos of ${name}`);
+    this.count.textContent = photos ? `${plural(photos, "photo")}${heldOut ? `, ${heldOut} set aside for testing` : ""}` : "no photos yet";
+    this.hint.hidden = photos > 0;
+    this.grid.hidden = !photos;
+    if (this.shown !== `${this.classId} ${photos}`) this.reload();
+    this.shown = `${this.classId} ${photos}`;
+  }
+
+  reload() {
+    this.grid.open(this.classId, this.known.photos);
+  }
+
+  async rename() {
+    const name = this.name.value.trim();
+    if (!name || name === this.known.name) return void (this.name.value = this.known.name);
+    if ((await attempt(() => send("PATCH", `/api/classes/${this.classId}`, { name }))) === undefined) this.name.value = this.known.name;
+  }
+
+  async remove() {
+    const { name, photos } = this.known;
+    if ((await attempt(() => send("DELETE", `/api/classes/${this.classId}`))) !== undefined) undoable(`${name} deleted, with ${plural(photos, "photo")}.`);
+  }
+
+  listenToDrops() {
+    this.ondragover = (event) => {
+      event.preventDefault();
+      this.classList.add("over");
+    };
+    this.ondragleave = (event) => this.contains(event.relatedTarget) || this.classList.remove("over");
+    this.ondrop = async (event) => {
+      event.preventDefault();
+      this.classList.remove("over");
+      const files = await attempt(() => droppedFiles(event.dataTransfer));
+      if (files) addFiles(this.classId, files, "file");
+    };
+  }
+
+  /** Lets a board with a camera take photos until it is stopped. */
+  async fromBoard() {
+    const job = store.job(["collect"]);
+    if (job) return attempt(() => post(`/api/jobs/${job.id}/stop`));
+    const start = (port, box) => async () => {
+      box.close();
+      await attempt(() => post("/api/jobs", { kind: "collect", port: port.port, class: this.classId }));
+    };
+    return dialog("Photos from a board’s camera", (box) => [
+      el("p", { class: "soft" }, `Each frame becomes a photo of ${this.known.name}, until you stop the job. Frames have the size of the model’s input, so they look coarse.`),
+      el("ul", { class: "list" }, store.ports.map((port) => el("li", { class: "row" }, el("div", {}, el("h3", {}, port.name), el("small", { class: "soft" }, port.port)), button("Start", "camera", start(port, box))))),
+      !store.ports.length && el("p", {}, "No board is plugged in."),
+    ].filter(Boolean));
+  }
+}
+
+customElements.define("class-column", ClassColumn);
