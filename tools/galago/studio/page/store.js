@@ -12,7 +12,7 @@ class Store extends EventTarget {
   online = true;
 
   async load() {
-    const [project, ports] = await Promise.all([get("/api/project"), get("/api/ports")]);
+    const [project, ports] = await Promise.all([get("/api/project"), get("/api/ports").catch(() => [])]);
     Object.assign(this, { project, ports });
     this.tell("project");
     this.tell("ports");
