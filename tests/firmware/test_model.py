@@ -59,6 +59,14 @@ def test_changed_bytes_are_noticed(micropython, tmp_path, content, code):
     assert "model.tflite" in reply["message"]
 
 
+def test_a_message_is_one_line_whatever_a_name_holds(micropython, tmp_path):
+    table = contract()
+    table["files"]["a\r\nb"] = None
+    reply = json.loads(micropython(OPEN, write(tmp_path, table)))
+    assert reply["code"] == "model.contract"
+    assert "a  b" in reply["message"]
+
+
 @pytest.mark.parametrize("crc", [zlib.crc32(CONTENT), 1])
 def test_the_crc_of_a_flashed_model_decides(micropython, tmp_path, crc):
     table = contract()

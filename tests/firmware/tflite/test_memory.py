@@ -12,7 +12,6 @@ from galago.native import mpy
 from galago.resources import firmware_dir
 from galago.tflite import engine
 from galago.tflite.tflm import Tflm
-from support import mobilenets
 
 KIB = 1024
 ENGINE = firmware_dir() / "mobilenet" / "tflite"
@@ -26,13 +25,6 @@ def test_arenas_stay_within_their_targets(variant: Variant, most: int) -> None:
     model = variant.tflite()
     plan = engine.plan(model)
     assert plan.arena + plan.stream_buffer <= most * KIB
-    assert plan.arena + plan.stream_buffer <= Tflm(model).arena_bytes / 2
-
-
-@pytest.mark.parametrize("name", mobilenets.NETWORKS)
-def test_real_networks_take_less_than_half_of_tflms_arena(data, pytestconfig, name: str) -> None:
-    model = mobilenets.model(name, data, pytestconfig)
-    plan = engine.plan(model)
     assert plan.arena + plan.stream_buffer <= Tflm(model).arena_bytes / 2
 
 
