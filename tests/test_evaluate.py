@@ -13,9 +13,12 @@ import pytest
 from galago import boards, evaluate, models, transport
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
-from galago.evaluate import on_board
+from galago.evaluate import on_board, on_web
+from galago.evaluate.comparison import Comparison
 from galago.flash import UploadPlan, device_package, model_files
-from support.requirements import extra_module
+from galago.web import export
+from galago.web.node import Node
+from support.requirements import extra_module, requires
 
 metrics = extra_module("sklearn.metrics", extra="train")
 MODEL = "everyday-v1-025-96"
@@ -71,18 +74,22 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_board_agrees_on_every_photo(data: Path) -> None:
-    done = run(MODEL, data / "images" / "imagenet_val650", "--on", "int8,board", "--limit", 6, "--json")
+@requires("node", debian="nodejs")
+def test_board_and_web_agree_on_every_photo(data: Path) -> None:
+    done = run(MODEL, data / "images" / "imagenet_val650", "--on", "int8,board,web", "--limit", 6, "--json")
     assert done.returncode == 0, done.stderr
     table = json.loads(done.stdout)
-    assert table["photos"] == table["board"]["photos"] == 6
-    assert table["board"]["differ"] == 0
-    assert table["board"]["first"] is None
-    assert list(table["engines"]) == ["int8"]
+    for place in ("board", "web"):
+        assert table["photos"] == table[place]["photos"] == 6
+        assert table[place]["differ"] == 0
+        assert table[place]["first"] is None
+    assert list(table["engines"]) == ["int8", "board", "web"]
+    assert len({each["right"] for each in table["engines"].values()}) == 1
 
 
-def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
-    """The board runs the model, while the host computes one whose ninth operator has another bias."""
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> models.ModelDirectory:
+    """The model with another bias in its ninth operator."""
     model = models.find(MODEL)
     from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
 
@@ -95,7 +102,11 @@ def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
         4, "little", signed=True
     )
     contract = {key: value for key, value in model.contract.items() if key not in ("galago", "files")}
-    other = models.write(tmp_path / model.name, bytes(data), contract)
+    return models.write(tmp_path_factory.mktemp("other") / model.name, bytes(data), contract)
+
+
+def test_a_boards_difference_is_named_by_its_tensor(other: models.ModelDirectory) -> None:
+    model = models.find(MODEL)
     picture = next(iter(model.golden()))[0]
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated, transport.connect(emulated.port) as board:
         UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
@@ -105,10 +116,25 @@ def test_a_difference_is_named_by_its_tensor(tmp_path: Path) -> None:
     assert found.startswith("operator 9,")
 
 
+@requires("node", debian="nodejs")
+def test_a_pages_difference_is_named_by_its_tensor(other: models.ModelDirectory) -> None:
+    model = models.find(MODEL)
+    picture, scores = next(iter(model.golden()))
+    expected = model.probabilities(np.asarray(scores).reshape(1, -1)) / 2
+    comparison = Comparison(other, picture[None], expected, ["photo"])
+    with Node(export.script(model)) as node:
+        assert on_web.first_difference(node, model, picture) is None
+        found = on_web.first_difference(node, other, picture)
+    assert found is not None
+    assert found.startswith("operator 9,")
+    comparison.on_web()
+    assert comparison.table["first"] == {"photo": "photo", "tensor": "none: the difference is web's own"}
+
+
 def test_wrong_arguments_are_reported_in_a_line(tmp_path: Path, data: Path) -> None:
     done = run(MODEL, tmp_path, "--on", "gpu")
     assert done.returncode == 2
-    assert done.stderr.startswith("galago: expected --on with one or more of float, int8, board")
+    assert done.stderr.startswith("galago: expected --on with one or more of float, int8, board, web")
     done = run(MODEL, data / "images" / "flowers" / "test", "--on", "int8", "--limit", 2)
     assert done.returncode == 2
     assert "no sub-folder is named after a class" in done.stderr

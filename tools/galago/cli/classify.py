@@ -20,6 +20,7 @@ from galago.errors import GalagoError
 from galago.printable import printable
 
 if TYPE_CHECKING:
+    from galago.models import ModelDirectory
     from galago.transport import Board
 
 _BAR = 20  # characters that stand for a confidence of 1
@@ -36,6 +37,10 @@ def classify(
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = DEFAULT_MODEL,
     port: PortOption = None,
     board: BoardOption = None,
+    on: Annotated[
+        str,
+        typer.Option(metavar="board|web", help="board, or web: the code of an exported page, in Node.js."),
+    ] = "board",
     top: Annotated[int, typer.Option(min=1, help="How many classes to show per picture.")] = 1,
     kernels: KernelsOption = None,
     resume: Annotated[
@@ -52,18 +57,21 @@ def classify(
         bool, typer.Option("--json", help="Print the serial lines unchanged, one JSON object each.")
     ] = False,
 ) -> None:
-    """Classify pictures on a board, emulated unless --port names a real one.
+    """Classify pictures on a board, emulated unless --port names a real one, or as an exported page does.
 
     The device package and the model are uploaded first, unless the board already has them. With --resume, the
     same command continues where it was ended. Exit status: 0 if all pictures were classified, 1 if a picture
     failed, 2 for wrong usage or an unusable board or model.
     """
     from galago.classify import Record
-    from galago.classify import classify as run
     from galago.cli.image_arguments import pictures_of
 
     if summary and as_json:
         raise GalagoError("usage", "--summary prints a table and --json only JSON: use one of them")
+    if on not in ("board", "web"):
+        raise GalagoError("usage", f"expected --on board or web, got {on}")
+    if on == "web" and (port or board or kernels):
+        raise GalagoError("usage", "--on web uses no board: leave out --port, --board and --kernels")
     directory = open_model(model)
     show = _show_json if as_json else _show_line
     tally = _Tally(emulated=port is None)
@@ -74,23 +82,46 @@ def classify(
                 tally.add(line)
             pictures = _unless_empty(pictures)
         if pictures:
-            with installed(directory, port, board, kernels) as target:
-                tally.emulated = target.device.implementation["emulated"]
-                if port:
-                    _name_other_model(target.device, directory.name)
-                for line in run(
-                    target.device, directory, pictures, top, _log, target.backends, tally.pictures
-                ):
-                    if record:
-                        record.add(line)
-                    show(line)
-                    tally.add(line)
+            answers = _on_web(directory, pictures, top, tally)
+            if on == "board":
+                answers = _on_board(directory, pictures, top, tally, (port, board, kernels))
+            for line in answers:
+                if record:
+                    record.add(line)
+                show(line)
+                tally.add(line)
     if summary:
         _show_classes(tally)
     if not as_json:
         _summarize(tally)
     if tally.failed:
         raise typer.Exit(1)
+
+
+def _on_board(
+    model: "ModelDirectory",
+    pictures: Iterator[Path],
+    top: int,
+    tally: "_Tally",
+    options: tuple[str | None, str | None, str | None],
+) -> Iterator[dict]:
+    """The lines of the board that --port, --board and --kernels name."""
+    from galago.classify import classify as run
+
+    with installed(model, *options) as target:
+        tally.emulated = target.device.implementation["emulated"]
+        if options[0]:
+            _name_other_model(target.device, model.name)
+        yield from run(target.device, model, pictures, top, _log, target.backends, tally.pictures)
+
+
+def _on_web(model: "ModelDirectory", pictures: Iterator[Path], top: int, tally: "_Tally") -> Iterator[dict]:
+    """The lines of an exported page's code."""
+    from galago.web import export, node
+
+    with node.Node(export.script(model)) as started:
+        print(f"{model.name} in Node.js {started.version}", file=sys.stderr)
+        yield from node.classify(started, model, pictures, top, tally.pictures)
 
 
 def _unless_empty(pictures: Iterator[Path]) -> Iterator[Path] | None:

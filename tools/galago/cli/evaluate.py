@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""galago evaluate: the same photos in float, in int8 and on a board, side by side."""
+"""galago evaluate: the same photos in float, in int8, on a board and in a page's code, side by side."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from galago.cli.connection import BoardOption, PortOption, Target, installed
+from galago.cli.connection import BoardOption, PortOption, installed
 from galago.cli.model import MODEL_HELP, open_model
 from galago.cli.plural import plural
 from galago.errors import GalagoError
@@ -15,9 +16,11 @@ from galago.errors import GalagoError
 if TYPE_CHECKING:
     import numpy as np
 
+    from galago.evaluate.comparison import Comparison
     from galago.models import ModelDirectory
 
-_ENGINES = ("float", "int8", "board")
+_ENGINES = ("float", "int8", "board", "web")
+_ELSEWHERE = ("board", "web")  # places that should compute what int8 is
 
 
 def evaluate(
@@ -27,7 +30,7 @@ def evaluate(
         typer.Argument(help="A folder with a sub-folder per class, or with ImageNet's labels.txt."),
     ],
     on: Annotated[
-        str, typer.Option(metavar="float,int8,board", help="What to compare: one or more of these.")
+        str, typer.Option(metavar="float,int8,board,web", help="What to compare: one or more of these.")
     ] = "int8",
     port: PortOption = None,
     board: BoardOption = None,
@@ -40,11 +43,12 @@ def evaluate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Measure a model's accuracy, and whether float, int8 and board agree.
+    """Measure a model's accuracy, and whether float, int8, board and web agree.
 
-    float is the Keras network before quantization, int8 is TensorFlow Lite Micro on this computer, and board
-    is an emulated board, or a real one with --port, with the runtime that it would use. Exit status: 0, or 1
-    if the board and int8 differ on a photo although the board's runtime should compute the same as int8.
+    float is the Keras network before quantization, int8 is TensorFlow Lite Micro on this computer, board is
+    an emulated board, or a real one with --port, with the runtime that it would use, and web is the code of
+    an exported page, in Node.js. Exit status: 0, or 1 if board or web differ from int8 on a photo although
+    they should compute the same.
     """
     import numpy as np
 
@@ -64,69 +68,51 @@ def evaluate(
     answers: dict[str, np.ndarray] = {}
     if "float" in engines:
         answers["float"] = evaluating.floats(directory, inputs)
-    if "int8" in engines or "board" in engines:
+    elsewhere = [name for name in _ELSEWHERE if name in engines]
+    if "int8" in engines or elsewhere:
         outputs = _counted("int8", len(inputs), lambda tick: evaluating.int8(directory, inputs, tick))
         answers["int8"] = directory.probabilities(outputs)
     table: dict[str, Any] = {"model": directory.name, "photos": len(inputs)}
-    scores = {name: evaluating.Scores.of(each, labels) for name, each in answers.items()}
-    table["engines"] = {name: each.as_dict() for name, each in scores.items() if name in engines}
     if len(answers) == 2:
         same = (answers["float"].argmax(1) == answers["int8"].argmax(1)).mean()
         table["float_and_int8_agree"] = float(same)
-    if "board" in engines:
-        names = [chosen.paths[i].name for i in positions]
-        with installed(directory, port, board, runtime=runtime) as target:
-            table["board"] = _on_board(target, directory, inputs, answers["int8"], names)
+    names = [chosen.paths[i].name for i in positions]
+    for name in elsewhere:
+        comparison = _compared(
+            name, (directory, inputs, answers["int8"], names), (port, board, None, runtime)
+        )
+        table[name] = comparison.table
+        answers[name] = comparison.probabilities
+    scores = {name: evaluating.Scores.of(each, labels) for name, each in answers.items()}
+    table["engines"] = {name: each.as_dict() for name, each in scores.items() if name in engines}
     if as_json:
         print(json.dumps(table, ensure_ascii=False))
     else:
         _show(table, scores["int8" if "int8" in scores else "float"], directory)
-    if "board" in table and table["board"]["first"]:
+    if any(table[name]["first"] for name in elsewhere):
         raise typer.Exit(1)
 
 
-def _on_board(
-    target: Target, model: "ModelDirectory", inputs: "np.ndarray", expected: "np.ndarray", names: list[str]
-) -> dict[str, Any]:
-    """Runs all inputs on the board and compares its ranked classes with int8's.
+def _compared(
+    name: str,
+    what: tuple["ModelDirectory", "np.ndarray", "np.ndarray", list[str]],
+    options: tuple[str | None, str | None, None, str | None],
+) -> "Comparison":
+    """Runs the photos on board or web; `what` are the fields of Comparison, `options` are for `installed`."""
+    from galago.evaluate.comparison import Comparison
 
-    `inputs` are int8 = pixel - 128 [photos, height, width, channels], `expected` are the probabilities
-    [photos, classes] of int8.
-    """
-    from galago import runtimes
-    from galago.evaluate import on_board
-
-    answers: list[on_board.Ranked] = []
-    logs: list[str] = []
+    comparison = Comparison(*what)
 
     def run(tick: Any) -> None:
-        for _, answer in on_board.board_answers(target.device, model, inputs, target.backends, logs.append):
-            answers.append(answer)
-            tick()
+        comparison.advance = tick
+        if target:
+            comparison.on_board(target.device, target.name, target.backends, _warn)
+        else:
+            comparison.on_web()
 
-    _counted("board", len(inputs), run)
-    runtime = "builtin"
-    for text in logs:
-        if text.startswith("runs on "):
-            runtime = text.removeprefix("runs on ")
-        else:  # why other runtimes were not used
-            _warn(text)
-    agreement = on_board.Agreement.of(answers, expected)
-    first = None
-    if agreement.differ and runtime in runtimes.EXACT:
-        tensor = f"none: the difference is {runtime}'s own"
-        if runtime == "builtin":
-            tensor = on_board.first_difference(target.device, model, inputs[agreement.differ[0]]) or tensor
-        first = {"photo": names[agreement.differ[0]], "tensor": tensor}
-    return {
-        "place": target.name,
-        "runtime": runtime,
-        "photos": len(inputs),
-        "differ": len(agreement.differ),
-        "same_best_class": agreement.same,
-        "worst_of_256": agreement.worst,
-        "first": first,
-    }
+    with installed(what[0], *options) if name == "board" else nullcontext() as target:
+        _counted(name, len(what[1]), run)
+    return comparison
 
 
 def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
@@ -137,21 +123,21 @@ def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
     console = Console(highlight=False)
     console.print(f"[bold]{table['model']}[/bold], {plural(table['photos'], 'photo')}\n")
     figures = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("", "right", "of", "accuracy", "95 % interval"):
+    titles = ["", "right", "of", "accuracy", "95 % interval"]
+    if any(name in table for name in _ELSEWHERE):
+        titles += ["best class as int8", "all as int8"]
+    for title in titles:
         figures.add_column(title, justify="right" if title else "left")
     for name, row in table["engines"].items():
         low, high = row["interval"]
-        figures.add_row(
-            name,
-            f"{row['right']}",
-            f"{row['photos']}",
-            f"{row['accuracy']:.2%}",
-            f"{low:.1%} to {high:.1%}",
-        )
+        interval = f"{low:.1%} to {high:.1%}"
+        cells = [name, str(row["right"]), str(row["photos"]), f"{row['accuracy']:.2%}", interval]
+        figures.add_row(*cells, *_parity(name, table)[: len(titles) - len(cells)])
     console.print(figures)
     if "float_and_int8_agree" in table:
         console.print(f"\nfloat and int8 agree on {table['float_and_int8_agree']:.1%} of the photos")
-    _show_board(console, table.get("board"))
+    for name in _ELSEWHERE:
+        _show_agreement(console, table.get(name))
     threshold = model.contract["unknown_below"]
     answered, right, outside = scores.answered(threshold)
     if threshold and right is not None:
@@ -165,7 +151,18 @@ def _show(table: dict[str, Any], scores: Any, model: "ModelDirectory") -> None:
     console.print(_classes(scores, model.labels))
 
 
-def _show_board(console: Any, board: dict[str, Any] | None) -> None:
+def _parity(name: str, table: dict[str, Any]) -> tuple[str, str]:
+    """On how many photos an engine's best class, and all of its answer, equals int8's."""
+    photos = table["photos"]
+    if name == "float":
+        same = table["float_and_int8_agree"]
+        return f"{round(same * photos)} of {photos}", ""
+    if name not in table:
+        return "", ""
+    return f"{table[name]['same_best_class']} of {photos}", f"{photos - table[name]['differ']} of {photos}"
+
+
+def _show_agreement(console: Any, board: dict[str, Any] | None) -> None:
     if board is None:
         return
     if not board["differ"]:

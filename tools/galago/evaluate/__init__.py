@@ -8,7 +8,10 @@
     scores.accuracy, scores.interval
 
 answers       photos and inputs; the answers of float and int8
+comparison    board or web beside int8
+agreement     how far ranked answers agree with int8's
 on_board      the answers of a board, and where they differ from int8's
+on_web        the same of an exported page's code
 scores        accuracy, confusion, reliability
 """
 

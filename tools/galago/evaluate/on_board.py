@@ -2,7 +2,6 @@
 """Runs inputs on a board, real or emulated, and finds the first tensor that differs from the host's.
 
     for index, ranked in board_answers(board, model, inputs): ...     # [(class, confidence), …], best first
-    agreement = Agreement.of(answers, expected)                       # expected: probabilities [n, classes]
     first_difference(board, model, inputs[3])                         # "operator 5, depthwise …", or None
 
 The board must have the device package and the model. Inputs are sent as PPM pictures of the model's input
@@ -12,22 +11,20 @@ size over `mpremote mount`, so that the board reads exactly the bytes that the h
 import binascii
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from galago import flash
 from galago.classify import classify
 from galago.errors import GalagoError
+from galago.evaluate.agreement import TOP, Ranked, picture_file
 from galago.models import ModelDirectory
 from galago.tflite import summary
 from galago.tflite.reference import reference
 from galago.transport import Board
 from galago.transport.answers import program_answer
 
-TOP = 20  # the best classes of each picture, which are compared
 _TIMEOUT = 600.0  # seconds for one inference with checksums of all tensors
 _CODE = """
 import json
@@ -57,49 +54,6 @@ except GalagoError as error:
 """
 
 
-Ranked = list[tuple[int, float]]
-"""Classes with their probabilities, best first."""
-_PRINTED = 1e-4  # serial lines have four digits
-
-
-def ranked(answer: np.ndarray, top: int) -> Ranked:
-    """Returns the `top` best classes of an answer, float [classes], with their probabilities, best first.
-
-    Of equal probabilities the lower class number comes first.
-    """
-    order = np.argsort(-answer, kind="stable")[:top]
-    return [(int(i), float(answer[i])) for i in order]
-
-
-def _same(one: Ranked, other: Ranked) -> bool:
-    return [i for i, _ in one] == [i for i, _ in other] and all(
-        abs(a - b) <= _PRINTED for (_, a), (_, b) in zip(one, other, strict=True)
-    )
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far a board's answers agree with the host's int8."""
-
-    differ: list[int]
-    """Positions of the photos whose ranked answers differ in anything."""
-    same: int
-    """Number of photos with the same best class."""
-    worst: int
-    """Largest difference of a probability, in steps of 1/256."""
-
-    @classmethod
-    def of(cls, answers: list[Ranked], expected: np.ndarray) -> "Agreement":
-        """Compares ranked answers, as from `board_answers`, with probabilities [n, classes]."""
-        pairs = list(zip(answers, expected, strict=True))
-        best = [ranked(row, len(answer)) for answer, row in pairs]
-        return cls(
-            differ=[index for index, answer in enumerate(answers) if not _same(answer, best[index])],
-            same=sum(answer[0][0] == top[0][0] for answer, top in zip(answers, best, strict=True)),
-            worst=round(256 * max((abs(p - row[index]) for a, row in pairs for index, p in a), default=0)),
-        )
-
-
 def board_answers(
     board: Board,
     model: ModelDirectory,
@@ -113,7 +67,7 @@ def board_answers(
     """
     top = min(TOP, len(model.labels))
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
-        paths = [_picture(Path(folder) / f"{i}.ppm", pixels) for i, pixels in enumerate(inputs)]
+        paths = [picture_file(Path(folder) / f"{i}.ppm", pixels) for i, pixels in enumerate(inputs)]
         for line in classify(board, model, paths, top, on_log, order):
             if "error" in line:
                 raise GalagoError(line["error"]["code"], line["error"]["message"])
@@ -141,10 +95,3 @@ def first_difference(board: Board, model: ModelDirectory, picture: np.ndarray) -
         if binascii.crc32(tensor[: reply["size"][number]]) != reply["crc"][number]:
             return f"operator {number}, {layer.kind} to {'x'.join(map(str, layer.output))}"
     return None
-
-
-def _picture(path: Path, inputs: np.ndarray) -> Path:
-    """Writes int8 = pixel - 128 [h, w, c] as a PPM or PGM picture."""
-    pixels = inputs.view(np.uint8) ^ 128
-    Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[..., 0]).save(path)
-    return path
