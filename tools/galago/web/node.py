@@ -9,6 +9,7 @@ with Node(export.script(model)) as node:
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -45,7 +46,7 @@ class Node:
             )
         self._folder = tempfile.TemporaryDirectory(prefix="galago-")
         folder = Path(self._folder.name)
-        (folder / "model.mjs").write_text(module, encoding="utf-8")
+        (folder / "exported.mjs").write_text(module, encoding="utf-8")
         shutil.copyfile(js_folder() / "node.mjs", folder / "node.mjs")
         self._log = (folder / "log").open("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
@@ -102,8 +103,8 @@ class Node:
             timer.cancel()
         if not line.endswith("\n"):
             self._log.seek(0)
-            lines = [text.strip() for text in self._log if "Error" in text]
-            why = f" ({lines[0]})" if lines else ""
+            found = re.search(r"^\w*Error: .*", self._log.read(), re.MULTILINE)
+            why = f" ({found[0]})" if found else ""
             raise GalagoError("config.invalid", f"Node.js ended without an answer{why}: {_ENDED}")
         return json.loads(line)
 

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import readline from "node:readline";
-import { load } from "./model.mjs";
+import { load } from "./exported.mjs";
 
 const net = await load({ simd: process.argv[2] !== "plain" });
 
