@@ -69,7 +69,7 @@ def _imports(path: Path) -> set[str]:
     found: set[str] = set()
     if path.suffix != ".py":
         return found
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

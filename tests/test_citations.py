@@ -57,9 +57,9 @@ def files() -> frozenset[str]:
 def texts(path: Path) -> Iterator[str]:
     """The text of a page, or the docstrings of a source file: also those of attributes."""
     if path.suffix == ".md":
-        yield path.read_text()
+        yield path.read_text(encoding="utf-8")
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 yield text
@@ -83,7 +83,7 @@ def module(name: str) -> Path | None:
 def names(path: Path) -> dict[str, ast.AST]:
     """What a module defines at its top, by name; assignments and imports too."""
     found: dict[str, ast.AST] = {}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.setdefault(node.name, node)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
@@ -129,7 +129,7 @@ def test_cited_paths_and_names_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_and_make_targets_exist(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     wrong = [link for link in _LINK.findall(text) if ":" not in link and not (path.parent / link).exists()]
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     wrong += [f"make {name}" for name in _TARGET.findall(text) if name not in targets]

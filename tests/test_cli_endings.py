@@ -32,7 +32,7 @@ def test_files_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_under_stdout() -> None:
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([*GALAGO, "fit", "--json"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 2
     assert done.stderr.endswith("free some and run it again\n")
@@ -46,6 +46,11 @@ def test_a_reader_that_leaves() -> None:
         child.stdout.close()
         assert child.wait(60) == 141
         assert child.stderr.read() == b""
+
+
+def test_closed_streams() -> None:
+    command = f"'{sys.executable}' -m galago fit --board RPI_PICO2 --json <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)

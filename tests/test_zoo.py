@@ -11,6 +11,7 @@ from galago import dataset, evaluate, imagenet, models, pictures, zoo
 from galago.dataset import standard_photos
 from galago.dataset.drawn import drawn
 from galago.errors import GalagoError
+from galago.zoo import building
 from support.requirements import extra_module
 
 keras = extra_module("keras", extra="train")
@@ -30,12 +31,12 @@ def test_names_and_parts_fit_together() -> None:
 def test_labels_become_a_thousand_different_names(tmp_path: Path) -> None:
     file = tmp_path / "labels.txt"
     file.write_text("\n".join(["background", *(f"bird_{i % 999}" for i in range(1000))]))
-    labels = zoo.label_names(file, print)
+    labels = building.label_names(file, print)
     assert len(set(labels)) == imagenet.CLASSES
     assert labels[0] == "bird 0"
     file.write_text("cat\ndog")
     with pytest.raises(GalagoError) as caught:
-        zoo.label_names(file, print)
+        building.label_names(file, print)
     assert caught.value.code == "model.labels"
 
 

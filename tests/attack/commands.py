@@ -118,7 +118,7 @@ def full_disks(folder: Path) -> Iterator[Attack]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         with (
-            open("/dev/full", "w") as full,
+            open("/dev/full", "w", encoding="utf-8") as full,
             subprocess.Popen(
                 [*_GALAGO, *command],
                 stdout=full if way == "full" else subprocess.PIPE,

@@ -54,7 +54,7 @@ def check_message(message: str) -> None:
 def resident(process: int | str = "self") -> float:
     """Return the memory of a process in MB (VmRSS in proc_pid_status(5)); 0 if it has ended."""
     try:
-        status = Path(f"/proc/{process}/status").read_text()
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
         return 0.0
     return next((int(line.split()[1]) / 1000 for line in status.splitlines() if "VmRSS" in line), 0.0)

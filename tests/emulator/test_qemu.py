@@ -78,7 +78,7 @@ def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -
             assert line.read(5) == b"HELLO"
         process = board._process
     assert process.returncode is not None, "it ends with the context"
-    arguments = json.loads(log.read_text())
+    arguments = json.loads(log.read_text(encoding="utf-8"))
     for expected in (["-machine", "mps2-an500"], ["-serial", "pty"], ["-kernel", str(firmware)]):
         at = arguments.index(expected[0])
         assert arguments[at : at + 2] == expected
@@ -112,7 +112,7 @@ def test_a_new_file_system_in_ram_is_an_empty_littlefs(log: Path, tmp_path: Path
     assert littlefs.read(storage.read_bytes()) == {}
     assert storage.stat().st_size == 40960
     loader = f"loader,file={storage},addr=0x70000000,force-raw=on"
-    assert loader in json.loads(log.read_text())
+    assert loader in json.loads(log.read_text(encoding="utf-8"))
 
 
 def test_storage_that_has_no_place_is_refused(log: Path, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ class InterpreterUnderTest:
     def _used(pid: int) -> float:
         """Returns seconds of CPU time: on a busy machine, a slow answer is not a hang."""
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return 0.0
         return (int(fields[11]) + int(fields[12])) / _TICKS

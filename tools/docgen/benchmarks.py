@@ -210,7 +210,7 @@ def _interpret(folder: Path) -> dict[str, Any]:
     command = micropython.command("-X", "heapsize=4M", "-c", script)
     environment = {**os.environ, "MICROPYPATH": str(folder)}
     process = subprocess.run(
-        command, capture_output=True, text=True, check=True, timeout=300, env=environment
+        command, capture_output=True, encoding="utf-8", check=True, timeout=300, env=environment
     )
     return json.loads(process.stdout)
 
@@ -341,7 +341,11 @@ def _table(headings: list[str], rows: list[list[str]]) -> list[str]:
 def _processor() -> str:
     names = [
         line.partition(":")[2].strip()
-        for line in (Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else [])
+        for line in (
+            Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if Path("/proc/cpuinfo").exists()
+            else []
+        )
         if line.startswith("model name")
     ]
     return f"Measured on {names[0] if names else platform.processor() or platform.machine()}"

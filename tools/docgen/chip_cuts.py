@@ -46,7 +46,7 @@ _NOT_FLASHED = (
     *(".new", ".part"),
     *("/galago.kernels.json", "/galago.picture.json", "/galago.good.json", "/galago.seq"),
 )
-_SWITCH = (firmware_dir() / "galago_switch.py").read_text() + "\nfinish()"
+_SWITCH = (firmware_dir() / "galago_switch.py").read_text(encoding="utf-8") + "\nfinish()"
 
 Files = dict[str, bytes]
 
@@ -140,7 +140,7 @@ def record(image: Path, folder: Path) -> Recorded:
 def _renamed(folder: Path) -> ModelDirectory:
     """The old model under the name of the new one, which makes it another model for `galago flash`."""
     old = models.find(OLD)
-    contract = json.loads((old.path / CONTRACT).read_text())
+    contract = json.loads((old.path / CONTRACT).read_text(encoding="utf-8"))
     return models.write(folder / NEW, old.tflite.read_bytes(), contract | {"name": NEW})
 
 

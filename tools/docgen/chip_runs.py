@@ -229,7 +229,10 @@ def _boot(port: str) -> list[dict[str, Any]]:
 def _galago(*arguments: str) -> dict[str, Any]:
     """The answer of a verb with --json. Raises GalagoError board.answer if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "galago", *arguments, "--json"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "galago", *arguments, "--json"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     try:
         return json.loads(done.stdout)
@@ -240,7 +243,7 @@ def _galago(*arguments: str) -> dict[str, Any]:
 def _classified(port: str, photos: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "galago", "classify", "--port", port, "--json"]
     command += map(str, sorted(photos.rglob("*.png")))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise GalagoError("board.answer", f"galago classify: {(done.stderr or done.stdout).strip()}")
     return [json.loads(line) for line in done.stdout.splitlines()]

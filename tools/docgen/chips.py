@@ -106,7 +106,7 @@ def inferences(figures: dict[str, Any]) -> str:
 
 def read_figures() -> dict[str, Any]:
     """The figures of all chips that were run, by core."""
-    return json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
+    return json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
 
 
 def _ran(figures: dict[str, Any], chip: Chip) -> tuple[str, ...]:
@@ -255,7 +255,7 @@ def measure(vww: bytes | None, cuts: int) -> dict[str, Any]:
 
 
 def _write(figures: dict[str, Any]) -> None:
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def _log(text: str) -> None:

@@ -41,17 +41,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("page", type=Path)
     page = parser.parse_args().page
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     for marker, content in (("kernel", _followed()), ("table", _counts())):
         pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
         text = re.sub(pattern, lambda found, new=content: found[1] + new + found[2], text, flags=re.DOTALL)
-    page.write_text(text)
+    page.write_text(text, encoding="utf-8")
 
 
 def _followed() -> str:
     path = firmware_dir() / f"mobilenet/{_KERNEL}.py"
     module = compiler.read(path)
-    source = ast.get_source_segment(path.read_text(), module.functions[_SHOWN][1])
+    source = ast.get_source_segment(path.read_text(encoding="utf-8"), module.functions[_SHOWN][1])
     function = translate(module, _SHOWN, 32)
     before = _loop(str(function))
     target = TARGETS["armv7emsp"]()

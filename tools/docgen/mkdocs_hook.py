@@ -41,7 +41,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     texts["verbs/index.md"] = "# Commands\n\n" + table(("command", "what it does"), rows)
     texts |= {_module_page(name): _MODULE.format(name=name) for name in _modules()}
     texts["supported.md"] = supported.page()
-    texts |= {page: (ROOT / source).read_text() for page, source in _included().items()}
+    texts |= {page: (ROOT / source).read_text(encoding="utf-8") for page, source in _included().items()}
     for page, text in texts.items():
         files.append(File.generated(config, page, content=text))
     for report in ROOT.glob("models/*/report.html"):

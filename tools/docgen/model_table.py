@@ -46,7 +46,7 @@ _ZOO = ("model", "calibrated on", "float", "int8", "difference")
 def main(out: str) -> None:
     """Writes the page."""
     shipped = table(_SHIPPED, [_row(models.find(name)) for name in models.shipped_names()])
-    Path(out).write_text(_PAGE.format(shipped=shipped, unbuilt=_unbuilt(), zoo=_zoo()))
+    Path(out).write_text(_PAGE.format(shipped=shipped, unbuilt=_unbuilt(), zoo=_zoo()), encoding="utf-8")
 
 
 def _unbuilt() -> str:
@@ -80,7 +80,7 @@ def _accuracy(model: ModelDirectory) -> list[object]:
     file = model.path / "report.json"
     if not file.is_file():
         return ["see the card", "see the card", ""]
-    report = json.loads(file.read_text())
+    report = json.loads(file.read_text(encoding="utf-8"))
     return [_share(report["float"]), _share(report["int8"]), report["int8"]["photos"]]
 
 
@@ -94,7 +94,7 @@ def _zoo() -> str:
     file = models_dir() / "zoo.json"
     if not file.is_file():
         return "Their accuracy has not been measured for this release.\n"
-    measured = json.loads(file.read_text())
+    measured = json.loads(file.read_text(encoding="utf-8"))
     rows = [
         (
             row["name"],

@@ -62,16 +62,19 @@ def main() -> None:
         image = os.environ.get(chip.variable)
         if image and chip.machine:
             figures[chip.core] = _run(chip, Path(image))
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     text = re.sub(
-        r"## From a photo to classes\n.*?(?=\n## )", lambda _: section(figures), page.read_text(), flags=re.S
+        r"## From a photo to classes\n.*?(?=\n## )",
+        lambda _: section(figures),
+        page.read_text(encoding="utf-8"),
+        flags=re.S,
     )
-    page.write_text(text)
+    page.write_text(text, encoding="utf-8")
 
 
 def read_figures() -> dict[str, Any]:
     """By core and picture, the mean microseconds of each step."""
-    return json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
+    return json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
 
 
 def section(figures: dict[str, Any]) -> str:

@@ -101,7 +101,7 @@ def _missing(extra: str, platform: str, python: str) -> str | None:
         command + (["--extra", extra] if extra else []),
         cwd=_ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode == 0:

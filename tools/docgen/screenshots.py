@@ -30,7 +30,12 @@ def screenshot(title: str, *arguments: str, width: int = 100) -> str:
     environment = {**os.environ, "FORCE_COLOR": "1", "TTY_INTERACTIVE": "0", "COLUMNS": str(width)}
     command = [sys.executable, "-m", "galago", *arguments]
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        env=environment,
+        check=False,
     )
     console = Console(record=True, width=width, file=io.StringIO(), highlight=False)
     console.print(Text.from_ansi(done.stdout.strip("\n")))
@@ -62,9 +67,9 @@ def main() -> None:
     (folder / "doctor").mkdir(exist_ok=True)
     photos = [str(path) for path in standard_photos.paths()]
     demo = screenshot("make demo", "classify", *photos, width=124)
-    (folder / "screenshots" / "demo.svg").write_text(animated(demo))
+    (folder / "screenshots" / "demo.svg").write_text(animated(demo), encoding="utf-8")
     for name, arguments in COMMANDS.items():
-        (folder / name).write_text(screenshot(f"galago {' '.join(arguments)}", *arguments))
+        (folder / name).write_text(screenshot(f"galago {' '.join(arguments)}", *arguments), encoding="utf-8")
 
 
 if __name__ == "__main__":

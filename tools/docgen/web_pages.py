@@ -50,15 +50,17 @@ def main(document: Path) -> None:
         _screenshots(browser, Path(folder) / "page.html", document.parent / "screenshots")
         lines.append(f"\nChromium {browser.version}, {platform.machine()}.")
         browser.close()
-    text = document.read_text()
+    text = document.read_text(encoding="utf-8")
     table = "<!-- table -->\n" + "\n".join(lines) + "\n<!-- end -->"
-    document.write_text(re.sub(r"<!-- table -->.*<!-- end -->", lambda _: table, text, flags=re.DOTALL))
+    document.write_text(
+        re.sub(r"<!-- table -->.*<!-- end -->", lambda _: table, text, flags=re.DOTALL), encoding="utf-8"
+    )
 
 
 def _row(browser: Any, name: str, file: Path) -> str:
     model = models.find(name)
     text = export.page(model)
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     bundle = export.bundle(model)
     code = len(text) - len(str(bundle["model"]))
     page = browser.new_page()
@@ -76,7 +78,7 @@ def _row(browser: Any, name: str, file: Path) -> str:
 
 def _screenshots(browser: Any, file: Path, folder: Path) -> None:
     """A phone in the dark, and a layer of the default model on a desktop."""
-    file.write_text(export.page(models.find(DEFAULT_MODEL)))
+    file.write_text(export.page(models.find(DEFAULT_MODEL)), encoding="utf-8")
     for name, width, scheme in (("web-phone", 360, "dark"), ("web-desktop", 980, "light")):
         page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
         page.goto(file.as_uri())

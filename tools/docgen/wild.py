@@ -36,9 +36,11 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="write the page from the figures that are kept")
     arguments = parser.parse_args()
     if not arguments.show:
-        FIGURES.write_text(json.dumps(_measured(arguments.data or Path()), indent=1) + "\n")
-    text = arguments.page.read_text()
-    arguments.page.write_text(with_table(text, json.loads(FIGURES.read_text())))
+        FIGURES.write_text(json.dumps(_measured(arguments.data or Path()), indent=1) + "\n", encoding="utf-8")
+    text = arguments.page.read_text(encoding="utf-8")
+    arguments.page.write_text(
+        with_table(text, json.loads(FIGURES.read_text(encoding="utf-8"))), encoding="utf-8"
+    )
 
 
 def with_table(text: str, figures: list[dict[str, str]]) -> str:

@@ -118,7 +118,9 @@ def _zipped(folder: Path) -> Path:
 
 def _c_array(folder: Path) -> Path:
     numbers = ", ".join(f"0x{byte:02x}" for byte in _tflite("int8", "softmax"))
-    (folder / "model.cpp").write_text(f"const unsigned char trained_tflite[] = {{{numbers}}};\n")
+    (folder / "model.cpp").write_text(
+        f"const unsigned char trained_tflite[] = {{{numbers}}};\n", encoding="utf-8"
+    )
     return folder / "model.cpp"
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from galago import evaluate, lazy_tensorflow, zoo
 from galago.errors import GalagoError
+from galago.zoo import building
 
 _CHECKED = 10  # pictures on which TensorFlow Lite is compared with TensorFlow Lite Micro
 _NOTE = (
@@ -32,7 +33,7 @@ _NOTE = (
 
 def main(out: Path, data: Path, names: list[str]) -> None:
     """Measures the models and writes the file. Raises dataset.* if there are no pictures."""
-    rows: list[dict[str, Any]] = json.loads(out.read_text())["rows"] if out.is_file() else []
+    rows: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.is_file() else []
     for name in names:
         if not zoo.has_weights(name):
             print(f"{name}: skipped, its weights are not in Keras's cache")
@@ -45,7 +46,7 @@ def main(out: Path, data: Path, names: list[str]) -> None:
             print(json.dumps(row), flush=True)
             rows.append(row)
             lines = ",\n  ".join(json.dumps(row) for row in rows)
-            out.write_text(f'{{"note": {json.dumps(_NOTE)},\n "rows": [\n  {lines}]}}\n')
+            out.write_text(f'{{"note": {json.dumps(_NOTE)},\n "rows": [\n  {lines}]}}\n', encoding="utf-8")
 
 
 def measure(
@@ -53,13 +54,13 @@ def measure(
 ) -> tuple[dict[str, Any], int]:
     """Returns a row of the file, and how often float is right, which is measured if `float_right` is None."""
     with tempfile.TemporaryDirectory() as folder:
-        model = zoo.build(name, lambda _: None, photos, Path(folder) / name)
+        model = building.build(name, lambda _: None, photos, Path(folder) / name)
         labelled = evaluate.labelled(model, pictures)
         inputs, positions = evaluate.read_inputs(model, labelled.paths)
         labels = labelled.labels[positions]
         tflite = model.tflite.read_bytes()
     if float_right is None:
-        floats = zoo.logits(*zoo.parts(name)).predict(
+        floats = building.logits(*zoo.parts(name)).predict(
             inputs.astype(np.float32) / 128, batch_size=16, verbose=0
         )
         float_right = int((floats.argmax(axis=1) == labels).sum())

@@ -15,6 +15,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from galago import special_files
 from galago.errors import GalagoError
 from galago.resources import boards_dir
 
@@ -151,6 +152,7 @@ def _known() -> list[str]:
 
 
 def _read(path: Path) -> BoardSpec:
+    special_files.refuse(path)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -64,7 +64,7 @@ def groups(classes: Any) -> "np.ndarray":
 def recipe_groups(recipe: Path, labels: list[str]) -> "np.ndarray | None":
     """Returns the `groups` of a recipe.toml, int64 [1000]; None if its classes are not `labels`."""
     try:
-        classes = tomllib.loads(recipe.read_text()).get("classes")
+        classes = tomllib.loads(recipe.read_text(encoding="utf-8")).get("classes")
     except (OSError, ValueError, RecursionError):  # ValueError: not TOML, not UTF-8, a number of 5,000 digits
         return None
     return groups(classes) if isinstance(classes, dict) and list(classes) == labels else None

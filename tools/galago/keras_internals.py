@@ -5,10 +5,9 @@ for layer in keras_internals.all_layers(network): ...
 keras_internals.home() / "models"                       # where downloaded weights are cached
 """
 
+import os
 from pathlib import Path
 from typing import Any
-
-from galago import lazy_tensorflow
 
 
 def all_layers(network: Any) -> list[Any]:
@@ -17,5 +16,11 @@ def all_layers(network: Any) -> list[Any]:
 
 
 def home() -> Path:
-    """Returns Keras's home directory: KERAS_HOME as it was when Keras was imported, or ~/.keras."""
-    return Path(lazy_tensorflow.keras().src.backend.config.keras_home())
+    """Returns Keras's home directory, as keras.src.backend.config finds it, without importing TensorFlow.
+
+    Keras itself reads KERAS_HOME once, when it is imported.
+    """
+    if "KERAS_HOME" in os.environ:
+        return Path(os.environ["KERAS_HOME"])
+    user = os.path.expanduser("~")
+    return Path(user if os.access(user, os.W_OK) else "/tmp") / ".keras"

@@ -16,6 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from galago import special_files
 from galago.errors import GalagoError
 
 LARGEST = 4 << 20
@@ -32,6 +33,7 @@ _FIELD = re.compile(r"(id|name|display_name)\s*:\s*(?:(\d{1,9})|\"([^\"]*)\"|'([
 
 def read(path: Path, encoding: str | None = None) -> list[str]:
     """The class names of a file, in the order of the outputs. Raises GalagoError model.labels."""
+    special_files.refuse(path)
     if not path.is_file():
         raise GalagoError("model.labels", f"no file {path}: pass a text file with one class per line")
     if path.stat().st_size > LARGEST:

@@ -27,6 +27,7 @@ from PIL import Image, UnidentifiedImageError
 
 from galago.errors import GalagoError
 from galago.resources import install_command
+from galago.special_files import special
 
 Resize = Literal["crop", "stretch", "pad"]
 
@@ -63,7 +64,7 @@ def open_with_pillow(path: str | Path) -> Image.Image:
     """Open a picture of acceptable size, without decoding it yet. Raises GalagoError as `load` does."""
     path = Path(path)
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
+        what = "is a folder" if path.is_dir() else f"is {kind}" if (kind := special(path)) else "no such file"
         raise GalagoError("image.missing", f"{path.name}: {what}: pass the path of a picture")
     try:
         if path.stat().st_size == 0:

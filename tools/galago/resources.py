@@ -4,6 +4,8 @@
 import os
 from pathlib import Path
 
+from galago.errors import GalagoError
+
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
 
@@ -43,3 +45,17 @@ def cache_dir() -> Path:
     """
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("GALAGO_CACHE") or Path(base) / "galago")
+
+
+def require_cache() -> None:
+    """Makes the folder of `cache_dir`. Raises file.access, which says how to choose another one."""
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        writable = os.access(cache_dir(), os.W_OK)
+        reason = "" if writable else "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    if reason:
+        raise GalagoError(
+            "file.access", f"{cache_dir()}: {reason}: name a folder for Galago's cache in GALAGO_CACHE"
+        )

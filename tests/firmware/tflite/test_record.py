@@ -61,7 +61,7 @@ def test_words_are_unique_and_complete() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ENGINE)))
 def test_device_files_agree_with_it(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     named = dict(constants(tree))
     for name, value in named.items():
         word = name.removeprefix("_").lower()

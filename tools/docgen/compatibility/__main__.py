@@ -33,7 +33,7 @@ def main() -> None:
         for model in subjects(arguments.data, Path(built), print, arguments.models):
             print(f"{model.name} …", flush=True)
             rows[model.name] = row(model, photos)
-    arguments.page.write_text(page(rows, len(photos)))
+    arguments.page.write_text(page(rows, len(photos)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.runtimes import canmv_k230
 from galago.train import network as networks
+from galago.zoo import building
 
 ZOO = ("imagenet-v1-025-128", "imagenet-v1-050-160")
 V2 = "untrained-v2-100-96"
@@ -43,7 +44,7 @@ def subjects(
         elif name == V2:
             yield untrained(data / _PHOTOS, folder / name)
         else:
-            yield zoo.build(name, report, data / _PHOTOS, folder / name, keep_float=True)
+            yield building.build(name, report, data / _PHOTOS, folder / name, keep_float=True)
 
 
 def use_cache(data: Path, folder: Path) -> None:
@@ -56,7 +57,7 @@ def use_cache(data: Path, folder: Path) -> None:
 def with_float(model: ModelDirectory, data: Path, folder: Path) -> ModelDirectory:
     """Returns a copy with float model and calibration pictures for nncase, or the model if there are none."""
     recipe = model.path / "recipe.toml"
-    settings = tomllib.loads(recipe.read_text()) if recipe.is_file() else {}
+    settings = tomllib.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
     folders = [name for name in (settings.get("calibrate"), settings.get("photos")) if isinstance(name, str)]
     photos = data / (folders[0] if folders else _PHOTOS)
     if not (model.path / FLOAT).is_file() or not photos.is_dir():

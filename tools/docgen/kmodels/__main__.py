@@ -61,7 +61,7 @@ def tables(
         "agreement": table(AGREEMENT, filter(None, rows)),
         "mbnet75": "" if cached_only else measured_accuracy(mbnet75, photos, nets, count) + "\n",
     }
-    document.write_text(_filled(document.read_text(), parts))
+    document.write_text(_filled(document.read_text(encoding="utf-8"), parts), encoding="utf-8")
 
 
 def _filled(text: str, parts: dict[str, str]) -> str:

@@ -69,7 +69,7 @@ def accuracy(kmodel: Path, photos: Path, cache: Path, count: int = ALL, rounding
     key = hashlib.sha256(kmodel.read_bytes() + f"{photos} {count} {rounding}".encode() + _source())
     file = cache / f"{kmodel.stem}.{key.hexdigest()[:12]}.txt"
     if file.exists():
-        return file.read_text()
+        return file.read_text(encoding="utf-8")
     simulator = Simulator(Kmodel.read(kmodel.read_bytes()), rounding)
     first = fifth = 0
     spent = 0.0
@@ -85,9 +85,10 @@ def accuracy(kmodel: Path, photos: Path, cache: Path, count: int = ALL, rounding
         fifth += int(label in best)
     file.write_text(
         f"{kmodel.name} on {total} pictures: top-1 {first / total:.1%}, top-5 {fifth / total:.1%}, "
-        f"{spent / total:.2f} s of processor time each"
+        f"{spent / total:.2f} s of processor time each",
+        encoding="utf-8",
     )
-    return file.read_text()
+    return file.read_text(encoding="utf-8")
 
 
 def _tflm(network: CompiledNetwork, photos: Path, count: int, cached_only: bool) -> np.ndarray:

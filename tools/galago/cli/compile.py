@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from galago import special_files
 from galago.cli.model import open_model
 from galago.errors import GalagoError
 
@@ -76,6 +77,7 @@ def _tflite(model: Path) -> bytes:
 
 
 def _read(file: Path) -> bytes:
+    special_files.refuse(file)
     if not file.is_file():
         raise GalagoError("model.missing", f"no file {file}: pass the path of a .tflite or .kmodel")
     return file.read_bytes()

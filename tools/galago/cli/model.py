@@ -61,10 +61,12 @@ def _import(path: Path) -> "ModelDirectory":
     from galago import importer
     from galago.cli.output import Console
     from galago.models import ModelDirectory
+    from galago.resources import require_cache
 
     out = importer.cache_path(path)
     if (out / "model.json").is_file():
         return ModelDirectory.open(out)
+    require_cache()
     with Console(stderr=True).status(f"{path}: importing"):
         done = importer.import_model(path, out, warn=lambda text: typer.echo(text, err=True))
     show_import(done, err=True)

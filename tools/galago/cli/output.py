@@ -84,9 +84,17 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_ERRORS, _replaced)
 
 
+def _open_closed_streams() -> None:
+    """Connect a stream that the shell has closed (`>&-`) to the null device; no file shall get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+
+
 @contextmanager
 def safe_streams() -> Generator[None]:
     """Make stdout and stderr safe within this context."""
+    _open_closed_streams()
     usual = sys.stdout, sys.stderr
     for stream in usual:
         if isinstance(stream, io.TextIOWrapper):

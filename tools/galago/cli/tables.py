@@ -47,14 +47,20 @@ def choose(columns: Sequence[Column], width: int) -> list[Column]:
 
 
 def table(columns: Sequence[Column]) -> "Table":
-    """A rich table of these columns, without a frame."""
+    """A rich table of these columns, without a frame. Where even they are too wide, the first one is cut."""
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         justify = "right" if column.right else "left"
-        drawn.add_column(Text(column.title), justify=justify, vertical="bottom", no_wrap=True)
+        drawn.add_column(
+            Text(column.title),
+            justify=justify,
+            vertical="bottom",
+            overflow="ellipsis",
+            no_wrap=column is not columns[0],
+        )
     styled = [zip(column.cells, column.styles or [""] * len(column.cells), strict=True) for column in columns]
     for row in zip(*styled, strict=True):
         drawn.add_row(*(Text(text, style) for text, style in row))

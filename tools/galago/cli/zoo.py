@@ -48,8 +48,11 @@ def zoo(
     if name is None:
         _list(console)
         return
+    pretrained.parts(name)  # a wrong name is refused before TensorFlow is imported
     with Console(stderr=True).status(name) as status:
-        model = pretrained.build(name, lambda text: status.update(text), calibrate, out, labels)
+        from galago.zoo import building
+
+        model = building.build(name, lambda text: status.update(text), calibrate, out, labels)
     if calibrate is None:
         typer.echo(f"{name}: {pretrained.STANDARD}", err=True)
     print(describe(model))

@@ -125,7 +125,7 @@ def from_labels_file(folder: str | Path) -> Photos:
     if not index.is_file():
         raise GalagoError("dataset.missing", f"no {index}: create it with lines of the form FILE NUMBER")
     paths, labels = [], []
-    for number, line in enumerate(index.read_text().splitlines(), 1):
+    for number, line in enumerate(index.read_text(encoding="utf-8").splitlines(), 1):
         name, _, label = line.strip().rpartition(" ")
         if not name or not label.isdigit():
             raise GalagoError(

@@ -175,7 +175,7 @@ class Process:
         # The signals that have a handler, as a bit mask (proc_pid_status(5)). A process that was killed while
         # it was stopped has none.
         try:
-            status = Path(f"/proc/{self._child.pid}/status").read_text()
+            status = Path(f"/proc/{self._child.pid}/status").read_text(encoding="utf-8")
         except OSError:
             return 0
         mask = status.partition("SigCgt:")[2].split()

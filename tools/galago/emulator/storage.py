@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from galago import special_files
 from galago.errors import GalagoError
 
 BLOCK = 4096  # bytes; the flash sector of rp2 and esp32, and of device/_flash.py
@@ -41,6 +42,7 @@ class Storage:
 
     @staticmethod
     def _open(path: Path, size: int) -> int:
+        special_files.refuse(path)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:

@@ -82,7 +82,7 @@ def source_package() -> dict[str, bytes]:
 
 def main_program(board: Board) -> bytes:
     """Return main.py for this board."""
-    source = (firmware_dir() / "main.py").read_text()
+    source = (firmware_dir() / "main.py").read_text(encoding="utf-8")
     return (flat_package.flattened(source, "") if board.has_flat_filesystem else source).encode()
 
 

@@ -26,9 +26,12 @@ _TOP = "from mobilenet import Classifier, GalagoError, camera, config, report, s
 def package() -> dict[str, bytes]:
     """Return all files but main.py: path on the board → source."""
     firmware = firmware_dir()
-    files = {f"/{_flat(name)}.py": flattened(path.read_text(), name) for name, path in modules().items()}
+    files = {
+        f"/{_flat(name)}.py": flattened(path.read_text(encoding="utf-8"), name)
+        for name, path in modules().items()
+    }
     files["/mobilenet.py"] = flattened(_TOP, "")
-    files["/galago_switch.py"] = (firmware / "galago_switch.py").read_text()
+    files["/galago_switch.py"] = (firmware / "galago_switch.py").read_text(encoding="utf-8")
     return {path: text.encode() for path, text in files.items()}
 
 

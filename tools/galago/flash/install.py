@@ -240,7 +240,10 @@ def _rescue(board: Board) -> None:
     path = board.root + CONFIG
     board.exec(_COPY.format(pairs=pairs, config=path, settings=text), timeout=120)
     switch = [target for _, target in pairs] + [path]
-    board.exec((firmware_dir() / "galago_switch.py").read_text() + f"\ncommit({switch!r})", timeout=60)
+    board.exec(
+        (firmware_dir() / "galago_switch.py").read_text(encoding="utf-8") + f"\ncommit({switch!r})",
+        timeout=60,
+    )
 
 
 def _verify_rom(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> None:

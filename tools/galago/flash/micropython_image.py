@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from galago import special_files
 from galago.boards import BoardSpec
 from galago.errors import GalagoError
 
@@ -58,6 +59,7 @@ def choose_tool(known: BoardSpec, image: Path) -> Tool:
 
     Raises GalagoError firmware.image for a file that no tool accepts, firmware.tool if none is installed.
     """
+    special_files.refuse(image)
     if not image.is_file():
         raise GalagoError("firmware.image", f"no file {image}: download an image for the {known.id}")
     tools = [TOOLS[name] for name in known.install_with if name in TOOLS]
@@ -92,7 +94,12 @@ def install(
         return
     command = _command(tool, known, device, image)
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",  # a tool may print in another encoding
     ) as process:
         last = "no output"
         for line in process.stdout or ():

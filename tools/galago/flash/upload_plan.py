@@ -111,7 +111,7 @@ class UploadPlan:
             raise GalagoError("board.filesystem", f"{NO_FILESYSTEM}: {MAKE_FILESYSTEM}")
         if not board.has_flat_filesystem and any(path.startswith(LIBRARY) for path in files):
             check_import(board)
-        self._switch_program = (firmware_dir() / "galago_switch.py").read_text()
+        self._switch_program = (firmware_dir() / "galago_switch.py").read_text(encoding="utf-8")
         board.exec(f"{self._switch_program}\nfinish()", timeout=60, repeatable=True)
         files = {board.root + path: data for path, data in files.items()}
         survey = _survey(board, list(files), on_compare)

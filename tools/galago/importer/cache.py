@@ -5,6 +5,7 @@ importer.cache_path(Path("trained.tflite"))       # ~/.cache/galago/imported/tra
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from galago import __version__
@@ -29,7 +30,8 @@ def cache_path(path: Path) -> Path:
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())[:_MOST]
     for file in (*files, *(each for each in beside if each.is_file())):
         status = file.stat()
-        digest.update(f"{file.resolve()} {status.st_size} {status.st_mtime_ns}\n".encode())
+        digest.update(os.fsencode(file.resolve()))  # a name need not be Unicode
+        digest.update(f" {status.st_size} {status.st_mtime_ns}\n".encode())
     for source in sorted((firmware_dir() / "mobilenet" / "tflite").rglob("*.py")):
         digest.update(source.read_bytes())
     return cache_dir() / "imported" / digest.hexdigest()[:24]

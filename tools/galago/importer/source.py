@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from galago import labels
+from galago import labels, special_files
 from galago.errors import GalagoError
 from galago.importer import c_array
 from galago.importer.archive import Archive
@@ -74,6 +74,7 @@ def opened(path: Path, encoding: str | None = None) -> Iterator[Source]:
 
     `encoding` is that of the labels. Raises GalagoError model.missing, model.malformed, model.labels.
     """
+    special_files.refuse(path)
     if not path.exists():
         raise GalagoError(
             "model.missing", f"no file {path}: pass a .tflite, .keras, .h5, .onnx, zip or SavedModel"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from galago import resources
+from galago import resources, special_files
 from galago.errors import GalagoError
 from galago.models.contract import CONTRACT, LARGEST, VERSION, check, layout, read
 
@@ -103,6 +103,7 @@ def find(name: str | Path) -> ModelDirectory:
     Raises model.missing, with similar names, if there is none, and GalagoError as ModelDirectory.open does.
     """
     path = Path(name)
+    special_files.refuse(path)
     if path.is_dir():
         return ModelDirectory.open(path)
     shipped = shipped_names()
@@ -132,7 +133,7 @@ def write(path: str | Path, tflite: bytes, contract: dict[str, Any]) -> ModelDir
     check(path / CONTRACT, complete)
     path.mkdir(parents=True, exist_ok=True)
     (path / "model.tflite").write_bytes(tflite)
-    (path / CONTRACT).write_text(layout(complete))
+    (path / CONTRACT).write_text(layout(complete), encoding="utf-8")
     return ModelDirectory.open(path)
 
 

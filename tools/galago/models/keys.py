@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from galago import special_files
 from galago.errors import GalagoError
 from galago.resources import install_command
 
@@ -83,6 +84,7 @@ def public(path: Path) -> "Ed25519PublicKey":
 
 
 def _content(path: Path, hint: str) -> bytes:
+    special_files.refuse(path)
     if not path.is_file():
         raise GalagoError("model.key", f"no key {path}: {hint}")
     with path.open("rb") as file:

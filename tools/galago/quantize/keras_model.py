@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import keras_internals, lazy_tensorflow
+from galago import keras_internals, lazy_tensorflow, special_files
 from galago.errors import GalagoError
 
 _ZERO_WEIGHT = (
@@ -20,9 +20,10 @@ _ZERO_WEIGHT = (
 
 def load(path: Path) -> Any:
     """Loads a .keras or .h5 file. Raises model.missing or model.malformed."""
-    keras = lazy_tensorflow.keras()
+    special_files.refuse(path)
     if not path.is_file():
         raise GalagoError("model.missing", f"no file {path}: pass a .keras or .h5 model")
+    keras = lazy_tensorflow.keras()
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:

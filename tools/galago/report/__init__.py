@@ -19,7 +19,9 @@ __all__ = ["EvaluationSet", "Findings", "as_dict", "page", "write"]
 def write(model: ModelDirectory, findings: Findings) -> Path:
     """Writes report.json and report.html into the model directory; returns the path of report.html."""
     table = as_dict(model, findings)
-    (model.path / "report.json").write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+    (model.path / "report.json").write_text(
+        json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     out = model.path / "report.html"
-    out.write_text(page(table, findings.evaluation if findings.thumbnails else None))
+    out.write_text(page(table, findings.evaluation if findings.thumbnails else None), encoding="utf-8")
     return out

@@ -13,4 +13,6 @@ from galago.report.page import page
 for argument in sys.argv[1:]:
     report = Path(argument) / "report.json"
     if report.is_file():
-        report.with_suffix(".html").write_text(page(json.loads(report.read_text()), None))
+        report.with_suffix(".html").write_text(
+            page(json.loads(report.read_text(encoding="utf-8")), None), encoding="utf-8"
+        )

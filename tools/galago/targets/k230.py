@@ -88,7 +88,8 @@ def _run(task: str, folder: str) -> str:
             cwd=folder,
             env=_environment(),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_TIMEOUT,
             check=False,
         )

@@ -19,7 +19,7 @@ from galago.tflite import engine
 from galago.tflite.arithmetic import quantize_multiplier
 
 _FILE = firmware_dir() / "mobilenet" / "tflite" / "record.toml"
-_LAYOUT: dict[str, Any] = tomllib.loads(_FILE.read_text())
+_LAYOUT: dict[str, Any] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 _WORDS: int = _LAYOUT.pop("words")
 _NAMES: dict[str, int] = {name: number for group in _LAYOUT.values() for name, number in group.items()}
 CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED = 3, 4, 9

@@ -43,8 +43,9 @@ def run_recipe(
     try:
         model, losses = quantize_trained(recipe, trained, data, out, work, progress)
         trained.network.save(out / FLOAT)
-        text = file.read_text() if file else to_toml(recipe) if isinstance(recipe, PhotoRecipe) else ""
-        (out / "recipe.toml").write_text(text)
+        text = to_toml(recipe) if isinstance(recipe, PhotoRecipe) else ""
+        text = file.read_text(encoding="utf-8") if file else text
+        (out / "recipe.toml").write_text(text, encoding="utf-8")
         _report(recipe, trained, model, losses, data, progress)
     except OSError as error:
         raise GalagoError(

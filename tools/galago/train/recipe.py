@@ -14,7 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from galago import imagenet
+from galago import imagenet, special_files
 from galago.errors import GalagoError
 from galago.train.recipe_limits import expectation
 
@@ -174,8 +174,9 @@ _TABLES: dict[str, dict[str, Any]] = {
 def read_recipe(path: str | Path) -> Recipe:
     """Reads a recipe.toml. Raises config.missing, or config.invalid, which names what is wrong."""
     path = Path(path)
+    special_files.refuse(path)
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise GalagoError("config.missing", f"no recipe {path}: pass the path of a recipe.toml") from None
     except OSError as error:

@@ -96,7 +96,8 @@ def _holders(device: str) -> str:
         try:
             if os.readlink(link) == os.path.realpath(device):
                 process = link.parents[1]
-                holders.add(f"{(process / 'comm').read_text().strip()}, process {process.name}")
+                name = (process / "comm").read_text(encoding="utf-8", errors="replace").strip()
+                holders.add(f"{name}, process {process.name}")
         except OSError:
             continue  # it has ended, or belongs to another user
     return f" by {'; '.join(sorted(holders))}" if holders else ""

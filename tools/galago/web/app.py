@@ -58,5 +58,5 @@ def worker(made: dict[str, bytes]) -> bytes:
     for content in made.values():
         digest.update(hashlib.sha256(content).digest())
     names = ["./" if name == _PAGE else name for name in made]
-    template = Template((Path(__file__).with_name("page") / _WORKER).read_text())
+    template = Template((Path(__file__).with_name("page") / _WORKER).read_text(encoding="utf-8"))
     return template.substitute(version=digest.hexdigest()[:16], files=json.dumps(names)).encode()

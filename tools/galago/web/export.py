@@ -52,7 +52,7 @@ def page(model: ModelDirectory, manifest: str = "") -> str:
     Raises GalagoError as `engine.plan` does for a model that boards refuse.
     """
     folder = Path(__file__).with_name("page")
-    style = (folder / "style.css").read_text()
+    style = (folder / "style.css").read_text(encoding="utf-8")
     code = _joined((*_MODULES, *_PAGE))
     own = " 'self'" if manifest else ""
     policy = (
@@ -60,7 +60,7 @@ def page(model: ModelDirectory, manifest: str = "") -> str:
         f"img-src data: blob:{own}; media-src blob:; base-uri 'none'; form-action 'none'"
         + (f"; manifest-src{own}; worker-src{own}" if manifest else "")
     )
-    return Template((folder / "page.html").read_text()).substitute(
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
         policy=policy,
         icon=icon.svg(),
         app=_APP.format(manifest) if manifest else "",
@@ -98,7 +98,7 @@ def _bundle(model: ModelDirectory) -> str:
 
 def _joined(names: tuple[str, ...]) -> str:
     """Modules as one: no two of them have the same name at the top."""
-    texts = [(js_folder() / f"{name}.js").read_text() for name in names]
+    texts = [(js_folder() / f"{name}.js").read_text(encoding="utf-8") for name in names]
     return _UNREAD.sub("", "".join(_EXPORT.sub("", _IMPORT.sub("", text)) for text in texts))
 
 

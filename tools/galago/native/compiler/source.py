@@ -39,7 +39,7 @@ class Module:
 @functools.cache
 def read(path: Path) -> Module:
     """Reads a module of the device package, and those that it imports names from."""
-    return parse(path.read_text(), path)
+    return parse(path.read_text(encoding="utf-8"), path)
 
 
 def parse(text: str, path: Path) -> Module:

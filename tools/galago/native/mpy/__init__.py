@@ -62,7 +62,7 @@ def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  #
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         if isinstance(source, str):
             text, source = source, Path(folder, "text.py")
-            source.write_text(text)
+            source.write_text(text, encoding="utf-8")
         output = Path(folder, "output.mpy")
         if name is None:
             inside = source.is_relative_to(firmware_dir())

@@ -68,7 +68,9 @@ class Device:
             const=lambda value: value,
         )
         flags = __future__.annotations.compiler_flag
-        exec(compile(source.read_text(), str(source), "exec", flags, dont_inherit=True), names)
+        exec(
+            compile(source.read_text(encoding="utf-8"), str(source), "exec", flags, dont_inherit=True), names
+        )
         return module
 
     def compile(self, name: str, functions: Iterable[str] = ()) -> None:
