@@ -16,6 +16,7 @@ from galago.errors import GalagoError
 from galago.evaluate import on_board, on_web
 from galago.evaluate.comparison import Comparison
 from galago.flash import UploadPlan, device_package, model_files
+from galago.inspect import look_on_board
 from galago.web import export
 from galago.web.node import Node
 from support.requirements import extra_module, requires
@@ -112,8 +113,10 @@ def test_a_boards_difference_is_named_by_its_tensor(other: models.ModelDirectory
         UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
         assert on_board.first_difference(board, model, picture) is None
         found = on_board.first_difference(board, other, picture)
+        seen = look_on_board(board, other, picture)
     assert found is not None
     assert found.startswith("operator 9,")
+    assert [layer.layer.number for layer in seen if layer.differ][:2] == [10, 11]
 
 
 @requires("node", debian="nodejs")
