@@ -12,7 +12,6 @@ from galago.cli.model import DEFAULT_MODEL, open_model
 if TYPE_CHECKING:
     from galago.cli.output import Console
     from galago.doctor import Report
-    from galago.errors import GalagoError
 
 
 def doctor(
@@ -53,7 +52,7 @@ def examined(port: str | None, board: str | None) -> "Report":
     except GalagoError as error:
         if error.code in ("usage", "board.unknown", "board.invalid"):
             raise
-        _add(report, error)
+        report.failure(error)
     return report
 
 
@@ -64,12 +63,7 @@ def _equip(report: "Report", port: str) -> None:
     try:
         install(port, InstallOptions(model=open_model(DEFAULT_MODEL)))
     except GalagoError as error:
-        _add(report, error)
-
-
-def _add(report: "Report", error: "GalagoError") -> None:
-    what, _, fix = error.message.rpartition(": ")
-    report.problem(what or error.message, fix if what else "run galago doctor again once that is done")
+        report.failure(error)
 
 
 def show(report: "Report", console: "Console") -> None:

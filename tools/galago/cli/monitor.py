@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from galago.monitor import Event, LineCounts, Monitor
-    from galago.transport import SerialConsole
 
 _ROWS = 15  # pictures that the table shows
 _BAR = 20  # characters that stand for a confidence of 1
 _COLUMNS = ("seq", "image", "label", "confidence", "unknown", "read_us", "resize_us", "invoke_us", "error")
-_RESTART_SECONDS = 10.0
 
 
 def monitor(
@@ -73,32 +71,22 @@ def monitor(
 
 
 def _events(port: str, watched: "Monitor", restart: bool, pictures: list[Path]) -> Iterator["Event | None"]:
-    from galago.monitor import listen
+    from galago.monitor import listen, start_again
 
     if not pictures:
-        yield from listen(port, watched, _restart if restart else lambda console: None)
+        yield from listen(port, watched, start_again if restart else lambda console: None)
         return
     yield from _sent(port, watched, pictures)
 
 
 def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Event | None"]:
-    from galago.monitor import Notice, StartLine
+    from galago.monitor import Notice, start_again, started
     from galago.monitor.picture_sender import PictureSender
     from galago.transport import SerialConsole
 
     with SerialConsole(port) as console:
-        _restart(console)  # the first line of main.py says which picture size it expects
-        deadline = time.monotonic() + 30
-        start = None
-        while start is None:
-            if time.monotonic() > deadline:
-                raise GalagoError(
-                    "board.answer",
-                    f"{port}: main.py does not start: galago doctor --port {port} says why",
-                )
-            for event in watched.feed(console.read()):
-                yield event
-                start = event if isinstance(event, StartLine) else start
+        start_again(console)  # the first line of main.py says which picture size it expects
+        start = yield from started(console, watched)
         source = start.about.get("source", "host")
         if source != "host":
             raise GalagoError(
@@ -115,15 +103,6 @@ def _sent(port: str, watched: "Monitor", pictures: list[Path]) -> Iterator["Even
                     raise
                 watched.counts.errors += 1
                 yield Notice("log", f"{error.message} ({error.code})")
-
-
-def _restart(console: "SerialConsole") -> None:
-    """Soft-resets the board, so that main.py starts. Discards what the board sent before."""
-    console.write(b"\r\x03\x03\r\x02\x04")
-    received, deadline = b"", time.monotonic() + _RESTART_SECONDS
-    while b"soft reboot" not in received and time.monotonic() < deadline:
-        received = received[-20:] + console.read()
-    console.unread(received.partition(b"soft reboot")[2])
 
 
 class _Lines:

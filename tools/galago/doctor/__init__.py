@@ -13,6 +13,8 @@ Nothing on the board is changed.
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from galago.errors import GalagoError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -46,6 +48,11 @@ class Report:
     def problem(self, what: str, fix: str) -> None:
         """Add a problem: what is wrong, and how to fix it."""
         self.problems.append(Problem(what, fix))
+
+    def failure(self, error: GalagoError) -> None:
+        """Add an error that ended the examination; its message ends with what to do."""
+        what, _, fix = error.message.rpartition(": ")
+        self.problem(what or error.message, fix if what else "run galago doctor again once that is done")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as a dict for JSON."""

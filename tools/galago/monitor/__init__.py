@@ -23,6 +23,8 @@ from galago.transport.answers import ERROR, conform, picture_line
 
 _LONGEST = 1 << 16  # bytes without a line end that are taken for noise
 _SILENCE = 5.0  # seconds without output after which the board is asked, and the user told what to do
+_RESET = 10.0  # seconds until a soft reset shows
+_BOOT = 30.0  # seconds until main.py starts
 _RETRY = 0.5  # seconds between attempts to open a port that is gone
 _DECODER = json.JSONDecoder(strict=False)
 _START = {"seq": int, "model?": str, "backend?": str, "source?": str, "input?": [int], "resize?": str}
@@ -211,6 +213,31 @@ def listen(
                 yield None
                 time.sleep(_RETRY)
         yield Notice("port", f"{console.name} is back")
+
+
+def start_again(console: SerialConsole) -> None:
+    """Soft-reset the board, so that main.py starts. Discards what the board sent before."""
+    console.write(b"\r\x03\x03\r\x02\x04")
+    received, deadline = b"", time.monotonic() + _RESET
+    while b"soft reboot" not in received and time.monotonic() < deadline:
+        received = received[-20:] + console.read()
+    console.unread(received.partition(b"soft reboot")[2])
+
+
+def started(console: SerialConsole, monitor: Monitor) -> Generator[Event, None, StartLine]:
+    """Yield events until main.py says that it starts; returns that. Raises GalagoError board.answer."""
+    deadline = time.monotonic() + _BOOT
+    start = None
+    while start is None:
+        if time.monotonic() > deadline:
+            raise GalagoError(
+                "board.answer",
+                f"{console.name}: main.py does not start: galago doctor --port {console.name} says why",
+            )
+        for event in monitor.feed(console.read()):
+            yield event
+            start = event if isinstance(event, StartLine) else start
+    return start
 
 
 def _received(console: SerialConsole, monitor: Monitor) -> Iterator[Event | None]:

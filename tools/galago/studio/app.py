@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from galago.errors import GalagoError, of_file
-from galago.studio.routes import photos, project
+from galago.studio.routes import boards, jobs, models, photos, project
 from galago.studio.security import status_of
 from galago.studio.studio import Studio
 
@@ -29,13 +29,13 @@ def create(studio: Studio) -> Starlette:
         Route("/", _index),
         Mount("/static", _Static(directory=PAGE, check_dir=False)),
     ]
-    for module in (project, photos):
+    for module in (project, photos, jobs, boards, models):
         routes += module.routes
     return _application(studio, routes)
 
 
 def _application(studio: Studio, routes: list[BaseRoute]) -> Starlette:
-    handlers: Any = {GalagoError: _failed, OSError: _disk_failed, HTTPException: _no_such}
+    handlers: Any = {GalagoError: _failed, OSError: _disk_failed, HTTPException: _no_such, Exception: _bug}
     application = Starlette(routes=routes, exception_handlers=handlers)
     application.state.studio = studio
     return application
@@ -67,3 +67,9 @@ def _disk_failed(request: Request, error: OSError) -> Response:
 def _no_such(request: Request, error: HTTPException) -> Response:
     content = {"error": {"code": "studio.request", "message": f"{error.detail}: reload the page"}}
     return JSONResponse(content, error.status_code, error.headers)
+
+
+def _bug(request: Request, error: Exception) -> Response:
+    # The server prints the traceback in its terminal.
+    text = f"{type(error).__name__}: a bug of Galago, the terminal shows where: please report it"
+    return JSONResponse({"error": {"code": "studio.bug", "message": text}}, 500)

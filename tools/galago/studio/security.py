@@ -171,6 +171,7 @@ async def _respond(send: Send, response: Any) -> None:
 
 _STATUS = {
     "studio.missing": 404,
+    "studio.busy": 409,
     "studio.undo": 409,
     "studio.limit": 413,
     "disk.full": 507,

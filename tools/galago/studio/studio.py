@@ -5,11 +5,23 @@ studio = Studio(Path("photos"))
 studio.start(), studio.close()
 """
 
+import shutil
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from galago.errors import GalagoError
 from galago.studio.events import Events
 from galago.studio.examine import Examiner
+from galago.studio.ingest import read_upright
+from galago.studio.job import Job
+from galago.studio.jobs import Jobs
+from galago.studio.models import Models
+from galago.studio.orders import Order
+from galago.studio.ports import Ports
 from galago.studio.project import Project
+from galago.studio.store import read_json
 
 
 class Studio:
@@ -19,12 +31,50 @@ class Studio:
         self.events = Events()
         self.project = Project(root, self.events)
         self.examiner = Examiner(self.project, self.events)
+        self.models = Models(self.project.work / "models")
+        self.ports = Ports(self.events, self.project.work)
+        self.jobs = Jobs(self.project.work / "jobs", self.events, self._line, self._end)
+        self._ordering = threading.Lock()
 
     def start(self) -> None:
         """Starts what runs in the background."""
         self.examiner.start()
+        self.jobs.begin()
+        self.ports.begin()
 
     def close(self) -> None:
         """Ends what runs in the background, except jobs, which go on."""
         self.events.close()
         self.examiner.stop()
+        self.jobs.close()
+        self.ports.close()
+
+    def order(self, order_for: Callable[["Studio", dict[str, Any]], Order], wish: dict[str, Any]) -> Job:
+        """Starts a job. Raises what its order raises, and studio.busy."""
+        with self._ordering:
+            self.jobs.check_free(wish["kind"], wish.get("port"))
+            kind, title, order = order_for(self, wish)
+            return self.jobs.start(kind, title, order)
+
+    def _line(self, job: Job, line: dict[str, Any]) -> None:
+        if line["type"] == "frame":
+            file = job.folder / "frames" / Path(str(line["file"])).name
+            group = read_json(job.folder / "order.json", {}).get("class", "")
+            try:
+                self.project.add_photo(group, read_upright(file))
+                self.project.touched({group})
+            except GalagoError:  # the class was deleted meanwhile, or the project is full
+                job.stop()
+            file.unlink(missing_ok=True)
+
+    def _end(self, job: Job) -> None:
+        order = read_json(job.folder / "order.json", {})
+        result = job.row["result"] or {}
+        if job.row["state"] == "done":
+            if order.get("frozen"):
+                shutil.rmtree(order["frozen"], ignore_errors=True)
+            if result.get("model") and not job.row["port"]:
+                self.events.publish("model", id=result["model"])
+            if job.row["kind"] == "flash":
+                model = self.models.open(order["model"])
+                self.ports.learn(job.row["port"], board=result["board"], model=model.name)

@@ -13,6 +13,7 @@ from galago.evaluate import Scores
 
 GOOD = 0.9
 """The accuracy, and the share of a class's photos recognized, from which nothing is advised."""
+_GAP = 0.1  # between training photos and new ones, from which a model is said to overfit
 _ENOUGH = 50  # photos of a class
 _LARGER = {96: 128, 128: 160, 160: 192, 192: 224}
 
@@ -47,3 +48,13 @@ def advice(scores: Scores, names: Sequence[str], counts: Sequence[int], size: in
     if scores.accuracy < GOOD:
         lines.append("--architecture mobilenet_v2 is often more accurate; galago fit says what still fits")
     return lines
+
+
+def overfitting(trained: float, new: float) -> list[str]:
+    """Returns a line if the accuracy on training photos says that a model knows them by heart, else none."""
+    if trained - new < _GAP:
+        return []
+    return [
+        f"it overfits: {trained:.0%} of the photos that it was trained on are right, {new:.0%} of new ones; "
+        "more varied photos help, a longer training or a larger network does not"
+    ]

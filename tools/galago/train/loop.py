@@ -124,6 +124,7 @@ class Loop:
             state.best, state.best_loss, state.best_epoch = state.variables, figures["loss"], state.epoch
         row = {"stage": stage.name, "epoch": state.epoch, "loss": loss}
         state.history.append(row | {f"validation_{key}": value for key, value in figures.items()})
+        self._progress.epoch(state.history[-1], stage.epochs)
         text = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in figures.items()
         )

@@ -57,3 +57,6 @@ class Progress:
     def say(self, text: str) -> None:
         """Prints a line that stays."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def epoch(self, row: dict[str, Any], epochs: int) -> None:
+        """Takes the figures of a finished epoch, one of `epochs` of its stage; `say` gets them as text."""

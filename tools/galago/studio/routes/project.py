@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The project as a whole: what there is, its classes, undo, and the stream of events."""
 
+from urllib.parse import quote
+
+from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from galago.studio.requests import fields
+from galago.studio.downloads import open_project, write_project
+from galago.studio.ingest import LARGEST_ZIP
+from galago.studio.naming import new_id
+from galago.studio.requests import fields, received
 from galago.studio.studio import Studio
 
 
@@ -20,9 +27,9 @@ def show(request: Request) -> Response:
             "undo": studio.project.trash.last,
             "classes": studio.project.summary(),
             "examples": [],
-            "models": [],
-            "jobs": [],
-            "can": {"phone": False, "https": False},
+            "models": studio.models.rows(),
+            "jobs": studio.jobs.rows(),
+            "can": {"phone": False, "https": False, "emulator": studio.ports.can_emulate},
         }
     )
 
@@ -63,7 +70,29 @@ async def events(request: Request) -> Response:
     return StreamingResponse(studio.events.stream(last[:40]), media_type="text/event-stream", headers=headers)
 
 
+def download(request: Request) -> Response:
+    """GET /api/download: the whole project as a zip."""
+    studio: Studio = request.app.state.studio
+    folder = studio.project.work / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / new_id("d")
+    write_project(studio, path)
+    name = quote(f"{studio.project.name}.zip")
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+    remove = BackgroundTask(path.unlink, missing_ok=True)
+    return FileResponse(path, media_type="application/zip", headers=headers, background=remove)
+
+
+async def open_zip(request: Request) -> Response:
+    """POST /api/open: the body is such a zip."""
+    studio: Studio = request.app.state.studio
+    async with received(request, studio.project.work / "incoming", LARGEST_ZIP) as path:
+        return JSONResponse(await run_in_threadpool(open_project, studio, path))
+
+
 routes = [
+    Route("/api/download", download),
+    Route("/api/open", open_zip, methods=["POST"]),
     Route("/api/project", show),
     Route("/api/classes", add_class, methods=["POST"]),
     Route("/api/classes/{id}", rename_class, methods=["PATCH"]),

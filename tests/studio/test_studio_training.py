@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A training outlives the server, and can be paused, stopped and resumed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from galago.models import ModelDirectory
+from support.studio import RunningStudio, jpeg
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
+    """A studio with two classes of six photos."""
+    folder = tmp_path_factory.mktemp("training") / "Tiny: it's"
+    for number in range(12):
+        (folder / ("cup", "pen")[number % 2]).mkdir(parents=True, exist_ok=True)
+        (folder / ("cup", "pen")[number % 2] / f"{number}.jpg").write_bytes(jpeg(number))
+    running = RunningStudio(folder)
+    yield running
+    running.kill()
+
+
+def test_a_training_outlives_its_server(trained: RunningStudio, data: Path) -> None:
+    wish = {"kind": "train", "architecture": "mobilenet_v1", "alpha": 0.25, "size": 64, "epochs": 2}
+    job = trained.post("/api/jobs", wish)["id"]
+    assert trained.send("POST", "/api/jobs", {"kind": "quick"}).code == "studio.busy"
+    trained.until(f"/api/jobs/{job}", lambda value: value["lines"])
+    trained.post(f"/api/jobs/{job}/pause")
+    trained.kill()
+    trained.start()
+    assert trained.get(f"/api/jobs/{job}")["state"] == "paused"
+    trained.post(f"/api/jobs/{job}/resume")
+    end = trained.until(f"/api/jobs/{job}", lambda value: value["state"] not in ("running", "paused"))
+    assert end["state"] == "done", end
+    epochs = [line for line in end["lines"] if line["type"] == "epoch"]
+    assert [line["epoch"] for line in epochs] == [1, 2]
+    assert "<svg" in end["charts"]["loss"]
+    (model,) = trained.get("/api/project")["models"]
+    assert model["id"] == end["result"]["model"]
+    assert model["labels"] == ["cup", "pen"]
+    directory = ModelDirectory.open(trained.folder / ".galago" / "models" / model["id"])
+    assert directory.name == "tiny-it-s-1"
+
+
+def test_a_stopped_job_is_stopped_and_one_class_is_not_enough(trained: RunningStudio) -> None:
+    job = trained.post("/api/jobs", {"kind": "train"})["id"]
+    trained.post(f"/api/jobs/{job}/stop")
+    trained.until(f"/api/jobs/{job}", lambda value: value["state"] == "stopped")
+    groups = {row["name"]: row["id"] for row in trained.get("/api/project")["classes"]}
+    trained.send("DELETE", f"/api/classes/{groups['pen']}")
+    refused = trained.send("POST", "/api/jobs", {"kind": "train"})
+    assert (refused.status, refused.code) == (400, "dataset.classes")
+    assert trained.send("POST", "/api/jobs", {"kind": "train", "alpha": 7}).code == "studio.request"
+    assert trained.send("POST", "/api/jobs", {"kind": "../child"}).code == "studio.request"

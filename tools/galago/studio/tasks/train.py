@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Trains a model on a copy of the project's photos, and measures it on those that are held out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from galago import dataset, evaluate
+from galago.models import ModelDirectory
+from galago.studio.answers import Answers, answer
+from galago.studio.models import ABOUT, publish
+from galago.studio.reporter import ReportedProgress, Reporter
+from galago.studio.store import write_json
+from galago.train.advice import advice, overfitting
+from galago.train.choice import TrainingOptions, recipe_for
+from galago.train.pipeline import run_recipe
+from galago.train.recipe import FineTuning, PhotoRecipe
+
+_TRAINED_SAMPLE = 200  # training photos that are answered, to see whether it overfits
+
+
+def run(order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Trains as `galago train` does. Returns {model: id}."""
+    return train(order, reporter, _recipe(order), quick=False)
+
+
+def train(order: dict[str, Any], reporter: Reporter, recipe: PhotoRecipe, quick: bool) -> dict[str, Any]:
+    """Trains by a recipe, measures, and puts the model among those of the project."""
+    folder = Path(order["folder"])
+    out = folder / "model"
+    progress = ReportedProgress(reporter)
+    model = run_recipe(recipe, Path(), out, progress)
+    progress.begin("measuring", 1)
+    held_out = Path(order["test"]) if order.get("test") else None
+    exam = answer(model, held_out or Path(order["photos"]), floats=True, say=progress.say)
+    exam.save(out)
+    write_json(out / ABOUT, {**_about(order, model, exam, bool(held_out)), "quick": quick})
+    return {"model": publish(out, Path(order["models"]), order["model_id"])}
+
+
+def _recipe(order: dict[str, Any]) -> PhotoRecipe:
+    options = TrainingOptions(
+        order["architecture"],
+        order["alpha"],
+        order["size"],
+        test=Path(order["test"]) if order.get("test") else None,
+        epochs=order.get("epochs"),
+    )
+    return recipe_for(Path(order["photos"]), order["name"], options)
+
+
+def head_only(order: dict[str, Any]) -> PhotoRecipe:
+    """Returns the recipe that fits the head alone."""
+    recipe = _recipe(order)
+    return replace(recipe, stages=recipe.stages[:1], fine_tuning=FineTuning(epochs=0))
+
+
+def _about(order: dict[str, Any], model: ModelDirectory, exam: Answers, held_out: bool) -> dict[str, Any]:
+    """Returns what the project keeps of a model besides its directory."""
+    photos = dataset.from_subfolders(order["photos"])
+    counts = np.bincount(photos.labels, minlength=len(model.labels)).tolist()
+    scores = exam.scores()
+    lines = advice(scores, model.labels, counts, model.input_shape[0])
+    if held_out:
+        lines += overfitting(_accuracy_on(model, photos), scores.accuracy)
+    else:
+        lines.insert(0, "measured on the photos that it was trained on: 10 photos of each class allow more")
+    return {
+        "name": model.name,
+        "accuracy": scores.accuracy,
+        "interval": list(scores.interval),
+        "float_accuracy": exam.float_accuracy(),
+        "held_out": held_out,
+        "photos": len(photos),
+        "advice": lines,
+        "job": Path(order["folder"]).name,
+    }
+
+
+def _accuracy_on(model: ModelDirectory, photos: dataset.Photos) -> float:
+    """Returns the accuracy on some of the training photos, evenly taken."""
+    step = max(1, len(photos) // _TRAINED_SAMPLE)
+    some = photos.where(np.arange(0, len(photos), step))
+    inputs, positions = evaluate.read_inputs(model, some.paths, lambda text: None)
+    return evaluate.Scores.of(evaluate.int8(model, inputs), some.labels[positions]).accuracy
