@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from galago import pictures
 from galago.errors import GalagoError
@@ -85,11 +85,22 @@ def test_cmyk_and_progressive_jpegs_load(tmp_path: Path) -> None:
         assert np.abs(difference).mean() < 3
 
 
-def test_exif_orientation_is_ignored_as_on_the_board(tmp_path: Path) -> None:
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_pictures_are_turned_upright(tmp_path: Path, turn: int) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(noise(20, 30)).save(tmp_path / "a.jpg", exif=exif)
-    assert pictures.load(tmp_path / "a.jpg").shape == (20, 30, 3)
+    exif[0x0112] = turn
+    Image.fromarray(noise(20, 30)).save(tmp_path / "a.png", exif=exif)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png")))
+    assert np.array_equal(pictures.load(tmp_path / "a.png"), upright)
+    assert np.array_equal(pictures.resized(tmp_path / "a.png", *upright.shape[:2]), upright)
+    (tmp_path / "sent").mkdir()
+    sent = pictures.prepare_upload(tmp_path / "a.png", tmp_path / "sent")
+    assert np.array_equal(pictures.load(sent), upright)
+
+
+def test_a_damaged_orientation_is_ignored(tmp_path: Path) -> None:
+    Image.fromarray(noise(20, 30)).save(tmp_path / "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert pictures.load(tmp_path / "a.png").shape == (20, 30, 3)
 
 
 @pytest.mark.parametrize(

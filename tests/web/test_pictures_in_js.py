@@ -45,6 +45,13 @@ def run(tmp_path_factory: pytest.TempPathFactory):
     return start
 
 
+def exif(turn: int) -> Image.Exif:
+    """EXIF data with an orientation."""
+    data = Image.Exif()
+    data[0x0112] = turn
+    return data
+
+
 def pictures(folder: Path) -> list[Path]:
     """JPEGs of all kinds that boards read, BMPs, PPMs and PGMs."""
     rng = np.random.default_rng(1)
@@ -60,6 +67,7 @@ def pictures(folder: Path) -> list[Path]:
         (noise[:1, :3], "jpg", {"subsampling": 2}),
         (noise, "jpg", {"subsampling": 2, "quality": 1}),
         (noise, "jpg", {"keep_rgb": True, "subsampling": 0}),
+        *((smooth, "jpg", {"exif": exif(turn)}) for turn in range(2, 9)),
         (noise, "bmp", {}),
         (noise, "ppm", {}),
         (noise[..., 1], "pgm", {}),

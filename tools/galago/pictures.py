@@ -23,7 +23,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from galago.errors import GalagoError
 from galago.resources import install_command
@@ -36,6 +36,9 @@ SUFFIXES |= {".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 """How the names of photos end, in lower case. HEIC needs the extra `heif`, AVIF Pillow 11.3."""
 
 LONGEST_SIDE = 16384  # pixels; up to here the board's sums are proved not to overflow
+_TURNED = 5  # from this EXIF orientation on, rows are seen as columns
+# By EXIF orientation from 1 to 8: the order in which rows and columns of what is seen are stored.
+_REVERSED = ((1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1), (-1, 1))
 _LONGEST_ROW = 2048  # pixels of a JPEG that the board decodes at a time
 
 _STRIP = 1 << 20  # samples of the picture that are resized at a time
@@ -48,16 +51,34 @@ _BROKEN = (*_BROKEN, struct.error, zlib.error)
 def load(path: str | Path) -> npt.NDArray[np.uint8]:
     """Read any picture that Pillow can read, as uint8 RGB (height, width, 3).
 
-    As on the board, the EXIF orientation is ignored. Of several frames the first is used, of 16 bits the
-    upper 8, and alpha is composited over white. Raises GalagoError image.missing, .empty, .format, .size,
+    It is turned upright by its EXIF orientation. Of several frames the first is used, of 16 bits the upper 8,
+    and alpha is composited over white. Raises GalagoError image.missing, .empty, .format, .size,
     .unsupported, .truncated or .corrupt.
     """
     with open_with_pillow(path) as image:
+        turn = orientation(image)
         _decode(image, Path(path).name)
         rgb = np.empty((image.height, image.width, 3), np.uint8)
         for start in range(0, image.height, _ROWS):  # Pillow's own conversion holds three copies at once
             rgb[start : start + _ROWS] = _part(image, 0, start, image.width, start + _ROWS)
-        return rgb
+        return np.ascontiguousarray(_upright(rgb, turn))
+
+
+def orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation of an opened picture, from 1 to 8; 1 (as stored) where it has none."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation)
+    except _BROKEN:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(pixels: npt.NDArray[np.uint8], turn: int) -> npt.NDArray[np.uint8]:
+    """Return pixels (h, w, 3) as the EXIF orientation `turn` wants them to be seen; a view."""
+    if turn >= _TURNED:
+        pixels = pixels.swapaxes(0, 1)
+    rows, columns = _REVERSED[turn - 1]
+    return pixels[::rows, ::columns]
 
 
 def open_with_pillow(path: str | Path) -> Image.Image:
@@ -197,15 +218,20 @@ def as_board(
     """The input that a board computes from this file: int8 (height, width, channels).
 
     It differs from `to_input(load(path), ...)` for large baseline JPEGs, which a board decodes at 1/2, 1/4 or
-    1/8 of their size; libjpeg does the same here. Raises GalagoError as `load` does.
+    1/8 of their size; libjpeg does the same here. A picture with an EXIF orientation is resized as it is
+    stored, and then turned: if rows become columns, the rounding differs by a step. Raises GalagoError as
+    `load` does.
     """
     with open_with_pillow(path) as image:
-        size, divisor = image.size, 1
+        size, divisor, turn = image.size, 1, orientation(image)
+        if turn >= _TURNED:
+            height, width = width, height
         if image.format in ("JPEG", "MPO") and board_reads(path):
             divisor = reduction(*size, width, height, how)
             image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
         _decode(image, Path(path).name)
-        return (_resize(image, size, divisor, height, width, channels, how) ^ 128).view(np.int8)
+        pixels = _upright(_resize(image, size, divisor, height, width, channels, how), turn)
+        return np.ascontiguousarray(pixels ^ 128).view(np.int8)
 
 
 def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
@@ -246,8 +272,11 @@ def resized(path: str | Path, height: int, width: int, how: Resize = "crop") -> 
     Raises GalagoError as `load` does.
     """
     with open_with_pillow(path) as image:
+        turn = orientation(image)
         _decode(image, Path(path).name)
-        return resize(image, height, width, 3, how)
+        if turn >= _TURNED:
+            height, width = width, height
+        return np.ascontiguousarray(_upright(resize(image, height, width, 3, how), turn))
 
 
 def resized_bmp(path: str | Path, height: int, width: int, how: Resize = "crop") -> bytes:

@@ -26,14 +26,15 @@ HIGH = const(10)  # rows of the input to write
 ARRIVED = const(11)
 MADE = const(12)  # rows of the input written
 AT = const(13)  # where the next one begins
-STRIDE = const(14)  # from one to the next: negative if the last one comes first
+STRIDE = const(14)  # bytes from one to the next: negative if the last one comes first
 FIRST = const(15)  # the span of the next row
 LAST = const(16)
 HEAD = const(17)
 TAIL = const(18)
 RED = const(19)  # the plane of the red samples: 0, or 2 if blue comes first
 GREY = const(20)  # whether the input has one channel
-STATE = const(21)  # words
+NEXT = const(21)  # from one pixel of the input to the next, as STRIDE
+STATE = const(22)  # words
 
 
 def new_state():
@@ -142,8 +143,9 @@ def _add(sums: ptr32, row: ptr32, size: int, weight: int):
 
 
 @micropython.viper
-def _quantize(sums: ptr32, tensor: ptr8, at: int, wide: int, total: int, red: int, grey: int):
-    # Divides the sums and writes a row as int8 = pixel - 128, which as a byte is pixel ^ 128. `red` and
+def _quantize(sums: ptr32, tensor: ptr8, at: int, step: int, wide: int, total: int, red: int, grey: int):
+    # Divides the sums and writes a row as int8 = pixel - 128, which as a byte is pixel ^ 128. Its pixels are
+    # `step` bytes apart: a picture that is turned upright has its rows written as columns. `red` and
     # `2 * wide - red` are where red and blue begin. Bit 1 of `grey` is set if the picture is grey, bit 0 if
     # the input has one channel.
     divisor = (total << 8) & 0x7FFFFF
@@ -160,12 +162,11 @@ def _quantize(sums: ptr32, tensor: ptr8, at: int, wide: int, total: int, red: in
             b = ((int(sums[2 * wide - red + i]) + half) & 0x3FFFFFFF) // divisor
         if grey & 1:  # ITU-R 601 luma in 1/65536, as Pillow computes "L"
             tensor[at] = ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16) ^ 128
-            at += 1
         else:
             tensor[at] = r ^ 128
             tensor[at + 1] = g ^ 128
             tensor[at + 2] = b ^ 128
-            at += 3
+        at = (at + step) & 0x3FFFFFFF  # where words have 64 bits, a negative step is read as a large one
         i += 1
 
 
@@ -218,7 +219,8 @@ def push(
             if y < last:
                 break
             red = int(state[RED]) * wide
-            _quantize(sums, tensor, int(state[AT]), wide, int(state[ROW_TOTAL]), red, int(state[GREY]))
+            total = int(state[ROW_TOTAL])
+            _quantize(sums, tensor, int(state[AT]), int(state[NEXT]), wide, total, red, int(state[GREY]))
             state[AT] = int(state[AT]) + int(state[STRIDE])
             made = int(state[MADE]) + 1
             state[MADE] = made

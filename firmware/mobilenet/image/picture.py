@@ -32,6 +32,7 @@ class Picture:
 
     layout = RGB  # pixel layout of a row in memory
     bottom_up = False  # order of `rows`
+    orientation = 1  # of EXIF: how what is stored is turned to be seen
     padding = 0  # bytes after each row in the file
     reducible = False  # whether it has `reduce(divisor)`, which decodes at 1/2, 1/4 or 1/8 of the size
 

@@ -68,19 +68,25 @@ def _column_spans(_):
 
 
 def _push(names):
-    # Rows of 4 of 11 pixels: a mean of RGB and of grey pixels, written upwards; and enlarged.
-    def case(planes, step, unit, row_unit, grey):
+    # Rows of 4 of 11 pixels: a mean of RGB and of grey pixels, written upwards; and enlarged, turned.
+    def case(planes, step, unit, row_unit, grey, stride=-12, following=3):
         state = names["new_state"]()
         for i, value in enumerate((4, planes, step, unit, 11, row_unit, 9, 1, 9, 9, 4)):
             state[i] = value
-        state[names["AT"]], state[names["STRIDE"]] = 40, -12
+        state[names["AT"]], state[names["STRIDE"]], state[names["NEXT"]] = 40, stride, following
         state[names["LAST"]], state[names["HEAD"]], state[names["TAIL"]] = 2, 4, 1
         state[names["RED"]], state[names["GREY"]] = 2 * (step == 4), grey
         spans = array("i", [0, 2, 3, 1, 2, 2, 11, 0, 4, 9, 2, 1, 9, 10, 7, 4])
         sums = [_noise("i", 12, 0xFFF) for _ in range(3)]
         return state, _noise("B", 60), 2, 7, 3, spans, sums[0], sums[1], sums[2], bytearray(60)
 
-    kinds = ((3, 3, 4, 4, 0), (3, 4, 4, 4, 1), (1, 1, 4, 4, 2), (1, 1, 4, 4, 3), (3, 3, 0, 0, 0))
+    kinds = (
+        (3, 3, 4, 4, 0),
+        (3, 4, 4, 4, 1),
+        (1, 1, 4, 4, 2),
+        (1, 1, 4, 4, 3, -4, 1),
+        (3, 3, 0, 0, 0, 3, -12),
+    )
     return [lambda k=k: case(*k) for k in kinds]
 
 

@@ -25,6 +25,11 @@ from .picture import GREY, RGB
 
 _LONGEST_ROW = const(2048)  # pixels
 
+# EXIF orientations: from _TURNED on, rows are seen as columns; which orders of what is stored are reversed.
+_TURNED = const(5)
+_ROWS_REVERSED = (3, 4, 6, 7)
+_COLUMNS_REVERSED = (2, 3, 7, 8)
+
 
 class Resizer:
     """Resizes pictures to int8 inputs of shape (height, width, channels), with int8 = pixel - 128.
@@ -49,11 +54,12 @@ class Resizer:
             from .transform import Transform
 
             self._transform = Transform(pairs)
-        self._columns = array("i", bytes(16 * width))
+        longest = max(height, width)  # a picture that is turned upright has its rows written as columns
+        self._columns = array("i", bytes(16 * longest))
         self._state = area.new_state()
-        self._current = array("i", bytes(12 * width))
-        self._previous = array("i", bytes(12 * width))
-        self._sums = array("i", bytes(12 * width))
+        self._current = array("i", bytes(12 * longest))
+        self._previous = array("i", bytes(12 * longest))
+        self._sums = array("i", bytes(12 * longest))
 
     def read(self, path, tensor):
         """Decodes the picture at `path` and resizes it into `tensor`, a writable buffer of the input's size.
@@ -81,22 +87,23 @@ class Resizer:
         """
         width, height, divisor = picture.width, picture.height, 1
         if picture.reducible:
-            divisor = self.reduction(width, height)
+            divisor = self.reduction(width, height, picture.orientation)
             picture.reduce(divisor)
-        window = self.begin(width, height, tensor, picture.layout, picture.bottom_up, divisor)
+        order = picture.bottom_up, divisor, picture.orientation
+        window = self.begin(width, height, tensor, picture.layout, *order)
         for strip in picture.strips(*window):
             pushed = ticks_us()
             self.push(*strip)
             self.us_resize += ticks_diff(ticks_us(), pushed)
 
-    def reduction(self, width, height):
+    def reduction(self, width, height, orientation=1):
         """Returns the divisor (1, 2, 4 or 8) at which a picture of this size is to be decoded.
 
         It is the largest that leaves at least five pixels for four of the input in both directions; a larger
         one is returned only where a row of the window would exceed 2,048 pixels.
         """
-        _, _, columns, rows = self._window(width, height)
-        _, _, wide, high = self._target(width, height)
+        _, _, columns, rows = self._window(width, height, orientation)
+        _, _, wide, high = self._target(width, height, orientation)
         divisor = 8
         while divisor > 1 and (4 * columns < 5 * wide * divisor or 4 * rows < 5 * high * divisor):
             divisor //= 2
@@ -104,11 +111,12 @@ class Resizer:
             divisor *= 2
         return divisor
 
-    def begin(self, width, height, tensor, layout=RGB, bottom_up=False, divisor=1):
+    def begin(self, width, height, tensor, layout=RGB, bottom_up=False, divisor=1, orientation=1):
         """Starts a picture of `width` x `height` pixels; returns its window: left, top, width, height.
 
         Exactly the rows of the window, cut to its columns, must then be pushed, the last one first if
         `bottom_up`. With a `divisor`, these rows, and the window, are of the picture reduced by it.
+        `orientation` is EXIF's: rows and columns are written in the order in which they are to be seen.
         """
         if len(tensor) != self.height * self.width * self.channels:
             message = "the input has {} bytes, expected {}x{}x{} = {}: flash the model again"
@@ -116,8 +124,8 @@ class Resizer:
             raise GalagoError(
                 "model.contract", message.format(len(tensor), *shape, shape[0] * shape[1] * shape[2])
             )
-        left, top, columns, rows = self._window(width, height)
-        x, y, wide, high = self._target(width, height)
+        left, top, columns, rows = self._window(width, height, orientation)
+        x, y, wide, high = self._target(width, height, orientation)
         first, first_row = left // divisor, top // divisor
         count = (left + columns - 1) // divisor + 1 - first
         count_rows = (top + rows - 1) // divisor + 1 - first_row
@@ -143,9 +151,25 @@ class Resizer:
         state[area.ROWS] = count_rows
         state[area.HIGH] = high
         state[area.ARRIVED] = state[area.MADE] = 0
-        stride = state[area.STRIDE] = (-1 if bottom_up else 1) * self.width * self.channels
-        state[area.AT] = (y * self.width + x) * self.channels - (stride * (high - 1) if bottom_up else 0)
+        self._order(x, y, high, bottom_up, orientation)
         return first, first_row, count, count_rows
+
+    def _order(self, x, y, high, bottom_up, orientation):
+        # Sets where rows and pixels go; x and y are the first ones of the part that the picture fills.
+        state = self._state
+        step, stride = self.channels, self.width * self.channels
+        wide, tall = self._shape(orientation)
+        if orientation >= _TURNED:
+            step, stride = stride, step
+        if orientation in _ROWS_REVERSED:
+            y, stride = tall - 1 - y, -stride
+        if orientation in _COLUMNS_REVERSED:
+            x, step = wide - 1 - x, -step
+        state[area.AT] = y * abs(stride) + x * abs(step)
+        if bottom_up:
+            state[area.AT] += stride * (high - 1)
+            stride = -stride
+        state[area.STRIDE], state[area.NEXT] = stride, step
 
     def push(self, rows, at=0, stride=0, count=1):
         """Takes the next `count` rows of the window; writes the rows of the input that they complete.
@@ -161,18 +185,23 @@ class Resizer:
         if self._transform and made < state[area.MADE] == state[area.HIGH]:
             self._transform.apply(self._tensor)
 
-    def _window(self, width, height):
+    def _shape(self, orientation):
+        # Returns width and height of the input as the picture is stored.
+        return (self.height, self.width) if orientation >= _TURNED else (self.width, self.height)
+
+    def _window(self, width, height, orientation):
         # Returns left, top, width and height of the part of the picture that is used.
         columns, rows = width, height
+        across, down = self._shape(orientation)
         if self.resize == "crop":
-            columns = min(width, max(1, height * self.width // self.height))
-            rows = min(height, max(1, width * self.height // self.width))
+            columns = min(width, max(1, height * across // down))
+            rows = min(height, max(1, width * down // across))
         return (width - columns) // 2, (height - rows) // 2, columns, rows
 
-    def _target(self, width, height):
+    def _target(self, width, height, orientation):
         # Returns left, top, width and height of the part of the input that the picture fills.
-        wide, high = self.width, self.height
+        across, down = wide, high = self._shape(orientation)
         if self.resize == "pad":
             wide = min(wide, max(1, (2 * width * high + height) // (2 * height)))
-            high = min(high, max(1, (2 * height * self.width + width) // (2 * width)))
-        return (self.width - wide) // 2, (self.height - high) // 2, wide, high
+            high = min(high, max(1, (2 * height * across + width) // (2 * width)))
+        return (across - wide) // 2, (down - high) // 2, wide, high

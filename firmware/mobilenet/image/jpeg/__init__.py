@@ -13,6 +13,7 @@ from micropython import const
 
 from ...errors import GalagoError
 from ..picture import GREY, Picture
+from . import exif
 from .huffman import build_table
 from .scan import Scan
 
@@ -127,6 +128,12 @@ class JpegPicture(Picture):
             if content[:5] == b"Adobe":
                 self._adobe = content[11]
             self.file.skip(size - 12)
+        elif marker == 0xE1:
+            self.file.fill(min(size, _LARGEST_SEGMENT))
+            start = self.file.start
+            content = memoryview(self.file.buffer)[start : min(start + size, self.file.stop)]
+            self.orientation = exif.orientation(content) or self.orientation
+            self.file.skip(size)
         else:
             self.file.skip(size)
 

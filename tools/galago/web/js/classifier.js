@@ -71,7 +71,7 @@ export class Classifier {
 
 async function decodeInBrowser(blob) {
   try {
-    return await createImageBitmap(blob, { imageOrientation: "none" });
+    return await createImageBitmap(blob, { imageOrientation: "from-image" });
   } catch {
     throw new PictureError("image.format", "This is no picture that the browser can read: choose a JPEG or PNG.");
   }

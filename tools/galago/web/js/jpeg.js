@@ -15,7 +15,7 @@ export class Jpeg {
   /** `bytes` are also in memory, from address `at` on. */
   constructor(bytes, at, functions, memory, PictureError) {
     Object.assign(this, { bytes, at, functions, memory, PictureError });
-    Object.assign(this, { divisor: 1, restartInterval: 0, bottomUp: false, position: 2 });
+    Object.assign(this, { divisor: 1, restartInterval: 0, bottomUp: false, orientation: 1, position: 2 });
     this.quantization = [];
     this.huffman = [];
     while (this.segment() !== 0xda);
@@ -59,7 +59,7 @@ export class Jpeg {
     if (size < 0 || (known && size > LARGEST_SEGMENT)) throw this.corrupt("has a segment of a wrong size");
     if (OTHER_FRAMES.includes(marker)) throw this.unsupported("JPEG that is not baseline");
     const start = this.position;
-    const content = known || size <= LARGEST_SEGMENT ? this.take(size) : this.bytes.subarray(start, start + 16);
+    const content = known || size <= LARGEST_SEGMENT ? this.take(size) : this.bytes.subarray(start, start + LARGEST_SEGMENT);
     this.position = start + size;
     const text = String.fromCharCode(...content.subarray(0, 5));
     if (marker === 0xc0 || marker === 0xc1) this.frame(content);
@@ -67,6 +67,7 @@ export class Jpeg {
     else if (marker === 0xdb) this.quantizationTables(content);
     else if (marker === 0xdd && size === 2) this.restartInterval = 256 * content[0] + content[1];
     else if (marker === 0xda) this.scan(content);
+    else if (marker === 0xe1) this.orientation = orientationOf(content) || this.orientation;
     else if (marker === 0xe0 && text === "JFIF\0") this.jfif = true;
     else if (marker === 0xee && size >= 12 && text === "Adobe") this.adobe = content[11];
     return marker;
@@ -280,4 +281,23 @@ function huffmanTable(counts, symbols, largest) {
     code <<= 1;
   }
   return table;
+}
+
+/** The orientation, 1 to 8, that the beginning of an APP1 segment names (mobilenet.image.jpeg.exif); 0 for none. */
+function orientationOf(content) {
+  const text = String.fromCharCode(...content.subarray(0, 10));
+  const little = text === "Exif\0\0II*\0";
+  if (content.length < 14 || (!little && text !== "Exif\0\0MM\0*")) return 0;
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  let at = view.getUint32(10, little) + 6; // offsets count from the byte order
+  if (at + 2 > content.length) return 0;
+  let count = view.getUint16(at, little);
+  for (at += 2; count && at + 12 <= content.length; at += 12, count--) {
+    const kind = view.getUint16(at + 2, little);
+    if (view.getUint16(at, little) !== 0x0112 || view.getUint32(at + 4, little) !== 1) continue;
+    if (kind !== 3 && kind !== 4) continue;
+    const value = kind === 3 ? view.getUint16(at + 8, little) : view.getUint32(at + 8, little);
+    return value <= 8 ? value : 0;
+  }
+  return 0;
 }

@@ -103,7 +103,7 @@ class Page {
     this.times = [];
     let shown = null;
     try {
-      shown = await createImageBitmap(file, { imageOrientation: "none" });
+      shown = await createImageBitmap(file, { imageOrientation: "from-image" });
     } catch {
       // A PPM, which boards read and browsers do not, or no picture at all: `look` tells which.
     }

@@ -37,9 +37,9 @@ function take(picture, resizer, tensor) {
   if (!(width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE)) {
     throw new PictureError("image.size", `${width}×${height} pixels, a side may have 1 to 16,384: resize it`);
   }
-  const divisor = picture.reduce ? resizer.reduction(width, height) : 1;
+  const divisor = picture.reduce ? resizer.reduction(width, height, picture.orientation) : 1;
   picture.reduce?.(divisor);
-  const window = resizer.begin(width, height, tensor, picture.layout, picture.bottomUp, divisor);
+  const window = resizer.begin(width, height, tensor, picture.layout, picture.bottomUp, divisor, picture.orientation);
   for (const row of picture.rows(...window)) resizer.push(row);
 }
 

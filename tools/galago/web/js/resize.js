@@ -13,7 +13,12 @@ export const GREY = [1, 0, 0, 0];
 
 // Words of the state of mobilenet.image.area.
 const [WIDE, PLANES, STEP, UNIT, TOTAL, ROW_UNIT, ROW_TOTAL, ROW_START, SOURCE, ROWS, HIGH] = Array(11).keys();
-const [MADE, AT, STRIDE, FIRST, RED, GREYS, STATE] = [12, 13, 14, 15, 19, 20, 21];
+const [MADE, AT, STRIDE, FIRST, RED, GREYS, NEXT, STATE] = [12, 13, 14, 15, 19, 20, 21, 22];
+
+// EXIF orientations: from TURNED on, rows are seen as columns; which orders of what is stored are reversed.
+const TURNED = 5;
+const ROWS_REVERSED = [3, 4, 6, 7];
+const COLUMNS_REVERSED = [2, 3, 7, 8];
 
 const divide = (a, b) => Math.floor(a / b);
 
@@ -28,9 +33,9 @@ export class Resizer {
   }
 
   /** The divisor (1, 2, 4 or 8) at which a JPEG of this size is decoded. */
-  reduction(width, height) {
-    const [, , columns, rows] = this.window(width, height);
-    const [, , wide, high] = this.target(width, height);
+  reduction(width, height, orientation = 1) {
+    const [, , columns, rows] = this.window(width, height, orientation);
+    const [, , wide, high] = this.target(width, height, orientation);
     let divisor = 8;
     while (divisor > 1 && (4 * columns < 5 * wide * divisor || 4 * rows < 5 * high * divisor)) divisor /= 2;
     while (columns > LONGEST_ROW * divisor) divisor *= 2;
@@ -38,10 +43,10 @@ export class Resizer {
   }
 
   /** Starts a picture, decoded at 1/divisor; returns its window: left, top, width, height. */
-  begin(width, height, tensor, layout, bottomUp = false, divisor = 1) {
+  begin(width, height, tensor, layout, bottomUp = false, divisor = 1, orientation = 1) {
     const { functions, memory } = this;
-    const [left, top, columns, rows] = this.window(width, height);
-    const [x, y, wide, high] = this.target(width, height);
+    const [left, top, columns, rows] = this.window(width, height, orientation);
+    const [x, y, wide, high] = this.target(width, height, orientation);
     const [first, firstRow] = [divide(left, divisor), divide(top, divisor)];
     const count = divide(left + columns - 1, divisor) + 1 - first;
     const countRows = divide(top + rows - 1, divisor) + 1 - firstRow;
@@ -61,15 +66,26 @@ export class Resizer {
     state[SOURCE] = rows;
     state[ROWS] = countRows;
     state[HIGH] = high;
-    state[STRIDE] = (bottomUp ? -1 : 1) * this.width * this.channels;
-    state[AT] = (y * this.width + x) * this.channels - (bottomUp ? state[STRIDE] * (high - 1) : 0);
+    this.order(state, x, y, high, bottomUp, orientation);
     Object.assign(this, { tensor, state: memory.put(state), columns: memory.take(16 * wide) });
     const start = (left % divisor) * wide;
     functions["area.column_spans"](columns, wide, state[UNIT], start, count, this.columns);
     const rowStart = state[ROW_START];
     functions["area.span"](rows, high, state[ROW_UNIT], rowStart, countRows, 0, this.state, FIRST);
-    [this.current, this.previous, this.sums] = [0, 1, 2].map(() => memory.take(12 * this.width));
+    [this.current, this.previous, this.sums] = [0, 1, 2].map(() => memory.take(12 * wide));
     return [first, firstRow, count, countRows];
+  }
+
+  /** Sets where rows and pixels go; x and y are the first ones of the part that the picture fills. */
+  order(state, x, y, high, bottomUp, orientation) {
+    let [step, stride] = [this.channels, this.width * this.channels];
+    const [wide, tall] = this.shape(orientation);
+    if (orientation >= TURNED) [step, stride] = [stride, step];
+    if (ROWS_REVERSED.includes(orientation)) [y, stride] = [tall - 1 - y, -stride];
+    if (COLUMNS_REVERSED.includes(orientation)) [x, step] = [wide - 1 - x, -step];
+    state[AT] = y * Math.abs(stride) + x * Math.abs(step) + (bottomUp ? stride * (high - 1) : 0);
+    state[STRIDE] = bottomUp ? -stride : stride;
+    state[NEXT] = step;
   }
 
   /** Takes the next row of the window, from its address; writes the rows of the input that it completes. */
@@ -95,23 +111,30 @@ export class Resizer {
     this.functions["transform._translate"](this.tensor, size, this.memory.put(table), this.channels);
   }
 
+  /** Width and height of the input as the picture is stored. */
+  shape(orientation) {
+    return orientation >= TURNED ? [this.height, this.width] : [this.width, this.height];
+  }
+
   /** Left, top, width and height of the part of the picture that is used. */
-  window(width, height) {
+  window(width, height, orientation) {
     let [columns, rows] = [width, height];
+    const [across, down] = this.shape(orientation);
     if (this.how === "crop") {
-      columns = Math.min(width, Math.max(1, divide(height * this.width, this.height)));
-      rows = Math.min(height, Math.max(1, divide(width * this.height, this.width)));
+      columns = Math.min(width, Math.max(1, divide(height * across, down)));
+      rows = Math.min(height, Math.max(1, divide(width * down, across)));
     }
     return [divide(width - columns, 2), divide(height - rows, 2), columns, rows];
   }
 
   /** Left, top, width and height of the part of the input that the picture fills. */
-  target(width, height) {
-    let [wide, high] = [this.width, this.height];
+  target(width, height, orientation) {
+    const [across, down] = this.shape(orientation);
+    let [wide, high] = [across, down];
     if (this.how === "pad") {
       wide = Math.min(wide, Math.max(1, divide(2 * width * high + height, 2 * height)));
-      high = Math.min(high, Math.max(1, divide(2 * height * this.width + width, 2 * width)));
+      high = Math.min(high, Math.max(1, divide(2 * height * across + width, 2 * width)));
     }
-    return [divide(this.width - wide, 2), divide(this.height - high, 2), wide, high];
+    return [divide(across - wide, 2), divide(down - high, 2), wide, high];
   }
 }
