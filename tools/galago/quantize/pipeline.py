@@ -25,6 +25,7 @@ from galago.quantize.conversion import INPUT, OUTPUT, check_tflite, convert, con
 from galago.quantize.keras_model import check_weights, input_shape, load, with_softmax
 from galago.quantize.measurement import measure
 from galago.runtimes import canmv_k230
+from galago.tflite.edit import without_names
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def build(
     if improve:
         tflite = improve(tflite, float_model)
         check_tflite(tflite)
+    tflite = without_names(tflite)
     model = models.write(out, tflite, _contract(info, labels, shape) | measure(tflite, shape))
     if keep_float:
         (model.path / canmv_k230.FLOAT).write_bytes(float_model)

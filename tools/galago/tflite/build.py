@@ -62,7 +62,7 @@ class GraphBuilder:
         tensor.quantization = parameters = schema.new("QuantizationParametersT")
         if len(scales):
             parameters.scale = [float(scale) for scale in scales]
-            parameters.zeroPoint = [zero_point] * len(scales)
+            parameters.zeroPoint = np.full(len(scales), zero_point, np.int64)
             parameters.quantizedDimension = axis
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
