@@ -23,6 +23,7 @@ from galago.fit import Requirements, cache, package
 from galago.fit.variants import SIZES, Variant
 from galago.models import ModelDirectory
 from galago.tflite import engine, summary
+from galago.tflite.edit import without_names
 
 MODEL = "everyday-v1-025-96"
 CHIPS = chips.read_figures()
@@ -111,7 +112,7 @@ def test_files_take_what_they_take_on_the_emulated_board(
         flash.UploadPlan(device, files).run()
         used = before - int(device.exec(free))
     assert len(package.file_sizes("x64")) + 5 == len(files)  # galago_switch, picture.mpy, the model's three
-    predicted = sum(fit.files_of(requirements, "x64"))
+    predicted = sum(fit.files_of(requirements, "x64", 4096))
     assert 0.95 * predicted < used < 1.05 * predicted
 
 
@@ -130,7 +131,9 @@ for weights in ("ram", "stream"):
     assert requirements.network.plan.macs == sum(requirements.network.macs.values()) == int(ram[1])
 
 
-def test_a_variant_has_the_arena_work_and_size_of_the_real_model(requirements: Requirements) -> None:
+def test_a_variant_has_the_arena_work_and_size_of_the_real_model(
+    model: ModelDirectory, requirements: Requirements
+) -> None:
     assert requirements.variant
     assert replace(requirements.variant, outputs=()) == Variant("mobilenet_v1", 0.25, 96, ())
     formula = requirements.for_variant(requirements.variant)
@@ -145,7 +148,8 @@ def test_a_variant_has_the_arena_work_and_size_of_the_real_model(requirements: R
     assert (
         abs(formula.network.operators - requirements.network.operators) <= 1
     )  # the shipped head has a dense layer more
-    assert abs(formula.network.size - requirements.network.size) < 0.03 * requirements.network.size
+    real = len(without_names(model.tflite.read_bytes()))  # as galago train writes it since
+    assert abs(formula.network.size - real) < 0.03 * real
 
 
 @pytest.mark.parametrize(
@@ -311,7 +315,7 @@ def test_the_exit_status_tells_whether_one_board_fits() -> None:
     assert "of 233,024 bytes" in fits.output
     assert "█" in fits.output
     assert "does not fit PYBV11" in fails.output
-    assert "of 114,688 bytes" in fails.output
+    assert "of 97,280 bytes" in fails.output  # of 114,688, of which a FAT takes the others
 
 
 def test_json_has_one_object_per_board() -> None:

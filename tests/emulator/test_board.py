@@ -9,7 +9,7 @@ import pytest
 import serial
 from instruments import Console, Image, interpreters, wait_for
 
-from galago import boards
+from galago import boards, transport
 from galago.emulator import EmulatedBoard, relay, terminal
 from galago.errors import GalagoError
 
@@ -346,6 +346,12 @@ def test_unplugging_is_noticed_by_the_client() -> None:
 
 
 # Storage
+
+
+def test_an_stm32_has_a_fat_with_the_space_that_its_file_names() -> None:
+    spec = boards.load("NUCLEO_F401RE")
+    with EmulatedBoard(spec) as board, transport.connect(board.port) as connected:
+        assert connected.space() == (512, spec.file_space)
 
 
 def test_the_image_keeps_files_between_runs(tmp_path: Path) -> None:

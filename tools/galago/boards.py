@@ -36,6 +36,9 @@ Backend = Literal["builtin", "openmv", "microlite", "emlearn", "maixpy", "canmv_
 Mount = Literal["/", "/flash", "/sdcard"]
 """Where stock firmware mounts the file system, which holds main.py and galago.json."""
 
+Format = Literal["littlefs", "fat"]
+"""How stock firmware formats the file system."""
+
 Display = Literal["lcd"]
 """The module that draws on a board's own display: lcd is MaixPy's."""
 
@@ -81,7 +84,8 @@ class BoardSpec:
     """The largest contiguous part of the heap; 0 if the heap is in one piece."""
     flash: int
     filesystem: int
-    """The file system that stock firmware mounts at `mount`."""
+    """The part of the flash that holds the file system that stock firmware mounts at `mount`."""
+    format: Format = "littlefs"
     mount: Mount = "/"
     romfs: int = 0
     psram: int = 0
@@ -102,6 +106,24 @@ class BoardSpec:
     display: Literal[Display, ""] = ""
     camera: Camera | None = None
     sources: dict[str, str] = field(repr=False)
+
+    @property
+    def block(self) -> int:
+        """The unit in bytes in which the file system gives room to files."""
+        return 512 if self.format == "fat" else 4096
+
+    @property
+    def file_space(self) -> int:
+        """The bytes of the file system that files and folders can take.
+
+        A FAT needs a boot sector, 512 entries of 32 bytes for the root folder, and 12 bits for each sector,
+        as f_mkfs of MicroPython's lib/oofatfs calculates it.
+        """
+        if self.format != "fat":
+            return self.filesystem
+        sectors = self.filesystem // 512
+        table = -(-((3 * sectors + 1) // 2 + 3) // 512)
+        return 512 * (sectors - 1 - 32 - table)
 
     @property
     def image_page(self) -> str:

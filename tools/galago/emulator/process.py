@@ -200,7 +200,8 @@ def _board_configuration(
     storage, rom = storages
     return {
         "image": storage.descriptor,
-        "blocks": storage.blocks,
+        "blocks": board.filesystem // board.block,
+        "block": board.block,
         "rom_blocks": rom.blocks if rom else 0,
         "mount": board.mount,
         "flat": "maixpy" in board.backends,

@@ -46,12 +46,12 @@ _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the s
 
 
 def files_of(
-    requirements: Requirements, arch: str, kernels: int = 0, spare: Collection[Path] = ()
+    requirements: Requirements, arch: str, block: int, kernels: int = 0, spare: Collection[Path] = ()
 ) -> tuple[int, int]:
     """Bytes of file system that the device package takes, and the model, each with its folders.
 
-    `kernels` is the size in bytes of the machine code beside the model. The source files in `spare` are not
-    counted.
+    `block` is the unit of the file system, and `kernels` the size of the machine code beside the model, in
+    bytes. The source files in `spare` are not counted.
     """
     network = requirements.network
     sizes = {source: size for source, size in package.file_sizes(arch).items() if source not in spare}
@@ -59,8 +59,8 @@ def files_of(
     plans = [_plan_bytes(network)] * (2 if kernels else 1)
     folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
     return (
-        package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1),
-        package.file_system_bytes((network.size, requirements.contract, *plans, kernels), 2),
+        package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1, block),
+        package.file_system_bytes((network.size, requirements.contract, *plans, kernels), 2, block),
     )
 
 

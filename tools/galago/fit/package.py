@@ -22,7 +22,6 @@ from galago.native import mpy
 from galago.resources import firmware_dir
 from galago.tflite.engine import Plan
 
-_BLOCK = 4096
 _ENGINE = ("kernels", "loading", "operators")  # folders of the engine whose files depend on the model
 _ALWAYS = (  # files in them that every model may need, even if its plan is stored
     "kernels/__init__.py",
@@ -95,12 +94,13 @@ def _picture(arch: str | None) -> tuple[int, int]:
     return len(pictures.build(arch)), sum(map(len, pictures.functions(arch or "").values()))
 
 
-def file_system_bytes(sizes: Iterable[int], folders: int) -> int:
-    """Bytes of a LittleFS that files of these sizes take.
+def file_system_bytes(sizes: Iterable[int], folders: int, block: int) -> int:
+    """Bytes that files of these sizes take in a file system with blocks of `block` bytes.
 
-    A file takes whole blocks of 4,096 bytes, and a folder three: its pair, and what a long folder adds.
+    A file takes whole blocks, and a folder three: on a LittleFS its pair and what a long folder adds, on a
+    FAT up to 48 entries, of which a file with a long name takes three.
     """
-    return _BLOCK * (sum(-(-size // _BLOCK) for size in sizes) + 3 * folders)
+    return block * (sum(-(-size // block) for size in sizes) + 3 * folders)
 
 
 def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: bool = True) -> int:

@@ -100,7 +100,7 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
         if alpha <= own.alpha and size <= own.size and (alpha, size) != (own.alpha, own.size)
     ]
     for variant in sorted(smaller, key=lambda variant: variant.macs, reverse=True):
-        if variant.weights <= max(board.filesystem, board.romfs):  # a quick test before the whole plan
+        if variant.weights <= max(board.file_space, board.romfs):  # a quick test before the whole plan
             candidate = requirements.for_variant(variant)
             if _check(candidate, board, _spare(candidate, board)).fits:
                 return candidate
@@ -117,11 +117,11 @@ def _check(
     """Check with the whole device package, and without the files in `spare` if that has no room."""
     network, in_heap = requirements.network, capacity.code_in_heap(board)
     kernels = code.file if code else 0
-    library, model = capacity.files_of(requirements, board.arch, kernels)
+    library, model = capacity.files_of(requirements, board.arch, board.block, kernels)
     in_rom = model <= board.romfs
-    trimmed = library + (0 if in_rom else model) > board.filesystem
+    trimmed = library + (0 if in_rom else model) > board.file_space
     if trimmed:
-        library, _ = capacity.files_of(requirements, board.arch, kernels, spare)
+        library, _ = capacity.files_of(requirements, board.arch, board.block, kernels, spare)
     heap = {"MicroPython": capacity.BOOT}
     heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
     if code and in_heap:
@@ -146,7 +146,7 @@ def _check(
         trimmed=trimmed,
         files={"device package, trimmed" if trimmed else "device package": library}
         | ({} if in_rom else {"model and its kernels": model}),
-        filesystem=Use(library if in_rom else library + model, board.filesystem),
+        filesystem=Use(library if in_rom else library + model, board.file_space),
         romfs=Use(model if in_rom else 0, board.romfs),
         heap=heap,
         loading=max(loading, used),

@@ -51,7 +51,7 @@ def largest(board_id: str, architecture: str, classes: int) -> tuple[Variant, st
     ]
     rejected = ""
     for variant in sorted(variants, key=lambda variant: variant.macs, reverse=True):
-        if variant.weights > max(board.filesystem, board.romfs):
+        if variant.weights > max(board.file_space, board.romfs):
             continue
         result = fit.check(requirements.for_variant(variant), board)
         problem = result.problem or _too_full(result)

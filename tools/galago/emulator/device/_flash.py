@@ -11,28 +11,29 @@ _BLOCK = const(4096)
 
 
 class Flash:
-    """Block device of `blocks` blocks of 4096 bytes.
+    """Block device of `blocks` blocks of `size` bytes.
 
     Native code does not check for interrupts: Ctrl-C waits until the file system is consistent again, as on a
     board, where the flash driver is C.
     """
 
-    def __init__(self, file, blocks):
+    def __init__(self, file, blocks, size):
         self.file = file
         self.blocks = blocks
+        self.size = size
 
     @micropython.native
     def readblocks(self, block, buffer, offset=0):
         """Read from `offset` in `block` until `buffer` is full."""
         file = self.file
-        file.seek(block * _BLOCK + offset)
+        file.seek(block * self.size + offset)
         file.readinto(buffer)
 
     @micropython.native
     def writeblocks(self, block, buffer, offset=0):
         """Write the whole `buffer` from `offset` in `block` on."""
         file = self.file
-        file.seek(block * _BLOCK + offset)
+        file.seek(block * self.size + offset)
         file.write(power.spend(buffer))
         power.check()
 
@@ -42,7 +43,7 @@ class Flash:
         if operation == 4:
             return self.blocks
         if operation == 5:
-            return _BLOCK
+            return self.size
         return 0
 
 

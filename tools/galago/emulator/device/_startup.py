@@ -19,11 +19,13 @@ import vfs
 def _mount(flash, config):
     # As the ports' _boot.py do, format a file system that cannot be mounted.
     read_only = config["read_only"]
+    kind, options = (vfs.VfsFat, {}) if flash.size == 512 else (vfs.VfsLfs2, {"progsize": 256})
     try:
-        disk = vfs.VfsLfs2(flash, progsize=256)
+        disk = kind(flash, **options)
+        disk.statvfs("/")  # a FAT that is none is noticed when it is used
     except OSError:
-        vfs.VfsLfs2.mkfs(flash, progsize=256)
-        disk = vfs.VfsLfs2(flash, progsize=256)
+        kind.mkfs(flash, **options)
+        disk = kind(flash, **options)
     if config["flat"]:
         import _maixpy  # while the host's files are still visible
 
@@ -111,7 +113,9 @@ def run(owner, rom):
     if config["stand_in_heap"]:
         _import(config["modules"], config["host_calls"], config["stand_in_heap"])
     _flash.power.left = config["power_at"] or 0
-    _mount(_flash.Flash(open(config["image"], "r+b"), config["blocks"]), config)  # noqa: SIM115
+    image = open(config["image"], "r+b")  # noqa: SIM115
+    _mount(_flash.Flash(image, config["blocks"], config["block"]), config)
+    del image
     root = config["mount"].rstrip("/")
     sys.path[:] = ["", ".frozen"] + ([root] if root else []) + [root + "/lib"]
     _mount_rom(rom, config["rom_blocks"])
