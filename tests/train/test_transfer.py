@@ -53,7 +53,7 @@ def photos(tmp_path: Path) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A body of one convolution in place of a MobileNet: the method is the same, and fast."""
 
-    def body(architecture: str, alpha: float, size: int, pretrained_size: int) -> Any:
+    def body(architecture: str, alpha: float, size: int, pretrained_size: int, blocks: int = 0) -> Any:
         picture = keras.Input((size, size, 3))
         x = keras.layers.Conv2D(8, 3, strides=2, use_bias=False, name="conv")(picture)
         x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization(momentum=0.8)(x))
@@ -286,3 +286,15 @@ def test_bodies_compute_what_keras_applications_computes(architecture: str) -> N
         body.predict(pictures, verbose=0), original.predict(pictures, verbose=0), rtol=1e-3, atol=1e-5
     )
     assert not any(isinstance(layer, keras_.layers.ZeroPadding2D) for layer in body.layers)
+
+
+def test_a_short_body_is_the_beginning_of_the_whole_one() -> None:
+    keras_ = lazy_tensorflow.keras()
+    whole, short = (network.body("mobilenet_v1", 0.25, 32, 0, blocks) for blocks in (0, 3))
+    short.set_weights(whole.get_weights()[: len(short.weights)])
+    cut = keras_.Model(whole.input, whole.get_layer("conv_pw_3_relu").output)
+    pictures = np.random.default_rng(0).uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32)
+    expected = cut.predict(pictures, verbose=0).mean(axis=(1, 2))
+    np.testing.assert_allclose(short.predict(pictures, verbose=0), expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(GalagoError, match="only mobilenet_v1 can be shortened"):
+        network.body("mobilenet_v2", 0.35, 32, 0, blocks=3)

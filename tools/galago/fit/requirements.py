@@ -8,7 +8,7 @@ smaller = requirements.for_variant(Variant("mobilenet_v1", 0.25, 64, (20,)))
 from dataclasses import dataclass, replace
 
 from galago.fit.network import Network
-from galago.fit.variants import Variant
+from galago.fit.variants import V1_BLOCKS, Variant
 from galago.imagenet import ALPHAS
 from galago.models import ModelDirectory
 
@@ -60,4 +60,7 @@ def _variant(model: ModelDirectory, dense: tuple[int, ...]) -> Variant | None:
         return None
     if not isinstance(alpha, int | float) or not 0 < alpha <= 4:
         return None
-    return Variant(architecture, alpha, width, dense, channels)
+    blocks = model.contract.get("blocks", 0)
+    if type(blocks) is not int or not 0 <= blocks <= V1_BLOCKS:
+        return None
+    return Variant(architecture, alpha, width, dense, channels, blocks)

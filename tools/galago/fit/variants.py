@@ -7,7 +7,7 @@
 The layers are those of the papers (Howard et al. 2017, table 1; Sandler et al. 2018, table 2), with the
 channels of keras.applications and the padding of `galago train`, "same", which needs no PAD. A convolution
 from c to d channels with a window of k x k and h x w outputs has k*k*c*d weights of one byte (k*k*d if it is
-depthwise), 28 more bytes per output channel, and h*w MACs per weight.
+depthwise), 12 more bytes per output channel, and h*w MACs per weight.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ SIZES = (48, 64, 80, 96, 112, 128, 160, 192, 224)
 
 # (channels, stride) of each depthwise separable convolution.
 _V1 = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *5 * ((512, 1),), (1024, 2), (1024, 1))
+V1_BLOCKS = len(_V1)
 # (expansion, channels, repeats, stride of the first) of each group of bottlenecks.
 _V2 = (
     (1, 16, 1, 1),
@@ -28,8 +29,8 @@ _V2 = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-_PER_CHANNEL = 28  # bytes: a bias of 4, and scale (4) and zero point (8) of the weights and of the bias
-_NAME = "x" * 150  # TensorFlow's converter gives tensors names of 75 (V2) to 210 (V1) letters on average
+_PER_CHANNEL = 12  # bytes: the bias, its scale and that of the weights; zero points of 0 are stored once
+_NAME = ""  # `galago train` leaves the names out
 
 
 class _Step(NamedTuple):
@@ -59,11 +60,14 @@ class Variant:
     outputs: tuple[int, ...]
     """The outputs of each dense layer; the last are the classes."""
     channels: int = 3
+    blocks: int = 0
+    """How many depthwise separable convolutions of V1 there are, from the input on; 0 for all 13."""
 
     @property
     def name(self) -> str:
-        """A readable name, such as MobileNet V1 0.25@96."""
-        return f"MobileNet {self.architecture[-2:].upper()} {self.alpha:g}@{self.size}"
+        """A readable name, such as MobileNet V1 0.25@96, or 0.25/7@64 with seven blocks."""
+        blocks = f"/{self.blocks}" if self.blocks else ""
+        return f"MobileNet {self.architecture[-2:].upper()} {self.alpha:g}{blocks}@{self.size}"
 
     @property
     def macs(self) -> int:
@@ -90,7 +94,9 @@ class Variant:
         return macs, weights
 
     def _steps(self) -> list[_Step]:
-        return _steps_v1(self.alpha) if self.architecture == "mobilenet_v1" else _steps_v2(self.alpha)
+        if self.architecture == "mobilenet_v1":
+            return _steps_v1(self.alpha, self.blocks or V1_BLOCKS)
+        return _steps_v2(self.alpha)
 
     def tflite(self) -> bytes:
         """A full-int8 .tflite of this shape whose weights are all zero."""
@@ -112,10 +118,10 @@ class Variant:
         return graph.finish(graph.softmax(output))
 
 
-def _steps_v1(alpha: float) -> list[_Step]:
+def _steps_v1(alpha: float, blocks: int) -> list[_Step]:
     # keras.applications.MobileNet truncates; V2 rounds to multiples of 8.
     steps = [_Step("conv", int(32 * alpha), 3, 2)]
-    for channels, stride in _V1:
+    for channels, stride in _V1[:blocks]:
         steps += [_Step("depthwise", 0, 3, stride), _Step("conv", int(channels * alpha), 1, 1)]
     return steps
 

@@ -80,7 +80,9 @@ def train_groups(recipe: GroupRecipe, data: Path, work: Path, progress: Progress
 def imagenet_student(recipe: GroupRecipe) -> Any:
     """Returns the small network at the recipe's size, which ends in ImageNet's 1000 logits."""
     keras = lazy_tensorflow.keras()
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size)
+    body = networks.body(
+        recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size, recipe.blocks
+    )
     head = keras.layers.Dense(imagenet.CLASSES, name="imagenet")
     student = keras.Model(body.input, head(body.output), name=recipe.architecture)
     if recipe.pretrained_size:

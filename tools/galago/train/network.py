@@ -2,6 +2,7 @@
 """MobileNets to train, of any input size: with the ImageNet weights of a size that Keras has, or without.
 
 body = network.body("mobilenet_v1", alpha=0.25, size=96, pretrained_size=128)     # ends in features [n, 256]
+body = network.body("mobilenet_v1", 0.25, 64, 128, blocks=6)                      # a short one: [n, 128]
 model = network.classifier(body, classes=5)                                       # ends in logits [n, 5]
 """
 
@@ -15,14 +16,20 @@ MIN_BATCHES = 8
 _MOMENTUM = 0.97  # of BatchNormalization; with ImageNet's 0.99 and 0.999 it would need thousands of steps
 
 
-def body(architecture: str, alpha: float, size: int, pretrained_size: int) -> Any:
+def body(architecture: str, alpha: float, size: int, pretrained_size: int, blocks: int = 0) -> Any:
     """Returns a MobileNet that maps (pixel - 128) / 128 [n, size, size, 3] to its mean features [n, c].
 
-    `pretrained_size` is the input size of the ImageNet weights to start from, 0 for none. keras.applications
-    has a padding layer before each strided depthwise layer; at even sizes padding="same" computes the same
-    with one operator less on the board, and replaces it. Raises train.weights, config.invalid.
+    `pretrained_size` is the input size of the ImageNet weights to start from, 0 for none. `blocks` is how
+    many depthwise separable convolutions of V1 are kept, from the input on, 0 for all 13: most weights are
+    in the last ones. keras.applications has a padding layer before each strided depthwise layer; at even
+    sizes padding="same" computes the same with one operator less on the board, and replaces it. Raises
+    train.weights, config.invalid.
     """
     keras = lazy_tensorflow.keras()
+    if blocks and architecture != "mobilenet_v1":
+        raise GalagoError(
+            "config.invalid", f"blocks: only mobilenet_v1 can be shortened, not {architecture}: leave it out"
+        )
     original = imagenet.application(architecture)(
         input_shape=(size, size, 3), alpha=alpha, weights=None, include_top=False
     )
@@ -43,7 +50,8 @@ def body(architecture: str, alpha: float, size: int, pretrained_size: int) -> An
 
     clone = keras.models.clone_model(original, clone_function=adapted, call_function=without_padding)
     clone.set_weights(original.get_weights())
-    features = keras.layers.GlobalAveragePooling2D(name="features")(clone.output)
+    last = clone.get_layer(f"conv_pw_{blocks}_relu").output if blocks else clone.output
+    features = keras.layers.GlobalAveragePooling2D(name="features")(last)
     return keras.Model(clone.input, features, name=architecture)
 
 

@@ -82,7 +82,11 @@ def quantize_trained(
         recipe.name,
         labels=trained.names,
         unknown_below=trained.unknown_below,
-        extra={"architecture": recipe.architecture, "alpha": recipe.alpha},
+        extra={
+            "architecture": recipe.architecture,
+            "alpha": recipe.alpha,
+            **({"blocks": recipe.blocks} if recipe.blocks else {}),
+        },
     )
     calibration = data / recipe.calibrate if isinstance(recipe, GroupRecipe) else trained.training_pixels
     model = quantize.build(trained.network, calibration, out, info, improve=improve, warn=progress.say)

@@ -87,6 +87,7 @@ class PhotoRecipe:
     alpha: float
     size: int
     pretrained_size: int  # input size of the ImageNet weights to start from, 0 to start from scratch
+    blocks: int = 0  # depthwise separable convolutions of V1 that are kept, from the input on; 0 for all 13
     seed: int = 1
     test: str = ""
     validation: float = 0.15  # share of each class's photos
@@ -154,6 +155,7 @@ class GroupRecipe:
     calibrate: str  # folder of calibration photos
     teachers: tuple[Teacher, ...] = ()
     stages: tuple[GroupStage, ...] = ()
+    blocks: int = 0  # as in a PhotoRecipe
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     test: str = ""
     thumbnails: bool = True  # whether the report shows the photos that were classified wrongly

@@ -48,6 +48,7 @@ _RULES: dict[str, _Rule] = {
     "size": _between(32, 512),
     "input_size": _between(32, 512),
     "pretrained_size": _between(0, 512),
+    "blocks": _between(0, 13),
     "seed": _between(0, 2**32 - 1),
     "validation": _between(0, 0.9),
     "batch": _between(1, 4096),

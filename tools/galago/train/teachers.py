@@ -12,8 +12,9 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,15 @@ def mix_soft_targets(
 
 
 def _features(teacher: Teacher, paths: list[Path], progress: Progress) -> np.ndarray:
-    """Returns the teacher's mean features of the photos, float32 [n, c]."""
+    """Returns the teacher's mean features of the photos, float32 [n, c]; they are cached."""
+    rules = [asdict(replace(teacher, weight=0)), [[str(path), path.stat().st_size] for path in paths]]
+    file = _cache_file(rules)
+    if not file.is_file():
+        _save(file, _compute_features(teacher, paths, progress))
+    return np.load(file)
+
+
+def _compute_features(teacher: Teacher, paths: list[Path], progress: Progress) -> np.ndarray:
     size = teacher.input_size
     body = networks.body(teacher.architecture, teacher.alpha, size, teacher.pretrained_size)
     progress.begin("running a teacher", len(paths))
@@ -97,8 +106,7 @@ class SoftTargets:
             ],
             "rules": [recipe.seed, recipe.validation, recipe.crop, list(recipe.classes.items())],
         }
-        digest = hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:16]
-        self._file = cache_dir() / "teachers" / f"{digest}.npy"
+        self._file = _cache_file(rules)
         self._cached = np.load(self._file) if self._file.is_file() else None
         self._teachers = recipe.teachers
         self._networks = None
@@ -124,10 +132,7 @@ class SoftTargets:
         if self._cached is None:
             self._flush()
             self._cached = np.concatenate(self._predictions)
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part = self._file.with_suffix(f".{os.getpid()}.npy")
-            np.save(part, self._cached)
-            part.rename(self._file)
+            _save(self._file, self._cached)
         return self._cached
 
     def _flush(self) -> None:
@@ -140,6 +145,19 @@ class SoftTargets:
             mean = mean + teacher.weight / total * network.predict_on_batch(to_float(pixels))
         self._predictions.append(np.asarray(mean, np.float16))
         self._waiting.clear()
+
+
+def _cache_file(rules: Any) -> Path:
+    """Returns where the predictions or features that follow from these rules are kept."""
+    digest = hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:16]
+    return cache_dir() / "teachers" / f"{digest}.npy"
+
+
+def _save(file: Path, array: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.npy")
+    np.save(part, array)
+    part.rename(file)
 
 
 def _file_digest(folder: Path) -> str:

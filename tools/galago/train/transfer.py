@@ -96,7 +96,9 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
 
 def _setup(recipe: PhotoRecipe, photos: PhotoCache, progress: Progress) -> _Setup:
     keras = lazy_tensorflow.keras()
-    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size)
+    body = networks.body(
+        recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size, recipe.blocks
+    )
     network = networks.classifier(body, len(photos.names))
     targets = mix_soft_targets(_smoothed_labels(recipe, photos), recipe.teachers, photos, progress)
     seeds = keras.random.SeedGenerator(recipe.seed)
