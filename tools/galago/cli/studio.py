@@ -21,6 +21,19 @@ def studio(
         typer.Option(min=0, max=65535, help="The port to listen on; 0 for any.  [default: 8765, or any]"),
     ] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+    phone: Annotated[
+        bool,
+        typer.Option(
+            "--phone", help="Let phones in your network add photos and try the model, by a QR code."
+        ),
+    ] = False,
+    phone_https: Annotated[
+        bool,
+        typer.Option(
+            "--phone-https",
+            help="The same by https, which phones need for a live camera; they ask once whether to go on.",
+        ),
+    ] = False,
 ) -> None:
     """Collect photos, train, try and flash in a browser window, served by this computer alone.
 
@@ -46,4 +59,4 @@ def studio(
         print(address, flush=True)
         print(f"project {folder}; Ctrl-C ends the server, jobs go on", file=sys.stderr)
 
-    serve(Studio(folder), ServeOptions(port, browser), ready)
+    serve(Studio(folder), ServeOptions(port, browser, phone or phone_https, phone_https), ready)

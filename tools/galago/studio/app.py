@@ -16,10 +16,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from galago.errors import GalagoError, of_file
-from galago.studio.routes import boards, jobs, models, photos, project
+from galago.studio.phone import ENTRY
+from galago.studio.routes import boards, jobs, models, phone, photos, project
 from galago.studio.security import status_of
 from galago.studio.studio import Studio
 
+_ASK = {"cache-control": "no-cache"}
 PAGE = Path(str(resources.files("galago.studio"))) / "page"
 
 
@@ -29,9 +31,16 @@ def create(studio: Studio) -> Starlette:
         Route("/", _index),
         Mount("/static", _Static(directory=PAGE, check_dir=False)),
     ]
-    for module in (project, photos, jobs, boards, models):
+    for module in (project, photos, jobs, boards, models, phone):
         routes += module.routes
     return _application(studio, routes)
+
+
+def create_for_phone(studio: Studio) -> Starlette:
+    """Returns the application of a phone."""
+    page = Route(ENTRY, lambda request: FileResponse(PAGE / "phone.html", headers=_ASK))
+    static = Mount("/static", _Static(directory=PAGE, check_dir=False))
+    return _application(studio, [page, static, *phone.phone_routes])
 
 
 def _application(studio: Studio, routes: list[BaseRoute]) -> Starlette:
@@ -52,7 +61,7 @@ class _Static(StaticFiles):
 
 
 def _index(request: Request) -> Response:
-    return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
+    return FileResponse(PAGE / "index.html", headers=_ASK)
 
 
 def _failed(request: Request, error: GalagoError) -> Response:

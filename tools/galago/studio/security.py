@@ -57,6 +57,10 @@ class Access:
     expired: Callable[[], bool] = lambda: False
     """Whether token and cookie no longer count."""
 
+    def renew(self) -> None:
+        """Replaces the secrets; who has the old ones stays outside."""
+        self.token, self.session = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+
     def allows_origin(self, headers: dict[str, str], needed: bool) -> bool:
         """Whether a request comes from a page of this listener; `needed` if it must say so."""
         if (origin := headers.get("origin")) is not None:

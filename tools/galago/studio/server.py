@@ -9,14 +9,16 @@ import signal
 import socket
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from galago.errors import GalagoError
-from galago.studio.app import create
+from galago.studio.app import create, create_for_phone
+from galago.studio.phone import Phone, certificate, local_address
 from galago.studio.security import Access, Guard
 from galago.studio.studio import Studio
 
@@ -30,23 +32,39 @@ class ServeOptions:
     port: int | None = None
     """None for the default, or a free one if that is taken."""
     browser: bool = True
+    phone: bool = False
+    """Whether phones of the local network may add photos and try the model."""
+    https: bool = False
+    """Whether phones use https, without which their browsers give no live camera."""
 
 
 def serve(studio: Studio, options: ServeOptions, ready: Callable[[str], None]) -> None:
     """Serves until the process is interrupted; `ready` gets the address to open, with its token.
 
-    Raises studio.port if the port is taken.
+    Raises studio.port if the port is taken, config.missing for https without cryptography.
     """
-    listener = _bound("127.0.0.1", options.port)
-    port = listener.getsockname()[1]
-    access = Access({f"127.0.0.1:{port}", f"localhost:{port}"}, cookie=f"galago-{port}")
-    server = _Server(_config(Guard(create(studio), access)), lambda: _open(access, port, options, ready))
-    studio.start()
-    try:
-        asyncio.run(_run(studio, [(server, listener)]))
-    finally:
-        studio.close()
-        listener.close()
+    with ExitStack() as stack:
+        listener = stack.enter_context(_bound("127.0.0.1", options.port))
+        port = listener.getsockname()[1]
+        access = Access({f"127.0.0.1:{port}", f"localhost:{port}"}, cookie=f"galago-{port}")
+        address = f"http://127.0.0.1:{port}/?token={access.token}"
+        config = _config(Guard(create(studio), access))
+        servers = [(_Server(config, lambda: _open(address, options, ready)), listener)]
+        if options.phone:
+            servers.insert(0, _for_phone(studio, options, stack))
+        stack.callback(studio.close)
+        studio.start()
+        asyncio.run(_run(studio, servers))
+
+
+def _for_phone(studio: Studio, options: ServeOptions, stack: ExitStack) -> "tuple[_Server, socket.socket]":
+    """Returns the server of phones, at a free port of all addresses of this computer."""
+    place = local_address()
+    certificates = certificate(place) if options.https else ()
+    listener = stack.enter_context(_bound("0.0.0.0", 0))
+    studio.phone = Phone(place, listener.getsockname()[1], "https" if options.https else "http")
+    config = _config(Guard(create_for_phone(studio), studio.phone.access), *certificates)
+    return _Server(config, lambda: None), listener
 
 
 class _Server(uvicorn.Server):
@@ -67,8 +85,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(app: Any) -> uvicorn.Config:
-    # No access log: it would show the token. No limit on what waits, since only this computer connects.
+def _config(app: Any, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Config:
+    # No access log: it would show the token.
     return uvicorn.Config(
         app,
         log_level="warning",
@@ -78,6 +96,9 @@ def _config(app: Any) -> uvicorn.Config:
         proxy_headers=False,
         ws="none",
         timeout_graceful_shutdown=2,
+        limit_concurrency=100,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
 
 
@@ -116,8 +137,7 @@ def _bound(host: str, port: int | None) -> socket.socket:
     raise AssertionError("the loop returns or raises")
 
 
-def _open(access: Access, port: int, options: ServeOptions, ready: Callable[[str], None]) -> None:
-    address = f"http://127.0.0.1:{port}/?token={access.token}"
+def _open(address: str, options: ServeOptions, ready: Callable[[str], None]) -> None:
     ready(address)
     if options.browser:
         webbrowser.open(address)

@@ -19,6 +19,7 @@ from galago.studio.job import Job
 from galago.studio.jobs import Jobs
 from galago.studio.models import Models
 from galago.studio.orders import Order
+from galago.studio.phone import Phone
 from galago.studio.ports import Ports
 from galago.studio.project import Project
 from galago.studio.store import read_json
@@ -34,6 +35,8 @@ class Studio:
         self.models = Models(self.project.work / "models")
         self.ports = Ports(self.events, self.project.work)
         self.jobs = Jobs(self.project.work / "jobs", self.events, self._line, self._end)
+        self.phone: Phone | None = None
+        """The invitation of phones, if the server lets them in."""
         self._ordering = threading.Lock()
 
     def start(self) -> None:

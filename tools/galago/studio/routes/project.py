@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from galago.studio import examples
 from galago.studio.downloads import open_project, write_project
 from galago.studio.ingest import LARGEST_ZIP
 from galago.studio.naming import new_id
@@ -26,12 +27,24 @@ def show(request: Request) -> Response:
             "folder": str(studio.project.root),
             "undo": studio.project.trash.last,
             "classes": studio.project.summary(),
-            "examples": [],
+            "examples": examples.rows(),
             "models": studio.models.rows(),
             "jobs": studio.jobs.rows(),
-            "can": {"phone": False, "https": False, "emulator": studio.ports.can_emulate},
+            "can": {
+                "phone": studio.phone is not None,
+                "https": studio.phone is not None and studio.phone.scheme == "https",
+                "emulator": studio.ports.can_emulate,
+            },
         }
     )
+
+
+async def start_example(request: Request) -> Response:
+    """POST /api/examples/{id}."""
+    studio: Studio = request.app.state.studio
+    await fields(request)
+    count = await run_in_threadpool(examples.start, studio, request.path_params["id"])
+    return JSONResponse({"added": count})
 
 
 async def add_class(request: Request) -> Response:
@@ -94,6 +107,7 @@ routes = [
     Route("/api/download", download),
     Route("/api/open", open_zip, methods=["POST"]),
     Route("/api/project", show),
+    Route("/api/examples/{id}", start_example, methods=["POST"]),
     Route("/api/classes", add_class, methods=["POST"]),
     Route("/api/classes/{id}", rename_class, methods=["PATCH"]),
     Route("/api/classes/{id}", delete_class, methods=["DELETE"]),
