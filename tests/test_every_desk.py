@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Verbs on a computer without TensorFlow Lite Micro, MicroPython and POSIX; another process has the board.
 
-Training needs TensorFlow, which exists there, and is not repeated here.
+They have a base install, without TensorFlow and other extras. Where there is TensorFlow, quantize is tried in
+tests/quantize/test_pipeline.py.
 """
 
 import json
@@ -47,9 +48,16 @@ def test_verbs_without_a_board(tmp_path: Path) -> None:
         ["fit", model, "--json"],
         ["import", str(file), "-o", "imported", "--labels", "labels.txt"],
         ["evaluate", model, str(photos.parent), "--on", "int8", "--json"],
+        ["inspect", model, str(photos / "Kürbis.png"), "-o", "sheets"],
+        ["compile", str(file), "-o", "model.kmodel"],
+        ["export", model, "-o", "page.html"],
+        ["dataset", "check", str(photos.parent)],
+        ["boards", "RPI_PICO2"],
+        ["zoo"],
         cwd=tmp_path,
     )
-    assert [status for status, _, _ in results] == [0, 0, 0], results
+    few_photos = 6  # the check says so with status 1
+    assert [status for status, _, _ in results if status] == [results[few_photos][0]] == [1], results
     # The golden outputs are TensorFlow Lite Micro's, as shipped.
     imported = json.loads((tmp_path / "imported" / "model.json").read_text(encoding="utf-8"))
     shipped = json.loads((SHIPPED / "model.json").read_text(encoding="utf-8"))
@@ -83,3 +91,26 @@ def test_what_needs_an_emulated_board_says_where_it_runs(tmp_path: Path) -> None
         assert (status, out) == (2, "")
         assert error.startswith("galago: emulated boards run on Linux: use WSL on Windows")
         assert error.count("\n") == 1
+
+
+def test_what_needs_an_extra_names_it(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "red").mkdir(parents=True)
+    Image.new("RGB", (40, 30), (200, 0, 0)).save(tmp_path / "photos" / "red" / "red.png")
+    (tmp_path / "model.keras").write_bytes(b"PK")
+    train = ["train", "photos", "-o", "trained"]
+    quantize = ["quantize", "model.keras", "--calibrate", "photos", "-o", "quantized"]
+    for status, out, error in run(train, quantize, ["zoo", "imagenet-v1-025-128"], cwd=tmp_path):
+        assert (status, out) == (2, "")
+        assert error.strip().startswith("galago: TensorFlow is not installed")
+        assert "[train]" in error
+
+
+def test_help_imports_only_what_shows_it() -> None:
+    program = (
+        "import sys; from galago.cli import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: print([name for name in sys.argv[1:] if name in sys.modules], file=sys.stderr)"
+    )
+    heavy = ["PIL", "asyncio", "concurrent", "csv", "mpremote", "numpy", "serial", "tomllib"]
+    done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, check=True)
+    assert done.stderr.decode().strip() == "[]"

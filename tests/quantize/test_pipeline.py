@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from galago import lazy_tensorflow, models, pictures
 from galago.errors import GalagoError
+from galago.tflite import tflm
 from galago.tflite.tflm import Tflm
 from support.requirements import extra_module
 
@@ -134,6 +135,20 @@ def test_golden_outputs_are_those_of_tflm(built: tuple[models.ModelDirectory, li
     for picture, expected in golden:
         assert reference.run(picture).ravel().tolist() == expected.tolist()
     assert len({tuple(expected.tolist()) for _, expected in golden}) > 1
+
+
+def test_without_tflm_the_directory_is_the_same(
+    built: tuple[models.ModelDirectory, list[str]],
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows and macOS have TensorFlow, but not TensorFlow Lite Micro."""
+    expected, _ = built
+    monkeypatch.setattr(tflm, "available", lambda: False)
+    model = quantize.build(expected.path.parent / "net.keras", photos, tmp_path / "tiny", INFO)
+    assert model.tflite.read_bytes() == expected.tflite.read_bytes()
+    assert model.contract == expected.contract
 
 
 def test_int8_follows_keras(built: tuple[models.ModelDirectory, list[str]], photos: Path) -> None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""A program that runs verbs of Galago as on Windows or macOS, without what only Linux on x86-64 has.
+"""A program that runs verbs of Galago as a base install on Windows or macOS does: without what they lack.
 
     python other_desk.py '[["boards"], ["fit", "--json"]]'
 
-It prints a JSON line for each verb: its exit status, stdout and stderr. POSIX modules are hidden from Galago
-alone, because pyserial, which has a file for each system, needs them on this one.
+It prints a JSON line for each verb: its exit status, stdout and stderr. What only extras install is hidden
+too, so that no verb imports it that can do without. POSIX modules are hidden from Galago alone, because
+pyserial, which has a file for each system, needs them on this one.
 """
 
 import builtins
@@ -18,6 +19,7 @@ from typing import Any
 
 POSIX = {"fcntl", "grp", "pty", "pwd", "resource", "termios", "tty"}
 PACKAGES = {"micropython_unix", "micropython_run", "tflite_micro"}
+EXTRAS = {"h5py", "keras", "matplotlib", "onnx", "skimage", "sklearn", "tensorflow", "tf_keras"}
 
 
 def hide() -> None:
@@ -30,7 +32,7 @@ def hide() -> None:
         return imported(name, names, *rest, **more)
 
     def finding(name: str, *rest: Any) -> Any:
-        return None if name.split(".")[0] in PACKAGES else found(name, *rest)
+        return None if name.split(".")[0] in PACKAGES | EXTRAS else found(name, *rest)
 
     builtins.__import__ = importing
     importlib.machinery.PathFinder.find_spec = finding  # type: ignore[method-assign]

@@ -9,7 +9,6 @@ board.heap                           # bytes
 import builtins
 import difflib
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -174,6 +173,8 @@ def _known() -> list[str]:
 
 
 def _read(path: Path) -> BoardSpec:
+    import tomllib  # here, so that --help does without it
+
     special_files.refuse(path)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 """galago flash: a board that classifies by itself at boot."""
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -150,6 +149,8 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
                 return install(port, options, show)
             except GalagoError as error:
                 return error
+
+        from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(len(ports)) as pool:
             for port, done in zip(ports, pool.map(install_one, ports), strict=True):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """galago monitor: what a board classifies on its own, as it happens."""
 
-import csv
 import json
 import sys
 import time
@@ -132,6 +131,8 @@ class _Csv:
 
     def __enter__(self) -> "_Csv":
         if self._path:
+            import csv
+
             self._file = self._path.open("w", newline="", encoding="utf-8")
             self._writer = csv.writer(self._file)
             self._writer.writerow(_COLUMNS)
