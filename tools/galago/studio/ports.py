@@ -102,7 +102,7 @@ class Ports:
             if pictures:
                 argv.append(str(pictures))
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", start_new_session=True
             )
             assert self._process.stdout  # for the type checker
             kind, _, text = self._process.stdout.readline().strip().partition(" ")
