@@ -7,7 +7,7 @@
 # make models     retrain the shipped models (DATA=folder of photos); writes docs/models.md
 # make zoo        measure the pretrained models on DATA; writes models/zoo.json and docs/models.md
 # make bench      measure and count; writes docs/benchmarks.md
-# make web        measure the exported pages in Chromium; writes docs/web.md
+# make web        measure the exported pages in Chromium and compare their tensors; writes docs/web.md
 # make compiler   count the compiler's kernels against viper; writes docs/compiler.md
 # make k210       compile and simulate ImageNet networks for the K210; writes docs/k210.md (half an hour)
 # make chips      run MicroPython images of your own on emulated chips; writes docs/chips.md
@@ -128,6 +128,7 @@ package: $(VENV)/.base
 
 web: $(VENV)/.test
 	$(BIN)/python -m docgen.web_pages docs/web.md
+	$(BIN)/python tests/web docs/web.md --data $(DATA)
 
 compiler: $(VENV)/.test
 	$(BIN)/python -m docgen.compiled_kernels docs/compiler.md

@@ -61,6 +61,12 @@ def tensor(page: Any, name: str) -> list[int]:
     return [int(value) for value in page.evaluate(f"galago.classifier.network.{name}.join()").split(",")]
 
 
+def layers(page: Any) -> list[list[int]]:
+    """What all layers have computed."""
+    texts = page.evaluate("galago.inside.layers.map((_, n) => galago.classifier.network.tensor(n).join())")
+    return [[int(value) for value in text.split(",")] for text in texts]
+
+
 def wait_for_answer(page: Any, count: int) -> None:
     """Waits for one more answer than `count`."""
     for _ in range(600):
@@ -90,6 +96,8 @@ def test_the_demo_photos_have_the_boards_input_and_answer(page) -> None:
         show(page, path)
         assert tensor(page, "input") == expected.ravel().tolist(), path.name
         assert tensor(page, "output") == scores.ravel().tolist()
+        if path == standard_photos.paths()[0]:
+            assert layers(page) == [each.ravel().tolist() for each in reference.tensors(expected).values()]
         best = int(np.argmax(scores))
         confidence = float(MODEL.probabilities(scores.reshape(1, -1))[0, best])
         assert page.evaluate("galago.result.top[0]") == {

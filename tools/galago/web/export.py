@@ -17,12 +17,13 @@ from pathlib import Path
 from string import Template
 
 from galago.models import ModelDirectory
-from galago.web import icon, js_folder, program
+from galago.web import card, icon, js_folder, program
 
 # In the order of their imports; what a page needs besides.
 _MODULES = ("memory", "pack", "engine", "resize", "jpeg", "picture", "classifier")
 _PAGE = ("sobel", "maps", "filter", "inside", "share", "camera", "page")
 _APP = '<link rel="manifest" href="{}">\n<link rel="apple-touch-icon" href="icon-192.png">\n'
+_CARD = "CARD.md"
 _LISTED = 100  # classes
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
@@ -67,24 +68,33 @@ def page(model: ModelDirectory, manifest: str = "") -> str:
         title=escape(model.name),
         style=style,
         about=_about(model),
-        bundle=_bundle(model).replace("<", "\\u003c"),
+        bundle=_json(bundle(model)).replace("<", "\\u003c"),
         script=code,
     )
 
 
 def script(model: ModelDirectory) -> str:
     """The module. Raises as `page` does."""
+    return module(bundle(model))
+
+
+def module(content: dict[str, object]) -> str:
+    """The module with what `bundle` returns."""
     load = "export const load = (options = {}) => Classifier.load(bundle, options);\n"
-    return f"{_joined(_MODULES)}\nconst bundle = {_bundle(model)};\n{load}"
+    return f"{_joined(_MODULES)}\nconst bundle = {_json(content)};\n{load}"
 
 
 def bundle(model: ModelDirectory) -> dict[str, object]:
     """What js/classifier.js loads."""
-    tflite = model.tflite.read_bytes()
-    built = program.build(tflite)
     keys = ("name", "input", "output", "labels", "unknown_below")
+    contract = {key: model.contract[key] for key in keys if key in model.contract}
+    return {"contract": contract, **contents(model.tflite.read_bytes())}
+
+
+def contents(tflite: bytes) -> dict[str, object]:
+    """The part of a bundle that follows from the .tflite."""
+    built = program.build(tflite)
     return {
-        "contract": {key: model.contract[key] for key in keys if key in model.contract},
         "program": built.description,
         "kernels": _base64(built.kernels),
         "simd": _base64(built.simd),
@@ -92,8 +102,8 @@ def bundle(model: ModelDirectory) -> dict[str, object]:
     }
 
 
-def _bundle(model: ModelDirectory) -> str:
-    return json.dumps(bundle(model), separators=(",", ":"))
+def _json(content: dict[str, object]) -> str:
+    return json.dumps(content, separators=(",", ":"))
 
 
 def _joined(names: tuple[str, ...]) -> str:
@@ -117,7 +127,8 @@ def _about(model: ModelDirectory) -> str:
         "SHA-256": entry["sha256"],
     }
     cells = [f"<tr><th>{title}</th><td>{escape(text)}</td></tr>" for title, text in rows.items() if text]
-    return f"<table>{''.join(cells)}</table>"
+    text = model.path / _CARD
+    return f"<table>{''.join(cells)}</table>{card.html(text.read_text('utf-8')) if text.is_file() else ''}"
 
 
 def _base64(data: bytes) -> str:
