@@ -58,9 +58,9 @@ AMD_MORE = {"sar_cl": ", cl"}
 AMD_SIZES = {"mov16": "word", "mov8": "byte", "movzx8": "byte", "movsx8": "byte", "movsxd": "dword"}
 AMD_SIZES |= {"pmaddwd": "xmmword", "movdqu": "xmmword"}
 XTENSA_FORMS = {
-    "r, s, t": "add sub and_ addx2 mull mul16u",
-    "r, s": "neg mov sra",
-    "r": "ssr",
+    "r, s, t": "add sub and_ or_ xor addx2 addx4 addx8 mull mul16u",
+    "r, s": "neg mov sll srl sra",
+    "r": "ssr ssl",
     "r, s, shift": "slli srai",
     "r, s, low": "srli",
     "r, s, shift, bits": "extui",
@@ -68,15 +68,16 @@ XTENSA_FORMS = {
     "r, s, byte": "addi",
     "r, s, pages": "addmi",
     "r, s, at": "l8ui s8i",
-    "r, s, even": "l16ui",
+    "r, s, even": "l16ui l16si s16i",
     "r, s, word": "l32i s32i",
     "r, s, label": "beq bne blt bge bltu bgeu",
-    "r, constant, label": "bnei",
+    "r, constant, label": "beqi bnei blti bgei",
+    "r, positive, label": "bltui bgeui",
     "r, label": "beqz bnez bltz bgez",
     "label": "j",
     "": "syscall",
 }
-XTENSA_EXECUTED = {"quou", "remu", "min_", "max_", "sext", "entry", "retw", "callx8"}
+XTENSA_EXECUTED = {"quou", "quos", "remu", "min_", "max_", "sext", "entry", "retw", "callx8", "address"}
 
 
 def cases(forms: dict[str, str], seed: int, times: int = 60):
@@ -247,6 +248,7 @@ def test_xtensa(tmp_path: Path) -> None:
             "even": 2 * int(rng.integers(0, 256)),
             "word": int(rng.choice([0, 60, 64, 1020])),
             "constant": int(rng.choice([-1, 1, 8, 10, 256])),
+            "positive": int(rng.choice([32768, 65536, 2, 8, 10, 256])),
             "label": here,
         }
         parts = form.split(", ") if form else []

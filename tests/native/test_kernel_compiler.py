@@ -16,7 +16,7 @@ from test_engine32 import inverted_residuals
 from galago.errors import GalagoError
 from galago.native import compiler, mpy
 from galago.native.compiler import pictures
-from galago.native.verify import count
+from galago.native.verify import count, machines
 from galago.native.verify.cores import CORES
 from galago.native.verify.device import Device
 from galago.native.verify.runtime import Runtime
@@ -24,8 +24,11 @@ from galago.pictures import as_board
 from galago.resources import firmware_dir
 from galago.tflite.tflm import Tflm
 from support import viper_programs
+from support.requirements import requires
 
-ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc")
+ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc", "xtensawin")
+XTENSA = pytest.param("xtensawin", marks=requires("qemu-xtensa", debian="qemu-user"))
+CASES = [*ARCHITECTURES[:-1], XTENSA]
 OPERATORS = [
     f"tflite.kernels.{name}"
     for name in ("add", "average_pool_2d", "conv_2d", "depthwise_conv_2d", "mean", "pad")
@@ -45,12 +48,14 @@ def load(source: str, arch: str, runtime: Runtime) -> tuple[dict, dict]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", CASES)
 def test_random_programs_compute_what_viper_computes(arch: str) -> None:
     seed = ARCHITECTURES.index(arch)
     source = viper_programs.program(Random(seed), functions=20)
-    runtime = Runtime(CORES[arch], strict=arch == "armv6m")
+    runtime = Runtime(machines.core(arch), strict=arch == "armv6m")
     theirs, ours = load(source, arch, runtime)
+    if arch == "xtensawin":  # whose emitter in MicroPython 1.29 computes one of these functions wrong
+        theirs, _ = load(source, "armv7emsp", Runtime(CORES["armv7emsp"]))
     numbers = np.random.default_rng(seed)
     for name in theirs:
         if name == "helper":
@@ -96,7 +101,7 @@ def device(arch: str, modules: Mapping[str, Iterable[str]]) -> Device:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", CASES)
 def test_pictures_are_the_hosts(arch: str, tmp_path: Path) -> None:
     board = device(arch, pictures.FUNCTIONS)
     image = board.load("mobilenet.image")
@@ -118,7 +123,7 @@ def test_pictures_are_the_hosts(arch: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", CASES)
 def test_networks_give_tflms_tensors(arch: str) -> None:
     board = device(arch, dict.fromkeys(("tflite.quantization", *OPERATORS), ()))
     random = np.random.default_rng(5)

@@ -40,6 +40,7 @@ def test_what_binutils_of_the_esp8266_lack(machine: XtensaMachine) -> None:
     rng = np.random.default_rng(4)
     meaning = {
         "quou": lambda a, b: a // b,
+        "quos": lambda a, b: int(signed(a) / signed(b)),
         "remu": lambda a, b: a % b,
         "min_": lambda a, b: min(signed(a), signed(b)),
         "max_": lambda a, b: max(signed(a), signed(b)),
@@ -59,6 +60,24 @@ def test_what_binutils_of_the_esp8266_lack(machine: XtensaMachine) -> None:
             low = value & (2 << bit) - 1
             expected = low - (2 << bit) if low >> bit else low
             assert machine.call(address, value) == expected & 0xFFFF_FFFF
+
+
+def test_the_address_of_constants(machine: XtensaMachine) -> None:
+    """Wherever the instruction lies, and near or far from the label; the return address is kept."""
+    for before, far in ((0, 0), (1, 0), (2, 300), (3, 4000)):
+        code = Xtensa()
+        code.entry(48)
+        for _ in range(before):
+            code.mov(A2, A2)
+        code.s32i(0, 1, 0)
+        code.address(A3, "constant")
+        code.l32i(0, 1, 0)
+        code.sub(A2, A3, A2)
+        code.retw()
+        code.code += bytes(far)
+        code.label("constant")
+        address = machine.load(code.finish())
+        assert machine.call(address, address) == len(code.code)
 
 
 def test_calls_and_windows(machine: XtensaMachine) -> None:

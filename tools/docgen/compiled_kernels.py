@@ -4,7 +4,7 @@
 python -m docgen.compiled_kernels docs/compiler.md
 
 A drawn JPEG of 320 x 240 pixels is decoded and resized to 96 x 96 on each emulated core, in viper and
-compiled; the instructions of each step are counted.
+compiled, and the shipped model is run; the instructions of each step and of small operators are counted.
 """
 
 import argparse
@@ -16,19 +16,24 @@ from collections import Counter
 from pathlib import Path
 
 from docgen.table import table
+from galago import models
 from galago.dataset.drawn import drawn
-from galago.native import compiler, mpy
+from galago.native import compiler, kernels, mpy
 from galago.native.compiler import pictures
 from galago.native.compiler.frontend import translate
 from galago.native.compiler.targets import TARGETS
+from galago.native.kernels import viper as viper_kernels
+from galago.native.verify import count, machines
 from galago.native.verify.cores import CORES
 from galago.native.verify.device import Device
 from galago.native.verify.machine import Machine
 from galago.pictures import as_board
 from galago.resources import firmware_dir
 
-_ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc")
+_ARCHITECTURES = ("armv6m", "armv7emsp", "rv32imc", "xtensawin")
 _KERNEL, _SHOWN = "image/area", "_add"
+_MODEL = "everyday-v1-025-96"
+_HEADINGS = ("core", "viper", "compiled", "ratio", "bytes, viper", "bytes, compiled")
 _SIZE = 96
 _STEP_OF = {"huffman": "coefficients and inverse DCT", "idct": "coefficients and inverse DCT"}
 _STEP_OF |= {"mcus": "coefficients and inverse DCT", "color": "colour", "area": "resize"}
@@ -42,7 +47,7 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     page = parser.parse_args().page
     text = page.read_text(encoding="utf-8")
-    for marker, content in (("kernel", _followed()), ("table", _counts())):
+    for marker, content in (("kernel", _followed()), ("table", _counts()), ("operators", _operators())):
         pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
         text = re.sub(pattern, lambda found, new=content: found[1] + new + found[2], text, flags=re.DOTALL)
     page.write_text(text, encoding="utf-8")
@@ -94,16 +99,33 @@ def _counts() -> str:
     sizes = {arch: _sizes(arch) for arch in _ARCHITECTURES}
     rows = []
     for step in (*_STEPS, "all"):
-        row = [step]
         for arch in _ARCHITECTURES:
             viper, compiled = (each[step] for each in counted[arch])
-            theirs, ours = (each[step] for each in sizes[arch])
-            row += [f"{viper:,} → {compiled:,}", f"{viper / compiled:.1f}", f"{theirs:,} → {ours:,}"]
-        rows.append(row)
-    headings = ["step"]
+            rows.append((step, *_row(arch, viper, compiled, *(each[step] for each in sizes[arch]))))
+    return table(("step", *_HEADINGS), rows, right=(2, 3, 4, 5, 6))
+
+
+def _row(arch: str, viper: int, compiled: int, theirs: int, ours: int) -> tuple[str, ...]:
+    numbers = f"{viper:,}", f"{compiled:,}", f"{viper / compiled:.1f}", f"{theirs:,}", f"{ours:,}"
+    return machines.core(arch).name, *numbers
+
+
+def _operators() -> str:
+    """Small operators of the shipped model, in viper and compiled."""
+    model = models.find(_MODEL).tflite.read_bytes()
+    picture = next(models.find(_MODEL).golden())[0]
+    rows = []
     for arch in _ARCHITECTURES:
-        headings += [f"{CORES[arch].name}: instructions", "ratio", "bytes"]
-    return table(headings, rows, right=range(1, len(headings)))
+        viper = count.run(model, Device(arch), picture).functions()
+        native = count.run(model, Device(arch), picture, kernels.build(model, arch)).functions()
+        for name in ("mean", "softmax"):
+            source = firmware_dir() / f"mobilenet/tflite/kernels/{name}.py"
+            theirs = mpy.read(mpy.compile(source, arch)).functions().values()
+            size = sum(len(code.data) for code in theirs if code.kind is mpy.Kind.VIPER)
+            instructions = sum(n for function, n in viper.items() if function.split(".")[0] == name)
+            ours = len(viper_kernels.code(name, arch) or b"")
+            rows.append((name, *_row(arch, instructions, native[f"kernels.{name}"], size, ours)))
+    return table(("operator", *_HEADINGS), sorted(rows, key=lambda row: row[0]), right=(2, 3, 4, 5, 6))
 
 
 def _save(path: Path) -> None:

@@ -9,9 +9,12 @@ _RECORD = const(32)
 # Words of a layer's record (record.toml).
 _OUTPUT = const(2)
 _OUTPUT_ROWS = const(3)
+_SECOND = const(5)
 _OUT_H = const(9)
 _OUT_W = const(10)
 _OUT_C = const(11)
+_COUNT = const(12)
+_CONSTANT = const(13)
 
 
 class Interpreter:
@@ -36,12 +39,15 @@ class Interpreter:
     macs            MACs of one inference
     native          layer → (function, KERNEL): the machine code of a layer, and the viper kernel it replaces
     plan            the records of all layers (record.toml)
+    schedule        what runs all layers in one call (kernels/schedule.py); None if weights are streamed, or
+                    without machine code
     """
 
     def __init__(self, model, weights=None, memory=None, kernels=None, plan=None):
         # The error, and the attributes that `close` sets, exist in advance: later there may be no memory.
         full = GalagoError("memory.heap", "the heap is too small to load the model: use a smaller model")
         self.file = self.model = self.input = self.output = self.arena = self.plan = self.held = None
+        self.schedule = None
         self.runs = self.chains = ()
         self.native = {}
         try:
@@ -72,6 +78,9 @@ class Interpreter:
         to feed a watchdog, to measure, or to inspect `rows`. An exception that it raises ends the run; the
         next invoke starts over.
         """
+        if self.schedule and not hook:
+            self.schedule.invoke(self)
+            return
         plan = self.plan
         for chain in self.chains:
             if len(chain) > 1:
@@ -104,6 +113,13 @@ class Interpreter:
         start = plan[at + _OUTPUT] + first % plan[at + _OUTPUT_ROWS] * size
         return memoryview(self.arena)[start : start + (last - first) * size]
 
+    def use_viper(self, layer, run):
+        """Replaces the machine code of a layer by the `run` of its viper kernel."""
+        del self.native[layer]
+        self.runs = self.runs[:layer] + (run,) + self.runs[layer + 1 :]
+        if self.schedule:
+            self.schedule.viper(layer)
+
     def alone(self, layer):
         """Returns whether a layer runs as a whole, and not row by row in a chain."""
         return bytes([layer]) in self.chains
@@ -128,6 +144,13 @@ class Interpreter:
             self.filled = start + size
         return self.model, held[piece]
 
+    def second(self, at):
+        """Returns (buffer, index) of the second input of an elementwise layer: in the arena, or constant."""
+        plan = self.plan
+        if plan[at + _CONSTANT]:
+            return self.constant(plan[at + _CONSTANT], plan[at + _COUNT])
+        return self.arena, plan[at + _SECOND]
+
     def group(self, size):
         """Returns the number of output channels, with `size` bytes of weights each, that fit `constant`."""
         return len(self.model) // size if self.weights == "stream" else 1 << 20
@@ -136,5 +159,5 @@ class Interpreter:
         """Frees all memory; the interpreter cannot be used afterwards."""
         if self.file is not None:
             self.file.close()
-        self.file = self.model = self.input = self.output = self.arena = self.plan = None
+        self.file = self.model = self.input = self.output = self.arena = self.plan = self.schedule = None
         self.runs = self.chains = ()

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from galago.emulator.host_calls import Service, StandInError
 from galago.errors import GalagoError
 from galago.native import mpy
-from galago.native.verify.cores import CORES
+from galago.native.verify import machines
 from galago.native.verify.runtime import Runtime, Viper
 
 _Buffer = tuple[int, int]  # address and size in bytes
@@ -48,7 +48,7 @@ class PictureFunctions:
         self.reset()
         code = {name: each for name, each in module.functions().items() if each.kind is mpy.Kind.VIPER}
         if code:
-            self._functions = Runtime(CORES[self._arch], counting=False).load(module, {})
+            self._functions = Runtime(machines.core(self._arch), counting=False).load(module, {})
         return {"functions": [*code], "bytes": sum(len(each.data) for each in code.values())}
 
     def call(self, name: str, arguments: list[int | list[int]]) -> int | None:

@@ -25,8 +25,9 @@ VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emd
 
 # Instructions of MicroPython around the kernels: what whole inferences on emulated chips (docs/chips.md) take
 # beyond the kernels. Two models call kernels 195 times; one of them has 368 values of softmax, in viper.
+# Where weights are not streamed, all calls of machine code are one.
 _CALL = 7_000
-_SOFTMAX = 700  # per value
+_SOFTMAX, _COMPILED_SOFTMAX = 700, 150  # per value
 
 FASTER, SLOWER = 0.7, 1.6
 """The factors within which the estimated time is right: cycles per instruction are a guess at wait states and
@@ -110,14 +111,21 @@ def code_in_heap(board: BoardSpec) -> bool:
 
 
 def seconds(
-    network: Network, board: BoardSpec, instructions: Mapping[str, Mapping[str, float]]
+    network: Network,
+    board: BoardSpec,
+    instructions: Mapping[str, Mapping[str, float]],
+    machine_code: bool = False,
+    streamed: bool = False,
 ) -> tuple[float, float, float]:
     """Seconds of one inference: at best, estimated, at worst.
 
-    `instructions` are per MAC, by architecture and by kind of layer.
+    `instructions` are per MAC, by architecture and by kind of layer, in viper or `machine_code`; `streamed`
+    says whether the weights are.
     """
     per_mac = instructions[board.arch]
     kernels = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
-    count = kernels + _CALL * network.plan.calls + _SOFTMAX * network.softmax
+    calls = 1 if machine_code and not streamed else network.plan.calls
+    softmax = _COMPILED_SOFTMAX if machine_code else _SOFTMAX
+    count = kernels + _CALL * calls + softmax * network.softmax
     estimate = count * board.cycles_per_instruction / board.clock_hz
     return estimate * FASTER, estimate, estimate * SLOWER

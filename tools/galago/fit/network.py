@@ -105,4 +105,5 @@ def plan_from_json(values: dict[str, Any]) -> Plan:
     """The plan that `plan_as_json` describes."""
     folder = firmware_dir()
     sources = {name: tuple(folder / source for source in values[name]) for name in ("modules", "loading")}
-    return Plan(**{**values, **sources, "words": tuple(values["words"])})
+    tuples = {name: tuple(values[name]) for name in ("words", "kernels")}
+    return Plan(**{**values, **sources, **tuples})

@@ -27,6 +27,7 @@ _ALWAYS = (  # files in them that every model may need, even if its plan is stor
     "kernels/__init__.py",
     "kernels/native.py",
     "kernels/proof.py",
+    "kernels/schedule.py",
     "loading/__init__.py",
     "loading/native.py",
     "loading/stored.py",

@@ -152,7 +152,11 @@ def _check(
         loading=max(loading, used),
         jpeg=board.heap - used >= capacity.jpeg_of(board),
         seconds=capacity.seconds(
-            network, board, machine_code.INSTRUCTIONS if code else capacity.VIPER_INSTRUCTIONS
+            network,
+            board,
+            machine_code.INSTRUCTIONS if code else capacity.VIPER_INSTRUCTIONS,
+            machine_code=bool(code),
+            streamed=weights == "streamed",
         ),
     )
     return replace(verdict, problem=_problem(verdict))

@@ -67,6 +67,7 @@ try:
         "modules": sorted(modules),
         "loading": sorted(seen - modules),
         "words": list(net.plan)[: 32 * len(net.runs)],
+        "kernels": [run.__module__.rsplit(".", 1)[1] for run in net.runs],
     }))
 except GalagoError as error:
     print(json.dumps({"code": error.code, "message": error.message}))
@@ -142,6 +143,8 @@ class Plan(NamedTuple):
     """Those that are only needed while the model is loaded."""
     words: tuple[int, ...]
     """The records of all layers, one after the other (records.py)."""
+    kernels: tuple[str, ...]
+    """The file in `kernels` of the device package that computes each layer."""
 
 
 @functools.lru_cache(maxsize=16)
@@ -161,6 +164,7 @@ def plan(model: bytes, layers: LayerKernels = (), names: tuple[str, ...] = ()) -
         _sources(answer["modules"]),
         _sources(answer["loading"]),
         tuple(answer["words"]),
+        tuple(answer["kernels"]),
     )
 
 

@@ -8,7 +8,7 @@ The engine itself makes them (engine.py), so that a kernel is generated for what
 """
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Record:
     """Of each output channel, positive to the left."""
     reach: tuple[int, ...] = ()
     """The largest magnitude that a sum of each output channel can have."""
+    kernel: str = ""
+    """The viper kernel: a file in `kernels` of the device package."""
 
     def __getattr__(self, name: str) -> int:
         if name in _NAMES:
@@ -85,9 +87,12 @@ class Record:
 
 def read(model: bytes) -> list[Record]:
     """The records of all layers of a .tflite. Raises GalagoError as `engine.plan` does."""
-    words = engine.plan(model).words
-    layers = [words[at : at + _WORDS] for at in range(0, len(words), _WORDS)]
-    return [with_weights(Record(layer), model) for layer in layers]
+    plan = engine.plan(model)
+    layers = [plan.words[at : at + _WORDS] for at in range(0, len(plan.words), _WORDS)]
+    return [
+        with_weights(Record(words, kernel=kernel), model)
+        for words, kernel in zip(layers, plan.kernels, strict=True)
+    ]
 
 
 def with_weights(record: Record, model: bytes) -> Record:
@@ -95,7 +100,12 @@ def with_weights(record: Record, model: bytes) -> Record:
     if record.operator not in (CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED) or record.group_depth:
         return record
     multipliers, shifts = factors(record, model)
-    return Record(record.words, tuple(multipliers.tolist()), tuple(shifts.tolist()), _reach(record, model))
+    return replace(
+        record,
+        multipliers=tuple(multipliers.tolist()),
+        shifts=tuple(shifts.tolist()),
+        reach=_reach(record, model),
+    )
 
 
 def factors(record: Record, model: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

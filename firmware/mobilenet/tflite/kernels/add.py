@@ -10,12 +10,10 @@ from micropython import const
 _INPUT = const(0)
 _OUTPUT = const(2)
 _SCRATCH = const(4)
-_SECOND = const(5)
 _IN_H = const(6)
 _IN_W = const(7)
 _IN_C = const(8)
 _COUNT = const(12)
-_CONSTANT = const(13)
 _SUBTRACTED = const(14)
 _IN_ZERO = const(18)
 _OUT_ZERO = const(19)
@@ -32,11 +30,7 @@ _ZERO_2 = const(30)
 
 def run(net, at, first, last):
     """Computes the output of the layer whose record starts at net.plan[at]; it never runs row by row."""
-    plan = net.plan
-    other, position = net.arena, plan[at + _SECOND]
-    if plan[at + _CONSTANT]:
-        other, position = net.constant(plan[at + _CONSTANT], plan[at + _COUNT])
-    _sum(0, 0, plan, at, net.arena, other, position)
+    _sum(0, 0, net.plan, at, net.arena, *net.second(at))
 
 
 @micropython.viper

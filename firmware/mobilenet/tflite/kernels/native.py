@@ -26,6 +26,7 @@ _OPERATOR = const(31)
 
 _DEPTHWISE = const(4)  # in the schema
 _CONVOLUTIONS = (3, 9)  # CONV_2D, FULLY_CONNECTED
+_ELEMENTWISE = (0, 18, 41, 54)  # ADD, MUL, SUB, PRELU
 _ONE = b"\0\0\x80\x3f"  # float32 1.0: the input's scale includes it (operators/fully_connected.py)
 _WORD = "Q" if sys.maxsize >> 32 else "I"
 _BLOCK = array(_WORD, [0] * 7)  # arguments of a function
@@ -68,6 +69,8 @@ class MachineCode:
             self._table(net, at)
             size = channels * plan[at + _K_H] * plan[at + _K_W]
             filters, position = net.constant(plan[at + _WEIGHTS], size)
+        elif operator in _ELEMENTWISE:
+            filters, position = net.second(at)
         _call(self._function, self._block, net, at, filters, position, first, last, 0, channels)
         self._block[2] = 0  # weights are valid for row 0 alone
 

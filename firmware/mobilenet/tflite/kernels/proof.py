@@ -79,13 +79,11 @@ class Proof:
             )
         if self._pending:
             self._keep({"sha256": self._digest, "wrong": wrong})
-        runs = list(net.runs)
         for layer in wrong:
             if layer in net.native:
-                function, viper = net.native.pop(layer)
+                function, viper = net.native[layer]
                 print("kernels: %s is wrong in layer %d, viper computes it" % (function, layer))
-                runs[layer] = _viper(viper).run
-        net.runs = tuple(runs)
+                net.use_viper(layer, _viper(viper).run)
 
     def abandon(self):
         """Removes the note of a check that ended without a verdict, but without a crash: it is repeated."""

@@ -11,7 +11,19 @@ _OUT_C = const(11)
 
 def run(net, at, first, last):
     """Copies the bytes, unless output and input have the same offset."""
-    source, target, count = net.plan[at + _INPUT], net.plan[at + _OUTPUT], net.plan[at + _OUT_C]
-    if source != target:
-        view = memoryview(net.arena)
-        view[target : target + count] = view[source : source + count]
+    _copy(0, 0, net.plan, at, net.arena)
+
+
+@micropython.viper
+def _copy(x: ptr8, out: ptr8, plan, at: int, arena):
+    p = ptr32(int(ptr32(plan)) + (at << 2))
+    base = int(ptr8(arena))
+    x = ptr8(base + p[_INPUT])
+    out = ptr8(base + p[_OUTPUT])
+    end = int(x) + p[_OUT_C]
+    if int(x) == int(out):
+        return
+    while int(x) != end:
+        out[0] = x[0]
+        x = ptr8(int(x) + 1)
+        out = ptr8(int(out) + 1)

@@ -25,24 +25,33 @@ _AFTER = const(1024)  # bytes of the exponentials
 # exp(-1/2), exp(-1) … exp(-16). In an array because most exceed a small int of 31 bits.
 _NUMBERS = array(
     "I",
-    [1895147668, 715827883, 1515870810, 1010580540]
-    + [1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242],
-)
+    [
+        1895147668, 715827883, 1515870810, 1010580540,
+        1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242,
+    ],
+)  # fmt: skip
 
 
 def run(net, at, first, last):
     """Computes the output of the layer whose record starts at net.plan[at]."""
-    for row in range(net.plan[at + _IN_W]):
-        _exponentials(0, 0, net.plan, at, net.arena, row, _NUMBERS)
-        _quotients(0, 0, net.plan, at, net.arena, row, _NUMBERS)
+    _rows(net.plan, at, net.arena, _NUMBERS)
 
 
 @micropython.viper
-def _exponentials(a: int, b: int, plan, at: int, arena, row: int, table):
-    """Writes the exponentials of the differences that occur in a row, and 0 for the others, and their sum."""
+def _rows(plan, at: int, arena, table):
     p = ptr32(int(ptr32(plan)) + (at << 2))
     base = int(ptr8(arena))
-    numbers = ptr32(table)
+    numbers = int(ptr32(table))
+    row = 0
+    while row < p[_IN_W]:
+        _exponentials(0, 0, p, base, row, numbers)
+        _quotients(0, 0, p, base, row, numbers)
+        row += 1
+
+
+@micropython.viper
+def _exponentials(a: int, b: int, p: ptr32, base: int, row: int, numbers: ptr32):
+    """Writes the exponentials of the differences that occur in a row, and 0 for the others, and their sum."""
     scratch = ptr32(base + p[_SCRATCH])
     x = ptr8(base + p[_INPUT] + row * p[_IN_C])
     end = int(x) + p[_IN_C]
@@ -121,11 +130,8 @@ def _exponentials(a: int, b: int, plan, at: int, arena, row: int, table):
 
 
 @micropython.viper
-def _quotients(a: int, b: int, plan, at: int, arena, row: int, table):
+def _quotients(a: int, b: int, p: ptr32, base: int, row: int, numbers: ptr32):
     """Divides the exponentials by their sum, and writes the output of a row."""
-    p = ptr32(int(ptr32(plan)) + (at << 2))
-    base = int(ptr8(arena))
-    numbers = ptr32(table)
     scratch = ptr32(base + p[_SCRATCH])
     after = ptr32(int(scratch) + _AFTER)
     total = after[0]

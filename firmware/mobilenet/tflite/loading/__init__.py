@@ -35,17 +35,29 @@ def load(net, model, weights, memory, kernels, plan):
         if kernels and names[1]:
             net.native[layer] = names[1], names[0]
     net.chains = tuple([bytes(chain) for chain in facts["chains"]])
-    net.runs = tuple(
-        [
-            _run(names[0], net.native.get(layer), kernels, net.alone(layer))
-            for layer, names in enumerate(facts["layers"])
-        ]
-    )
+    net.runs = [
+        None if layer in net.native else _kernel(names[0]).run for layer, names in enumerate(facts["layers"])
+    ]
     net.macs = facts["macs"]
     _take(net, facts["arena"], memory)
     net.input = _tensor(net, "input", facts["input"])
     net.output = _tensor(net, "output", facts["output"])
     _place(net, model, weights, max(facts["piece"], _PIECE), memory)
+    if net.native:
+        _use(net, kernels)
+    net.runs = tuple(net.runs)
+
+
+def _use(net, kernels):
+    """Lets machine code run the layers that it computes, all in one call where that is possible."""
+    if net.weights != "stream" and hasattr(kernels, "schedule"):
+        net.schedule = _kernel("schedule").Schedule(net, kernels)
+    for layer in net.native:
+        if net.schedule:
+            net.runs[layer] = net.schedule.run
+        else:
+            name = net.native[layer][0]
+            net.runs[layer] = _kernel("native").MachineCode(name, kernels, net.alone(layer)).run
 
 
 def _planner():
@@ -71,14 +83,9 @@ def forget():
             delattr(sys.modules[package], part)
 
 
-def _run(name, native, kernels, alone):
-    """Returns the `run` of a layer, of its viper kernel or of its function in a module of machine code."""
-    package = __name__.rsplit(".", 1)[0] + ".kernels."
-    if native:
-        return (
-            __import__(package + "native", None, None, ("native",)).MachineCode(native[0], kernels, alone).run
-        )
-    return __import__(package + name, None, None, (name,)).run
+def _kernel(name):
+    """Returns a module of `kernels`."""
+    return __import__(__name__.rsplit(".", 1)[0] + ".kernels." + name, None, None, (name,))
 
 
 def _tensor(net, name, facts):

@@ -24,7 +24,17 @@ class _Module:
         self.LAYERS = loaded["layers"]
         self.code = bytearray(loaded["bytes"])  # takes the heap that the code takes on a board
         for name in loaded["functions"]:
-            setattr(self, name, _function(loaded["module"], name))
+            make = _schedule if name == "schedule" else _function
+            setattr(self, name, make(loaded["module"], name))
+        addresses = {name: id(getattr(self, name)) for name in loaded["functions"]}
+        _host.call("core_functions", loaded["module"], addresses)
+
+
+def _schedule(module, name):
+    def run(*buffers):
+        return _host.call("core_schedule", module, *[_argument(memoryview(buffer)) for buffer in buffers])
+
+    return run
 
 
 def _function(module, name):

@@ -19,6 +19,7 @@ A0, SP, A2, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15 = range(16)
 
 # Constants that bnei, blti and their like can hold, by the number in the instruction.
 _CONSTANTS = (-1, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 32, 64, 128, 256)
+_UNSIGNED = (32768, 65536, *_CONSTANTS[2:])  # for bltui, bgeui
 
 
 class Xtensa(Assembler):
@@ -38,6 +39,14 @@ class Xtensa(Assembler):
         """Bitwise and."""
         self._rrr(1, 0, r, s, t)
 
+    def or_(self, r: int, s: int, t: int) -> None:
+        """Bitwise or."""
+        self._rrr(2, 0, r, s, t)
+
+    def xor(self, r: int, s: int, t: int) -> None:
+        """Bitwise exclusive or."""
+        self._rrr(3, 0, r, s, t)
+
     def neg(self, r: int, t: int) -> None:
         """Negates."""
         self._rrr(6, 0, r, 0, t)
@@ -45,6 +54,14 @@ class Xtensa(Assembler):
     def addx2(self, r: int, s: int, t: int) -> None:
         """Twice s, plus t."""
         self._rrr(9, 0, r, s, t)
+
+    def addx4(self, r: int, s: int, t: int) -> None:
+        """Four times s, plus t."""
+        self._rrr(0xA, 0, r, s, t)
+
+    def addx8(self, r: int, s: int, t: int) -> None:
+        """Eight times s, plus t."""
+        self._rrr(0xB, 0, r, s, t)
 
     def mull(self, r: int, s: int, t: int) -> None:
         """Multiplies: the lower 32 bits."""
@@ -57,6 +74,10 @@ class Xtensa(Assembler):
     def quou(self, r: int, s: int, t: int) -> None:
         """Divides unsigned numbers."""
         self._rrr(0xC, 2, r, s, t)
+
+    def quos(self, r: int, s: int, t: int) -> None:
+        """Divides signed numbers, towards 0."""
+        self._rrr(0xD, 2, r, s, t)
 
     def remu(self, r: int, s: int, t: int) -> None:
         """The remainder of unsigned numbers."""
@@ -100,6 +121,18 @@ class Xtensa(Assembler):
         """Sets the count of right shifts: the lowest five bits of s."""
         self._rrr(4, 0, 0, s, 0)
 
+    def ssl(self, s: int) -> None:
+        """Sets the count of left shifts: the lowest five bits of s."""
+        self._rrr(4, 0, 1, s, 0)
+
+    def sll(self, r: int, s: int) -> None:
+        """Shifts left by what ssl set."""
+        self._rrr(0xA, 1, r, s, 0)
+
+    def srl(self, r: int, t: int) -> None:
+        """Shifts right by SAR, filling with zeros."""
+        self._rrr(9, 1, r, 0, t)
+
     def sra(self, r: int, t: int) -> None:
         """Shifts right by SAR, filling with the sign."""
         self._rrr(0xB, 1, r, 0, t)
@@ -139,6 +172,10 @@ class Xtensa(Assembler):
         """Loads an unsigned half-word, offset 0 … 510."""
         self._rri8(1, t, s, unsigned(offset, 8, 2))
 
+    def l16si(self, t: int, s: int, offset: int) -> None:
+        """Loads a signed half-word, offset 0 … 510."""
+        self._rri8(9, t, s, unsigned(offset, 8, 2))
+
     def l32i(self, t: int, s: int, offset: int) -> None:
         """Loads a word, offset 0 … 1020."""
         if not offset & 3 and 0 <= offset < 64:
@@ -149,6 +186,10 @@ class Xtensa(Assembler):
     def s8i(self, t: int, s: int, offset: int) -> None:
         """Stores a byte, offset 0 … 255."""
         self._rri8(4, t, s, unsigned(offset, 8))
+
+    def s16i(self, t: int, s: int, offset: int) -> None:
+        """Stores a half-word, offset 0 … 510."""
+        self._rri8(5, t, s, unsigned(offset, 8, 2))
 
     def s32i(self, t: int, s: int, offset: int) -> None:
         """Stores a word, offset 0 … 1020."""
@@ -183,10 +224,29 @@ class Xtensa(Assembler):
         """Branches where s ≥ t, unsigned."""
         self._compare(11, s, t, label)
 
+    def beqi(self, s: int, constant: int, label: str) -> None:
+        """Branches where s is a constant, one of few."""
+        self._immediate(0x26, s, _CONSTANTS.index(constant), label)
+
     def bnei(self, s: int, constant: int, label: str) -> None:
         """Branches where s is not a constant, one of few."""
-        number = _CONSTANTS.index(constant)
-        self.branch(label, lambda o: _word(signed(o - 4, 8) << 16 | number << 12 | s << 8 | 0x66))
+        self._immediate(0x66, s, _CONSTANTS.index(constant), label)
+
+    def blti(self, s: int, constant: int, label: str) -> None:
+        """Branches where s is less than a constant, one of few, signed."""
+        self._immediate(0xA6, s, _CONSTANTS.index(constant), label)
+
+    def bgei(self, s: int, constant: int, label: str) -> None:
+        """Branches where s is not less than a constant, one of few, signed."""
+        self._immediate(0xE6, s, _CONSTANTS.index(constant), label)
+
+    def bltui(self, s: int, constant: int, label: str) -> None:
+        """Branches where s is less than a constant, one of few, unsigned."""
+        self._immediate(0xB6, s, _UNSIGNED.index(constant), label)
+
+    def bgeui(self, s: int, constant: int, label: str) -> None:
+        """Branches where s is not less than a constant, one of few, unsigned."""
+        self._immediate(0xF6, s, _UNSIGNED.index(constant), label)
 
     def beqz(self, s: int, label: str) -> None:
         """Branches where s is 0."""
@@ -216,6 +276,24 @@ class Xtensa(Assembler):
         """Returns."""
         self.emit(0xF01D, 2)  # retw.n
 
+    def address(self, t: int, label: str) -> None:
+        """Loads the address of a label within 32 KiB, by way of a0, which the return address may be in."""
+        after = self.fresh("after")
+        at = self.here
+        self.branch(after, lambda offset: _word((offset + at % 4 - 4 >> 2 & 0x3FFFF) << 6 | 5))  # call0
+        self.code += bytes(-self.here % 4)
+        self.label(after)
+        # a0 is now the address of what follows the call, which took three bytes.
+        more = self.here - at - 3
+
+        def add(offset: int) -> bytes:
+            low = (offset + more + 128) % 256 - 128
+            high = signed(offset + more - low, 16, 256) >> 8
+            far = high << 16 | 0xD << 12 | A0 << 8 | t << 4 | 2
+            return _word(far) + _word(signed(low, 8) << 16 | 0xC << 12 | t << 8 | t << 4 | 2)
+
+        self.branch(label, add)  # addmi, addi
+
     def callx8(self, s: int) -> None:
         """Calls an address; a10 … a15 become a2 … a7 there, and a2 becomes a10 here."""
         self.emit(s << 8 | 0xE0, 3)
@@ -231,6 +309,9 @@ class Xtensa(Assembler):
 
     def _rri8(self, r: int, t: int, s: int, immediate: int) -> None:
         self.emit(immediate << 16 | r << 12 | s << 8 | t << 4 | 2, 3)
+
+    def _immediate(self, opcode: int, s: int, number: int, label: str) -> None:
+        self.branch(label, lambda o: _word(signed(o - 4, 8) << 16 | number << 12 | s << 8 | opcode))
 
     def _compare(self, r: int, s: int, t: int, label: str) -> None:
         self.branch(label, lambda o: _word(signed(o - 4, 8) << 16 | r << 12 | s << 8 | t << 4 | 7))

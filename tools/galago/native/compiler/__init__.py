@@ -14,19 +14,22 @@ source.py → frontend.py (with ssa.py, runtime.py) → ir.py → passes/ → lo
 from galago.errors import GalagoError
 from galago.native.compiler import allocate, coalesce, layout, passes
 from galago.native.compiler.emit import emit
-from galago.native.compiler.frontend import translate
+from galago.native.compiler.frontend import Convention, translate
 from galago.native.compiler.ir import Function
 from galago.native.compiler.lower import lower
 from galago.native.compiler.passes import address, dead, fold
-from galago.native.compiler.source import Module, parse, read
+from galago.native.compiler.runtime import Runtime
+from galago.native.compiler.source import Module, evaluate, parse, read
 from galago.native.compiler.target import Target
 from galago.native.compiler.targets import TARGETS
 
-__all__ = ("TARGETS", "Module", "compile_function", "optimize", "parse", "read")
+__all__ = ("TARGETS", "Module", "compile_function", "evaluate", "optimize", "parse", "read")
 
 
-def compile_function(module: Module, name: str, arch: str) -> bytes:
+def compile_function(module: Module, name: str, arch: str, convention: Convention = Runtime) -> bytes:
     """The machine code of a viper function, position-independent, entered at its first byte.
+
+    By default MicroPython calls it as it calls the viper function; `convention` is another way to call it.
 
     Raises GalagoError native.source if the function uses what the compiler does not know, and native.arch if
     there is no target for the architecture.
@@ -34,7 +37,7 @@ def compile_function(module: Module, name: str, arch: str) -> bytes:
     if arch not in TARGETS:
         raise GalagoError("native.arch", f"expected one of {', '.join(sorted(TARGETS))}, got {arch}")
     target = TARGETS[arch]()
-    function = translate(module, name, target.word)
+    function = translate(module, name, target.word, convention)
     optimize(function, target)
     code = lower(function, target)
     coalesce.run(code, target)

@@ -6,7 +6,8 @@
 The part of viper that it knows: parameters and locals of the types int, uint, ptr8, ptr16 and ptr32, objects
 that are only cast to them; assignments, while, if, break, continue, return; arithmetic, comparisons, `and`,
 `or`, `not` in conditions, conditional expressions; casts; names of ints and bytes of the module; calls of
-other viper functions, which are inlined. Anything else is GalagoError native.source.
+other viper functions, which are inlined. Anything else is GalagoError native.source. Functions that only
+the host has may also use items of `ptr`, which are words, and `call(address, …)` with up to four words.
 
 The type of a local is that of its first assignment. Loads are zero-extended and give an int; comparisons and
 right shifts depend on the type, // and % are those of Python. A loop is translated as `if` around a loop with
@@ -24,8 +25,8 @@ from galago.native.compiler.runtime import Runtime
 from galago.native.compiler.source import Module, evaluate, unsupported
 from galago.native.compiler.ssa import Builder
 
-_SIZES = {"ptr8": 1, "ptr16": 2, "ptr32": 4}
-_TYPES = ("int", "uint", "ptr", *_SIZES)
+_SIZES = {"ptr8": 1, "ptr16": 2, "ptr32": 4, "ptr": 0}  # 0: a word
+_TYPES = ("int", "uint", *_SIZES)
 _OPERATORS = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
     ast.LShift: "shl", ast.RShift: "sar", ast.FloorDiv: "div", ast.Mod: "mod",
@@ -285,7 +286,7 @@ class _Translator:
         index, _ = self._value(node.slice)
         if kind not in _SIZES:
             raise unsupported(self.scope.module, node, f"an item of {kind}")
-        size = _SIZES[kind]
+        size = _SIZES[kind] or self.build.function.word // 8
         if size > 1:
             index = self.build.emit("shl", index, self.build.constant(size.bit_length() - 1))
         return size, self.build.emit("add", base, index)
@@ -296,6 +297,8 @@ class _Translator:
             if kind == "object" and value.op != "data":
                 value = self.runtime.from_object(value, name)
             return value, name
+        if name == "call" and node.args:
+            return self.build.emit("call", *(self._value(argument)[0] for argument in node.args)), "int"
         if name not in self.scope.module.functions:
             raise unsupported(self.scope.module, node, f"a call of {name}")
         return self._inline(node, name)

@@ -21,7 +21,7 @@ and the rest:
     entry                       register `number` of a call of the function: self, n_args, n_kw, args
     load8 load16 load32 load64 load8s load16s     from address + offset, or base + (index << scale) + offset
     store8 store16 store32 store64                the value first, then the address like a load's
-    call                        of an address with up to three words; gives a word
+    call                        of an address with up to four words; gives a word
     jump branch return          the end of a block; a branch compares two words
     test                        a branch that compares the common bits of two words with 0
 """

@@ -33,6 +33,8 @@ def _split_critical_edges(function: Function) -> None:
 class _Lowering:
     def __init__(self, function: Function, target: Target) -> None:
         self._function, self._target = function, target
+        self._entries = target.entries or target.arguments
+        self._returned = target.result if target.returned is None else target.returned
         self._graph = Graph(function)
         depth = self._graph.depth
         self._sections = {block: Section(block.name, depth[block]) for block in function.blocks}
@@ -89,7 +91,7 @@ class _Lowering:
         elif value.op == "call":
             self._call(value)
         elif value.op == "entry":
-            self._emit("entry", self._variable(value)).fixed = self._target.arguments[value.number]
+            self._emit("entry", self._variable(value)).fixed = self._entries[value.number]
         else:
             operands = [self._operand(argument, value.op, i) for i, argument in enumerate(value.args)]
             result = None if value.op in ir.EFFECTS else self._variable(value)
@@ -127,7 +129,7 @@ class _Lowering:
         section = self._sections[self._block]
         section.successors = [target.name for target in end.targets]
         if end.op == "return":
-            self._emit("pass", None, self._operand(end.args[0], "pass")).fixed = self._target.result
+            self._emit("pass", None, self._operand(end.args[0], "pass")).fixed = self._returned
             self._emit("return")
         elif end.op != "jump":
             operands = [self._operand(argument, end.op, i) for i, argument in enumerate(end.args)]

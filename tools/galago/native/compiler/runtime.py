@@ -22,15 +22,27 @@ class Runtime:
     """Emits these calls with a Builder."""
 
     def __init__(self, build: Builder) -> None:
-        self._build = build
-        self._bytes = build.function.word // 8
+        self.build = build
         self._arguments = self._from_object = Value("undefined")
+
+    def entries(self) -> list[Value]:
+        """The registers of the call."""
+        return [self.build.emit("entry", number=number) for number in range(ENTRIES)]
+
+    def find_table(self, function: Value, index: int = 0) -> None:
+        """Finds mp_fun_table, from its index in the object table: constants of the module come first."""
+        self.build.function.table = self.word(self.word(self.word(function, 1), 3), index)
+
+    def word(self, base: Value, index: int) -> Value:
+        """Loads a word."""
+        size = self.build.function.word // 8
+        return self.build.emit(f"load{8 * size}", base, number=index * size)
 
     def begin(self, parameters: int) -> None:
         """Checks the number of arguments: another one raises TypeError."""
-        build = self._build
-        entry = [build.emit("entry", number=number) for number in range(ENTRIES)]
-        build.function.table = self._load(self._load(self._load(entry[_SELF], 1), 3), 0)
+        build = self.build
+        entry = self.entries()
+        self.find_table(entry[_SELF])
         either = build.emit("xor", entry[_COUNT], build.constant(parameters))
         either = build.emit("or", either, entry[_KEYWORDS])
         wrong, right = build.new("wrong"), build.new("right")
@@ -41,26 +53,23 @@ class Runtime:
         build.jump(right)
         build.start(right)
         self._arguments = entry[_ARGUMENTS]
-        self._from_object = self._load(self._build.function.table, _FROM_OBJECT)
+        self._from_object = self.word(self.build.function.table, _FROM_OBJECT)
 
     def argument(self, index: int) -> Value:
         """An argument, as an object."""
-        return self._load(self._arguments, index)
+        return self.word(self._arguments, index)
 
     def from_object(self, value: Value, kind: str) -> Value:
         """The word of an object: an int's value, a buffer's address."""
-        return self._build.emit("call", self._from_object, value, self._build.constant(_KINDS[kind]))
+        return self.build.emit("call", self._from_object, value, self.build.constant(_KINDS[kind]))
 
     def to_object(self, value: Value, kind: str) -> Value:
         """The object of a word."""
-        return self._call(_TO_OBJECT, value, self._build.constant(_KINDS[kind]))
+        return self._call(_TO_OBJECT, value, self.build.constant(_KINDS[kind]))
 
     def none(self) -> Value:
         """The object None."""
-        return self._load(self._build.function.table, _NONE)
+        return self.word(self.build.function.table, _NONE)
 
     def _call(self, entry: int, *arguments: Value) -> Value:
-        return self._build.emit("call", self._load(self._build.function.table, entry), *arguments)
-
-    def _load(self, base: Value, word: int) -> Value:
-        return self._build.emit(f"load{8 * self._bytes}", base, number=word * self._bytes)
+        return self.build.emit("call", self.word(self.build.function.table, entry), *arguments)

@@ -80,6 +80,8 @@ def evaluate(node: ast.expr, constants: dict[str, Constant]) -> Constant | None:
         return constants.get(node.id)
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "const" and len(node.args) == 1:
         return evaluate(node.args[0], constants)
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "array" and len(node.args) == 2:
+        return _array(*node.args)
     if isinstance(node, ast.UnaryOp):
         number = evaluate(node.operand, constants)
         if isinstance(number, int) and isinstance(node.op, ast.USub):
@@ -90,6 +92,13 @@ def evaluate(node: ast.expr, constants: dict[str, Constant]) -> Constant | None:
         if action and isinstance(left, int) and isinstance(right, int):
             return action(left, right)
     return None
+
+
+def _array(code: ast.expr, items: ast.expr) -> bytes | None:
+    """The bytes of an array("I") of numbers."""
+    if ast.unparse(code) != "'I'" or not isinstance(items, ast.List):
+        return None
+    return b"".join(number.to_bytes(4, "little") for number in ast.literal_eval(items))
 
 
 def unsupported(module: Module, node: ast.AST, what: str) -> GalagoError:

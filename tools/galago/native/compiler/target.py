@@ -27,6 +27,11 @@ class Target:
     arguments: ClassVar[Sequence[int]]
     """Of a call: the first four words."""
     result: ClassVar[int]
+    """Of a call."""
+    entries: ClassVar[Sequence[int] | None] = None
+    """Where the function itself finds its arguments, if not in `arguments`."""
+    returned: ClassVar[int | None] = None
+    """Where it leaves its result, if not in `result`."""
     tied: ClassVar[frozenset[str]] = frozenset()
     """Operations whose instruction has the result in place of the first operand."""
     shorter: ClassVar[frozenset[str]] = frozenset()

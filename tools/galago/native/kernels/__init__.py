@@ -5,9 +5,10 @@
 
 A generator is a module or package here, named in GENERATORS, with `generate(records, arch) → list[Kernel]`.
 It reads the records of a model's layers (galago.tflite.records) and generates functions for the layers that
-it supports; viper computes the others. A kernel is a drop-in replacement: it reads the same record words and
-the same weights, in the order and at the place that they have in the .tflite (any alignment), and writes the
-same bytes.
+it supports. For the others the compiler compiles the viper kernels (viper.py); what it cannot compile stays
+viper. The function `schedule` calls the kernels of a whole inference (schedule.py). A kernel is a drop-in
+replacement: it reads the same record words and the same weights, in the order and at the place that they have
+in the .tflite (any alignment), and writes the same bytes.
 
 **The call** is `fun(self, n_args, n_kw, args)` by the C calling convention of the processor. args[0] is an
 array object; the pointer to its items is the word at ITEMS (12; 24 on x64). The rest of `args` is not used.
@@ -38,7 +39,7 @@ even. WEIGHTS is valid for the group alone.
 
 **Depthwise layers** are called with all channels; input and output do not overlap. WEIGHTS is valid for
 FIRST = 0 alone: a kernel keeps in scratch what it needs of the weights later. Other operators are called with
-FIRST and LAST, like their viper kernels.
+FIRST and LAST, like their viper kernels; WEIGHTS is the address of the second input of elementwise ones.
 
 **Functions of all layers.** A kernel named "scales" replaces the engine's `fill`: WEIGHTS is the address of
 the float32 scales, record[SCALE_STEP] bytes apart, and it writes the first two words of each entry of the
@@ -53,6 +54,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from galago.native import mpy
+from galago.native.kernels import schedule, viper
 from galago.tflite.engine import LayerKernels
 from galago.tflite.records import Record, read
 
@@ -99,10 +101,25 @@ def generate(records: list[Record], arch: str) -> list[Kernel]:
     if name is None or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return []
     kernels: list[Kernel] = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
+    kernels += _compiled(records, kernels, arch)
+    code = schedule.code(arch)
+    if kernels and code:
+        kernels.append(Kernel(schedule.NAME, code))
     while sum(len(kernel.code) for kernel in kernels) > MOST_CODE:
         with_layers = [kernel for kernel in kernels if kernel.scratch]
         kernels.remove(min(with_layers, key=lambda kernel: _macs_per_byte(kernel, records)))
     return kernels
+
+
+def _compiled(records: list[Record], made: list[Kernel], arch: str) -> list[Kernel]:
+    """Kernels for the layers that those in `made` do not compute, compiled from the viper kernels."""
+    layers: dict[str, dict[int, tuple[int, int]]] = {}
+    known = {layer for kernel in made for layer in kernel.scratch}
+    for number, record in enumerate(records):
+        if number not in known:
+            layers.setdefault(record.kernel, {})[number] = (0, 0)
+    compiled = [(name, viper.code(name, arch), scratch) for name, scratch in layers.items()]
+    return [Kernel(name, code, scratch) for name, code, scratch in compiled if code]
 
 
 def _macs_per_byte(kernel: Kernel, records: list[Record]) -> float:

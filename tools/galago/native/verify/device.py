@@ -21,9 +21,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from galago.native import compiler, mpy
-from galago.native.verify import qemu_xtensa
-from galago.native.verify.cores import CORES
-from galago.native.verify.runtime import Runtime
+from galago.native.verify import machines
+from galago.native.verify.runtime import Runtime, Viper
 from galago.resources import firmware_dir
 
 
@@ -31,10 +30,10 @@ class Device:
     """One core with the device package on it; `strict` as for a Machine."""
 
     def __init__(self, arch: str, strict: bool = False) -> None:
-        self.core = qemu_xtensa.XTENSA if arch == qemu_xtensa.XTENSA.arch else CORES[arch]
+        self.core = machines.core(arch)
         self.runtime = Runtime(self.core, strict)
         self.modules: dict[str, ModuleType] = {}
-        self._builtins = {**vars(builtins), "__import__": self._import}
+        self._builtins = {**vars(builtins), "__import__": self._import, "id": _id}
         self._stand_ins = {
             "gc": SimpleNamespace(collect=lambda: 0, mem_free=lambda: 1 << 20),
             "sys": SimpleNamespace(maxsize=(1 << 31) - 1, modules=self.modules),
@@ -123,3 +122,8 @@ def _compiled(source: Path, arch: str) -> mpy.Module:
 def _source(name: str) -> Path:
     path = firmware_dir().joinpath(*name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _id(item: object) -> int:
+    """`id`, which on a board is an address: of a function, where it is on the core."""
+    return item.address if isinstance(item, Viper) else id(item)

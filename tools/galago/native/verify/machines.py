@@ -9,8 +9,8 @@ import importlib.util
 from typing import TYPE_CHECKING, cast
 
 from galago.native.verify import qemu_xtensa
-from galago.native.verify.cores import CORES, X64
-from galago.native.verify.qemu_xtensa import XTENSA, XtensaMachine
+from galago.native.verify.cores import CORES, X64, Core
+from galago.native.verify.qemu_xtensa import XTENSA, XtensaCore, XtensaMachine
 
 if TYPE_CHECKING:
     from galago.native.verify.machine import Machine
@@ -24,6 +24,11 @@ def missing(arch: str) -> str | None:
         return qemu_xtensa.missing()
     absent = [name for name in ("unicorn", "capstone") if importlib.util.find_spec(name) is None]
     return f"no package {absent[0]} here" if absent else None
+
+
+def core(arch: str) -> "Core | XtensaCore":
+    """The core of a 32-bit architecture."""
+    return XTENSA if arch == XTENSA.arch else CORES[arch]
 
 
 def create(arch: str, strict: bool = False, counting: bool = True) -> "Machine":

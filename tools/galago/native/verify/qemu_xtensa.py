@@ -273,6 +273,8 @@ class XtensaMachine:
         return address
 
     def _peek(self, address: int, size: int) -> bytes:
+        if not size:  # it may begin where nothing is mapped
+            return b""
         at = self._offsets[address & -_PAGE] + address % _PAGE
         return self._shared[at : at + size]
 

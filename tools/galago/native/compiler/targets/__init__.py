@@ -8,6 +8,7 @@ from galago.native.compiler.target import Target
 from galago.native.compiler.targets.riscv import RiscvTarget
 from galago.native.compiler.targets.thumb import ThumbTarget
 from galago.native.compiler.targets.thumb2 import Thumb2Target
+from galago.native.compiler.targets.xtensa import XtensaTarget
 
 TARGETS: dict[str, type[Target]] = {
     "armv6m": ThumbTarget,
@@ -16,5 +17,6 @@ TARGETS: dict[str, type[Target]] = {
     "armv7emsp": Thumb2Target,
     "armv7emdp": Thumb2Target,
     "rv32imc": RiscvTarget,
+    "xtensawin": XtensaTarget,
 }
 """Architecture, as mpy-cross names it → its target."""
