@@ -139,6 +139,7 @@ class Runtime:
             33: self._nlr_pop,
             46: self._small_int_floor_divide,
             47: self._small_int_modulo,
+            49: self._nlr_push,  # setjmp, which Xtensa's code calls after it
         }
         return [self.machine.trap(self._counted(i, known.get(i))) for i in range(3, _TABLE_SIZE)]
 
