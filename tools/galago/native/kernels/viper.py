@@ -48,7 +48,7 @@ def code(name: str, arch: str) -> bytes | None:
 
 def _called(path: Path) -> ast.Call | None:
     """The only statement of `run` after its docstring, if it is a call."""
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == "run":
             _, *statements = node.body
             if len(statements) == 1 and isinstance(statements[0], ast.Expr):
