@@ -4,11 +4,16 @@
 import hashlib
 import json
 import zlib
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from galago import boards, models, runtimes
+from galago import boards, importer, models, runtimes
 from galago.errors import GalagoError
+from galago.runtimes import emlearn, k210_kmodel
+from support.builder import RELU6, Builder
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +66,27 @@ def test_if_no_runtime_can_run_the_model_the_reason_is_raised(
     monkeypatch.setattr(runtimes.importlib, "import_module", lambda name: Refuses)
     with pytest.raises(GalagoError, match="too large"):
         runtimes.prepare(model, board)
+
+
+def test_what_counts_is_pixel_minus_128_not_the_scale(tmp_path: Path) -> None:
+    """Edge Impulse's models have a scale of 1/255 and the zero point -128, which is pixel - 128 as well."""
+    random = np.random.default_rng(2)
+    graph = Builder((1, 16, 16, 3), scale=1 / 255, zero=-128)
+    kernel = random.integers(-90, 90, (8, 3, 3, 3)).astype(np.int8)
+    x = graph.conv(
+        graph.input, kernel, None, [0.01] * 8, stride=(2, 2), activation=RELU6, out=(6 / 255, -128)
+    )
+    x = graph.mean(x, out=(6 / 255, -128))
+    x = graph.dense(x, random.integers(-90, 90, (3, 8)).astype(np.int8), None, [0.02], out=(0.1, 3))
+    (tmp_path / "trained.tflite").write_bytes(graph.finish(graph.softmax(x)))
+    model = importer.import_model(tmp_path / "trained.tflite", tmp_path / "model").model
+    assert model.contract["input"]["zero_point"] == -128
+    wanted = (
+        (emlearn, boards.load("RPI_PICO2"), "tmdl"),
+        (k210_kmodel, boards.load("SIPEED_MAIX_BIT"), "kmodel"),
+    )
+    other = model.contract | {"input": model.contract["input"] | {"transform": [[65536, 0]] * 3}}
+    for runtime, board, kind in wanted:
+        assert list(runtime.files(model, board)) == [kind]
+        with pytest.raises(GalagoError, match="pixel - 128"):
+            runtime.files(replace(model, contract=other), board)

@@ -38,6 +38,31 @@ def network(keras: Any, activation: str | None = "softmax", classes: int = CLASS
     return model
 
 
+def edge_impulse(keras: Any, batch: int | None = None) -> Any:
+    """A small MobileNetV2 with Edge Impulse's head: not pooled, but a dense layer at each of 3x3 positions.
+
+    `batch` is 1 in what Edge Impulse exports; Keras leaves it open.
+    """
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    he = {"kernel_initializer": "he_normal", "use_bias": False}
+    picture = keras.Input(batch_shape=(batch, SIZE, SIZE, 3))
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu6", **he)(picture)
+    for stride, channels in ((2, 8), (1, 8), (2, 16)):
+        shortcut = x
+        x = layers.Conv2D(6 * x.shape[3], 1, activation="relu6", **he)(x)
+        x = layers.DepthwiseConv2D(
+            3, strides=stride, padding="same", activation="relu6", depthwise_initializer="he_normal"
+        )(x)
+        x = layers.Conv2D(channels, 1, **he)(x)
+        x = layers.Add()([shortcut, x]) if stride == 1 else x
+    x = layers.Conv2D(1280, 1, activation="relu6", **he)(x)
+    x = layers.Reshape((-1, x.shape[3]))(x)
+    x = layers.Dropout(0.1)(layers.Dense(18, activation="relu", kernel_initializer="he_normal")(x))
+    x = layers.Dense(CLASSES, activation="softmax", kernel_initializer="he_normal")(layers.Flatten()(x))
+    return keras.Model(picture, x)
+
+
 def tflite(model: Any, ends: str = "int8", old_quantizer: bool = False) -> bytes:
     """A .tflite with ends int8, uint8, float32 (around int8), or "float", "float16", "dynamic" throughout."""
     tf = lazy_tensorflow.tensorflow()

@@ -15,7 +15,7 @@ def supports(model):
     """Returns None, or the reason why the KPU cannot run this model."""
     if not model.file("kmodel") or not model.runtime("canmv_k230", "classes"):
         return "its directory on this board has no .kmodel: flash it again with nncase installed"
-    if model.scale != 0.0078125 or model.zero_point or model.transform:
+    if model.transform:
         return "its inputs are not pixel - 128"
     if model.activation != "softmax":
         return "its outputs are not those of a softmax"

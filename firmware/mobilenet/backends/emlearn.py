@@ -26,7 +26,7 @@ def supports(model):
     path = model.file("tmdl")
     if not path or not model.runtime("emlearn", "classes"):
         return "its directory on this board has no .tmdl: flash it again for this board"
-    if model.scale != 0.0078125 or model.zero_point or model.transform:
+    if model.transform:
         return "its inputs are not pixel - 128"
     if model.activation != "softmax":
         return "its outputs are not those of a softmax"

@@ -220,8 +220,11 @@ def _pairs(network: Network, lines: list[ranges.Line]) -> list[list[int]] | None
     if head.requantized is None:
         return pairs
     values = [transform.values(*pair) for pair in pairs] if pairs else [np.arange(256) - 128]
+    wanted = [head.requantized[each.astype(int) + 128] for each in values]
+    if all(np.array_equal(each, np.arange(256) - 128) for each in wanted):
+        return None
     try:
-        fitted = [transform.fitted(head.requantized[each.astype(int) + 128]) for each in values]
+        fitted = [transform.fitted(each) for each in wanted]
     except ValueError as error:
         raise GalagoError(
             "model.quantization",

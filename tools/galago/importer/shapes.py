@@ -3,8 +3,8 @@
 
 notes = simplify(graph)
 
-- A RESHAPE whose shape the graph computes (SHAPE, STRIDED_SLICE, PACK …) gets the shape as a constant; what
-  computed it falls away.
+- What the graph computes of shapes (SHAPE, STRIDED_SLICE, GATHER, PACK …) is computed, for a batch of 1. A
+  RESHAPE gets the result as a constant, and its output the shape that the open batch hid.
 - EXPAND_DIMS, SQUEEZE, and TRANSPOSE of dimensions of 1, become a RESHAPE.
 - Operators on constants alone (TRANSPOSE, RESHAPE, DEQUANTIZE of float16) are computed.
 - A batch of any size becomes 1.
@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from galago.errors import GalagoError
-from galago.importer.graph import FLOAT16, FLOAT32, INT32, Graph
+from galago.importer.constants import computed
+from galago.importer.graph import FLOAT32, INT32, Graph
 from galago.tflite import schema
 from galago.tflite.schema import OperatorT
 
 _AS_RESHAPE = ("EXPAND_DIMS", "SQUEEZE", "TRANSPOSE")
+_SAME_SHAPE = ("RELU", "RELU6", "QUANTIZE", "DEQUANTIZE", "SOFTMAX", "LOGISTIC")
 
 
 def simplify(graph: Graph) -> list[str]:
@@ -29,6 +31,7 @@ def simplify(graph: Graph) -> list[str]:
     before = graph.kinds()
     for operator in list(graph.operators):
         if not _fold(graph, operator):
+            _true_shape(graph, operator)
             _reshape(graph, operator)
     graph.prune()
     gone = sorted(set(before) - set(graph.kinds()))
@@ -59,23 +62,34 @@ def _single_picture(graph: Graph) -> list[str]:
 
 def _fold(graph: Graph, operator: OperatorT) -> bool:
     """Computes an operator on constants; tells whether it did."""
-    inputs = [graph.values(i) for i in operator.inputs]
-    kind = graph.kind(operator)
-    if not inputs or inputs[0] is None or len(operator.outputs) != 1:
+    values = computed(graph, operator)
+    if values is None:
         return False
-    target = operator.outputs[0]
-    if kind == "TRANSPOSE" and inputs[1] is not None:
-        values = inputs[0].transpose([int(i) for i in inputs[1]])
-    elif kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS"):
-        values = inputs[0].reshape(graph.shape(target))
-    elif kind == "DEQUANTIZE" and graph.type(operator.inputs[0]) == FLOAT16:
-        values = inputs[0].astype(np.float32)
+    (target,) = operator.outputs
+    if graph.kind(operator) == "DEQUANTIZE":
         graph.tensors[target].type = FLOAT32
-    else:
-        return False
     graph.set_values(target, values)
     graph.operators.remove(operator)
     return True
+
+
+def _true_shape(graph: Graph, operator: OperatorT) -> None:
+    """Gives the output its shape for a batch of 1 where the file has 1 for every dimension left open."""
+    kind, source, target = graph.kind(operator), graph.shape(operator.inputs[0]), operator.outputs[0]
+    size, wanted = math.prod(source), None
+    if kind == "RESHAPE" and len(operator.inputs) > 1:
+        values = graph.values(operator.inputs[1])
+        if values is not None:
+            known = math.prod(n for n in values.ravel().tolist() if n > 0)
+            wanted = [int(n) if n > 0 else size // max(known, 1) for n in values.ravel()]
+    elif kind == "FULLY_CONNECTED" and len(weights := graph.shape(operator.inputs[1])) == 2:
+        options: Any = operator.builtinOptions
+        leading = source[:-1] if options and options.keepNumDims else (size // max(weights[1], 1),)
+        wanted = [*leading, weights[0]]
+    elif kind in _SAME_SHAPE:
+        wanted = list(source)
+    if wanted and math.prod(wanted) != math.prod(graph.shape(target)):
+        graph.tensors[target].shape = wanted
 
 
 def _reshape(graph: Graph, operator: OperatorT) -> None:

@@ -28,10 +28,10 @@ def files(model: ModelDirectory, board: BoardSpec) -> dict[str, tuple[str, bytes
     """Returns the kmodel. Raises GalagoError model.operator, memory.kpu, memory.main or backend.refused."""
     height, width, channels = model.input_shape
     contract = model.contract["input"]
-    if channels != 3 or contract["resize"] == "pad" or contract["zero_point"] or contract["scale"] != 1 / 128:
+    if channels != 3 or contract["resize"] == "pad":
         raise GalagoError(
             "backend.refused",
-            f"{model.name}: expected an input of 3 channels, cropped or stretched, as pixel - 128, got "
+            f"{model.name}: expected an input of 3 channels, cropped or stretched, got "
             f"{height}x{width}x{channels}, {contract['resize']}: retrain it that way",
         )
     activation = model.contract["output"]["activation"]

@@ -93,26 +93,10 @@ class Graph:
             if missing or not 0 <= one.output < len(self.tensors) or one.output in known:
                 raise ValueError(f"operator {one.number} is out of order")
             known.add(one.output)
-            self._refuse_positions(one)
             if not self._fits(one):
                 raise ValueError(f"{one} has options or shapes that do not fit together")
         if self.output not in known or not 0 <= self.input < len(self.tensors):
             raise ValueError("the input or the output is missing")
-
-    def _refuse_positions(self, one: Operator) -> None:
-        """Raises GalagoError for a dense layer at each position of a map, as Edge Impulse has it."""
-        if one.kind != "FULLY_CONNECTED" or len(one.inputs) < 2 or -1 in one.inputs[:2]:
-            return
-        source, weights, output = (self.tensors[i] for i in (*one.inputs[:2], one.output))
-        if len(weights.shape) != 2 or min(weights.shape) < 1:
-            return
-        rows = source.size // weights.shape[1]
-        if rows > 1 and (source.size, output.size) == (rows * weights.shape[1], rows * weights.shape[0]):
-            raise GalagoError(
-                "model.operator",
-                f"{one} is a dense layer at each of {rows} positions, which compilers for chips do not take: "
-                "put GlobalAveragePooling2D before it, or run the model with the built-in engine",
-            )
 
     def _fits(self, one: Operator) -> bool:
         """Whether an operator has options of its class, and tensors whose shapes fit together."""
@@ -131,7 +115,7 @@ class Graph:
             case "CONV_2D" | "DEPTHWISE_CONV_2D":
                 return _convolves(one, source.shape, others[0].shape, output.shape)
             case "FULLY_CONNECTED":
-                return (output.size, source.size) == others[0].shape
+                return _multiplies(source, others[0], output)
             case "ADD":
                 return source.shape == others[0].shape == output.shape
             case "PAD" if others[0].data is not None and others[0].size == 2 * len(source.shape):
@@ -147,6 +131,15 @@ class Graph:
     def users(self, tensor: int) -> list[Operator]:
         """The operators that read a tensor."""
         return [one for one in self.operators if tensor in one.inputs]
+
+
+def _multiplies(source: Tensor, weights: Tensor, output: Tensor) -> bool:
+    """Whether the shapes are those of a dense layer, of all inputs or at each position of a map."""
+    if len(weights.shape) != 2 or min(weights.shape) < 1:
+        return False
+    outputs, inputs = weights.shape
+    rows = source.size // inputs
+    return (source.size, output.size) == (rows * inputs, rows * outputs)
 
 
 def _convolves(

@@ -6,8 +6,8 @@
     compiled.rotated                    # whether it expects pictures rotated by 180 degrees
 
 It supports MobileNet V1 and V2 and plain networks of their kind: 3x3 and 1x1 convolutions, residual
-additions, global pooling, dense layers and softmax. The kmodel takes uint8 pixels, [channels, height, width],
-and returns float32 scores.
+additions, global pooling (or Edge Impulse's dense layer at each position), dense layers and softmax. The
+kmodel takes uint8 pixels, [channels, height, width], and returns float32 scores.
 """
 
 from dataclasses import dataclass
@@ -78,6 +78,10 @@ def _lower(operator: Operator, extractor: FeatureExtractor, classifier: Classifi
             pass  # part of the convolution that follows
         case "RESHAPE" if pooled:
             classifier.tensor = operator.output
+        case "RESHAPE":
+            classifier.reshape_map(operator)
+        case "FULLY_CONNECTED" if not pooled:
+            classifier.dense_at_positions(operator)
         case "CONV_2D" | "FULLY_CONNECTED" if pooled:
             classifier.dense(operator)
         case "CONV_2D" | "DEPTHWISE_CONV_2D" if not pooled:

@@ -138,6 +138,8 @@ class _Converter:
         layer.activation = _ACTIVATIONS[options.fusedActivationFunction]
         data = weights.data
         if operator.kind == "FULLY_CONNECTED":
+            if graph.tensors[operator.output].size != len(data):
+                raise refused(f"{_name(operator)} is a dense layer at each position of a map")
             layer.input_shape = (1, 1, data.shape[1])
             data = data.reshape(data.shape[0], 1, 1, data.shape[1])
         else:

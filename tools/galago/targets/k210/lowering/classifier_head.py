@@ -3,6 +3,7 @@
 
     head = ClassifierHead(graph, extractor, processor="kpu")
     head.pool(operator); head.dense(operator); head.softmax(operator)     # in any order and number
+    head.dense_at_positions(operator)           # instead of the pooling
     head.finish(operator)                       # layers are appended to extractor.layers
 
 The CPU pools in float and rounds the means to uint8 as TFLite does. On the KPU a dense layer is a 1x1
@@ -27,6 +28,7 @@ from galago.targets.k210.lowering.convolution import (
     unsupported,
 )
 from galago.targets.k210.lowering.feature_extractor import MIN_SIZE, FeatureExtractor
+from galago.targets.k210.lowering.positions import position_vectors
 from galago.targets.k210.memory_plan import Buffer, Location, LoweredLayer
 from galago.tflite.graph import Graph, Operator, Tensor
 
@@ -45,6 +47,7 @@ class _KpuVector:
     layer: LoweredLayer
     pixel: int  # its index in the map
     zero_point: int  # uint8
+    positions: int = 1  # whose vectors follow each other, each from a new line of KPU RAM on
 
 
 class ClassifierHead:
@@ -58,6 +61,7 @@ class ClassifierHead:
         self._floats: Location | None = None  # main RAM, float32
         self._bytes: Location | None = None  # main RAM, uint8
         self._kpu_vector: _KpuVector | None = None
+        self._reshaped: dict[int, int] = {}  # tensor → the feature map that it is another shape of
 
     def pool(self, operator: Operator) -> None:
         """Lowers MEAN or AVERAGE_POOL_2D over the whole map."""
@@ -81,9 +85,38 @@ class ClassifierHead:
             self._quantize(operator, self._floats, output, step, self._rounds_early(operator, size))
         self.tensor = operator.output
 
+    def reshape_map(self, operator: Operator) -> None:
+        """Lowers a RESHAPE of a feature map, which a dense layer at each position may follow."""
+        self._reshaped[operator.output] = self._reshaped.get(operator.inputs[0], operator.inputs[0])
+
+    def dense_at_positions(self, operator: Operator) -> None:
+        """Lowers FULLY_CONNECTED at each position of a map: a dense layer for each, with the same weights."""
+        tensor = operator.inputs[0]
+        x = self.extractor.maps.get(self._reshaped.get(tensor, tensor))
+        kernel = QuantizedKernel.of(self.graph, operator)
+        outputs, inputs = kernel.weights.shape[:2]
+        if x is None or x.strided or inputs != x.channels:
+            raise unsupported(
+                operator, "reads a map that was not pooled", "use GlobalAveragePooling2D before it"
+            )
+        if self.processor == "cpu":
+            raise unsupported(operator, "is a dense layer at each position", "compile with --head kpu")
+        vectors = position_vectors(self.extractor, x, str(operator))
+        lines = kpu_ram.lines(outputs, *_MAP_SIZE)
+        target = Buffer("kpu", lines * len(vectors))
+        for number, vector in enumerate(vectors):
+            self._first_dense(operator, kernel, vector, Location(target, lines * number))
+        assert self._kpu_vector
+        self._kpu_vector = replace(self._kpu_vector, location=Location(target), positions=len(vectors))
+        self.tensor = operator.output
+
     def dense(self, operator: Operator) -> None:
         """Lowers FULLY_CONNECTED, or CONV_2D of one pixel."""
         kernel, source = QuantizedKernel.of(self.graph, operator), self.graph.tensors[self.tensor]
+        if kernel.weights.shape[1] != source.size:
+            raise unsupported(
+                operator, f"has {kernel.weights.shape[1]} inputs of {source.size}", "use Flatten before it"
+            )
         if self._floats and self.processor == "cpu":
             self._floats = self._dense_on_cpu(operator, kernel, self._floats)
         else:
@@ -91,9 +124,10 @@ class ClassifierHead:
                 self._quantize(operator, self._floats, source, source.scale, 0)
             if self._bytes:
                 self._first_dense(operator, kernel, self._bytes)
-            elif self._kpu_vector:
-                location, pixel = self._kpu_vector.location, self._kpu_vector.pixel
-                self._convolve(operator, kernel, location, source.zero_point + INT8_OFFSET, pixel)
+            elif vector := self._kpu_vector:
+                kernel = _for_positions(kernel, vector.positions)
+                zero_point = source.zero_point + INT8_OFFSET
+                self._convolve(operator, kernel, vector.location, zero_point, vector.pixel)
         self.tensor = operator.output
 
     def softmax(self, operator: Operator) -> None:
@@ -126,8 +160,8 @@ class ClassifierHead:
         """Returns where the last value is as float32 in main RAM."""
         if self._floats:
             return self._floats
-        if not self._kpu_vector:
-            raise unsupported(operator, "has no dense layer before it", "add one")
+        if not self._kpu_vector or self._kpu_vector.positions > 1:
+            raise unsupported(operator, "has no dense layer of all inputs before it", "add one")
         classes, scale = self._classes(), self.graph.tensors[self.tensor].scale
         kpu_vector, self._kpu_vector = self._kpu_vector, None
         maps = Location(Buffer("main", _MAP_PIXELS * (classes + 1)))  # RemovePadding reads from `pixel` on
@@ -139,28 +173,36 @@ class ClassifierHead:
         layer = cpu_layers.Dequantize(count=classes, scale=scale, bias=bias)
         return self._append(operator, layer, vector, 4 * classes)
 
-    def _first_dense(self, operator: Operator, kernel: QuantizedKernel, vector: Location) -> None:
-        """Lowers the dense layer whose inputs come from main RAM."""
+    def _first_dense(
+        self, operator: Operator, kernel: QuantizedKernel, vector: Location, target: Location | None = None
+    ) -> None:
+        """Lowers a dense layer whose inputs come from main RAM."""
         zero_point = self.graph.tensors[operator.inputs[0]].zero_point + INT8_OFFSET
         outputs, inputs = kernel.weights.shape[:2]
         if inputs <= MAX_CHANNELS:
             line = Location(Buffer("kpu", kpu_ram.lines(inputs, *_MAP_SIZE)))
             layer, locations = cpu_layers.AddPadding(channels=inputs), {"input": vector, "line": line}
             self.extractor.layers.append(LoweredLayer(layer, locations, str(operator)))
-            self._convolve(operator, kernel, line, zero_point, 0)
+            self._convolve(operator, kernel, line, zero_point, 0, target)
             return
         channels = -(-inputs // TAPS)
         missing = channels * TAPS - inputs  # weights of 0 for whatever is read there
-        vector.buffer.size = max(vector.buffer.size, channels * TAPS)
+        vector.buffer.size = max(vector.buffer.size, vector.offset + channels * TAPS)
         weights = np.pad(
             kernel.weights[:, :, 0, 0], ((0, 0), (0, missing)), constant_values=kernel.weights_zero
         )
         kernel = replace(kernel, weights=weights.reshape(outputs, channels, 3, 3))
         line = self.extractor.upload_3x3(vector, channels)
-        self._convolve(operator, kernel, line, zero_point, _MAP_SIZE[1] + 1)
+        self._convolve(operator, kernel, line, zero_point, _MAP_SIZE[1] + 1, target)
 
     def _convolve(
-        self, operator: Operator, kernel: QuantizedKernel, source: Location, zero_point: int, pixel: int
+        self,
+        operator: Operator,
+        kernel: QuantizedKernel,
+        source: Location,
+        zero_point: int,
+        pixel: int,
+        target: Location | None = None,
     ) -> None:
         """Appends the dense layer as a convolution of 4x4 maps of which `pixel` counts."""
         if max(kernel.weights.shape[:2]) > MAX_CHANNELS:
@@ -171,7 +213,8 @@ class ClassifierHead:
             )
         conv = build_conv(kernel, _MAP_SIZE, zero_point)
         check_weight_loads(operator, conv)
-        target = Location(Buffer("kpu", kpu_ram.lines(len(kernel.weights), *_MAP_SIZE)))
+        if target is None:
+            target = Location(Buffer("kpu", kpu_ram.lines(len(kernel.weights), *_MAP_SIZE)))
         lowered = LoweredLayer(conv, {"image_src_addr": source, "image_dst_addr": target}, str(operator))
         self.extractor.layers.append(lowered)
         self._bytes = None
@@ -220,3 +263,14 @@ class ClassifierHead:
         output = Location(Buffer("main", size))
         self.extractor.layers.append(LoweredLayer(layer, {"input": source, "output": output}, str(operator)))
         return output
+
+
+def _for_positions(kernel: QuantizedKernel, positions: int) -> QuantizedKernel:
+    """Returns a dense layer that reads several vectors, with weights of 0 for the rest of their lines."""
+    if positions == 1:
+        return kernel
+    outputs, inputs = kernel.weights.shape[:2]
+    weights = kernel.weights.reshape(outputs, positions, inputs // positions)
+    unused = -(inputs // positions) % kpu_ram.channels_per_line(_MAP_SIZE[1])
+    weights = np.pad(weights, ((0, 0), (0, 0), (0, unused)), constant_values=kernel.weights_zero)
+    return replace(kernel, weights=weights.reshape(outputs, -1, 1, 1))
