@@ -16,9 +16,9 @@ from galago import lazy_tensorflow
 SIZE = 32
 
 
-def mobilenet_v3_small(k: Any) -> Any:
-    """Squeeze-and-excite blocks: means, products with a channel vector, hard swish."""
-    return k.applications.MobileNetV3Small(
+def mobilenet_v3_large(k: Any) -> Any:
+    """Squeeze-and-excite blocks: means, products with a channel vector, hard swish. Small has no others."""
+    return k.applications.MobileNetV3Large(
         (SIZE, SIZE, 3), alpha=0.35, weights=None, classes=5, include_preprocessing=False, dropout_rate=0
     )
 
@@ -116,7 +116,7 @@ def _head(k: Any, x: Any) -> Any:
 NETWORKS: dict[str, Callable[[Any], Any]] = {
     build.__name__: build
     for build in (
-        mobilenet_v3_small, squeezenet, efficientnet_lite0, mcunet, resnet8, plain_cnn, unfused,
+        mobilenet_v3_large, squeezenet, efficientnet_lite0, mcunet, resnet8, plain_cnn, unfused,
     )
 }  # fmt: skip
 
