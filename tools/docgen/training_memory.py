@@ -3,9 +3,9 @@
 
 python -m docgen.training_memory ../shared/data/images --photos 5000 --epochs 2
 
-The photos are small random crops of a hundred of those below the given folder, in five classes; every 500th is
-as large as a phone's, 12 megapixels. The memory is the largest resident size that Linux counted for the process:
-until the photos are read, compared and cached, and in the end.
+The photos are small random crops of a hundred of those below the given folder, in five classes; every 500th
+is as large as a phone's, 12 megapixels. The memory is the largest resident size that Linux counted for the
+process: until the photos are read, compared and cached, and in the end.
 """
 
 import argparse
@@ -39,13 +39,16 @@ def main() -> None:
         make_photos(arguments.source, photos, arguments.photos)
         options = ["-o", str(out), "--epochs", str(arguments.epochs), "--from-scratch"]
         command = [sys.executable, "-m", "galago", "train", str(photos), *options]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, encoding="utf-8"
+        ) as process:
             assert process.stderr
             for line in process.stderr:
                 print(line, end="", file=sys.stderr)
                 if " to train on, " in line:
                     cache = sum(file.stat().st_size for file in (out / ".training").iterdir())
-                    print(f"photos read: {_high_water(process.pid)}, {cache / 1e6:.0f} MB on disk", flush=True)
+                    peak = _high_water(process.pid)
+                    print(f"photos read: {peak}, {cache / 1e6:.0f} MB on disk", flush=True)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         print(f"whole training: {usage.ru_maxrss / 1024:.0f} MiB, exit status {process.returncode}")
@@ -54,7 +57,8 @@ def main() -> None:
 def make_photos(source: Path, target: Path, count: int) -> None:
     """Writes crops of the pictures below `source` as JPEGs in one sub-folder per class."""
     random, paths = np.random.default_rng(1), dataset.picture_files(source)
-    sources = [np.asarray(Image.open(path).convert("RGB")) for path in paths[:: max(1, len(paths) // _SOURCES)]]
+    chosen = paths[:: max(1, len(paths) // _SOURCES)]
+    sources = [np.asarray(Image.open(path).convert("RGB")) for path in chosen]
     for number in range(_CLASSES):
         (target / f"class{number}").mkdir(parents=True)
     for number in range(count):
@@ -67,7 +71,7 @@ def make_photos(source: Path, target: Path, count: int) -> None:
 
 def _high_water(pid: int) -> str:
     """Returns the largest resident size of a running process so far, in words."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM"):
             return f"{int(line.split()[1]) * 1024 / _MIB:.0f} MiB"
     return "?"
