@@ -36,11 +36,13 @@ from mobilenet import GalagoError, report
 from mobilenet.backends import builtin
 from mobilenet.model import Model
 
-def tensors(start, end):
+def tensors(only, start, end):
     at = 0
 
     def hook(layer, first, last):
         nonlocal at
+        if only >= 0 and layer != only:
+            return
         rows = net.rows(layer, first, last)
         for i in range(max(0, start - at), min(len(rows), end - at), 384):
             print(layer, str(b2a_base64(rows[i : min(i + 384, len(rows), end - at)]), "ascii"), end="")
@@ -95,8 +97,10 @@ def look(model: bytes, picture: NDArray[np.int8]) -> list[Seen]:
     ]
 
 
-def look_on_board(board: Board, model: ModelDirectory, picture: NDArray[np.int8]) -> list[Seen]:
-    """The layers of a model that is on the board, computed there by the built-in engine.
+def look_on_board(
+    board: Board, model: ModelDirectory, picture: NDArray[np.int8], number: int | None = None
+) -> list[Seen]:
+    """The layers of a model that is on the board, or one of them, computed there by the built-in engine.
 
     Raises GalagoError as `look` does, memory.* if the board has no room, and port.* if it is lost.
     """
@@ -114,11 +118,15 @@ def look_on_board(board: Board, model: ModelDirectory, picture: NDArray[np.int8]
         program_answer(board.port, board.exec(_LOAD.format(path=path), timeout=_TIMEOUT), {})
         start, end = 0, 1
         while start < end:
-            text = board.exec(f"tensors({start}, {start + _WINDOW})", timeout=_TIMEOUT)
+            text = board.exec(f"tensors({(number or 0) - 1}, {start}, {start + _WINDOW})", timeout=_TIMEOUT)
             end = program_answer(board.port, text, {"bytes": int})["bytes"]
             _gather(text.splitlines()[:-1], found)
             start += _WINDOW
-    return [_compared(seen.layer, bytes(rows)) for seen, rows in zip(expected, found, strict=True)]
+    return [
+        _compared(seen.layer, bytes(rows))
+        for seen, rows in zip(expected, found, strict=True)
+        if number in (None, seen.layer.number)
+    ]
 
 
 def _gather(lines: list[str], found: list[bytearray]) -> None:

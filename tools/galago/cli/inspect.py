@@ -50,9 +50,7 @@ def inspect(
         raise GalagoError("config.invalid", f"expected --layer 1 to {total}, got {layer}")
     entry = directory.contract["input"]
     pixels = as_board(picture, *directory.input_shape, entry["resize"])
-    found = _found(directory, directory.tensor(pixels.view("u1") ^ 128), port, board)
-    if layer is not None:
-        found = found[layer - 1 : layer]
+    found = _found(directory, directory.tensor(pixels.view("u1") ^ 128), layer, port, board)
     if out:
         out.mkdir(parents=True, exist_ok=True)
     for each in found:
@@ -65,15 +63,16 @@ def inspect(
 
 
 def _found(
-    model: "ModelDirectory", tensor: "np.ndarray", port: str | None, board: str | None
+    model: "ModelDirectory", tensor: "np.ndarray", number: int | None, port: str | None, board: str | None
 ) -> list["Seen"]:
-    """The layers for an input, int8 [h, w, c], from a board if one is named."""
+    """The layers for an input, int8 [h, w, c], or one of them, from a board if one is named."""
     from galago.inspect import look, look_on_board
 
     if not (port or board):
-        return look(model.tflite.read_bytes(), tensor)
+        found = look(model.tflite.read_bytes(), tensor)
+        return found if number is None else found[number - 1 : number]
     with installed(model, port, board) as target:
-        return look_on_board(target.device, model, tensor)
+        return look_on_board(target.device, model, tensor, number)
 
 
 def _line(seen: "Seen", out: Path | None) -> str:
