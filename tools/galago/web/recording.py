@@ -17,13 +17,14 @@ from galago.resources import firmware_dir
 from galago.tflite import engine
 
 _KERNELS = firmware_dir() / "mobilenet" / "tflite" / "kernels"
-_NOT_KERNELS = ("__init__", "native", "proof")
+_NOT_KERNELS = ("__init__", "native", "proof", "schedule")
 
 # Prints the layers, their records and calls. `functions` maps kernels to the names of their viper functions.
 _SCRIPT = """
 import json, sys
 from array import array
 from mobilenet import GalagoError
+from mobilenet.tflite.interpreter import Interpreter
 from mobilenet.tflite.loading.flatbuffer import Flatbuffer
 from mobilenet.tflite.loading.graph import Graph
 
@@ -50,6 +51,8 @@ class Net:
 
     def group(self, size):
         return 1 << 20
+
+    second = Interpreter.second
 
 net = Net()
 net.arena, net.model = bytearray(0), b"model"
