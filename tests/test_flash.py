@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`galago flash`: only what differs goes to the board, in one step, and the model before stays."""
 
+import json
 import os
 import re
 import stat
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from galago import boards, fit, flash, transport
@@ -17,8 +20,11 @@ from galago.cli import app
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.flash import install, micropython_image, romfs
+from galago.flash.files import compiled_package
 from galago.flash.install import InstallOptions
 from galago.models import ModelDirectory
+from galago.pictures import as_board
+from galago.tflite.tflm import Tflm
 from galago.transport.timed_port import TimedPort
 from support.tiny_model import make_model
 
@@ -81,6 +87,30 @@ def test_only_what_differs_is_uploaded_and_the_old_model_stays(
     assert classifies(port, "/models/first")
     assert run("--rollback", "--port", port).exit_code == 0
     assert config(port)["model"] == "/models/second"
+
+
+def test_without_room_for_the_decoder_of_jpeg_the_host_decodes(
+    small: list[ModelDirectory], tmp_path: Path
+) -> None:
+    model, spec = small[0], replace(boards.load("NUCLEO_H743ZI"), backends=("builtin",))
+    files = compiled_package("x64") | flash.model_files(model, spec)
+    unused, decoders = flash.spare_files(model, spec, camera=False)
+    assert {path.split("/")[-2] for path in decoders - unused} == {"jpeg"}
+    room = sum(-(-len(data) // 512) * 512 for path, data in files.items() if path not in unused)
+    tight = replace(spec, filesystem=(room + 14_000) // 4096 * 4096)  # less than its folders and a FAT take
+    pixels = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.jpg")
+    with EmulatedBoard(tight, firmware=[]) as running:
+        options = ("--model", model.path, "--kernels", "viper", "--json", tmp_path / "a.jpg")
+        done = CliRunner().invoke(app, ["classify", "--port", running.port, *map(str, options)])
+        with transport.connect(running.port) as board:
+            assert board.sha256("/flash/lib/mobilenet/image/bmp.mpy")
+            assert not board.sha256("/flash/lib/mobilenet/image/jpeg/scan.mpy")
+    answer = json.loads(done.stdout)["top"][0]
+    height, width, channels = model.input_shape
+    tensor = as_board(tmp_path / "a.jpg", height, width, channels, model.contract["input"]["resize"])
+    expected = Tflm(model.tflite.read_bytes()).run(tensor[None]).ravel()
+    assert answer["index"] == expected.argmax()
 
 
 def test_a_model_never_overwrites_the_one_of_its_name_that_runs(

@@ -56,8 +56,8 @@ def load(path: str | Path) -> npt.NDArray[np.uint8]:
     .unsupported, .truncated or .corrupt.
     """
     with open_with_pillow(path) as image:
-        turn = orientation(image)
         _decode(image, Path(path).name)
+        turn = orientation(image)
         rgb = np.empty((image.height, image.width, 3), np.uint8)
         for start in range(0, image.height, _ROWS):  # Pillow's own conversion holds three copies at once
             rgb[start : start + _ROWS] = _part(image, 0, start, image.width, start + _ROWS)
@@ -65,7 +65,10 @@ def load(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation of an opened picture, from 1 to 8; 1 (as stored) where it has none."""
+    """Return the EXIF orientation of a decoded picture, from 1 to 8; 1 (as stored) where it has none.
+
+    A JPEG need not be decoded yet. Pillow looks for that of a PNG behind its pixels, and so decodes it.
+    """
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
     except _BROKEN:
@@ -223,15 +226,27 @@ def as_board(
     `load` does.
     """
     with open_with_pillow(path) as image:
-        size, divisor, turn = image.size, 1, orientation(image)
+        size, divisor, jpeg = image.size, 1, image.format in ("JPEG", "MPO")
+        if not jpeg:
+            _decode(image, Path(path).name)
+        turn = orientation(image)
         if turn >= _TURNED:
             height, width = width, height
-        if image.format in ("JPEG", "MPO") and board_reads(path):
+        if jpeg and board_reads(path):
             divisor = reduction(*size, width, height, how)
             image.draft(None, (max(1, image.width // divisor), max(1, image.height // divisor)))
         _decode(image, Path(path).name)
         pixels = _upright(_resize(image, size, divisor, height, width, channels, how), turn)
         return np.ascontiguousarray(pixels ^ 128).view(np.int8)
+
+
+def write_as_board(path: str | Path, out: Path, height: int, width: int, channels: int, how: Resize) -> None:
+    """Write the input that a board computes from a file as a PPM or PGM of its size.
+
+    Raises GalagoError as `load` does.
+    """
+    pixels = as_board(path, height, width, channels, how).view(np.uint8) ^ 128
+    Image.fromarray(pixels if channels == 3 else pixels[..., 0]).save(out, "PPM")
 
 
 def reduction(width: int, height: int, target_width: int, target_height: int, how: Resize = "crop") -> int:
@@ -272,8 +287,8 @@ def resized(path: str | Path, height: int, width: int, how: Resize = "crop") -> 
     Raises GalagoError as `load` does.
     """
     with open_with_pillow(path) as image:
-        turn = orientation(image)
         _decode(image, Path(path).name)
+        turn = orientation(image)
         if turn >= _TURNED:
             height, width = width, height
         return np.ascontiguousarray(_upright(resize(image, height, width, 3, how), turn))

@@ -51,7 +51,7 @@ def _decoder(file):
     kind = _kind(file)
     if kind not in _decoders:
         gc.collect()  # compiling a decoder on the board needs a large block of heap
-        _decoders[kind] = _imported(kind)
+        _decoders[kind] = _imported(kind, file)
     return _decoders[kind]
 
 
@@ -73,14 +73,16 @@ def _kind(file):
     raise GalagoError("image.format", message.format(file.name, magic))
 
 
-def _imported(kind):
+def _imported(kind, file):
     if kind == "raw":
         from .raw import RawPicture
 
         return RawPicture
     if kind == "jpeg":
-        from .jpeg import JpegPicture
-
+        try:
+            from .jpeg import JpegPicture
+        except ImportError:  # left out of the files of a board with little room
+            raise file.unsupported("JPEG")
         return JpegPicture
     if kind == "bmp":
         from .bmp import BmpPicture

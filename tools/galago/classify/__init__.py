@@ -25,6 +25,8 @@ __all__ = ("Record", "classify")
 
 # Seconds to wait for output of a board that is computing: V1 1.0@224 on a slow core takes minutes.
 _TIMEOUT = 600.0
+# What a board without room for the decoder of JPEG answers, in files or in the heap: the host decodes then.
+_NO_ROOM = ("image.unsupported", "memory.heap")
 
 _PICTURE = "/galago.bmp"  # where a board that cannot mount a folder keeps the picture to classify
 
@@ -121,10 +123,19 @@ def _classify_one(
         height, width, _ = model.input_shape
         sent = pictures.prepare_upload(path, inside, height, width, model.contract["input"]["resize"])
         sent = sent.rename(inside / image_name(sent))
+        answer = _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
+        if answer.get("error", {}).get("code") in (
+            "image.unsupported",
+            "memory.heap",
+        ):  # no room to decode it
+            pictures.write_as_board(path, sent, *model.input_shape, model.contract["input"]["resize"])
+            answer = _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
     except GalagoError as error:
+        if not error.code.startswith("image."):
+            raise
         return _failed(seq, path, error)
     else:
-        return _ask(board, seq, path, f"/remote/{seq}/{sent.name}", top, on_log)
+        return answer
     finally:
         shutil.rmtree(inside, ignore_errors=True)
 

@@ -6,7 +6,7 @@ with installed(model, port, board, kernels) as target:
 """
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
@@ -109,8 +109,10 @@ def left_out(count: int) -> str:
     )
 
 
-def upload(board: "Board", files: dict[str, bytes], title: str, optional: "Collection[str]" = ()) -> None:
-    """Uploads the files that differ from the board's, and `optional` ones if there is room.
+def upload(
+    board: "Board", files: dict[str, bytes], title: str, optional: "Sequence[Collection[str]]" = ()
+) -> None:
+    """Uploads the files that differ from the board's, and `optional` ones if there is room (UploadPlan).
 
     Writes to stderr: stdout is for results.
     """

@@ -2,7 +2,7 @@
 """What the device package takes on a board: bytes of its files, and bytes of heap once it is imported.
 
 sum(file_sizes("armv7emsp").values())
-file_sizes("armv7emsp").keys() - spare(plan, board.backends, camera=False)
+file_sizes("armv7emsp").keys() - spare(plan, board.backends, camera=False)[0]
 heap_bytes(plan.modules, "armv7emsp")
 
 Importing a .mpy copies its bytecode and machine code to the heap and creates objects around them. The number
@@ -58,22 +58,26 @@ def file_sizes(arch: str) -> dict[Path, int]:
     return {source: module.file for source, module in _modules(arch).items()}
 
 
-def spare(plan: Plan | None, backends: Iterable[str], camera: bool) -> set[Path]:
+def spare(plan: Plan | None, backends: Iterable[str], camera: bool) -> list[set[Path]]:
     """The source files that a board can do without if it has no room for the whole device package.
 
-    They are what plans a model, since the plan is stored beside it; the kernels that the model of `plan` does
-    not use (without a plan: all of them); the runtimes that are not among `backends`; and without a `camera`
-    the drivers of cameras.
+    The first set is what its model does not need; the second, for where that is not enough, has the decoder
+    of JPEG as well, which the host can stand in for.
+
+    A model does not need what plans it, since the plan is stored beside it; the kernels that the model of
+    `plan` does not use (without a plan: all of them); the runtimes that are not among `backends`; and without
+    a `camera` the drivers of cameras.
     """
     package = firmware_dir() / "mobilenet"
     engine = {source for folder in _ENGINE for source in (package / "tflite").glob(f"{folder}/*.py")}
     used = {package / "tflite" / name for name in _ALWAYS} | (set(plan.modules) if plan else set())
     others = [name for name in (*get_args(Backend), *_SHARED_BACKENDS) if name not in backends]
-    return (
+    unused = (
         (engine - used)
         | {package / "backends" / f"{name}.py" for name in others}
         | (set() if camera else set((package / "camera").glob("*.py")))
     )
+    return [unused, unused | set((package / "image" / "jpeg").glob("*.py"))]
 
 
 class Picture(NamedTuple):

@@ -107,21 +107,24 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
     return None
 
 
-def _spare(requirements: Requirements, board: BoardSpec) -> set[Path]:
+def _spare(requirements: Requirements, board: BoardSpec) -> list[set[Path]]:
     return package.spare(requirements.network.plan, board.backends, camera=board.camera is not None)
 
 
 def _check(
-    requirements: Requirements, board: BoardSpec, spare: set[Path], code: MachineCode | None = None
+    requirements: Requirements, board: BoardSpec, spare: list[set[Path]], code: MachineCode | None = None
 ) -> Verdict:
-    """Check with the whole device package, and without the files in `spare` if that has no room."""
+    """Check with the whole device package, and without the first or second of `spare` if it has no room."""
     network, in_heap = requirements.network, capacity.code_in_heap(board)
     kernels = code.file if code else 0
     library, model = capacity.files_of(requirements, board.arch, board.block, kernels)
     in_rom = model <= board.romfs
-    trimmed = library + (0 if in_rom else model) > board.file_space
-    if trimmed:
-        library, _ = capacity.files_of(requirements, board.arch, board.block, kernels, spare)
+    left = iter(spare)
+    left_out: set[Path] = set()
+    while library + (0 if in_rom else model) > board.file_space and (following := next(left, None)):
+        left_out = following
+        library, _ = capacity.files_of(requirements, board.arch, board.block, kernels, left_out)
+    trimmed = bool(left_out)
     heap = {"MicroPython": capacity.BOOT}
     heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
     if code and in_heap:
@@ -150,7 +153,7 @@ def _check(
         romfs=Use(model if in_rom else 0, board.romfs),
         heap=heap,
         loading=max(loading, used),
-        jpeg=board.heap - used >= capacity.jpeg_of(board),
+        jpeg=left_out != spare[-1] and board.heap - used >= capacity.jpeg_of(board),
         seconds=capacity.seconds(
             network,
             board,

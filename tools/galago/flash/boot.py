@@ -206,7 +206,7 @@ def _write(board: Board, configs: dict[str, dict[str, Any]]) -> None:
     """Write config files in one step, and what is outdated of the device package."""
     package = device_package(board, kept_native(board))
     files = {name: json.dumps(config).encode() for name, config in configs.items()}
-    UploadPlan(board, package | files, optional=package).run()
+    UploadPlan(board, package | files, optional=[package]).run()
 
 
 def _free_folder(

@@ -56,8 +56,8 @@ def compiled_package(arch: str, native: str | None = None) -> dict[str, bytes]:
     return dict(_compile_all(arch)) | {PICTURE: pictures.build(native)}
 
 
-def spare_files(model: ModelDirectory | None, known: boards.BoardSpec | None, camera: bool) -> set[str]:
-    """Return the paths of the device package that a board with little room can do without.
+def spare_files(model: ModelDirectory | None, known: boards.BoardSpec | None, camera: bool) -> list[set[str]]:
+    """Return the paths of the device package that a board with little room, or with less, can do without.
 
     They are those of galago.fit.package.spare. `camera` says whether a camera is the source. Without a model
     no operator is needed.
@@ -65,10 +65,10 @@ def spare_files(model: ModelDirectory | None, known: boards.BoardSpec | None, ca
     try:
         plan = Network.of_model(model.tflite.read_bytes()).plan if model else None
     except GalagoError:
-        return set()  # a model for another runtime: its reason comes from there
+        return []  # a model for another runtime: its reason comes from there
     backends = known.backends if known else get_args(boards.Backend)
     spare = package.spare(plan, backends, camera or (known is not None and known.camera is not None))
-    return {_path(source) for source in spare}
+    return [{_path(source) for source in sources} for sources in spare]
 
 
 def source_package() -> dict[str, bytes]:

@@ -11,7 +11,7 @@ has arrived and uploads the rest.
 
 import hashlib
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -90,8 +90,9 @@ class UploadPlan:
     """What to upload and what to remove, so that a board holds exactly these files.
 
     `files` maps paths on the board to bytes. Other files of the device package are stale and removed; other
-    models and anything else on the board stay. An interrupted switch is completed first. Files that are
-    `optional` are left out where there is no room for all, unless some version of them is on the board.
+    models and anything else on the board stay. An interrupted switch is completed first. Where there is no
+    room for all files, those in the first set of `optional` are left out, or else in the next one, unless
+    some version of them is on the board.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class UploadPlan:
         board: Board,
         files: dict[str, bytes],
         on_compare: Callable[[int, int], None] = lambda done, total: None,
-        optional: Collection[str] = (),
+        optional: Sequence[Collection[str]] = (),
     ) -> None:
         """Compare with what is on the board; `on_compare` gets how many of how many files are compared.
 
@@ -118,12 +119,11 @@ class UploadPlan:
         self.left_out: list[str] = []
         """The optional files for which there is no room."""
         self._compare(files, survey)
-        if self._needed(survey.block) > survey.free:
-            self.left_out = [
-                path
-                for path in self.upload
-                if path.removeprefix(board.root) in optional and survey.states[path].sha256 == "-"
-            ]
+        missing = [path for path in self.upload if survey.states[path].sha256 == "-"]
+        for names in optional:
+            if self._needed(survey.block) <= survey.free:
+                break
+            self.left_out = [path for path in missing if path.removeprefix(board.root) in names]
             self._compare({path: files[path] for path in files if path not in self.left_out}, survey)
         self._check_space(survey)
 
