@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from docgen import pareto
 from docgen.table import table
 from galago import models
 from galago.errors import GalagoError
@@ -29,7 +30,10 @@ The accuracy is top-1, with its 95 % confidence interval, on photos that were no
 model's card names these photos, and says what the model is bad at.
 
 {shipped}
-`galago fit MODEL` estimates the time per picture on each board, and
+![int8 accuracy over file size](assets/models.svg)
+
+[Which model fits which board](models-on-boards.md): the best one for each. `galago fit MODEL` estimates the
+time per picture on each board, and
 `galago evaluate MODEL PHOTOS --on float,int8,board` measures the accuracy again.
 {unbuilt}
 ## Pretrained
@@ -46,7 +50,22 @@ _ZOO = ("model", "calibrated on", "float", "int8", "difference")
 def main(out: str) -> None:
     """Writes the page."""
     shipped = table(_SHIPPED, [_row(models.find(name)) for name in models.shipped_names()])
+    picture = Path(out).parent / "assets" / "models.svg"
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(pareto.svg(_points()), encoding="utf-8")
     Path(out).write_text(_PAGE.format(shipped=shipped, unbuilt=_unbuilt(), zoo=_zoo()), encoding="utf-8")
+
+
+def _points() -> list[pareto.Point]:
+    """Returns the shipped models with a report as points of the picture."""
+    found: list[pareto.Point] = []
+    for model in map(models.find, models.shipped_names()):
+        file = model.path / "report.json"
+        if file.is_file():
+            accuracy = json.loads(file.read_text(encoding="utf-8"))["int8"]["accuracy"]
+            size = model.contract["files"]["tflite"]["bytes"]
+            found.append((model.name.partition("-")[0], size, accuracy, model.name))
+    return found
 
 
 def _unbuilt() -> str:
