@@ -121,6 +121,7 @@ zoo: $(VENV)/.test
 
 models-table: $(VENV)/.test
 	$(BIN)/python -m docgen.model_table docs/models.md
+	$(BIN)/python -m docgen.board_models docs/models-on-boards.md
 
 # Lists the files of the device package, for `mpremote mip install`; needed after a file is added or removed.
 package: $(VENV)/.base
