@@ -8,6 +8,7 @@ from galago import boards
 from galago.resources import models_dir
 
 PAGE = (models_dir().parent / "docs" / "models-on-boards.md").read_text(encoding="utf-8")
+_TIME = re.compile(r"about [\d,]+ ms")  # changes with every kernel that becomes faster
 ROWS = re.findall(r"^\| ([\w-]+), .*\|$", PAGE, re.MULTILINE)
 
 
@@ -28,4 +29,5 @@ def test_a_row_is_what_fit_says() -> None:
         row = next(line for line in PAGE.splitlines() if line.startswith(f"| {name},"))
         for task in sorted({one.task for one in known}):
             cell = board_models.best(boards.load(name), [one for one in known if one.task == task])
-            assert (cell or "none fits") in row, "run make models-table"
+            expected = _TIME.sub("", cell or "none fits")
+            assert expected in _TIME.sub("", row), "run make models-table"

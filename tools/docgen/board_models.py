@@ -64,8 +64,9 @@ def best(board: BoardSpec, choices: Sequence[Candidate]) -> str:
         verdict = fit.check(one.requirements, board)
         if verdict.fits:
             name, trimmed = one.requirements.name, ", trimmed" if verdict.trimmed else ""
-            time = f"{verdict.seconds[1] * 1000:,.0f} ms, {verdict.weights}{trimmed}"
-            return f"[{name}](../models/{name}/CARD.md): {one.accuracy:.1%}, {time}"
+            milliseconds = float(f"{verdict.seconds[1] * 1000:.1g}")  # it is an estimate
+            how = f"about {milliseconds:,.0f} ms, {verdict.weights}{trimmed}"
+            return f"[{name}](../models/{name}/CARD.md): {one.accuracy:.1%}, {how}"
     return ""
 
 
