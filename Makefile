@@ -14,6 +14,7 @@
 # make photos     count whole pictures on QEMU images of your own; writes docs/benchmarks.md
 # make pictures   decode real and damaged photos with machine code, against the host (DATA=folder of photos)
 # make runtimes   try every runtime with every shipped model and some of the zoo; writes docs/runtimes.md
+# make fresh      install the wheel as a user does, and run the example project's tests with it
 # make platforms  look up for which platforms and Pythons packages exist; writes docs/platforms.md
 # make wild       try a model of every kind that people have; writes docs/models-in-the-wild.md
 # make faults     inject faults while flashing; writes docs/reliability.md
@@ -36,7 +37,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 platforms faults attack fuzz clean compiler web studio
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 fresh platforms faults attack fuzz clean compiler web studio
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -157,8 +158,12 @@ wild: $(VENV)/.test
 k210: $(VENV)/.test
 	$(BIN)/python -m docgen.kmodels tables docs/k210.md --data $(DATA)
 
-# Needs the network and uv (pip install uv).
-platforms: $(VENV)/.base
+# Needs the network.
+fresh: $(VENV)/.test
+	$(BIN)/python -m docgen.fresh_install
+
+# Needs the network; includes `make fresh`.
+platforms: $(VENV)/.test
 	$(BIN)/python -m docgen.platforms docs/platforms.md
 
 faults: $(VENV)/.test

@@ -89,7 +89,7 @@ def test_verbs_with_a_board(tmp_path: Path) -> None:
 def test_what_needs_an_emulated_board_says_where_it_runs(tmp_path: Path) -> None:
     for status, out, error in run(["classify", "x.png"], ["emulate"], cwd=tmp_path):
         assert (status, out) == (2, "")
-        assert error.startswith("galago: emulated boards run on Linux: use WSL on Windows")
+        assert error.startswith("galago: emulated boards run on Linux and macOS: use WSL on Windows")
         assert error.count("\n") == 1
 
 

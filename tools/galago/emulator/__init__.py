@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Emulated boards: the real MicroPython interpreter behind a serial port that any tool can open.
 
-They need Linux: its pseudo-terminals, its pipes that keep writes apart, and its process descriptors.
-Elsewhere importing this package raises GalagoError board.emulator.
+They need Linux or macOS, for pseudo-terminals and signals. On Windows importing this package raises
+GalagoError board.emulator.
 """
 
 from galago.errors import GalagoError
@@ -10,16 +10,14 @@ from galago.errors import GalagoError
 try:
     import fcntl
     import termios
-    from os import pidfd_open
 except ImportError as error:
     raise GalagoError(
         "board.emulator",
-        "emulated boards run on Linux: use WSL on Windows, a Linux container on macOS, "
-        "or a real board (--port)",
+        "emulated boards run on Linux and macOS: use WSL on Windows, or a real board (--port)",
     ) from error
 
 from galago.emulator.board import EmulatedBoard
 
 __all__ = ["EmulatedBoard"]
 
-del fcntl, termios, pidfd_open
+del fcntl, termios

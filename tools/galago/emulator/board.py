@@ -11,6 +11,7 @@ from pathlib import Path
 
 from galago import micropython
 from galago.boards import BoardSpec, Cores
+from galago.emulator import system
 from galago.emulator.camera import EmulatedCamera
 from galago.emulator.cores import BoardCore
 from galago.emulator.faults import Faults
@@ -61,8 +62,13 @@ class EmulatedBoard:
         if not micropython.available():
             raise GalagoError(
                 "board.emulator",
-                "the MicroPython interpreter of emulated boards has packages for Linux on x86-64 alone: name "
-                f"your own build of the Unix port in {micropython.VARIABLE}, or use a real board (--port)",
+                "the MicroPython of emulated boards has packages for Linux on x86-64 and macOS on ARM64: "
+                f"name your own Unix port in {micropython.VARIABLE}, or use a real board (--port)",
+            )
+        if cores == "board" and not system.LINUX:
+            raise GalagoError(
+                "board.emulator",
+                "--cores board needs Linux, to reach the interpreter's memory: leave it out",
             )
         self.board = board
         self.faults = faults or Faults()

@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from galago.emulator import system
 from galago.errors import GalagoError
 
 CHUNK = 16384
@@ -45,7 +46,7 @@ class HostCalls:
 
     def __init__(self, services: Mapping[str, Service]) -> None:
         self._services = services
-        self._own_end, self._board_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._own_end, self._board_end = system.packet_sockets()
         self.descriptor = self._board_end.fileno()
         threading.Thread(target=self._serve, name="host calls", daemon=True).start()
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The first code in an emulated board's process: ties it to its owner, then becomes the interpreter.
 
-    python -I launcher.py OWNER_PID BINARY_OR_EMPTY ROM_FD_OR_EMPTY ROM_BLOCKS ARGUMENT...
+    python -I launcher.py OWNER_PID LIFELINE_FD BINARY ROM_FD ROM_BLOCKS ARGUMENT...
 
+Empty are LIFELINE_FD on Linux, BINARY for the packaged interpreter, and ROM_FD without a ROMFS.
 The interpreter gets one more argument: the address of the ROMFS, or 0.
 
 It runs as a script and imports nothing of Galago, so that a reset of the board takes milliseconds.
 """
 
 import ctypes
+import fcntl
 import mmap
 import os
 import signal
@@ -37,6 +39,21 @@ def _interrupt_between_bytecodes() -> None:
     libc.siginterrupt(signal.SIGUSR2, 1)
 
 
+def _end_with_owner(lifeline: str) -> None:
+    """Have the kernel end this process when its owner ends.
+
+    Linux does so by itself. Elsewhere the lifeline raises SIGIO: a socket whose other end the owner has, and
+    through which nothing is sent. A binary of one's own loses the handler, and stays if its owner is killed.
+    """
+    libc = ctypes.CDLL(None)
+    if not lifeline:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        return
+    libc.signal(signal.SIGIO, ctypes.cast(libc._exit, ctypes.c_void_p))
+    fcntl.fcntl(int(lifeline), fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(int(lifeline), fcntl.F_SETFL, os.O_ASYNC)
+
+
 def _map(descriptor: int, size: int) -> int:
     """Map the ROMFS into memory outside the heap, as flash is on a board. Returns its address."""
     global _rom  # kept until the process ends
@@ -44,9 +61,9 @@ def _map(descriptor: int, size: int) -> int:
     return ctypes.addressof(ctypes.c_char.from_buffer(_rom))
 
 
-def main(owner: int, binary: str, rom: tuple[str, int], arguments: list[str]) -> None:
+def main(owner: int, lifeline: str, binary: str, rom: tuple[str, int], arguments: list[str]) -> None:
     """Replaces this process by `binary` if one is named; otherwise runs the interpreter in it."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _end_with_owner(lifeline)
     if os.getppid() != owner:  # the owner ended before the line above
         return
     if binary:  # exec discards this memory, so there is no ROMFS
@@ -63,4 +80,4 @@ def main(owner: int, binary: str, rom: tuple[str, int], arguments: list[str]) ->
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], (sys.argv[3], int(sys.argv[4])), sys.argv[5:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], (sys.argv[4], int(sys.argv[5])), sys.argv[6:])

@@ -10,7 +10,6 @@
 There is no terminal in between: it would turn 0x03 into a signal even within the bytes of a file.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -19,11 +18,13 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from galago import micropython
 from galago.boards import BoardSpec
+from galago.emulator import system
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.host_calls import HostCalls
@@ -32,7 +33,7 @@ from galago.emulator.storage import Storage
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _START = Path(__file__).parent / "device" / "start.py"
 
-_PACKETS = 256  # capacity of the output pipe, in packets of up to 4096 bytes; each takes a page (pipe(7))
+_PACKETS = 256  # of output that are read before something else is done
 
 # Of every 256 bytes of heap the garbage collector takes 3 for its tables (32-byte blocks on x64; py/gc.c).
 _HEAP_TOTAL, _HEAP_USABLE = 256, 253
@@ -63,7 +64,9 @@ class Process:
         (_startup.py).
         """
         self.owner, owner = socket.socketpair()
-        self.output, output = _packet_pipe()
+        self._lifeline, lifeline = socket.socketpair()  # each end tells its process when the other has ended
+        self.exited = self._lifeline.fileno()  # readable once the interpreter has ended
+        self.output, output = system.packet_pipe()
         self._calls = HostCalls(hardware.services())
         mark = secrets.token_hex(4)
         self._mark = mark.encode()
@@ -80,10 +83,12 @@ class Process:
         }
         self.owner.send(json.dumps(configuration).encode() + b"\n")  # argv is limited to 255 characters
         heap = (2 * board.heap + stand_in_heap) * _HEAP_TOTAL // _HEAP_USABLE
-        self._child = _launch(heap, storages, owner.fileno(), self._calls.descriptor, output)
+        inherited = owner.fileno(), self._calls.descriptor, lifeline.fileno()
+        self._child = _launch(heap, storages, inherited, output)
         if hardware.core:
             hardware.core.attach(self._child.pid)
         owner.close()
+        lifeline.close()
         self._calls.release()
         os.close(output)
         self.owner.setblocking(False)
@@ -91,8 +96,8 @@ class Process:
         self._stdin = self._child.stdin
         self.input = self._stdin.fileno()
         os.set_blocking(self.input, False)
-        self.exited = os.pidfd_open(self._child.pid)  # readable once it has ended
         self._after_cr = False
+        self._released = False
 
     def write(self, data: bytes | bytearray) -> int:
         """Send the program input. Returns the number of bytes that there was room for."""
@@ -106,8 +111,8 @@ class Process:
         output = bytearray()
         for _ in range(_PACKETS):
             try:
-                packet = os.read(self.output, 4096)
-            except BlockingIOError:
+                packet = os.read(self.output, system.longest())
+            except (BlockingIOError, ConnectionResetError):
                 break
             if not packet:
                 break
@@ -133,7 +138,7 @@ class Process:
         """
         self._child.send_signal(signal.SIGSTOP)
         try:
-            caught = self._caught() if self._stopped() else 0
+            caught = system.caught(self._child.pid) if self._stopped() else 0
             if not caught & _bit(signal.SIGINT):
                 return False
             gentle = caught & _bit(signal.SIGUSR1) and not insist  # launcher.py
@@ -152,45 +157,27 @@ class Process:
 
         Returns the exit status as subprocess does: 0 after Ctrl-D or sys.exit(), negative for a signal.
         """
-        ended_before = self._child.returncode is not None
         self._child.kill()
         status = self._child.wait()
-        if not ended_before:
-            self._stdin.close()
+        if not self._released:
+            self._released = True
+            with suppress(BrokenPipeError):
+                self._stdin.close()
             self._calls.close()
             self.owner.close()
+            self._lifeline.close()
             os.close(self.output)
-            os.close(self.exited)
         return status
 
     def _stopped(self) -> bool:
-        # Waits until the signal has taken effect. A process that has ended instead is left to end().
-        state = os.waitid(os.P_PIDFD, self.exited, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        if state is None or state.si_code != os.CLD_STOPPED:
+        # Waits until the signal has taken effect. If the process has ended instead, end() gets its status.
+        if self._child.poll() is not None:
             return False
-        os.waitid(os.P_PIDFD, self.exited, os.WSTOPPED | os.WNOHANG)
-        return True
-
-    def _caught(self) -> int:
-        # The signals that have a handler, as a bit mask (proc_pid_status(5)). A process that was killed while
-        # it was stopped has none.
-        try:
-            status = Path(f"/proc/{self._child.pid}/status").read_text(encoding="utf-8")
-        except OSError:
-            return 0
-        mask = status.partition("SigCgt:")[2].split()
-        return int(mask[0], 16) if mask else 0
-
-
-def _packet_pipe() -> tuple[int, int]:
-    """Returns both ends of a pipe in packet mode: each write of the interpreter is one packet.
-
-    A packet may start with a mark. Reads do not block.
-    """
-    reader, writer = os.pipe2(os.O_DIRECT | os.O_NONBLOCK | os.O_CLOEXEC)
-    os.set_blocking(writer, True)
-    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PACKETS * 4096)
-    return reader, writer
+        _, status = os.waitpid(self._child.pid, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            return True
+        self._child.returncode = os.waitstatus_to_exitcode(status)
+        return False
 
 
 def _board_configuration(
@@ -214,19 +201,24 @@ def _board_configuration(
 
 
 def _launch(
-    heap: int, storages: tuple[Storage, Storage | None], owner: int, calls: int, output: int
+    heap: int, storages: tuple[Storage, Storage | None], descriptors: tuple[int, int, int], output: int
 ) -> subprocess.Popen[bytes]:
-    """Starts the interpreter with a heap of so many bytes; `owner`, `calls` and `output` are descriptors."""
+    """Starts the interpreter with a heap of so many bytes.
+
+    `descriptors` are those of its ends of owner, host calls and lifeline; `output` is that of the pipe.
+    """
     storage, rom = storages
-    inherited = [owner, storage.descriptor, calls]
+    owner, _, lifeline = descriptors
+    inherited = [*descriptors, storage.descriptor]
     rom_arguments = ["", "0"]
     if rom:
         inherited.append(rom.descriptor)
         rom_arguments = [str(rom.descriptor), str(rom.blocks)]
-    launcher = [sys.executable, "-I", _LAUNCHER, str(os.getpid()), micropython.own_binary(), *rom_arguments]
+    line = "" if system.LINUX else str(lifeline)
+    launcher = [sys.executable, "-I", _LAUNCHER, str(os.getpid()), line, micropython.own_binary()]
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     return subprocess.Popen(
-        [*launcher, "-X", f"heapsize={heap}", "-i", _START, str(owner)],
+        [*launcher, *rom_arguments, "-X", f"heapsize={heap}", "-i", _START, str(owner)],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,

@@ -13,24 +13,22 @@ piece of RAM can be given its content with `storage`: it is put there before the
 board is switched off.
 """
 
-import ctypes
 import os
 import re
 import select
 import shutil
-import signal
 import struct
 import subprocess
 import time
 from pathlib import Path
 
+from galago.emulator import system
 from galago.emulator.qmp import Monitor
 from galago.emulator.ram_storage import RamStorage
 from galago.errors import GalagoError
 
 _START_TIMEOUT = 20.0  # seconds until QEMU has named its serial port
 _PORT_LINE = re.compile(rb"char device redirected to (\S+)")
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 # Fields of the ELF header (elf(5)): e_type and e_machine follow 16 bytes of identification.
 _ELF_HEADER = struct.Struct("<16sHH")
@@ -89,7 +87,7 @@ class QemuBoard:
                 stderr=subprocess.STDOUT,
                 pass_fds=[monitor.descriptor],
                 start_new_session=True,  # Ctrl-C in the terminal is not for the board
-                preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+                preexec_fn=system.end_with_parent,
             )
         except BaseException as error:
             monitor.close()

@@ -11,12 +11,10 @@ the chip's: time.ticks_us() counts cycles of a processor at 125 MHz, without the
 """
 
 import contextlib
-import ctypes
 import importlib.util
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -26,7 +24,7 @@ from pathlib import Path
 
 from galago import boards
 from galago.boards import BoardSpec
-from galago.emulator import littlefs, uf2
+from galago.emulator import littlefs, system, uf2
 from galago.emulator.storage import Storage
 from galago.errors import GalagoError
 from galago.resources import install_command
@@ -35,7 +33,6 @@ _START_TIMEOUT = 60.0  # seconds until the chip has its first cycle; it imports 
 _END_TIMEOUT = 10.0  # seconds until it has noticed that it should end
 _MCU = "RP2040"
 _FLASH = 2 << 20  # bytes: what a Pico has; an image whose board is not known yet may fill it
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -147,7 +144,7 @@ class EmulatedRp2040:
                 stderr=subprocess.STDOUT,
                 pass_fds=descriptors,
                 start_new_session=True,  # Ctrl-C in the terminal is not for the chip
-                preexec_fn=lambda: ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+                preexec_fn=system.end_with_parent,
             )
 
     def _await_port(self) -> str:

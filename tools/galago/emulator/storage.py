@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from galago import special_files
+from galago.emulator import system
 from galago.errors import GalagoError
 
 BLOCK = 4096  # bytes; the flash sector of rp2 and esp32, and of device/_flash.py
@@ -27,7 +28,7 @@ class Storage:
         else:
             self.descriptor = self._open(path, size)
         try:  # now, so that no write fails later on a full disk of the host
-            os.posix_fallocate(self.descriptor, 0, size)
+            system.reserve(self.descriptor, size)
         except OSError as error:
             os.close(self.descriptor)
             raise GalagoError(

@@ -41,14 +41,16 @@ class Terminal:
         try:
             data = os.read(self._master, _CHUNK)
         except BlockingIOError:
-            data = b""
+            data = None
         except OSError:
+            data = b""
+        if data == b"":  # no client: an error on Linux, the end of a file on macOS
             self._detach()
             return b""
         if not self.attached:
             self.attached = True
             self._taken = time.monotonic()
-        return data
+        return data or b""
 
     def write(self, data: bytes) -> None:
         """Send to the client; bytes that it does not take yet are queued (see `full`)."""
