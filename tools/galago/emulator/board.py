@@ -8,12 +8,12 @@ with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from galago import micropython
 from galago.boards import BoardSpec, Cores
 from galago.emulator import system
 from galago.emulator.camera import EmulatedCamera
-from galago.emulator.cores import BoardCore
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.k210_chip import K210Chip
@@ -21,6 +21,9 @@ from galago.emulator.relay import Relay
 from galago.emulator.storage import Storage
 from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
+
+if TYPE_CHECKING:
+    from galago.emulator.cores import BoardCore
 
 _START_TIMEOUT = 30.0  # seconds
 _HEAPS = range(16 << 10, (1 << 30) + 1)  # bytes in which the interpreter starts, and which a computer has
@@ -72,7 +75,11 @@ class EmulatedBoard:
             )
         self.board = board
         self.faults = faults or Faults()
-        core = BoardCore(board.arch) if cores == "board" and "native" in board.kernels else None
+        core = None
+        if cores == "board" and "native" in board.kernels:
+            from galago.emulator.cores import BoardCore  # needs packages that a base install lacks
+
+            core = BoardCore(board.arch)
         self._hardware = Hardware(board, firmware, camera, core)
         self.camera = self._hardware.camera
         self._path = storage
@@ -110,7 +117,7 @@ class EmulatedBoard:
         return self._relay.pins
 
     @property
-    def core(self) -> BoardCore | None:
+    def core(self) -> "BoardCore | None":
         """The core that runs native kernels, with `cores="board"`."""
         return self._hardware.core
 

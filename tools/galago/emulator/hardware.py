@@ -9,14 +9,17 @@ The modules themselves are in device/standins, one folder per firmware; they cal
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from galago.boards import BoardSpec
 from galago.emulator.camera import EmulatedCamera
-from galago.emulator.cores import BoardCore
 from galago.emulator.host_calls import Service
 from galago.emulator.inference import EmlearnService, K230Service, TflmService
 from galago.emulator.k210_chip import K210Chip
 from galago.errors import GalagoError
+
+if TYPE_CHECKING:
+    from galago.emulator.cores import BoardCore
 
 STANDINS = Path(__file__).parent / "device" / "standins"
 _CORE_MODULE = Path(__file__).parent / "device" / "_cores.py"
@@ -55,7 +58,7 @@ class Hardware:
         board: BoardSpec,
         firmware: Sequence[str] | None = None,
         camera: EmulatedCamera | None = None,
-        core: BoardCore | None = None,
+        core: "BoardCore | None" = None,
     ) -> None:
         """Without a `core`, native kernels are those of this computer's processor."""
         self.firmware = usual(board) if firmware is None else tuple(firmware)

@@ -127,8 +127,9 @@ def _about(model: ModelDirectory) -> str:
         "SHA-256": entry["sha256"],
     }
     cells = [f"<tr><th>{title}</th><td>{escape(text)}</td></tr>" for title, text in rows.items() if text]
-    text = model.path / _CARD
-    return f"<table>{''.join(cells)}</table>{card.html(text.read_text('utf-8')) if text.is_file() else ''}"
+    file = model.path / _CARD
+    text = card.html(file.read_text(encoding="utf-8")) if file.is_file() else ""
+    return f"<table>{''.join(cells)}</table>{text}"
 
 
 def _base64(data: bytes) -> str:
