@@ -29,7 +29,8 @@ class ClassColumn extends Part {
     this.grid = document.createElement("photo-grid");
     this.hint = el("p", { class: "hint" }, "Drop photos, a folder or a zip here, or paste them.");
     this.replaceChildren(el("header", {}, el("div", {}, this.name, this.count), button("Delete this class", "delete", () => this.remove(), { text: false })), this.ways(), this.grid, this.hint);
-    this.follow("photos", (event) => (event.class === this.classId || !event.class) && this.reload());
+    // The store reads the project after such events, once for many; `draw` follows.
+    this.follow("photos", (event) => (this.changed ||= event.class === this.classId || !event.class));
     this.follow("ports", () => this.querySelector(".ways").replaceWith(this.ways()));
     this.listenToDrops();
     this.draw();
@@ -56,12 +57,9 @@ class ClassColumn extends Part {
     this.count.textContent = photos ? `${plural(photos, "photo")}${heldOut ? `, ${heldOut} set aside for testing` : ""}` : "no photos yet";
     this.hint.hidden = photos > 0;
     this.grid.hidden = !photos;
-    if (this.shown !== `${this.classId} ${photos}`) this.reload();
-    this.shown = `${this.classId} ${photos}`;
-  }
-
-  reload() {
-    this.grid.open(this.classId, this.known.photos);
+    if (this.changed || this.drawn !== photos) this.grid.open(this.classId, photos);
+    this.drawn = photos;
+    this.changed = false;
   }
 
   async rename() {

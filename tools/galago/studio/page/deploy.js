@@ -12,25 +12,29 @@ import "./live_board.js";
 
 const ON_PORT = ["flash", "monitor", "doctor", "rollback", "collect", "evaluate"];
 
+const WATCH = "galago.watch"; // the job after which this window watches a board
+
 class Deploy extends Part {
   async show() {
     this.list = el("div", { class: "columns" });
-    this.emulated = "RPI_PICO2";
+    this.emulated = null; // the board that the emulated one is to be, if it was chosen
     this.follow("ports", () => this.draw());
     this.follow(["project", "job"], () => this.draw());
-    this.follow("job", (job) => this.next(job));
+    this.follow("job", () => this.watch());
     const model = chosenModel();
     const head = heading("Deploy", "Plug in a board and it appears here. Only files are copied, and an interrupted copy leaves either the old model or the new one working.", model && modelOfPage("deploy"));
     this.replaceChildren(head, model ? this.list : noModel("Once a model is trained, one click puts it on a board, or on an emulated one."));
+    this.draw();
     this.boards = await get("/api/boards").catch(() => []);
     this.draw();
+    this.watch();
   }
 
   draw() {
     if (!this.list.isConnected) return;
     const shown = new Map([...this.list.children].map((card) => [card.dataset.port, card]));
     const cards = store.ports.map((port) => {
-      const card = shown.get(port.port) ?? el("section", { class: "card board-card", "data-port": port.port, "aria-label": port.name }, el("div", { class: "list" }), el("div"));
+      const card = shown.get(port.port) ?? el("section", { class: "card board-card", "data-port": port.port }, el("div", { class: "list" }), el("div"));
       this.fill(card, port);
       return card;
     });
@@ -45,7 +49,9 @@ class Deploy extends Part {
     const job = store.project.jobs.find((each) => each.port === port.port && ON_PORT.includes(each.kind) && ["queued", "running"].includes(each.state));
     const last = store.project.jobs.find((each) => each.port === port.port && ["flash", "rollback", "doctor", "monitor"].includes(each.kind));
     const facts = [port.emulated ? "runs on this computer" : port.port, port.micropython && `MicroPython ${port.micropython}`, port.model && `runs ${port.model}`].filter(Boolean).join(" · ");
-    redraw(top, el("div", {}, el("h2", {}, port.name), el("p", { class: "soft" }, facts)), port.emulated && !job && this.emulatedBoard(), this.actions(port, job), this.progress(job, last));
+    const name = port.name.charAt(0).toUpperCase() + port.name.slice(1);
+    card.setAttribute("aria-label", name);
+    redraw(top, el("div", {}, el("h2", {}, name), el("p", { class: "soft" }, facts)), port.emulated && !job && this.emulatedBoard(port), this.actions(port, job), this.progress(job, last));
     const live = bottom.querySelector("live-board");
     if (job?.kind === "monitor" && live?.jobId !== job.id) {
       const made = document.createElement("live-board");
@@ -54,7 +60,8 @@ class Deploy extends Part {
     } else if (job && job.kind !== "monitor") bottom.replaceChildren();
   }
 
-  emulatedBoard() {
+  emulatedBoard(port) {
+    this.emulated ??= port.board;
     const select = el("select", { onchange: () => (this.emulated = select.value) }, (this.boards ?? []).map(({ id, name }) => el("option", { value: id, selected: id === this.emulated }, name)));
     return el("label", { class: "field" }, "Emulates", select);
   }
@@ -62,8 +69,11 @@ class Deploy extends Part {
   actions(port, job) {
     if (job) return el("div", { class: "buttons" }, button(job.kind === "monitor" ? "Stop watching" : "Stop", "stop", () => attempt(() => post(`/api/jobs/${job.id}/stop`)), { "data-job": job.id }));
     const model = chosenModel();
-    const begin = (kind, more) => () => attempt(() => post("/api/jobs", { kind, port: port.port, ...more?.() }));
-    const flash = begin("flash", () => ({ model: model.id, ...(port.emulated ? { board: this.emulated } : {}) }));
+    const begin = (kind, more) => () => attempt(async () => {
+      const { id } = await post("/api/jobs", { kind, port: port.port, ...more?.() });
+      if (["flash", "rollback"].includes(kind)) sessionStorage.setItem(WATCH, id);
+    });
+    const flash = begin("flash", () => ({ model: model.id, ...(port.emulated ? { board: this.emulated ?? port.board } : {}) }));
     return el("div", { class: "buttons" }, button(`Install ${model.name}`, "deploy", flash, { kind: "main", "data-model": model.id }), button("Watch", "look", begin("monitor")), button("Doctor", "doctor", begin("doctor")), button("Roll back", "undo", begin("rollback")));
   }
 
@@ -75,10 +85,11 @@ class Deploy extends Part {
     return parts;
   }
 
-  /** After a model was put on a board, its answers are watched. */
-  next(job) {
-    if (job.state !== "done" || !["flash", "rollback"].includes(job.kind) || job.id === this.watched) return;
-    this.watched = job.id;
+  /** After this window has put a model on a board, it watches the board's answers. */
+  watch() {
+    const job = store.project.jobs.find(({ id, state }) => id === sessionStorage.getItem(WATCH) && state === "done");
+    if (!job) return;
+    sessionStorage.removeItem(WATCH);
     attempt(() => post("/api/jobs", { kind: "monitor", port: job.port }));
   }
 }

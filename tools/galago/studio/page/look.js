@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Look: what the model gets wrong, at any threshold, and against another model.
 import { get } from "./api.js";
+import { figures } from "./charts.js";
 import { Confusion } from "./confusion.js";
-import { Part, el, heading } from "./dom.js";
+import { Part, button, el, heading } from "./dom.js";
 import { icon } from "./icons.js";
 import { chosenModel, modelOfPage, modelSelect, noModel } from "./model_choice.js";
 import { attempt, dialog } from "./notes.js";
@@ -21,6 +22,7 @@ class Look extends Part {
     const model = chosenModel();
     const head = heading("Look", "How the model answers for the photos that were set aside for testing.", model && modelOfPage("look"));
     if (!model) return this.replaceChildren(head, noModel("Once a model is trained, its answers for photos it has never seen appear here."));
+    this.replaceChildren(head, el("p", { class: "soft", role: "status" }, "Reading the model’s answers …"));
     const answers = await attempt(() => get(`/api/models/${model.id}/answers`));
     if (!answers || !this.isConnected) return this.replaceChildren(head);
     this.model = model;
@@ -29,8 +31,9 @@ class Look extends Part {
     this.tiles = el("div", { class: "tiles", role: "status" });
     this.matrix = el("div", { class: "scroll" });
     this.photos = el("section", { class: "card" });
+    const measured = model.held_out === false && el("p", { class: "verdict warn" }, icon("warning"), "There were too few photos to set some aside: these are the photos that it was trained on.");
     const cells = el("section", { class: "card" }, el("h2", {}, "What is mistaken for what"), el("p", { class: "soft" }, "Rows are the true classes, columns the model’s answers. Select a cell to see its photos."), this.matrix);
-    this.replaceChildren(head, el("section", { class: "card" }, this.tiles, this.threshold()), el("div", { class: "columns" }, cells, this.photos), this.deeper());
+    this.replaceChildren(head, ...(measured ? [measured] : []), el("section", { class: "card" }, this.tiles, this.threshold()), el("div", { class: "columns" }, cells, this.photos), this.deeper());
     return this.draw();
   }
 
@@ -84,8 +87,12 @@ class Look extends Part {
     const { model } = this;
     const other = el("div");
     const pick = modelSelect("Compare with", null, (id) => attempt(async () => other.replaceChildren(...(id ? [await this.compared(id)] : []))), "no other model");
-    const report = el("a", { class: "button", href: `/api/models/${model.id}/report`, target: "_blank", rel: "noopener" }, "Whole report");
-    return el("section", { class: "card" }, el("h2", {}, "More"), el("div", { class: "buttons" }, el("a", { class: "button", href: `#try/${model.id}` }, icon("look"), "Look inside, layer by layer"), report), store.project.models.length > 1 && pick, other);
+    const curves = el("div", { class: "columns curves" });
+    const report = button("Curves and confidence", "train", () => attempt(async () => {
+      const { charts } = await get(`/api/models/${model.id}/report`);
+      curves.replaceChildren(...figures(charts));
+    }));
+    return el("section", { class: "card" }, el("h2", {}, "More"), el("div", { class: "buttons" }, el("a", { class: "button", href: `#try/${model.id}` }, icon("look"), "Look inside, layer by layer"), report), store.project.models.length > 1 && pick, other, curves);
   }
 
   async compared(id) {

@@ -36,8 +36,9 @@ export class NetworkChoice extends Part {
     this.family = el("div", { class: "choice", role: "group", "aria-label": "Architecture" }, Object.entries(this.architectures).map(([name, { title }]) => el("button", { type: "button", "data-name": name, onclick: () => this.changeFamily(name) }, title)));
     this.width = this.slider("Width", (alpha) => `× ${alpha}`);
     this.size = this.slider("Picture", (size) => `${size} × ${size} pixels`);
+    this.search = el("p", { class: "soft", role: "status", hidden: true }, "Looking for the largest network that fits …");
     this.verdict = el("div", { class: "list", role: "status" });
-    this.replaceChildren(el("h2", {}, "Network"), el("label", { class: "field" }, "Board", this.boardSelect), el("div", { class: "field" }, "Architecture", this.family), this.width.field, this.size.field, this.verdict);
+    this.replaceChildren(el("h2", {}, "Network"), el("label", { class: "field" }, "Board", this.boardSelect), el("div", { class: "field" }, "Architecture", this.family), this.width.field, this.size.field, this.search, this.verdict);
   }
 
   slider(title, text) {
@@ -93,10 +94,16 @@ export class NetworkChoice extends Part {
 
   /** Moves the sliders to the largest network that fits the board. */
   async best() {
+    const { board } = this;
     const [architecture] = Object.keys(this.architectures);
-    let found = { architecture, alpha: 0.25, size: 96 };
-    if (this.board) found = await get(`/api/fit?board=${encodeURIComponent(this.board)}`).catch(() => found);
-    if (this.isConnected) this.set(found.architecture in this.architectures ? found : { architecture, alpha: 0.25, size: 96 });
+    this.set({ architecture, alpha: 0.25, size: 96 });
+    if (!board) return;
+    const before = JSON.stringify(this.value);
+    this.search.hidden = false;
+    const found = await get(`/api/fit?board=${encodeURIComponent(board)}`).catch(() => null);
+    this.search.hidden = true;
+    // The first search for a board takes seconds: whoever has moved a slider meanwhile has chosen.
+    if (found?.architecture in this.architectures && JSON.stringify(this.value) === before) this.set(found);
   }
 
   check() {

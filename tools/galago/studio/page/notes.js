@@ -52,9 +52,3 @@ export function dialog(title, build, { kind = "" } = {}) {
     };
   });
 }
-
-/** Asks before something that cannot be taken back. */
-export async function confirmed(title, text, action) {
-  const answer = await dialog(title, (box) => [el("p", {}, text), el("div", { class: "buttons end" }, button("Cancel", null, () => box.close()), button(action, null, () => box.close("yes"), { kind: "main" }))]);
-  return answer === "yes";
-}

@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The QR code that lets a phone add photos and try the model, and nothing else.
 import { post } from "./api.js";
+import { drawing } from "./charts.js";
 import { el } from "./dom.js";
 import { attempt, dialog } from "./notes.js";
 import { store } from "./store.js";
 import { clock } from "./words.js";
-
-/** Returns an SVG text as an element. */
-export function drawing(text, label) {
-  const parsed = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-  const svg = document.importNode(parsed, true);
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  return svg;
-}
 
 /** Shows the code, or how to allow phones. */
 export async function linkPhone() {

@@ -45,7 +45,6 @@ export class PhotoGrid extends HTMLElement {
     this.classId = classId;
     this.total = total;
     this.asked.clear();
-    this.stale = new Set(this.photos.keys());
     this.cursor = Math.max(0, Math.min(this.cursor, total - 1));
     this.draw();
   }
@@ -78,7 +77,7 @@ export class PhotoGrid extends HTMLElement {
   cell(index, perRow, step) {
     const photo = this.photos.get(index);
     const chosen = photo && selection.has(photo.id);
-    const marks = [...(photo?.marks ?? []), ...(photo?.held_out ? ["set aside for testing"] : [])];
+    const marks = [...(photo?.marks ?? []), ...(photo?.held_out ? ["test photo"] : [])];
     const label = `Photo ${index + 1} of ${this.total}${marks.length ? `, ${marks.join(", ")}` : ""}`;
     const cell = el("div", { class: "cell", role: "option", id: `${this.classId}-${index}`, "aria-selected": String(Boolean(chosen)), "aria-label": label, "aria-setsize": this.total, "aria-posinset": index + 1, title: marks.join(", ") || null });
     cell.style.transform = `translate(${(index % perRow) * step}px, ${Math.floor(index / perRow) * step}px)`;

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: MIT
 // A training as it goes: curves, time left, pause and stop; afterwards what it advises.
 import { get, post } from "./api.js";
+import { figures } from "./charts.js";
 import { Part, button, el, meter, redraw } from "./dom.js";
 import { icon } from "./icons.js";
 import { attempt } from "./notes.js";
-import { drawing } from "./phone_link.js";
 import { store } from "./store.js";
 import { duration, percent } from "./words.js";
 
 const LINES = 200;
+
+/** What the accuracy was measured on, and how sure it is. */
+function tested({ held_out: heldOut, interval }) {
+  const range = interval ? ` (95 % interval ${percent(interval[0])} to ${percent(interval[1])})` : "";
+  return `of the ${heldOut === false ? "training" : "test"} photos correct, as on a board${range}`;
+}
 
 class TrainingRun extends Part {
   set job(job) {
@@ -55,22 +61,12 @@ class TrainingRun extends Part {
   }
 
   line(line) {
-    if (line.type === "epoch") return el("li", {}, `epoch ${line.epoch} of ${line.epochs}: ${percent(line.validation_accuracy, 1)} correct, loss ${line.validation_loss.toFixed(3)}`);
+    if (line.type === "epoch") return el("li", {}, `${line.stage ?? "training"}, epoch ${line.epoch} of ${line.epochs}: ${percent(line.validation_accuracy, 1)} correct, loss ${line.validation_loss.toFixed(3)}`);
     return line.text ? el("li", {}, line.text) : null;
   }
 
   drawCurves(charts) {
-    const titles = { loss: "Loss", accuracy: "Accuracy" };
-    const shown = Object.entries(titles).filter(([key]) => charts?.[key]);
-    this.curves.replaceChildren(...shown.map(([key, title]) => el("figure", {}, el("figcaption", {}, title), this.chart(charts[key], title))));
-  }
-
-  /** A chart of galago.report.charts: an SVG, and its legend after it. */
-  chart(text, title) {
-    const end = text.indexOf("</svg>") + 6;
-    const legend = new DOMParser().parseFromString(text.slice(end), "text/html").querySelector(".legend");
-    const svg = drawing(text.slice(0, end).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '), title);
-    return el("div", { class: "chart" }, svg, legend && document.importNode(legend, true));
+    this.curves.replaceChildren(...figures(charts));
   }
 
   draw() {
@@ -103,8 +99,8 @@ class TrainingRun extends Part {
     const model = job.state === "done" && store.project.models.find(({ id }) => id === job.result?.model);
     if (!model) return [];
     const tile = (value, title) => el("div", { class: "tile" }, el("b", {}, value), el("small", {}, title));
-    const tiles = el("div", { class: "tiles" }, tile(percent(model.accuracy), "of the test photos correct, as on a board"), tile(percent(model.float_accuracy), "before quantization (float)"), tile(`${Math.round(model.kB)} kB`, "model file"));
-    const advice = model.advice.length ? [el("h3", {}, "What would help most"), el("ul", { class: "list advice" }, model.advice.map((line) => el("li", {}, line)))] : [el("p", { class: "verdict" }, icon("check"), "No advice needed: try it, and look for pictures that it gets wrong.")];
+    const tiles = el("div", { class: "tiles" }, tile(percent(model.accuracy), tested(model)), tile(percent(model.float_accuracy), "before quantization (float)"), tile(`${Math.round(model.kB)} kB`, "model file"));
+    const advice = model.advice?.length ? [el("h3", {}, "What would help most"), el("ul", { class: "list advice" }, model.advice.map((line) => el("li", {}, line)))] : [el("p", { class: "verdict" }, icon("check"), "No advice needed: try it, and look for pictures that it gets wrong.")];
     return [tiles, ...advice, el("div", { class: "buttons" }, el("a", { class: "button main", href: `#try/${model.id}` }, "Try it"), el("a", { class: "button", href: `#look/${model.id}` }, "Look at its mistakes"), el("a", { class: "button", href: `#deploy/${model.id}` }, "Put it on a board"))];
   }
 }
