@@ -215,7 +215,8 @@ def _notes() -> str:
     from galago.fit import FASTER, SLOWER
 
     return (
-        "Each file takes whole blocks of 4,096 bytes; an update needs room for what it replaces as well. "
+        "Each file takes whole blocks, of 4,096 bytes, or of 512 on a FAT; an update needs room for what it "
+        "replaces as well. "
         "These are estimates, not measurements. Time is counted instructions x cycles per instruction / "
         f"clock; it is right within {FASTER:g} to {SLOWER:g} times, and `galago bench --port` measures it. "
         "`galago boards ID` shows the sources."

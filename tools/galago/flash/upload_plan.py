@@ -22,7 +22,7 @@ from galago.flash.import_check import check_import
 from galago.resources import firmware_dir
 from galago.transport import Board
 
-_SPARE = 16_384  # bytes for folders
+_SPARE_BLOCKS = {512: 16}  # for folders, by the size of blocks; elsewhere 4
 _ATTEMPTS = 3  # per file, if its bytes change on the way or an answer is lost
 NO_FILESYSTEM = "the board has no file system that could hold files"
 MAKE_FILESYSTEM = (
@@ -151,7 +151,8 @@ class UploadPlan:
         """Return the bytes that the upload takes in blocks of `block` bytes."""
         # Replaced files keep their space until the switch; each new file takes whole blocks.
         sizes = [len(data) - self._offsets[path] for path, data in self.upload.items()]
-        return block * sum(-(-size // block) for size in sizes) + _SPARE if sizes else 0
+        spare = _SPARE_BLOCKS.get(block, 4)
+        return block * (sum(-(-size // block) for size in sizes) + spare) if sizes else 0
 
     def _check_space(self, survey: "_Survey") -> None:
         needed = self._needed(survey.block)
