@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Layers computed with SIMD: where their weights, tables and inputs are, and the calls that compute them.
 
-A description of a layer has what js/pack.js does once (`pack`, `plane`), after the calls that write the
-layer's multipliers, shifts and biases (`table`), and the `calls` of each inference. The functions are those
-of galago.native.kernels.wasm32.
+A description of a layer has what js/pack.js does once (`pack`, `plane`), after those calls of the compiled
+kernels that write the layer's multipliers, shifts and biases, and the `calls` of each inference. The
+functions are those of galago.native.kernels.wasm32.
 """
 
 from typing import Any
@@ -13,7 +13,6 @@ from galago.tflite.records import DEPTHWISE_CONV_2D, Record
 
 _BLOCK = 8  # channels
 _SLACK = 64  # bytes that a vector may read beyond the end
-_ENTRIES = "conv_2d._entries"
 
 
 class Fast:
@@ -24,8 +23,8 @@ class Fast:
         self._inputs = 0
         self._calls: list[list[Any]] = []
 
-    def layer(self, record: Record, calls: list[list[Any]]) -> dict[str, Any]:
-        """The description of one layer; `calls` are those of the compiled kernels."""
+    def layer(self, record: Record) -> dict[str, Any]:
+        """The description of one layer."""
         blocks = _up(record.out_c, _BLOCK) // _BLOCK
         depthwise = record.operator == DEPTHWISE_CONV_2D
         line = record.k_w * record.in_c
@@ -47,7 +46,7 @@ class Fast:
         }
         source, output = self._arena + record.input, self._arena + record.output
         ends = [record.out_zero, record.lowest, record.highest]
-        described: dict[str, Any] = {"pack": pack, "table": [c for c in calls if c[0] == _ENTRIES]}
+        described: dict[str, Any] = {"pack": pack}
         if not depthwise and _is_pointwise(record):
             pixels = record.in_h * record.in_w
             own = self._spread(source, pixels, record.in_c, padded)

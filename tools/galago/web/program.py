@@ -58,7 +58,7 @@ def build(model: bytes) -> Program:
         layers.append({**_layer(layer, words, at, compiled), "source": written.get(layer.source, -1)})
         written[layer.tensor] = number
         if wasm32.takes(words):
-            layers[-1]["fast"] = fast.layer(words, layers[-1]["calls"])
+            layers[-1]["fast"] = fast.layer(words)
             if words.operator == DEPTHWISE_CONV_2D:
                 windows.add((words.k_h, words.k_w))
     pages = -(-fast.place_inputs() // PAGE)

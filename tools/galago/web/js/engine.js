@@ -3,6 +3,8 @@
 import { Memory } from "./memory.js";
 import { pack } from "./pack.js";
 
+const ENTRIES = "conv_2d._entries"; // writes multipliers, shifts and biases
+
 /** A model that is ready to run. Its tensors are views: they change with the next run. */
 export class Network {
   /** `program` is the description of galago.web.program, `model` the bytes of the .tflite. */
@@ -25,7 +27,7 @@ export class Network {
     memory.bytes.set(model, program.model);
     this.steps = program.layers.map((layer) => {
       if (!fast || !layer.fast) return bind(functions, layer.calls);
-      for (const call of bind(functions, layer.fast.table)) call();
+      for (const call of bind(functions, layer.calls.filter(([name]) => name === ENTRIES))) call();
       pack(memory, layer.fast);
       return bind(fast, layer.fast.calls);
     });
