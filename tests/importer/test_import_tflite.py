@@ -16,6 +16,7 @@ from galago import boards, transport
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
 from galago.evaluate import on_board
+from galago.evaluate.agreement import Agreement
 from galago.flash import UploadPlan, device_package, model_files
 from galago.importer import Imported, Options, import_model
 from galago.models import ModelDirectory
@@ -117,7 +118,7 @@ def test_logits_become_probabilities_on_the_board(outputs: int, tmp_path: Path) 
         UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
         plain = (pixels ^ 128).view(np.int8)
         found = [answer for _, answer in on_board.board_answers(board, model, plain, ["builtin"])]
-    assert on_board.Agreement.of(found, probabilities).differ == []
+    assert Agreement.of(found, probabilities).differ == []
 
 
 def of_range(low: float, high: float) -> bytes:

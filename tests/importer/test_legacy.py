@@ -11,9 +11,12 @@ from galago import boards, evaluate, runtimes, transport
 from galago.emulator import EmulatedBoard
 from galago.emulator.host_calls import StandInError
 from galago.emulator.inference import TflmService
+from galago.errors import GalagoError
 from galago.evaluate import on_board
+from galago.evaluate.agreement import Agreement
 from galago.flash import UploadPlan, device_package, model_files
 from galago.importer import Options, import_model
+from galago.targets.tinymaix.converter import convert
 from galago.tflite import legacy, schema
 from galago.tflite.reference import ReferenceKernels, reference
 from support.builder import RELU6, Builder
@@ -70,7 +73,7 @@ def test_a_uint8_model_keeps_its_numbers(tmp_path: Path) -> None:
     assert versions == {1}, "the engine rounds means as uint8 kernels do in these"
 
 
-def test_runtimes_of_tensorflow_lite_micro_refuse_them(tmp_path: Path) -> None:
+def test_other_runtimes_refuse_them(tmp_path: Path) -> None:
     """TensorFlow Lite Micro would end the process that prepares the files of microlite."""
     (tmp_path / "quant.tflite").write_bytes(uint8_classifier())
     model = import_model(tmp_path / "quant.tflite", tmp_path / "out").model
@@ -78,6 +81,8 @@ def test_runtimes_of_tensorflow_lite_micro_refuse_them(tmp_path: Path) -> None:
     assert "weights have a zero point" in prepared.refused["microlite"].message
     with pytest.raises(StandInError, match="weights have a zero point"):
         TflmService().load(model.tflite.read_bytes())
+    with pytest.raises(GalagoError, match=r"the weights of layer 0 \(CONV_2D\) have a zero point"):
+        convert(model.tflite.read_bytes())
 
 
 def test_googles_files_are_taken(data: Path, tmp_path: Path) -> None:
@@ -100,4 +105,4 @@ def test_the_board_gives_the_answers_of_the_uint8_kernels(tmp_path: Path) -> Non
         UploadPlan(board, device_package(board) | model_files(model)).run(lambda path, done: None)
         found = [answer for _, answer in on_board.board_answers(board, model, plain, ["builtin"])]
     expected = model.probabilities(evaluate.int8(model, plain))
-    assert on_board.Agreement.of(found, expected).differ == []
+    assert Agreement.of(found, expected).differ == []

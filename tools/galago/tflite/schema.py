@@ -123,7 +123,8 @@ class Operator:
     """The name of the output tensor."""
 
     def __str__(self) -> str:
-        return f"layer {self.number} ({self.kind} {self.name})"
+        first, *_ = self.name.split(";")  # TensorFlow names a layer after all that it has fused into it
+        return f"layer {self.number} ({self.kind} {first})"
 
 
 def parse(data: bytes) -> ModelT:

@@ -127,6 +127,8 @@ class _Converter:
         graph, options = self._graph, operator.options
         weights, source = graph.tensors[operator.inputs[1]], self._resolve(operator.inputs[0])
         depthwise = operator.kind == "DEPTHWISE_CONV_2D"
+        if weights.zero_point:
+            raise refused(f"the weights of {_name(operator)} have a zero point")
         pad = (0, 0, 0, 0)
         if source in self._pads:
             source, pad = self._pads[source]
