@@ -13,13 +13,12 @@ from galago.fit.network import Network, plan_as_json, plan_from_json
 from galago.tflite.engine import Plan
 
 # Instructions per MAC, counted exactly for the shipped model
-# (python -m galago.native.verify.count MODEL --kernels native). The figure of fully connected layers on
-# Xtensa is RV32's.
+# (python -m galago.native.verify.count MODEL --kernels native).
 _THUMB2 = {"convolution": 1.32, "depthwise": 2.90, "pointwise": 0.88, "fully connected": 3.54}
 INSTRUCTIONS = {
-    "armv6m": {"convolution": 7.14, "depthwise": 11.53, "pointwise": 4.91, "fully connected": 10.68},
-    "rv32imc": {"convolution": 4.61, "depthwise": 6.30, "pointwise": 3.12, "fully connected": 5.50},
-    "xtensawin": {"convolution": 5.93, "depthwise": 8.80, "pointwise": 4.24, "fully connected": 5.50},
+    "armv6m": {"convolution": 6.68, "depthwise": 10.44, "pointwise": 4.69, "fully connected": 10.68},
+    "rv32imc": {"convolution": 4.39, "depthwise": 6.03, "pointwise": 2.99, "fully connected": 4.38},
+    "xtensawin": {"convolution": 5.69, "depthwise": 8.45, "pointwise": 4.09, "fully connected": 8.86},
 }
 INSTRUCTIONS |= dict.fromkeys(("armv7em", "armv7emsp", "armv7emdp"), _THUMB2)
 

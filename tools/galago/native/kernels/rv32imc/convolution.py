@@ -6,7 +6,7 @@ from galago.native.kernels.rv32imc.function import REGISTERS, Function, Requanti
 from galago.native.kernels.scalar import convolution
 from galago.native.kernels.scalar.convolution import scratch as scratch
 
-_UNROLLED = 4  # taps in one iteration of the inner loop of the largest block
+_UNROLLED = {4: 8, 1: 4}  # pixels → taps in one iteration of the inner loop of a block of four channels
 
 
 def build(rounding: Rounding) -> bytes:
@@ -60,14 +60,15 @@ def _sums(code: Function, channels: int, pixels: int, shifted: bool) -> list[int
         code.bne(first, end, again)
 
     name = f"{channels}{pixels}"
-    if channels == pixels == 4:
-        code.andi(end, x, -_UNROLLED)
-        code.beqz(end, "few")
+    if channels == 4:
+        unrolled = _UNROLLED[pixels]
+        code.andi(end, x, -unrolled)
+        code.beqz(end, f"few{name}")
         code.add(end, end, first)
-        turn(_UNROLLED, "taps")
-        code.label("few")
+        turn(unrolled, f"taps{name}")
+        code.label(f"few{name}")
         code.load(x, "taps")
-        code.andi(end, x, _UNROLLED - 1)
+        code.andi(end, x, unrolled - 1)
     else:
         code.mv(end, x)
     code.beqz(end, f"summed{name}")

@@ -90,13 +90,7 @@ def gather(code: Function, done: Callable[[Function, int, int], None] | None = N
     code.plus(t, source, limit)
     code.plus(source, source, at)
     code.branch_if(source, ">=", t, "copied", near=True)
-    code.label("copy")
-    code.load8(byte, source)
-    code.increase(byte, -128)
-    code.store8(byte, target)
-    code.plus(target, target, stride)
-    code.increase(source, 1)
-    code.branch_if(source, "!=", t, "copy", near=True)
+    _copy(code, source, t, target, stride, byte, at)
     code.copy(at, limit)
     code.label("copied")
     _outside(code, at, end, target, stride, byte)
@@ -143,6 +137,24 @@ def _locals(code: Function) -> None:
     code.store(t, "top")
     code.constant(t, 0)
     code.store(t, "gathered")
+
+
+def _copy(code: Function, source: int, end: int, target: int, stride: int, byte: int, fours: int) -> None:
+    """Copies what is inside the picture, four bytes at a time as long as there are four."""
+    code.minus(fours, end, source)
+    code.low_bits(byte, fours, 2)
+    code.minus(fours, end, byte)
+    for count, last, again, done in ((4, fours, "copy4", "rest"), (1, end, "copy", "copied_all")):
+        code.branch_if(source, "==", last, done, near=True)
+        code.label(again)
+        for i in range(count):
+            code.load8(byte, source, i)
+            code.increase(byte, -128)
+            code.store8(byte, target)
+            code.plus(target, target, stride)
+        code.increase(source, count)
+        code.branch_if(source, "!=", last, again, near=True)
+        code.label(done)
 
 
 def _outside(code: Function, at: int, limit: int, target: int, stride: int, byte: int) -> None:
