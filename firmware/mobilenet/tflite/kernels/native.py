@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Runs machine code that the host generated for one model and one processor, instead of viper kernels.
 
+It calls the kernels one by one, and reads the weights between the calls where they are streamed. Where they
+are not, schedule.py runs a whole inference in one call.
+
     kernel = MachineCode("pointwise_16", module, alone=False)
     kernel.run(net, at, first, last)            # like the `run` of a viper kernel
 
