@@ -20,14 +20,18 @@ _LOW, _HIGH, _STEP = 70, 100, 5  # percent
 def svg(points: Sequence[Point]) -> str:
     """Returns the picture; models of one task have one colour, and a line joins them by size."""
     parts = [_axes()]
-    for colour, task in zip(COLOURS, sorted({point[0] for point in points}), strict=False):
+    tasks = sorted({point[0] for point in points})
+    # The names of one task stand at the right of its points, those of the next one at the left.
+    for number, (colour, task) in enumerate(zip(COLOURS, tasks, strict=False)):
+        shift, anchor = ((9, "start"), (-9, "end"))[number % 2]
         own = sorted((size, accuracy, name) for kind, size, accuracy, name in points if kind == task)
         path = " ".join(f"{_x(size):.1f},{_y(accuracy):.1f}" for size, accuracy, _ in own)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-opacity="0.4"/>')
         for size, accuracy, name in own:
             x, y = _x(size), _y(accuracy)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-            parts.append(f'<text x="{x + 9:.1f}" y="{y + 4:.1f}" fill="{colour}">{name}</text>')
+            place = f'x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{anchor}"'
+            parts.append(f'<text {place} fill="{colour}">{name}</text>')
     style = "text{font:12px system-ui,sans-serif}.axis{fill:#6b7280}.grid{stroke:#9ca3af;stroke-opacity:.3}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">'
