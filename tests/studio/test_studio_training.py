@@ -46,6 +46,20 @@ def test_a_training_outlives_its_server(trained: RunningStudio, data: Path) -> N
     assert directory.name == "tiny-it-s-1"
 
 
+def test_a_quick_model_answers_without_a_long_training(trained: RunningStudio) -> None:
+    job = trained.post("/api/jobs", {"kind": "quick"})["id"]
+    end = trained.until(f"/api/jobs/{job}", lambda value: value["state"] not in ("running", "paused"))
+    assert end["state"] == "done", end
+    row = trained.get("/api/project")["models"][0]
+    assert (row["id"], row["quick"], row["labels"]) == (end["result"]["model"], True, ["cup", "pen"])
+    answers = trained.get(f"/api/models/{row['id']}/answers")
+    assert len(answers["photos"]) == 2
+    assert {each["is"] for each in answers["photos"]} == {0, 1}
+    again = trained.post("/api/jobs", {"kind": "evaluate", "model": row["id"]})["id"]
+    end = trained.until(f"/api/jobs/{again}", lambda value: value["state"] not in ("running", "paused"))
+    assert end["result"]["int8"] == row["accuracy"]
+
+
 def test_a_stopped_job_is_stopped_and_one_class_is_not_enough(trained: RunningStudio) -> None:
     job = trained.post("/api/jobs", {"kind": "train"})["id"]
     trained.post(f"/api/jobs/{job}/stop")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from galago.dataset.drawn import drawn
@@ -129,9 +130,11 @@ class RunningStudio:
         return value
 
 
-def jpeg(number: int, size: tuple[int, int] = (96, 64), exif: Image.Exif | None = None) -> bytes:
-    """A drawn picture as a JPEG; other numbers are other pictures."""
+def jpeg(
+    picture: int | np.ndarray, size: tuple[int, int] = (96, 64), exif: Image.Exif | None = None
+) -> bytes:
+    """A JPEG of pixels, or of the drawn picture with a number."""
     file = io.BytesIO()
-    image = Image.fromarray(drawn(number, (size[1], size[0], 3)))
-    image.save(file, "JPEG", **({"exif": exif} if exif else {}))
+    pixels = drawn(picture, (size[1], size[0], 3)) if isinstance(picture, int) else picture
+    Image.fromarray(pixels).save(file, "JPEG", **({"exif": exif} if exif else {}))
     return file.getvalue()

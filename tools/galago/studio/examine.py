@@ -14,7 +14,7 @@ import numpy as np
 
 from galago import dataset
 from galago.dataset.sharpness import BLURRED, sharpness
-from galago.errors import GalagoError
+from galago.errors import GalagoError, of_file
 from galago.studio.events import Events
 from galago.studio.held_out import decide
 from galago.studio.ingest import read_upright
@@ -78,7 +78,10 @@ class Examiner:
             if self._stopping.wait(_SETTLE):
                 return
             self._project.changed.clear()
-            self.look()
+            try:
+                self.look()
+            except OSError as error:  # such as a full disk: the next change tries again
+                self._events.publish("problem", message=of_file(error).message)
 
 
 def conclude(photos: list[Photo]) -> None:

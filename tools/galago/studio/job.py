@@ -125,7 +125,10 @@ class Job:
             self.start()
 
     def stop(self, force: bool = False) -> None:
-        """Asks its process to end; with `force`, ends it."""
+        """Asks its process to end; with `force`, ends it. A paused job may have none any more."""
+        if not self.alive and self.row["state"] == "paused":
+            self.row["state"] = "stopped"
+            self.save()
         self._signal("SIGKILL" if force else "SIGTERM", "SIGTERM")
         self._signal("SIGCONT", "")
 

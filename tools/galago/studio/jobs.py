@@ -17,6 +17,7 @@ from galago.errors import GalagoError
 from galago.studio.events import Events
 from galago.studio.job import Job
 from galago.studio.ports import EMULATED
+from galago.studio.store import read_json
 
 _INTERVAL = 0.15  # seconds between two looks at what jobs have written
 _GRACE = 10.0  # seconds that a job has to end by itself
@@ -149,6 +150,8 @@ class Jobs:
         over = [job for job in self._jobs.values() if not job.active]
         for job in over[:-_KEPT]:
             del self._jobs[job.id]
+            if frozen := read_json(job.folder / "order.json", {}).get("frozen"):
+                shutil.rmtree(frozen, ignore_errors=True)
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def _publish(self, job: Job) -> None:

@@ -59,6 +59,7 @@ def training(studio: "Studio", wish: dict[str, Any]) -> Order:
         "size": int(size),
         "epochs": epochs,
         "frozen": str(frozen),
+        "features": str(studio.project.work / "features.npz"),
     }
     return kind, f"{'Quick model' if kind == 'quick' else 'Training'} {name}", order
 

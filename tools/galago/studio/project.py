@@ -132,23 +132,26 @@ class Project:
 
     def add_photo(self, group: str, rgb: np.ndarray) -> Photo:
         """Writes a photo, uint8 [h, w, 3], into a class. Raises studio.missing, studio.limit, disk.full."""
-        found = dataset.fingerprint(rgb).tobytes().hex(), sharpness(rgb)
-        with self.lock:
-            if len(self.photos) >= MOST_PHOTOS:
-                raise GalagoError(
-                    "studio.limit", f"a project may have {MOST_PHOTOS:,} photos: delete some first"
-                )
-            photo = Photo(new_id("p"), group, "", fingerprint=found[0], sharpness=found[1])
-            photo.file = f"{photo.id}.jpg"
-            path = self.folder(group) / photo.file
-        write_jpeg(rgb, path)
-        with self.lock:
-            stat = path.stat()
-            photo.size, photo.time = stat.st_size, stat.st_mtime_ns
-            if group not in self.classes:  # deleted meanwhile
-                path.unlink(missing_ok=True)
-                raise GalagoError("studio.missing", "the class was deleted meanwhile: undo that first")
-            self.photos[photo.id] = photo
+        photo = Photo(new_id("p"), group, "")
+        photo.file = f"{photo.id}.jpg"
+        photo.fingerprint, photo.sharpness = dataset.fingerprint(rgb).tobytes().hex(), sharpness(rgb)
+        part = self.work / "incoming" / photo.file
+        part.parent.mkdir(parents=True, exist_ok=True)
+        write_jpeg(rgb, part)
+        try:
+            with (
+                self.lock
+            ):  # a file appears in its class together with its row, so that no scan adds it twice
+                if len(self.photos) >= MOST_PHOTOS:
+                    raise GalagoError(
+                        "studio.limit", f"a project may have {MOST_PHOTOS:,} photos: delete some first"
+                    )
+                stat = part.stat()
+                photo.size, photo.time = stat.st_size, stat.st_mtime_ns
+                part.rename(self.folder(group) / photo.file)
+                self.photos[photo.id] = photo
+        finally:
+            part.unlink(missing_ok=True)
         return photo
 
     def move(self, ids: list[str], group: str) -> None:

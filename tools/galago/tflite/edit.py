@@ -76,6 +76,11 @@ class EditableGraph:
         """The shape of a tensor, with the batch, which is 1."""
         return schema.shape(self._tensors[tensor])
 
+    def set_shape(self, tensor: int, shape: tuple[int, ...]) -> None:
+        """Sets the shape of a tensor; the values of a constant have to follow."""
+        self._tensors[tensor].shape = list(shape)
+        self._tensors[tensor].shapeSignature = None
+
     def constant(self, tensor: int) -> NDArray[Any]:
         """The stored values of a constant: float32, int32 or int8, in the file's layout."""
         with schema.malformed():

@@ -59,6 +59,7 @@ class TensorT(Protocol):
     """A tensor; `buffer` is an index into the model's buffers, where buffer 0 is empty."""
 
     shape: Sequence[int] | None
+    shapeSignature: Sequence[int] | None  # noqa: N815
     type: int
     buffer: int
     name: str | bytes | None
@@ -106,6 +107,9 @@ class ModelT(Protocol):
     operatorCodes: list[OperatorCodeT]  # noqa: N815
     subgraphs: list[SubGraphT]
     buffers: list[BufferT]
+    signatureDefs: list[Any] | None  # noqa: N815
+    metadata: list[Any] | None
+    metadataBuffer: list[int] | None  # noqa: N815
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ pipeline          everything from a recipe to a model directory with its report
 choice, recipe    the recipe that `galago train PHOTOS` uses; recipe.toml files
 transfer          a PhotoRecipe: an ImageNet network is fitted to a folder of photos
 imagenet_groups   a GroupRecipe: classes made of ImageNet's thousand
+quick_head        a head on a shipped network, in seconds
 loop              stages, early stopping, a checkpoint after each epoch
 post_training     quantization, and fine_tuning where int8 lost too much
 """

@@ -36,7 +36,7 @@ def picture(request: Request) -> Response:
     source = studio.project.path(photo_id)
     full = request.query_params.get("size") == "full"
     path = studio.project.work / ("full" if full else "thumbs") / f"{photo_id}.jpg"
-    if full and photo_id == source.stem:  # written by `ingest`
+    if full and source.name == f"{photo_id}.jpg":  # written by `ingest`
         path = source
     elif not path.exists() or path.stat().st_mtime_ns < source.stat().st_mtime_ns:
         if full:

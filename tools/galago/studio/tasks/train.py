@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Trains a model on a copy of the project's photos, and measures it on those that are held out."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from galago import dataset, evaluate
+from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.studio.answers import Answers, answer
 from galago.studio.models import ABOUT, publish
@@ -16,28 +16,27 @@ from galago.studio.store import write_json
 from galago.train.advice import advice, overfitting
 from galago.train.choice import TrainingOptions, recipe_for
 from galago.train.pipeline import run_recipe
-from galago.train.recipe import FineTuning, PhotoRecipe
+from galago.train.recipe import PhotoRecipe
 
 _TRAINED_SAMPLE = 200  # training photos that are answered, to see whether it overfits
 
 
 def run(order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     """Trains as `galago train` does. Returns {model: id}."""
-    return train(order, reporter, _recipe(order), quick=False)
-
-
-def train(order: dict[str, Any], reporter: Reporter, recipe: PhotoRecipe, quick: bool) -> dict[str, Any]:
-    """Trains by a recipe, measures, and puts the model among those of the project."""
-    folder = Path(order["folder"])
-    out = folder / "model"
-    progress = ReportedProgress(reporter)
-    model = run_recipe(recipe, Path(), out, progress)
-    progress.begin("measuring", 1)
-    held_out = Path(order["test"]) if order.get("test") else None
-    exam = answer(model, held_out or Path(order["photos"]), floats=True, say=progress.say)
-    exam.save(out)
-    write_json(out / ABOUT, {**_about(order, model, exam, bool(held_out)), "quick": quick})
+    out = Path(order["folder"]) / "model"
+    model = run_recipe(_recipe(order), Path(), out, ReportedProgress(reporter))
+    measured(order, model, reporter, quick=False)
     return {"model": publish(out, Path(order["models"]), order["model_id"])}
+
+
+def measured(order: dict[str, Any], model: ModelDirectory, reporter: Reporter, quick: bool) -> None:
+    """Measures a model on the held-out photos, and writes what a page shows of it beside it."""
+    reporter.progress("measuring", 0, 1)
+    held_out = Path(order["test"]) if order.get("test") else None
+    exam = answer(model, held_out or Path(order["photos"]), floats=not quick)
+    exam.save(model.path)
+    about = _about(order, model, exam, bool(held_out))
+    write_json(model.path / ABOUT, {**about, "quick": quick})
 
 
 def _recipe(order: dict[str, Any]) -> PhotoRecipe:
@@ -51,19 +50,13 @@ def _recipe(order: dict[str, Any]) -> PhotoRecipe:
     return recipe_for(Path(order["photos"]), order["name"], options)
 
 
-def head_only(order: dict[str, Any]) -> PhotoRecipe:
-    """Returns the recipe that fits the head alone."""
-    recipe = _recipe(order)
-    return replace(recipe, stages=recipe.stages[:1], fine_tuning=FineTuning(epochs=0))
-
-
 def _about(order: dict[str, Any], model: ModelDirectory, exam: Answers, held_out: bool) -> dict[str, Any]:
     """Returns what the project keeps of a model besides its directory."""
     photos = dataset.from_subfolders(order["photos"])
     counts = np.bincount(photos.labels, minlength=len(model.labels)).tolist()
     scores = exam.scores()
     lines = advice(scores, model.labels, counts, model.input_shape[0])
-    if held_out:
+    if held_out and (model.path / FLOAT).is_file():  # a quick model's head alone hardly overfits
         lines += overfitting(_accuracy_on(model, photos), scores.accuracy)
     else:
         lines.insert(0, "measured on the photos that it was trained on: 10 photos of each class allow more")
