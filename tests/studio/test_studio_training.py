@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from galago.models import ModelDirectory
 from support.studio import RunningStudio, jpeg
 
 pytestmark = pytest.mark.slow
@@ -25,25 +24,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]
 
 
 def test_a_training_outlives_its_server(trained: RunningStudio, data: Path) -> None:
-    wish = {"kind": "train", "architecture": "mobilenet_v1", "alpha": 0.25, "size": 64, "epochs": 2}
+    wish = {"kind": "train", "architecture": "mobilenet_v1", "alpha": 0.25, "size": 64}
     job = trained.post("/api/jobs", wish)["id"]
     assert trained.send("POST", "/api/jobs", {"kind": "quick"}).code == "studio.busy"
-    trained.until(f"/api/jobs/{job}", lambda value: value["lines"])
-    trained.post(f"/api/jobs/{job}/pause")
+    before = trained.until(f"/api/jobs/{job}", lambda value: epochs(value) or value["error"])
+    trained.kill()
+    trained.start()
+    after = trained.until(f"/api/jobs/{job}", lambda value: len(epochs(value)) > len(epochs(before)))
+    assert [line["epoch"] for line in epochs(after)] == list(range(1, len(epochs(after)) + 1))
+    assert "<svg" in after["charts"]["loss"]
+    assert trained.post(f"/api/jobs/{job}/pause")["state"] == "paused"
     trained.kill()
     trained.start()
     assert trained.get(f"/api/jobs/{job}")["state"] == "paused"
-    trained.post(f"/api/jobs/{job}/resume")
-    end = trained.until(f"/api/jobs/{job}", lambda value: value["state"] not in ("running", "paused"))
-    assert end["state"] == "done", end
-    epochs = [line for line in end["lines"] if line["type"] == "epoch"]
-    assert [line["epoch"] for line in epochs] == [1, 2]
-    assert "<svg" in end["charts"]["loss"]
-    (model,) = trained.get("/api/project")["models"]
-    assert model["id"] == end["result"]["model"]
-    assert model["labels"] == ["cup", "pen"]
-    directory = ModelDirectory.open(trained.folder / ".galago" / "models" / model["id"])
-    assert directory.name == "tiny-it-s-1"
+    assert trained.post(f"/api/jobs/{job}/resume")["state"] == "running"
+    trained.post(f"/api/jobs/{job}/stop")
+    trained.until(f"/api/jobs/{job}", lambda value: value["state"] == "stopped")
+
+
+def epochs(job: dict) -> list[dict]:
+    return [line for line in job["lines"] if line["type"] == "epoch"]
 
 
 def test_a_quick_model_answers_without_a_long_training(trained: RunningStudio) -> None:
@@ -60,10 +60,7 @@ def test_a_quick_model_answers_without_a_long_training(trained: RunningStudio) -
     assert end["result"]["int8"] == row["accuracy"]
 
 
-def test_a_stopped_job_is_stopped_and_one_class_is_not_enough(trained: RunningStudio) -> None:
-    job = trained.post("/api/jobs", {"kind": "train"})["id"]
-    trained.post(f"/api/jobs/{job}/stop")
-    trained.until(f"/api/jobs/{job}", lambda value: value["state"] == "stopped")
+def test_a_training_that_cannot_be_is_refused(trained: RunningStudio) -> None:
     groups = {row["name"]: row["id"] for row in trained.get("/api/project")["classes"]}
     trained.send("DELETE", f"/api/classes/{groups['pen']}")
     refused = trained.send("POST", "/api/jobs", {"kind": "train"})

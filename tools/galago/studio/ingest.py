@@ -6,7 +6,7 @@ for item in unpack(path, "holiday.zip"):        # one file, or those of a zip
     write_jpeg(rgb, folder / "p4f9c0a1b2d3e.jpg")
 
 Nothing of the file's own bytes is kept: EXIF with its place and time is gone, and so is whatever else hides
-in a picture. The orientation that EXIF names is applied, because `galago` and boards ignore it.
+in a picture. The orientation that EXIF names is applied.
 """
 
 import shutil
@@ -28,7 +28,6 @@ MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 2048  # pixels of a stored photo; networks see 224 at most
 THUMBNAIL = 160
 _QUALITY = 95
-_ORIENTATION = 0x0112  # the EXIF tag
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _too_large(name: str, size: int) -> GalagoError:
 
 
 def read_upright(path: Path) -> np.ndarray:
-    """Returns a picture as uint8 [h, w, 3], turned as its EXIF orientation says, its longer side bounded.
+    """Returns a picture as uint8 [h, w, 3], upright as `pictures.load` gives it, its longer side bounded.
 
     Raises GalagoError image.* as `pictures.load` does, image.size above `MOST_PIXELS`.
     """
@@ -115,17 +114,12 @@ def read_upright(path: Path) -> np.ndarray:
                 f"{image.width} x {image.height} pixels, a photo may have {MOST_PIXELS / 1e6:.0f} million: "
                 "make it smaller",
             )
-        try:
-            orientation = image.getexif().get(_ORIENTATION, 1)
-        except (OSError, SyntaxError, ValueError, KeyError, IndexError, TypeError, OverflowError):
-            orientation = 1  # damaged metadata is no reason to refuse a picture
-    upright = Image.fromarray(pictures.load(path))
-    if orientation in range(2, 9):
-        upright.getexif()[_ORIENTATION] = orientation
-        upright = ImageOps.exif_transpose(upright)
-    if max(upright.size) > LONGEST_SIDE:
-        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
-    return np.asarray(upright.convert("RGB"))
+    rgb = pictures.load(path)
+    if max(rgb.shape) <= LONGEST_SIDE:
+        return rgb
+    smaller = Image.fromarray(rgb)
+    smaller.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS, reducing_gap=3)
+    return np.asarray(smaller)
 
 
 def write_jpeg(rgb: np.ndarray, path: Path) -> None:
