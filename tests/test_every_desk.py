@@ -122,7 +122,7 @@ def test_an_emulated_board_needs_no_extra() -> None:
     program = (
         "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:]))\n"
         "from galago import boards, emulator, transport\n"
-        "with emulator.EmulatedBoard(boards.load('RPI_PICO')) as board, transport.connect(board.port) as it:\n"
+        "with emulator.EmulatedBoard(boards.load('RPI_PICO')) as one, transport.connect(one.port) as it:\n"
         "    print(it.exec('print(6 * 7)'))"
     )
     done = subprocess.run([sys.executable, "-c", program, *hidden], capture_output=True, check=False)
