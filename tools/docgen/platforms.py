@@ -28,7 +28,7 @@ _PLATFORMS = {
     "Windows x86-64": "x86_64-pc-windows-msvc",
 }
 _PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-_EXTRAS = ("", "train", "import", "studio", "sign", "chips")
+_EXTRAS = ("", "train")
 _AT_ONCE = 6  # resolutions, which mostly wait for the package index
 
 _PAGE = """# Platforms
