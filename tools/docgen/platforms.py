@@ -41,8 +41,9 @@ macOS (`tests/emulator/test_system.py`). Nothing was run on macOS, Windows or AR
 
 ## Installation
 
-`pip install galago` installs the command into an environment of yours; `pipx install galago` and
-`uv tool install galago` give it one of its own. Extras are added in brackets: `pipx install 'galago[train]'`.
+Once there is a release, `pip install galago` installs the command into an environment of yours, and
+`pipx install galago` or `uv tool install galago` gives it one of its own. Until then, clone the repository;
+`make` installs what it needs, and `pip install -e '.[train]'` the packages of an extra.
 
 For each extra: the Pythons for which all packages exist as wheels.
 
