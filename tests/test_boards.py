@@ -183,7 +183,7 @@ def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
     assert caught.value.code == "board.invalid"
 
 
-def run(*arguments: str, columns: int = 140) -> str:
+def run(*arguments: str, columns: int = 160) -> str:
     from galago.cli import app
 
     done = CliRunner().invoke(app, ["boards", *arguments], env={"COLUMNS": str(columns)})
