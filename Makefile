@@ -1,5 +1,6 @@
 # make demo       classify standard photos on an emulated board
 # make studio     open the studio in the browser (PROJECT=folder of photos)
+# make studio-demo  film a round in the studio; takes the pictures of docs/studio.md
 # make test       run all tests, on every core
 # make test-fast  run the tests that need neither TensorFlow nor minutes
 # make check      lint, types, tests, documentation, demo: what CI runs
@@ -37,7 +38,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 fresh platforms faults attack fuzz clean compiler web studio
+.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 fresh platforms faults attack fuzz clean compiler web studio studio-demo
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -85,6 +86,9 @@ PROJECT ?= studio
 
 studio: $(VENV)/.studio
 	$(BIN)/galago studio $(PROJECT)
+
+studio-demo: $(VENV)/.test
+	$(BIN)/python -m docgen.studio_film docs/screenshots
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto --dist worksteal
