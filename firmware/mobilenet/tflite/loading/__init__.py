@@ -2,6 +2,7 @@
 """Loads a model into an Interpreter. This package and `operators` leave memory afterwards."""
 
 import gc
+import json
 import sys
 
 from micropython import const
@@ -25,12 +26,18 @@ def load(net, model, weights, memory, kernels, plan):
 
         kernels = native.module(kernels)
     if plan is None:
-        plan = _planner().plan(model, kernels)
-    net.plan, facts = plan
-    # The code used until here is dropped to make room for the kernels and the arena.
-    plan = None
-    forget()
-    gc.collect()
+        facts = _planned(net, model, kernels)
+        # The code used until here is dropped to make room for the kernels and the arena. What it made lies
+        # among its remains, in the middle of what is free now: copies lie lower.
+        forget()
+        gc.collect()
+        net.plan = net.plan[:]
+        facts = json.loads(facts)
+    else:
+        net.plan, facts = plan
+        plan = None
+        forget()
+    _take(net, facts["arena"], memory)
     for layer, names in enumerate(facts["layers"]):
         if kernels and names[1]:
             net.native[layer] = names[1], names[0]
@@ -39,13 +46,18 @@ def load(net, model, weights, memory, kernels, plan):
         None if layer in net.native else _kernel(names[0]).run for layer, names in enumerate(facts["layers"])
     ]
     net.macs = facts["macs"]
-    _take(net, facts["arena"], memory)
     net.input = _tensor(net, "input", facts["input"])
     net.output = _tensor(net, "output", facts["output"])
     _place(net, model, weights, max(facts["piece"], _PIECE), memory)
     if net.native:
         _use(net, kernels)
     net.runs = tuple(net.runs)
+
+
+def _planned(net, model, kernels):
+    """Makes a plan; returns its facts as JSON, since a caller's frame would keep the objects in memory."""
+    net.plan, facts = _planner().plan(model, kernels)
+    return json.dumps(facts)
 
 
 def _use(net, kernels):
