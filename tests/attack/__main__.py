@@ -2,7 +2,8 @@
 """Attack everything that comes from a file, a cable or a user, and write what held into docs/reliability.md.
 
     python tests/attack docs/reliability.md --seconds 900 --seed 1
-    python tests/attack --only pictures                 # kinds whose name contains this word
+    python tests/attack docs/reliability.md --only pictures   # replaces the rows of kinds with this word
+    python tests/attack --only pictures
     python tests/attack --only pictures --first 17 --count 1
 
 Each kind runs in a process of its own, so that a crash or a hang counts as a failure of the input that caused
@@ -20,7 +21,7 @@ import tempfile
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -49,6 +50,8 @@ KINDS: dict[str, tuple[Kind, float]] = {
     "signatures": (files.signatures, 0.5),
 }
 """The kinds by name, the longest first, and their shares of the time."""
+FIGURES = Path(attacks.__file__).with_name("attacks.json")
+"""What came of each kind when it was tried last."""
 _HANG = 900.0  # seconds for one attempt, on a computer that may be busy
 _LARGEST = 8 << 30  # bytes of address space
 
@@ -93,12 +96,20 @@ def main() -> int:
 
     with ThreadPoolExecutor(options.jobs) as pool:
         tallies = dict(zip(chosen, pool.map(one, chosen), strict=True))
-    failed = any(tally.failures for tally in tallies.values())
-    if options.page and not options.only:
-        how = {name: (kind.__doc__ or "").strip() for name, (kind, _) in KINDS.items()}
-        text = options.page.read_text()
-        options.page.write_text(attacks.replaced(text, attacks.section(tallies, how, options.seed)))
-    return 1 if failed else 0
+    if options.page:
+        _write(options.page, tallies, options.seed)
+    return 1 if any(tally.failures for tally in tallies.values()) else 0
+
+
+def _write(page: Path, tallies: dict[str, Tally], seed: int) -> None:
+    """Write the page from these tallies, and the last ones of the kinds that were not tried this time."""
+    kept = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.is_file() else {}
+    kept |= {name: asdict(tally) for name, tally in tallies.items()}
+    FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    all_tallies = {name: Tally(**kept[name]) for name in KINDS if name in kept}
+    how = {name: (kind.__doc__ or "").strip() for name, (kind, _) in KINDS.items()}
+    section = attacks.section(all_tallies, how, seed)
+    page.write_text(attacks.replaced(page.read_text(encoding="utf-8"), section), encoding="utf-8")
 
 
 def _show(name: str, tally: Tally) -> None:

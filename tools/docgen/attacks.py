@@ -16,7 +16,7 @@ MARK = "<!-- attacks -->\n"
 _SECTION = """
 ## Attacks
 
-Written by `make attack`, which tries inputs drawn from a seed (this time {seed}) until its time is up; each kind runs in a process of its own. An input fails if anything happens but success or an error with
+Written by `make attack`, which tries inputs drawn from a seed (this time {seed}) until its time is up; each kind runs in a process of its own, and its row shows the last time it was tried. An input fails if anything happens but success or an error with
 a [code](errors.md) and one line of text: a traceback, a crash, a hang, a wrong answer, something left behind. `python tests/attack --only KIND --seed {seed} --first N --count 1` tries the input N again.
 
 **{tried:,} inputs of {kinds} kinds were tried; {failed} failed.**
