@@ -18,7 +18,7 @@ from support import operator_models
 
 DEVICE_KERNELS = firmware_dir() / "mobilenet" / "tflite" / "kernels"
 # Kernels for machine code, and names that are no kernel.
-NO_KERNELS = {"__init__", "native", "proof"}
+NO_KERNELS = {"__init__", "native", "proof", "schedule"}
 
 PLANS = """
 import json

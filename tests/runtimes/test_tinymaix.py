@@ -204,7 +204,8 @@ def test_a_model_that_overruns_emlearn_s_memory_is_refused() -> None:
 
 
 def test_another_input_quantization_is_refused(model: models.ModelDirectory) -> None:
-    contract = model.contract | {"input": model.contract["input"] | {"scale": 1 / 255, "zero_point": -128}}
+    brighter = {"transform": [[65536, -(100 << 16)]] * 3}
+    contract = model.contract | {"input": model.contract["input"] | brighter}
     other = models.ModelDirectory(model.path, contract)
     with pytest.raises(GalagoError, match="pixel - 128") as caught:
         emlearn.files(other, boards.load("RPI_PICO2"))
