@@ -22,8 +22,9 @@ CHROMIUM = "/usr/bin/chromium"
 _PHOTOS = 40  # of each class
 _DESKTOP = (1200, 760)
 _PHONE = (360, 720)
-_COLOURS = 256
+_COLOURS = 128
 _PATIENCE = 600_000  # milliseconds: films are made on busy computers too
+_SHOWN = ("collect", "train", "look", "try", "deploy")
 _DARK = ("deploy",)  # these pictures show the dark mode
 
 
@@ -34,7 +35,7 @@ def main(folder: Path) -> None:
         (root / "photos").mkdir()
         argv = [sys.executable, "-m", "galago", "studio", str(root / "desk things")]
         options = ["--no-browser", "--port", "0", "--phone"]
-        with subprocess.Popen([*argv, *options], stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen([*argv, *options], stdout=subprocess.PIPE, encoding="utf-8") as server:
             assert server.stdout
             address = server.stdout.readline().strip()
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -53,6 +54,9 @@ def _film(browser: Any, address: str, photos: dict[str, list[Path]], folder: Pat
     page.get_by_role("heading", level=1).wait_for()
 
     def picture(name: str) -> None:
+        if name not in _SHOWN:
+            return
+        page.evaluate("scrollTo(0, 0)")
         page.emulate_media(color_scheme="dark" if name in _DARK else "light")
         page.wait_for_timeout(1000)  # for thumbnails, which nothing announces
         _save(page, folder / f"studio-{name}.png")

@@ -30,13 +30,14 @@ export class Confusion {
   shares() {
     const { photos } = this;
     const share = (some, of) => (of.length ? some.length / of.length : null);
+    const both = photos.filter(({ float_said: float }) => Number.isInteger(float)); // none of a quick model
     const answered = photos.filter((photo) => this.column(photo) < this.labels.length);
     return {
       photos: photos.length,
       answered: share(answered, photos),
       right: share(answered.filter(({ is, said }) => is === said), answered),
-      float: share(photos.filter(({ is, float_said: float }) => is === float), photos),
-      same: share(photos.filter(({ said, float_said: float }) => said === float), photos),
+      float: share(both.filter(({ is, float_said: float }) => is === float), both),
+      same: share(both.filter(({ said, float_said: float }) => said === float), both),
     };
   }
 

@@ -30,13 +30,15 @@ class LiveBoard extends Part {
     if (line.n <= (this.last ?? -1)) return;
     this.last = line.n;
     if (line.type === "picture") this.answer(line, live);
-    if (line.type === "notice") this.tell(line.text);
+    if (line.type === "notice") this.tell(line);
     if (line.type === "start" && !this.count) this.best.textContent = `${line.model} starts …`;
   }
 
-  tell(text) {
+  tell({ kind, text }) {
+    const log = kind === "log"; // what the board prints besides its answers
     this.notice.hidden = false;
-    this.notice.replaceChildren(icon("warning"), el("span", {}, text));
+    this.notice.className = log ? "soft" : "verdict warn";
+    this.notice.replaceChildren(...(log ? [] : [icon("warning")]), el("span", {}, text));
   }
 
   answer({ line, frame }, live) {

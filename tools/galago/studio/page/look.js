@@ -54,7 +54,8 @@ class Look extends Part {
     const { confusion } = this;
     const { answered, right, photos, float, same } = confusion.shares();
     const tile = (value, title) => el("div", { class: "tile" }, el("b", {}, value), el("small", {}, title));
-    this.tiles.replaceChildren(tile(percent(answered), `answered, of ${plural(photos, "photo")}`), tile(percent(right), "of the answers correct"), tile(percent(float), "correct before quantization (float)"), tile(percent(same), "same answer in float and int8"));
+    const compared = float === null ? [] : [tile(percent(float), "correct before quantization (float)"), tile(percent(same), "same answer in float and int8")];
+    this.tiles.replaceChildren(tile(percent(answered), `answered, of ${plural(photos, "photo")}`), tile(percent(right), "of the answers correct"), ...compared);
     this.matrix.replaceChildren(confusion.table((row, column) => this.choose(row, column), this.chosen));
     this.drawPhotos();
   }
@@ -73,7 +74,7 @@ class Look extends Part {
     const said = column === labels.length ? "unknown" : labels[column];
     const title = row === column ? `${labels[row]}, recognized` : `${labels[row]}, answered “${said}”`;
     const figures = found.slice(0, MOST_PHOTOS).map(({ id, confidence, float_said: float }) => {
-      const caption = `${percent(confidence)}${float === column || column === labels.length ? "" : `, in float ${labels[float]}`}`;
+      const caption = `${percent(confidence)}${!Number.isInteger(float) || float === column || column === labels.length ? "" : `, in float ${labels[float]}`}`;
       return el("button", { type: "button", class: "photo", disabled: !id, onclick: () => this.enlarge(id, title), "aria-label": `${title}, ${caption}` }, id ? el("img", { src: `/api/photos/${id}?size=thumb`, alt: "", loading: "lazy" }) : icon("collect"), el("small", {}, caption));
     });
     return this.photos.replaceChildren(el("h2", {}, title), el("p", { class: "soft" }, found.length ? plural(found.length, "photo") : "No photo at this threshold."), el("div", { class: "photos" }, figures));

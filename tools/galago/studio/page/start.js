@@ -55,7 +55,7 @@ class Start extends Part {
   examples(examples) {
     const rows = examples.map(({ id, title, text, photos }) => {
       const take = button("Use", null, () => attempt(() => this.example(id)), { "aria-label": `Use ${title}` });
-      return el("li", { class: "row" }, el("div", {}, el("h3", {}, title), el("p", { class: "soft" }, `${text}${photos ? ` ${plural(photos, "photo")}.` : ""}`)), take);
+      return el("li", { class: "row" }, el("div", {}, el("h3", {}, title), el("p", { class: "soft" }, `${text}${photos ? `: ${plural(photos, "photo")}` : ""}.`)), take);
     });
     return el("section", { class: "card" }, el("h2", {}, "Examples"), el("p", { class: "soft" }, "See the whole workflow first: photos, model, board."), rows.length ? el("ul", { class: "list" }, rows) : el("p", {}, "No example photos are on this computer."));
   }

@@ -99,7 +99,7 @@ class TrainingRun extends Part {
     const model = job.state === "done" && store.project.models.find(({ id }) => id === job.result?.model);
     if (!model) return [];
     const tile = (value, title) => el("div", { class: "tile" }, el("b", {}, value), el("small", {}, title));
-    const tiles = el("div", { class: "tiles" }, tile(percent(model.accuracy), tested(model)), tile(percent(model.float_accuracy), "before quantization (float)"), tile(`${Math.round(model.kB)} kB`, "model file"));
+    const tiles = el("div", { class: "tiles" }, tile(percent(model.accuracy), tested(model)), ...(model.float_accuracy === null ? [] : [tile(percent(model.float_accuracy), "before quantization (float)")]), tile(`${Math.round(model.kB)} kB`, "model file"));
     const advice = model.advice?.length ? [el("h3", {}, "What would help most"), el("ul", { class: "list advice" }, model.advice.map((line) => el("li", {}, line)))] : [el("p", { class: "verdict" }, icon("check"), "No advice needed: try it, and look for pictures that it gets wrong.")];
     return [tiles, ...advice, el("div", { class: "buttons" }, el("a", { class: "button main", href: `#try/${model.id}` }, "Try it"), el("a", { class: "button", href: `#look/${model.id}` }, "Look at its mistakes"), el("a", { class: "button", href: `#deploy/${model.id}` }, "Put it on a board"))];
   }

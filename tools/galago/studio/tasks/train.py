@@ -56,10 +56,10 @@ def _about(order: dict[str, Any], model: ModelDirectory, exam: Answers, held_out
     counts = np.bincount(photos.labels, minlength=len(model.labels)).tolist()
     scores = exam.scores()
     lines = advice(scores, model.labels, counts, model.input_shape[0])
-    if held_out and (model.path / FLOAT).is_file():  # a quick model's head alone hardly overfits
-        lines += overfitting(_accuracy_on(model, photos), scores.accuracy)
-    else:
+    if not held_out:
         lines.insert(0, "measured on the photos that it was trained on: 10 photos of each class allow more")
+    elif (model.path / FLOAT).is_file():  # a quick model's head alone hardly overfits
+        lines += overfitting(_accuracy_on(model, photos), scores.accuracy)
     return {
         "name": model.name,
         "accuracy": scores.accuracy,
