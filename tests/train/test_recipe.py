@@ -125,7 +125,8 @@ def test_a_recipe_whose_weights_are_absent_says_what_to_download(
 ) -> None:
     """Keras has an empty cache and cannot download, whether or not there is a network."""
     keras = extra_module("keras", extra="train").src
-    monkeypatch.setattr(keras.backend.config, "keras_home", lambda: str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr(keras.backend.config, "keras_home", lambda: str(tmp_path))  # read before, by Keras
     monkeypatch.setattr(keras.applications.mobilenet_v2, "BASE_WEIGHT_PATH", f"{tmp_path.as_uri()}/none/")
     recipe = train.read_recipe(models_dir() / "everyday-v2-035-96" / "recipe.toml")
     assert isinstance(recipe, GroupRecipe)
