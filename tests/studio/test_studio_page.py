@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from support.browser import chromium
 from support.requirements import requires
 from support.studio import RunningStudio, jpeg
-from support.studio_page import chromium, studio_page
+from support.studio_page import studio_page
 
 pytestmark = [pytest.mark.slow, requires("chromium", debian="chromium")]
 

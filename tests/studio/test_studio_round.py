@@ -11,9 +11,10 @@ import pytest
 
 from docgen.studio_round import THINGS, play, things
 from galago import models
+from support.browser import chromium
 from support.requirements import requires
 from support.studio import RunningStudio
-from support.studio_page import chromium, studio_page
+from support.studio_page import studio_page
 
 NAMELESS = re.compile(r"^ *- (?:button|link|textbox|combobox|slider|checkbox)(?: \[.*\])?:?$", re.M)
 """What a screen reader would announce without a name."""

@@ -5,12 +5,15 @@ agreement = Agreement.of(answers, expected)     # expected: probabilities [n, cl
 agreement.differ                                # the photos with another answer
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from galago.errors import GalagoError
 
 TOP = 20
 """The best classes of each picture, which are compared."""
@@ -64,6 +67,14 @@ def dense(answers: Sequence[Ranked], classes: int) -> np.ndarray:
         for index, probability in answer:
             row[index] = probability
     return table
+
+
+def answers_of(lines: Iterable[dict[str, Any]]) -> Iterator[tuple[int, Ranked]]:
+    """Yields the position and the ranked answer of each serial line. Raises the error that a line reports."""
+    for line in lines:
+        if "error" in line:
+            raise GalagoError(line["error"]["code"], line["error"]["message"])
+        yield line["seq"], [(entry["index"], entry["confidence"]) for entry in line["top"]]
 
 
 def picture_file(path: Path, inputs: np.ndarray) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 from galago import flash
 from galago.classify import classify
 from galago.errors import GalagoError
-from galago.evaluate.agreement import TOP, Ranked, picture_file
+from galago.evaluate.agreement import TOP, Ranked, answers_of, picture_file
 from galago.models import ModelDirectory
 from galago.tflite import summary
 from galago.tflite.reference import reference
@@ -68,10 +68,7 @@ def board_answers(
     top = min(TOP, len(model.labels))
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         paths = [picture_file(Path(folder) / f"{i}.ppm", pixels) for i, pixels in enumerate(inputs)]
-        for line in classify(board, model, paths, top, on_log, order):
-            if "error" in line:
-                raise GalagoError(line["error"]["code"], line["error"]["message"])
-            yield line["seq"], [(entry["index"], entry["confidence"]) for entry in line["top"]]
+        yield from answers_of(classify(board, model, paths, top, on_log, order))
 
 
 def first_difference(board: Board, model: ModelDirectory, picture: np.ndarray) -> str | None:

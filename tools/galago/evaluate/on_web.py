@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from galago.errors import GalagoError
-from galago.evaluate.agreement import TOP, Ranked, picture_file
+from galago.evaluate.agreement import TOP, Ranked, answers_of, picture_file
 from galago.models import ModelDirectory
 from galago.tflite import summary
 from galago.tflite.reference import reference
@@ -28,10 +27,7 @@ def web_answers(node: Node, model: ModelDirectory, inputs: np.ndarray) -> Iterat
     top = min(TOP, len(model.labels))
     with tempfile.TemporaryDirectory(prefix="galago-") as folder:
         paths = (picture_file(Path(folder) / f"{i}.ppm", pixels) for i, pixels in enumerate(inputs))
-        for line in classify(node, model, paths, top):
-            if "error" in line:
-                raise GalagoError(line["error"]["code"], line["error"]["message"])
-            yield line["seq"], [(entry["index"], entry["confidence"]) for entry in line["top"]]
+        yield from answers_of(classify(node, model, paths, top))
 
 
 def first_difference(node: Node, model: ModelDirectory, picture: np.ndarray) -> str | None:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from galago import imagenet
 from galago.errors import GalagoError
+from galago.studio.fitting import SIZES
 from galago.studio.naming import new_id
 
 if TYPE_CHECKING:
     from galago.studio.studio import Studio
 
 Order = tuple[str, str, dict[str, Any]]
-SIZES = (64, 96, 128, 160, 192, 224)
 ALPHAS = imagenet.ALPHAS
 _DEFAULTS = {"mobilenet_v1": 0.25, "mobilenet_v2": 0.35}
 

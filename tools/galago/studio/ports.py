@@ -44,7 +44,7 @@ class Ports:
     @property
     def can_emulate(self) -> bool:
         """Whether emulated boards run on this computer."""
-        return sys.platform == "linux" and micropython.available()
+        return micropython.available()
 
     def begin(self) -> None:
         """Starts to watch."""

@@ -139,9 +139,7 @@ class Project:
         part.parent.mkdir(parents=True, exist_ok=True)
         write_jpeg(rgb, part)
         try:
-            with (
-                self.lock
-            ):  # a file appears in its class together with its row, so that no scan adds it twice
+            with self.lock:  # a scan between the file and its row would add the photo twice
                 if len(self.photos) >= MOST_PHOTOS:
                     raise GalagoError(
                         "studio.limit", f"a project may have {MOST_PHOTOS:,} photos: delete some first"

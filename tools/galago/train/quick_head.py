@@ -11,6 +11,7 @@ Multinomial logistic regression with weight decay (Bishop 2006, section 4.3), ev
 temperature and threshold are chosen on photos that the first fit has not seen, as in `train.confidence`.
 """
 
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +55,8 @@ class FeatureCache:
         try:
             with np.load(path) as file:
                 self._rows = dict(zip(file["names"].tolist(), file["features"], strict=True))
-        except (OSError, ValueError, KeyError):
-            pass
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            pass  # none yet, or damaged: they are computed again
 
     def features(self, paths: list[Path], tick: Callable[[], None]) -> np.ndarray:
         """Returns the features of photos, int8 [n, 2, channels]. Raises GalagoError image.*."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from galago.native.assemblers.base import Assembler
 from galago.native.compiler.code import Operation, Variable
-from galago.native.compiler.ir import Function
+from galago.native.compiler.ir import INVERSE, Function
 
 
 class Target:
@@ -73,11 +73,50 @@ class Target:
     def finish(self, code: Any) -> None:
         """Writes what follows the code: constants that instructions load."""
 
+    def move(self, code: Any, d: int, a: int) -> None:
+        """Copies a register to another one."""
+        raise NotImplementedError
+
+    def constant(self, code: Any, d: int, number: int) -> None:
+        """Loads a number."""
+        raise NotImplementedError
+
+    def branch(self, code: Any, operation: Operation, relation: str, label: str) -> None:
+        """Branches to a label that is near if a relation of the operands holds."""
+        raise NotImplementedError
+
     def write(self, code: Any, operation: Operation) -> None:
         """Writes one operation."""
         if operation.name in ("jump", "branch", "test"):
             self._jumps.append((operation, code.here))
         getattr(self, f"_op_{operation.name}")(code, operation)
+
+    def _op_const(self, code: Any, operation: Operation) -> None:
+        (d,) = registers(operation)
+        self.constant(code, d, operation.number)
+
+    def _op_entry(self, code: Any, operation: Operation) -> None:
+        (d,) = registers(operation)
+        if d != operation.fixed:
+            self.move(code, d, operation.fixed)
+
+    _op_result = _op_entry
+
+    def _op_pass(self, code: Any, operation: Operation) -> None:
+        (source,) = registers(operation)
+        if isinstance(operation.operands[0], int):
+            self.constant(code, operation.fixed, source)
+        elif source != operation.fixed:
+            self.move(code, operation.fixed, source)
+
+    def _op_branch(self, code: Any, operation: Operation) -> None:
+        if not operation.number:
+            self.branch(code, operation, operation.relation, operation.label)
+            return
+        around = code.fresh("around")
+        self.branch(code, operation, INVERSE[operation.relation], around)
+        code.j(operation.label)
+        code.label(around)
 
     def reaches(self, operation: Operation, distance: int) -> bool:
         """Whether the present form of a jump or branch reaches a label at this distance, in bytes."""

@@ -35,7 +35,6 @@ from galago.native.assemblers.riscv import (
     Rv32,
 )  # fmt: skip
 from galago.native.compiler.code import Operation
-from galago.native.compiler.ir import INVERSE
 from galago.native.compiler.target import Target, registers
 
 _REGISTER = {
@@ -128,9 +127,13 @@ class RiscvTarget(Target):
     def _op_copy(self, code: Rv32, operation: Operation) -> None:
         code.mv(*registers(operation))
 
-    def _op_const(self, code: Rv32, operation: Operation) -> None:
-        (d,) = registers(operation)
-        code.li(d, operation.number)
+    def constant(self, code: Rv32, d: int, number: int) -> None:
+        """Loads a number."""
+        code.li(d, number)
+
+    def move(self, code: Rv32, d: int, a: int) -> None:
+        """Copies a register to another one."""
+        code.mv(d, a)
 
     def _op_data(self, code: Rv32, operation: Operation) -> None:
         (d,) = registers(operation)
@@ -156,41 +159,14 @@ class RiscvTarget(Target):
 
     # Control.
 
-    def _op_entry(self, code: Rv32, operation: Operation) -> None:
-        (result,) = registers(operation)
-        self._move(code, result, operation.fixed)
-
-    _op_result = _op_entry
-
-    def _op_pass(self, code: Rv32, operation: Operation) -> None:
-        (source,) = registers(operation)
-        if isinstance(operation.operands[0], int):
-            code.li(operation.fixed, source)
-        else:
-            self._move(code, operation.fixed, source)
-
-    @staticmethod
-    def _move(code: Rv32, d: int, a: int) -> None:
-        if d != a:
-            code.mv(d, a)
-
     def _op_call(self, code: Rv32, operation: Operation) -> None:
         code.jalr(*registers(operation))
 
     def _op_jump(self, code: Rv32, operation: Operation) -> None:
         code.j(operation.label)
 
-    def _op_branch(self, code: Rv32, operation: Operation) -> None:
-        if not operation.number:
-            self._branch(code, operation, operation.relation, operation.label)
-            return
-        around = code.fresh("around")
-        self._branch(code, operation, INVERSE[operation.relation], around)
-        code.j(operation.label)
-        code.label(around)
-
-    @staticmethod
-    def _branch(code: Rv32, operation: Operation, relation: str, label: str) -> None:
+    def branch(self, code: Rv32, operation: Operation, relation: str, label: str) -> None:
+        """Branches to a label that is near if a relation of the operands holds."""
         a, b = registers(operation)  # the number 0 is the register that holds it
         if relation in _SWAPPED:
             getattr(code, _SWAPPED[relation])(b, a, label)

@@ -143,7 +143,8 @@ class ThumbTarget(ArmTarget):
     def _start(self, code: Thumb, operation: Operation) -> tuple[int, int]:
         """Copies the first operand to the result; returns result and second operand."""
         d, a, b = registers(operation)
-        self._move(code, d, a)
+        if d != a:
+            code.mov(d, a)
         return d, b
 
     def _op_add(self, code: ThumbWithConstants, operation: Operation) -> None:
@@ -203,11 +204,8 @@ class ThumbTarget(ArmTarget):
     def _op_copy(self, code: ThumbWithConstants, operation: Operation) -> None:
         code.mov(*registers(operation))
 
-    def _op_const(self, code: ThumbWithConstants, operation: Operation) -> None:
-        (d,) = registers(operation)
-        self._constant(code, d, operation.number)
-
-    def _constant(self, code: ThumbWithConstants, d: int, number: int) -> None:
+    def constant(self, code: ThumbWithConstants, d: int, number: int) -> None:
+        """Loads a number."""
         shift = (number & -number).bit_length() - 1 if number else 0
         if 0 <= number < 256:
             code.movs(d, number)

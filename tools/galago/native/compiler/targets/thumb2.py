@@ -246,11 +246,8 @@ class Thumb2Target(ArmTarget):
     def _op_copy(self, code: Thumb2, operation: Operation) -> None:
         code.mov(*registers(operation))
 
-    def _op_const(self, code: Thumb2, operation: Operation) -> None:
-        (d,) = registers(operation)
-        self._constant(code, d, operation.number)
-
-    def _constant(self, code: Thumb2, d: int, number: int) -> None:
+    def constant(self, code: Thumb2, d: int, number: int) -> None:
+        """Loads a number."""
         if d < 8 and 0 <= number < 256:
             code.movs(d, number)
         elif spread(number) is not None:

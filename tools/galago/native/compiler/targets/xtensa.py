@@ -29,7 +29,7 @@ from galago.native.assemblers.xtensa import (
     Xtensa,
 )
 from galago.native.compiler.code import Operation
-from galago.native.compiler.ir import INVERSE, LOADS, STORES, Function, Value
+from galago.native.compiler.ir import LOADS, STORES, Function, Value
 from galago.native.compiler.target import Target, registers
 from galago.native.compiler.targets.conditions import is_mask
 
@@ -184,10 +184,6 @@ class XtensaTarget(Target):
     def _op_copy(self, code: Xtensa, operation: Operation) -> None:
         code.mov(*registers(operation))
 
-    def _op_const(self, code: Xtensa, operation: Operation) -> None:
-        (d,) = registers(operation)
-        _constant(code, d, operation.number)
-
     def _op_data(self, code: Xtensa, operation: Operation) -> None:
         (d,) = registers(operation)
         code.s32i(A0, SP, self._spare)
@@ -216,88 +212,64 @@ class XtensaTarget(Target):
 
     # Control.
 
-    def _op_entry(self, code: Xtensa, operation: Operation) -> None:
-        (result,) = registers(operation)
-        self._move(code, result, operation.fixed)
-
-    _op_result = _op_entry
-
-    def _op_pass(self, code: Xtensa, operation: Operation) -> None:
-        (source,) = registers(operation)
-        if isinstance(operation.operands[0], int):
-            code.movi(operation.fixed, source)
-        else:
-            self._move(code, operation.fixed, source)
-
-    @staticmethod
-    def _move(code: Xtensa, d: int, a: int) -> None:
-        if d != a:
-            code.mov(d, a)
-
     def _op_call(self, code: Xtensa, operation: Operation) -> None:
         code.callx8(*registers(operation))
 
     def _op_jump(self, code: Xtensa, operation: Operation) -> None:
         code.j(operation.label)
 
-    def _op_branch(self, code: Xtensa, operation: Operation) -> None:
-        if not operation.number:
-            _branch(code, operation, operation.relation, operation.label)
+    def branch(self, code: Xtensa, operation: Operation, relation: str, label: str) -> None:
+        """Branches to a label that is near if a relation of the operands holds."""
+        a, b = registers(operation)
+        if not isinstance(operation.operands[1], int):
+            if relation in _SWAPPED:
+                getattr(code, _SWAPPED[relation])(b, a, label)
+            else:
+                getattr(code, _BRANCHES[relation])(a, b, label)
             return
-        around = code.fresh("around")
-        _branch(code, operation, INVERSE[operation.relation], around)
-        code.j(operation.label)
-        code.label(around)
+        if relation in _NEXT:
+            relation, b = _NEXT[relation], b + 1
+        if relation[-1] == "u" and b < 2:  # there is nothing below 0, and 0 alone below 1
+            relation, b = (
+                ("ne" if relation == "geu" else "eq", 0) if b else ("always" if relation == "geu" else "", 0)
+            )
+        if relation == "always":
+            code.j(label)
+        elif b == 0 and relation in _ZERO:
+            getattr(code, _ZERO[relation])(a, label)
+        elif relation:
+            suffix = "ui" if relation[-1] == "u" else "i"
+            getattr(code, f"b{relation.removesuffix('u')}{suffix}")(a, b, label)
 
+    def move(self, code: Xtensa, d: int, a: int) -> None:
+        """Copies a register to another one."""
+        code.mov(d, a)
 
-def _branch(code: Xtensa, operation: Operation, relation: str, label: str) -> None:
-    a, b = registers(operation)
-    if not isinstance(operation.operands[1], int):
-        if relation in _SWAPPED:
-            getattr(code, _SWAPPED[relation])(b, a, label)
+    def constant(self, code: Xtensa, d: int, number: int) -> None:
+        """Loads a number, in one to six instructions."""
+        if -2048 <= number < 2048:
+            code.movi(d, number)
+            return
+        low = (number + 128) % 256 - 128
+        middle = (number - low + 0x8000) % 0x10000 - 0x8000
+        high = number - low - middle >> 16
+        if high:
+            lowest = (high + 128) % 256 - 128 if not -2048 <= high < 2048 else 0
+            if lowest or not -2048 <= high < 2048:
+                code.movi(d, high - lowest >> 8)
+                code.slli(d, d, 8)
+                if lowest:
+                    code.addi(d, d, lowest)
+            else:
+                code.movi(d, high)
+            code.slli(d, d, 16)
+            if middle:
+                code.addmi(d, d, middle)
         else:
-            getattr(code, _BRANCHES[relation])(a, b, label)
-        return
-    if relation in _NEXT:
-        relation, b = _NEXT[relation], b + 1
-    if relation[-1] == "u" and b < 2:  # there is nothing below 0, and 0 alone below 1
-        relation, b = (
-            ("ne" if relation == "geu" else "eq", 0) if b else ("always" if relation == "geu" else "", 0)
-        )
-    if relation == "always":
-        code.j(label)
-    elif b == 0 and relation in _ZERO:
-        getattr(code, _ZERO[relation])(a, label)
-    elif relation:
-        suffix = "ui" if relation[-1] == "u" else "i"
-        getattr(code, f"b{relation.removesuffix('u')}{suffix}")(a, b, label)
-
-
-def _constant(code: Xtensa, d: int, number: int) -> None:
-    """Writes d = number, in one to six instructions."""
-    if -2048 <= number < 2048:
-        code.movi(d, number)
-        return
-    low = (number + 128) % 256 - 128
-    middle = (number - low + 0x8000) % 0x10000 - 0x8000
-    high = number - low - middle >> 16
-    if high:
-        lowest = (high + 128) % 256 - 128 if not -2048 <= high < 2048 else 0
-        if lowest or not -2048 <= high < 2048:
-            code.movi(d, high - lowest >> 8)
+            code.movi(d, middle >> 8)
             code.slli(d, d, 8)
-            if lowest:
-                code.addi(d, d, lowest)
-        else:
-            code.movi(d, high)
-        code.slli(d, d, 16)
-        if middle:
-            code.addmi(d, d, middle)
-    else:
-        code.movi(d, middle >> 8)
-        code.slli(d, d, 8)
-    if low:
-        code.addi(d, d, low)
+        if low:
+            code.addi(d, d, low)
 
 
 def _shift_operand(value: Value) -> None:
