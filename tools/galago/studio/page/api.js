@@ -8,7 +8,8 @@ export class StudioError extends Error {
   }
 }
 
-const GONE = "The studio is not running. Start “galago studio” again in its terminal; photos, models and training are kept.";
+const GONE =
+  "The studio is not running. Start “galago studio” again in its terminal; photos, models and training are kept.";
 
 async function request(path, options) {
   let answer;
@@ -20,7 +21,10 @@ async function request(path, options) {
   }
   if (!answer.ok) {
     const { error } = await answer.json().catch(() => ({}));
-    throw new StudioError(error?.code ?? "server", error?.message ?? `The studio answered ${answer.status} to ${path}.`);
+    throw new StudioError(
+      error?.code ?? "server",
+      error?.message ?? `The studio answered ${answer.status} to ${path}.`,
+    );
   }
   return answer;
 }
@@ -44,4 +48,5 @@ export async function addPhoto(classId, file, source) {
 }
 
 /** Opens the zip of a project. */
-export const openProject = async (file) => (await request("/api/open", { method: "POST", headers: { "Content-Type": "application/zip" }, body: file })).json();
+export const openProject = async (file) =>
+  (await request("/api/open", { method: "POST", headers: { "Content-Type": "application/zip" }, body: file })).json();

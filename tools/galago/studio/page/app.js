@@ -14,7 +14,15 @@ import "./take.js";
 import "./train.js";
 import "./try.js";
 
-const STEPS = { start: "Start", collect: "Collect", train: "Train", look: "Look", try: "Try", deploy: "Deploy", take: "Take away" };
+const STEPS = {
+  start: "Start",
+  collect: "Collect",
+  train: "Train",
+  look: "Look",
+  try: "Try",
+  deploy: "Deploy",
+  take: "Take away",
+};
 const $ = (id) => document.getElementById(id);
 
 /** What a step has to show already, in a word or two. */
@@ -31,7 +39,9 @@ function state(step) {
 }
 
 function buildSteps() {
-  const entries = Object.entries(STEPS).map(([step, title]) => el("li", {}, el("a", { href: `#${step}` }, icon(step), el("span", {}, title), el("small"))));
+  const entries = Object.entries(STEPS).map(([step, title]) =>
+    el("li", {}, el("a", { href: `#${step}` }, icon(step), el("span", {}, title), el("small"))),
+  );
   $("steps").replaceChildren(...entries);
 }
 
@@ -46,16 +56,31 @@ function drawSteps() {
   $("project-name").textContent = store.project.name;
   const folder = store.project.folder ?? "";
   const parts = folder.split(/[\\/]/);
-  Object.assign($("project-folder"), { textContent: parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : folder, title: folder });
+  Object.assign($("project-folder"), {
+    textContent: parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : folder,
+    title: folder,
+  });
 }
 
 function drawWork() {
-  const rows = store.work.filter(({ kind }) => kind !== "monitor").map((job) => {
-    const share = job.total ? job.done / job.total : 0;
-    const left = job.state === "paused" ? "paused" : job.seconds_left ? `${duration(job.seconds_left)} left` : (job.phase ?? "");
-    const stop = button(`Stop: ${job.title}`, "stop", () => attempt(() => post(`/api/jobs/${job.id}/stop`)), { text: false, "data-job": job.id });
-    return el("div", { class: "job" }, el("p", {}, el("b", {}, job.title), el("small", {}, left)), stop, meter(share, job.title));
-  });
+  const rows = store.work
+    .filter(({ kind }) => kind !== "monitor")
+    .map((job) => {
+      const share = job.total ? job.done / job.total : 0;
+      const left =
+        job.state === "paused" ? "paused" : job.seconds_left ? `${duration(job.seconds_left)} left` : (job.phase ?? "");
+      const stop = button(`Stop: ${job.title}`, "stop", () => attempt(() => post(`/api/jobs/${job.id}/stop`)), {
+        text: false,
+        "data-job": job.id,
+      });
+      return el(
+        "div",
+        { class: "job" },
+        el("p", {}, el("b", {}, job.title), el("small", {}, left)),
+        stop,
+        meter(share, job.title),
+      );
+    });
   redraw($("work"), rows);
 }
 
@@ -99,7 +124,15 @@ async function open() {
   try {
     await store.load();
   } catch (error) {
-    $("main").replaceChildren(el("section", { class: "empty" }, icon("warning"), el("h1", {}, "The studio does not answer"), el("p", {}, error.message)));
+    $("main").replaceChildren(
+      el(
+        "section",
+        { class: "empty" },
+        icon("warning"),
+        el("h1", {}, "The studio does not answer"),
+        el("p", {}, error.message),
+      ),
+    );
     return;
   }
   buildSteps();

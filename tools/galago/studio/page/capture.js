@@ -36,7 +36,17 @@ class Capture {
 
   body() {
     const view = el("div", { class: "viewfinder" }, this.video, el("i", { class: "crop" }), this.big);
-    return [view, el("p", { class: "soft" }, "The model sees only what is inside the square. Move and turn the object, and vary the background."), this.devices, el("div", { class: "buttons" }, this.hold, this.burst, this.later, this.again), this.status];
+    return [
+      view,
+      el(
+        "p",
+        { class: "soft" },
+        "The model sees only what is inside the square. Move and turn the object, and vary the background.",
+      ),
+      this.devices,
+      el("div", { class: "buttons" }, this.hold, this.burst, this.later, this.again),
+      this.status,
+    ];
   }
 
   listen() {
@@ -57,8 +67,13 @@ class Capture {
     this.again.hidden = true;
     this.enable(false);
     try {
-      if (!navigator.mediaDevices) throw new Error("The browser gives the camera only to pages on this computer (localhost) or on https.");
-      const video = { width: { ideal: 640 }, height: { ideal: 480 }, ...(deviceId ? { deviceId: { exact: deviceId } } : {}) };
+      if (!navigator.mediaDevices)
+        throw new Error("The browser gives the camera only to pages on this computer (localhost) or on https.");
+      const video = {
+        width: { ideal: 640 },
+        height: { ideal: 480 },
+        ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
+      };
       this.stream = await navigator.mediaDevices.getUserMedia({ video });
       if (!this.box.open) return this.stop();
       this.video.srcObject = this.stream;
@@ -78,7 +93,11 @@ class Capture {
   async listDevices() {
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     const current = this.stream.getVideoTracks()[0].getSettings().deviceId;
-    this.devices.replaceChildren(...cameras.map(({ deviceId, label }, at) => el("option", { value: deviceId, selected: deviceId === current }, label || `Camera ${at + 1}`)));
+    this.devices.replaceChildren(
+      ...cameras.map(({ deviceId, label }, at) =>
+        el("option", { value: deviceId, selected: deviceId === current }, label || `Camera ${at + 1}`),
+      ),
+    );
     this.devices.hidden = cameras.length < 2;
   }
 
@@ -108,7 +127,8 @@ class Capture {
     for (let left = count; left && this.holding && this.box.open; left--) {
       const due = performance.now() + 1000 / PER_SECOND;
       await this.take();
-      while (performance.now() < due || pendingPhotos() > MOST_PENDING) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (performance.now() < due || pendingPhotos() > MOST_PENDING)
+        await new Promise((resolve) => setTimeout(resolve, 20));
     }
     this.holding = false;
   }
@@ -126,10 +146,14 @@ class Capture {
 /** Opens the camera for a class, until the dialog is closed. */
 export async function openCamera(each, source = "webcam") {
   let capture;
-  await dialog(`Photos of ${each.name}`, (box) => {
-    capture = new Capture(each, box, source);
-    capture.start();
-    return capture.body();
-  }, { kind: "wide" });
+  await dialog(
+    `Photos of ${each.name}`,
+    (box) => {
+      capture = new Capture(each, box, source);
+      capture.start();
+      return capture.body();
+    },
+    { kind: "wide" },
+  );
   capture.stop();
 }

@@ -16,12 +16,23 @@ function chart(text, title) {
   const end = text.indexOf("</svg>") + 6;
   const legend = new DOMParser().parseFromString(text.slice(end), "text/html").querySelector(".legend");
   const svg = drawing(text.slice(0, end).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '), title);
-  return el("figure", {}, el("figcaption", {}, title), el("div", { class: "chart" }, svg, legend && document.importNode(legend, true)));
+  return el(
+    "figure",
+    {},
+    el("figcaption", {}, title),
+    el("div", { class: "chart" }, svg, legend && document.importNode(legend, true)),
+  );
 }
 
-const TITLES = { loss: "Loss", accuracy: "Accuracy", reliability: "Confidence: on the diagonal, 80 % of the answers given with 80 % are correct" };
+const TITLES = {
+  loss: "Loss",
+  accuracy: "Accuracy",
+  reliability: "Confidence: on the diagonal, 80 % of the answers given with 80 % are correct",
+};
 
 /** Returns the figures of those charts that there are: { loss, accuracy, reliability }. */
 export function figures(charts) {
-  return Object.entries(TITLES).filter(([key]) => charts?.[key]).map(([key, title]) => chart(charts[key], title));
+  return Object.entries(TITLES)
+    .filter(([key]) => charts?.[key])
+    .map(([key, title]) => chart(charts[key], title));
 }

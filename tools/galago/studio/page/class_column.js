@@ -23,12 +23,29 @@ class ClassColumn extends Part {
 
   show() {
     this.setAttribute("role", "group");
-    this.name = el("input", { type: "text", class: "name", "aria-label": "Name of the class", maxlength: 80, spellcheck: "false", onchange: () => this.rename() });
+    this.name = el("input", {
+      type: "text",
+      class: "name",
+      "aria-label": "Name of the class",
+      maxlength: 80,
+      spellcheck: "false",
+      onchange: () => this.rename(),
+    });
     this.name.onkeydown = (event) => event.key === "Enter" && this.name.blur();
     this.count = el("p", { class: "count" });
     this.grid = document.createElement("photo-grid");
     this.hint = el("p", { class: "hint" }, "Drop photos, a folder or a zip here, or paste them.");
-    this.replaceChildren(el("header", {}, el("div", {}, this.name, this.count), button("Delete this class", "delete", () => this.remove(), { text: false })), this.ways(), this.grid, this.hint);
+    this.replaceChildren(
+      el(
+        "header",
+        {},
+        el("div", {}, this.name, this.count),
+        button("Delete this class", "delete", () => this.remove(), { text: false }),
+      ),
+      this.ways(),
+      this.grid,
+      this.hint,
+    );
     // The store reads the project after such events, once for many; `draw` follows.
     this.follow("photos", (event) => (this.changed ||= event.class === this.classId || !event.class));
     this.follow("ports", () => this.querySelector(".ways").replaceWith(this.ways()));
@@ -38,11 +55,23 @@ class ClassColumn extends Part {
 
   ways() {
     const id = `files-${this.classId}`;
-    const input = el("input", { type: "file", multiple: true, accept: "image/*,.zip,.ppm,.pgm,.heic", id, class: "hidden", onchange: () => {
-      addFiles(this.classId, input.files, "file");
-      input.value = "";
-    } });
-    const files = el("span", {}, input, el("label", { class: "button", for: id, title: "Photos or a zip" }, icon("file"), "Files"));
+    const input = el("input", {
+      type: "file",
+      multiple: true,
+      accept: "image/*,.zip,.ppm,.pgm,.heic",
+      id,
+      class: "hidden",
+      onchange: () => {
+        addFiles(this.classId, input.files, "file");
+        input.value = "";
+      },
+    });
+    const files = el(
+      "span",
+      {},
+      input,
+      el("label", { class: "button", for: id, title: "Photos or a zip" }, icon("file"), "Files"),
+    );
     const camera = button("Webcam", "camera", () => openCamera(this.known), { kind: "main" });
     const phone = button("Phone", "phone", () => linkPhone(), { text: false });
     const board = button("Board’s camera", "deploy", () => this.fromBoard(), { text: false });
@@ -54,7 +83,9 @@ class ClassColumn extends Part {
     if (document.activeElement !== this.name) this.name.value = name;
     this.setAttribute("aria-label", name);
     this.grid.setAttribute("aria-label", `Photos of ${name}`);
-    this.count.textContent = photos ? `${plural(photos, "photo")}${heldOut ? `, ${heldOut} set aside for testing` : ""}` : "no photos yet";
+    this.count.textContent = photos
+      ? `${plural(photos, "photo")}${heldOut ? `, ${heldOut} set aside for testing` : ""}`
+      : "no photos yet";
     this.hint.hidden = photos > 0;
     this.grid.hidden = !photos;
     if (this.changed || this.drawn !== photos) this.grid.open(this.classId, photos);
@@ -65,12 +96,14 @@ class ClassColumn extends Part {
   async rename() {
     const name = this.name.value.trim();
     if (!name || name === this.known.name) return void (this.name.value = this.known.name);
-    if ((await attempt(() => send("PATCH", `/api/classes/${this.classId}`, { name }))) === undefined) this.name.value = this.known.name;
+    if ((await attempt(() => send("PATCH", `/api/classes/${this.classId}`, { name }))) === undefined)
+      this.name.value = this.known.name;
   }
 
   async remove() {
     const { name, photos } = this.known;
-    if ((await attempt(() => send("DELETE", `/api/classes/${this.classId}`))) !== undefined) undoable(`${name} deleted, with ${plural(photos, "photo")}.`);
+    if ((await attempt(() => send("DELETE", `/api/classes/${this.classId}`))) !== undefined)
+      undoable(`${name} deleted, with ${plural(photos, "photo")}.`);
   }
 
   listenToDrops() {
@@ -95,11 +128,28 @@ class ClassColumn extends Part {
       box.close();
       await attempt(() => post("/api/jobs", { kind: "collect", port: port.port, class: this.classId }));
     };
-    return dialog("Photos from a board’s camera", (box) => [
-      el("p", { class: "soft" }, `Each frame becomes a photo of ${this.known.name}, until you stop the job. Frames have the size of the model’s input, so they look coarse.`),
-      el("ul", { class: "list" }, store.ports.map((port) => el("li", { class: "row" }, el("div", {}, el("h3", {}, port.name), el("small", { class: "soft" }, port.port)), button("Start", "camera", start(port, box))))),
-      !store.ports.length && el("p", {}, "No board is plugged in."),
-    ].filter(Boolean));
+    return dialog("Photos from a board’s camera", (box) =>
+      [
+        el(
+          "p",
+          { class: "soft" },
+          `Each frame becomes a photo of ${this.known.name}, until you stop the job. Frames have the size of the model’s input, so they look coarse.`,
+        ),
+        el(
+          "ul",
+          { class: "list" },
+          store.ports.map((port) =>
+            el(
+              "li",
+              { class: "row" },
+              el("div", {}, el("h3", {}, port.name), el("small", { class: "soft" }, port.port)),
+              button("Start", "camera", start(port, box)),
+            ),
+          ),
+        ),
+        !store.ports.length && el("p", {}, "No board is plugged in."),
+      ].filter(Boolean),
+    );
   }
 }
 

@@ -20,7 +20,10 @@ class Collect extends Part {
     this.follow("examining", ({ done, total }) => this.tellExamined(done, total));
     this.on(window, "paste", (event) => this.paste(event));
     this.addEventListener("enlarge", ({ detail }) => this.enlarge(detail));
-    this.addEventListener("focusin", ({ target }) => (this.last = target.closest("class-column")?.classId ?? this.last));
+    this.addEventListener(
+      "focusin",
+      ({ target }) => (this.last = target.closest("class-column")?.classId ?? this.last),
+    );
     this.draw();
   }
 
@@ -29,7 +32,15 @@ class Collect extends Part {
     const actions = classes.length ? this.actions(last) : [];
     redraw(this.head, heading("Collect", this.advice(), ...actions));
     if (!classes.length) {
-      redraw(this.board, emptyState("collect", "What should the board recognize?", "Add one class for each thing, and one for the background: what the camera sees when none of them is there.", this.adder("Name of the first class")));
+      redraw(
+        this.board,
+        emptyState(
+          "collect",
+          "What should the board recognize?",
+          "Add one class for each thing, and one for the background: what the camera sees when none of them is there.",
+          this.adder("Name of the first class"),
+        ),
+      );
       return;
     }
     const columns = new Map([...this.board.querySelectorAll("class-column")].map((column) => [column.classId, column]));
@@ -39,15 +50,26 @@ class Collect extends Part {
       return column;
     });
     const shown = [...this.board.children];
-    const add = this.board.querySelector(".add-class") ?? el("section", { class: "add-class" }, this.adder("Add a class"));
+    const add =
+      this.board.querySelector(".add-class") ?? el("section", { class: "add-class" }, this.adder("Add a class"));
     // Columns that stay are not moved: that would end a recording and lose the place in the photos.
     for (const child of shown) if (child !== add && !wanted.includes(child)) child.remove();
-    [...wanted, add].forEach((child, at) => this.board.children[at] !== child && this.board.insertBefore(child, this.board.children[at] ?? null));
+    [...wanted, add].forEach(
+      (child, at) =>
+        this.board.children[at] !== child && this.board.insertBefore(child, this.board.children[at] ?? null),
+    );
   }
 
   actions(last) {
-    const back = button("Undo", "undo", undo, { disabled: !last, title: last ? `Take back: ${last}` : "Nothing to take back" });
-    return [button("Phone", "phone", () => linkPhone()), back, el("a", { class: "button main", href: "#train" }, "Train")];
+    const back = button("Undo", "undo", undo, {
+      disabled: !last,
+      title: last ? `Take back: ${last}` : "Nothing to take back",
+    });
+    return [
+      button("Phone", "phone", () => linkPhone()),
+      back,
+      el("a", { class: "button main", href: "#train" }, "Train"),
+    ];
   }
 
   /** Marks come a while after the photos: says how far that is. */
@@ -62,7 +84,8 @@ class Collect extends Part {
     const least = [...classes].sort((a, b) => a.photos - b.photos)[0];
     if (!classes.length) return "Photos stay files on this computer, in one folder for each class.";
     if (classes.length === 1) return "A model tells things apart, so add a second class.";
-    if (least.photos < 20) return `${least.name} has ${plural(least.photos, "photo")}. Twenty per class is a start; fifty or more, in different places and light, make a good model.`;
+    if (least.photos < 20)
+      return `${least.name} has ${plural(least.photos, "photo")}. Twenty per class is a start; fifty or more, in different places and light, make a good model.`;
     return "Some photos are set aside automatically, so that the model is tested on photos it has never seen.";
   }
 
@@ -92,9 +115,24 @@ class Collect extends Part {
   }
 
   enlarge(photo) {
-    const words = { duplicate: "A near-duplicate of another photo: it adds little. Near-duplicates are never split between training and testing.", blurred: "Blurred: keep it only if the board will see blurred pictures too.", broken: "The file is damaged: training leaves it out." };
-    const lines = [...photo.marks.map((mark) => words[mark] ?? mark), photo.held_out && "Set aside for testing: the model is never trained on it."].filter(Boolean);
-    dialog("Photo", () => [el("img", { class: "large", src: `/api/photos/${photo.id}?size=full`, alt: "The photo" }), ...lines.map((line) => el("p", { class: "soft" }, line))], { kind: "wide" });
+    const words = {
+      duplicate:
+        "A near-duplicate of another photo: it adds little. Near-duplicates are never split between training and testing.",
+      blurred: "Blurred: keep it only if the board will see blurred pictures too.",
+      broken: "The file is damaged: training leaves it out.",
+    };
+    const lines = [
+      ...photo.marks.map((mark) => words[mark] ?? mark),
+      photo.held_out && "Set aside for testing: the model is never trained on it.",
+    ].filter(Boolean);
+    dialog(
+      "Photo",
+      () => [
+        el("img", { class: "large", src: `/api/photos/${photo.id}?size=full`, alt: "The photo" }),
+        ...lines.map((line) => el("p", { class: "soft" }, line)),
+      ],
+      { kind: "wide" },
+    );
   }
 }
 

@@ -13,7 +13,9 @@ export class Confusion {
   }
 
   cell(row, column) {
-    return this.photos.filter((photo) => photo.is === row && this.column(photo) === column).sort((a, b) => b.confidence - a.confidence);
+    return this.photos
+      .filter((photo) => photo.is === row && this.column(photo) === column)
+      .sort((a, b) => b.confidence - a.confidence);
   }
 
   /** The cell with most mistakes, as [row, column], or null. */
@@ -21,7 +23,8 @@ export class Confusion {
     const counts = new Map();
     for (const photo of this.photos) {
       const column = this.column(photo);
-      if (column !== photo.is && column < this.labels.length) counts.set(`${photo.is},${column}`, (counts.get(`${photo.is},${column}`) ?? 0) + 1);
+      if (column !== photo.is && column < this.labels.length)
+        counts.set(`${photo.is},${column}`, (counts.get(`${photo.is},${column}`) ?? 0) + 1);
     }
     const [most] = [...counts].sort((a, b) => b[1] - a[1]);
     return most ? most[0].split(",").map(Number) : null;
@@ -35,9 +38,18 @@ export class Confusion {
     return {
       photos: photos.length,
       answered: share(answered, photos),
-      right: share(answered.filter(({ is, said }) => is === said), answered),
-      float: share(both.filter(({ is, float_said: float }) => is === float), both),
-      same: share(both.filter(({ said, float_said: float }) => said === float), both),
+      right: share(
+        answered.filter(({ is, said }) => is === said),
+        answered,
+      ),
+      float: share(
+        both.filter(({ is, float_said: float }) => is === float),
+        both,
+      ),
+      same: share(
+        both.filter(({ said, float_said: float }) => said === float),
+        both,
+      ),
     };
   }
 
@@ -50,11 +62,23 @@ export class Confusion {
   /** The matrix as a table whose cells are buttons. */
   table(choose, chosen) {
     const names = [...this.labels, "unknown"];
-    const head = el("tr", {}, el("td"), names.map((name) => el("th", { scope: "col", title: name }, el("span", {}, name))));
+    const head = el(
+      "tr",
+      {},
+      el("td"),
+      names.map((name) => el("th", { scope: "col", title: name }, el("span", {}, name))),
+    );
     const rows = this.labels.map((label, row) => {
-      const counts = names.map((_, column) => this.photos.filter((photo) => photo.is === row && this.column(photo) === column).length);
+      const counts = names.map(
+        (_, column) => this.photos.filter((photo) => photo.is === row && this.column(photo) === column).length,
+      );
       const total = counts.reduce((sum, count) => sum + count, 0) || 1;
-      return el("tr", {}, el("th", { scope: "row", title: label }, label), counts.map((count, column) => this.button(row, column, count, total, choose, chosen)));
+      return el(
+        "tr",
+        {},
+        el("th", { scope: "row", title: label }, label),
+        counts.map((count, column) => this.button(row, column, count, total, choose, chosen)),
+      );
     });
     return el("table", { class: "confusion" }, el("thead", {}, head), el("tbody", {}, rows));
   }
@@ -62,7 +86,18 @@ export class Confusion {
   button(row, column, count, total, choose, chosen) {
     const names = [...this.labels, "unknown"];
     const label = `${this.labels[row]} answered ${names[column]}: ${count}`;
-    const made = el("button", { type: "button", class: row === column ? "right" : column === this.labels.length ? "unknown" : "wrong", title: label, "aria-label": label, "aria-pressed": String(Boolean(chosen) && chosen[0] === row && chosen[1] === column), onclick: () => choose(row, column) }, count || "");
+    const made = el(
+      "button",
+      {
+        type: "button",
+        class: row === column ? "right" : column === this.labels.length ? "unknown" : "wrong",
+        title: label,
+        "aria-label": label,
+        "aria-pressed": String(Boolean(chosen) && chosen[0] === row && chosen[1] === column),
+        onclick: () => choose(row, column),
+      },
+      count || "",
+    );
     made.style.setProperty("--share", `${count && Math.round(16 + (84 * count) / total)}%`);
     made.classList.toggle("full", count / total > 0.5);
     return el("td", {}, made);

@@ -22,8 +22,15 @@ class Deploy extends Part {
     this.follow(["project", "job"], () => this.draw());
     this.follow("job", () => this.watch());
     const model = chosenModel();
-    const head = heading("Deploy", "Plug in a board and it appears here. Only files are copied, and an interrupted copy leaves either the old model or the new one working.", model && modelOfPage("deploy"));
-    this.replaceChildren(head, model ? this.list : noModel("Once a model is trained, one click puts it on a board, or on an emulated one."));
+    const head = heading(
+      "Deploy",
+      "Plug in a board and it appears here. Only files are copied, and an interrupted copy leaves either the old model or the new one working.",
+      model && modelOfPage("deploy"),
+    );
+    this.replaceChildren(
+      head,
+      model ? this.list : noModel("Once a model is trained, one click puts it on a board, or on an emulated one."),
+    );
     this.draw();
     this.boards = await get("/api/boards").catch(() => []);
     this.draw();
@@ -34,24 +41,44 @@ class Deploy extends Part {
     if (!this.list.isConnected) return;
     const shown = new Map([...this.list.children].map((card) => [card.dataset.port, card]));
     const cards = store.ports.map((port) => {
-      const card = shown.get(port.port) ?? el("section", { class: "card board-card", "data-port": port.port }, el("div", { class: "list" }), el("div"));
+      const card =
+        shown.get(port.port) ??
+        el("section", { class: "card board-card", "data-port": port.port }, el("div", { class: "list" }), el("div"));
       this.fill(card, port);
       return card;
     });
     for (const [port, card] of shown) if (!store.ports.some((other) => other.port === port)) card.remove();
-    cards.forEach((card, at) => this.list.children[at] !== card && this.list.insertBefore(card, this.list.children[at] ?? null));
+    cards.forEach(
+      (card, at) => this.list.children[at] !== card && this.list.insertBefore(card, this.list.children[at] ?? null),
+    );
     if (!cards.length) this.list.replaceChildren(el("p", { class: "soft" }, "No board is plugged in."));
   }
 
   /** Draws what a board is and can do; leaves its live answers alone. */
   fill(card, port) {
     const [top, bottom] = card.children;
-    const job = store.project.jobs.find((each) => each.port === port.port && ON_PORT.includes(each.kind) && ["queued", "running"].includes(each.state));
-    const last = store.project.jobs.find((each) => each.port === port.port && ["flash", "rollback", "doctor", "monitor"].includes(each.kind));
-    const facts = [port.emulated ? "runs on this computer" : port.port, port.micropython && `MicroPython ${port.micropython}`, port.model && `runs ${port.model}`].filter(Boolean).join(" · ");
+    const job = store.project.jobs.find(
+      (each) => each.port === port.port && ON_PORT.includes(each.kind) && ["queued", "running"].includes(each.state),
+    );
+    const last = store.project.jobs.find(
+      (each) => each.port === port.port && ["flash", "rollback", "doctor", "monitor"].includes(each.kind),
+    );
+    const facts = [
+      port.emulated ? "runs on this computer" : port.port,
+      port.micropython && `MicroPython ${port.micropython}`,
+      port.model && `runs ${port.model}`,
+    ]
+      .filter(Boolean)
+      .join(" · ");
     const name = port.name.charAt(0).toUpperCase() + port.name.slice(1);
     card.setAttribute("aria-label", name);
-    redraw(top, el("div", {}, el("h2", {}, name), el("p", { class: "soft" }, facts)), port.emulated && !job && this.emulatedBoard(port), this.actions(port, job), this.progress(job, last));
+    redraw(
+      top,
+      el("div", {}, el("h2", {}, name), el("p", { class: "soft" }, facts)),
+      port.emulated && !job && this.emulatedBoard(port),
+      this.actions(port, job),
+      this.progress(job, last),
+    );
     const live = bottom.querySelector("live-board");
     if (job?.kind === "monitor" && live?.jobId !== job.id) {
       const made = document.createElement("live-board");
@@ -62,25 +89,59 @@ class Deploy extends Part {
 
   emulatedBoard(port) {
     this.emulated ??= port.board;
-    const select = el("select", { onchange: () => (this.emulated = select.value) }, (this.boards ?? []).map(({ id, name }) => el("option", { value: id, selected: id === this.emulated }, name)));
+    const select = el(
+      "select",
+      { onchange: () => (this.emulated = select.value) },
+      (this.boards ?? []).map(({ id, name }) => el("option", { value: id, selected: id === this.emulated }, name)),
+    );
     return el("label", { class: "field" }, "Emulates", select);
   }
 
   actions(port, job) {
-    if (job) return el("div", { class: "buttons" }, button(job.kind === "monitor" ? "Stop watching" : "Stop", "stop", () => attempt(() => post(`/api/jobs/${job.id}/stop`)), { "data-job": job.id }));
+    if (job)
+      return el(
+        "div",
+        { class: "buttons" },
+        button(
+          job.kind === "monitor" ? "Stop watching" : "Stop",
+          "stop",
+          () => attempt(() => post(`/api/jobs/${job.id}/stop`)),
+          { "data-job": job.id },
+        ),
+      );
     const model = chosenModel();
-    const begin = (kind, more) => () => attempt(async () => {
-      const { id } = await post("/api/jobs", { kind, port: port.port, ...more?.() });
-      if (["flash", "rollback"].includes(kind)) sessionStorage.setItem(WATCH, id);
-    });
-    const flash = begin("flash", () => ({ model: model.id, ...(port.emulated ? { board: this.emulated ?? port.board } : {}) }));
-    return el("div", { class: "buttons" }, button(`Install ${model.name}`, "deploy", flash, { kind: "main", "data-model": model.id }), button("Watch", "look", begin("monitor")), button("Doctor", "doctor", begin("doctor")), button("Roll back", "undo", begin("rollback")));
+    const begin = (kind, more) => () =>
+      attempt(async () => {
+        const { id } = await post("/api/jobs", { kind, port: port.port, ...more?.() });
+        if (["flash", "rollback"].includes(kind)) sessionStorage.setItem(WATCH, id);
+      });
+    const flash = begin("flash", () => ({
+      model: model.id,
+      ...(port.emulated ? { board: this.emulated ?? port.board } : {}),
+    }));
+    return el(
+      "div",
+      { class: "buttons" },
+      button(`Install ${model.name}`, "deploy", flash, { kind: "main", "data-model": model.id }),
+      button("Watch", "look", begin("monitor")),
+      button("Doctor", "doctor", begin("doctor")),
+      button("Roll back", "undo", begin("rollback")),
+    );
   }
 
   progress(job, last) {
     const parts = [];
-    if (job && job.kind !== "monitor") parts.push(el("p", { class: "soft number", role: "status" }, `${job.title}: ${job.phase ?? job.state}${job.seconds_left ? `, ${duration(job.seconds_left)} left` : ""}`), meter(job.total ? job.done / job.total : 0, job.title));
-    if (!job && last?.error) parts.push(el("p", { class: "verdict bad" }, icon("warning"), el("span", {}, last.error.message)));
+    if (job && job.kind !== "monitor")
+      parts.push(
+        el(
+          "p",
+          { class: "soft number", role: "status" },
+          `${job.title}: ${job.phase ?? job.state}${job.seconds_left ? `, ${duration(job.seconds_left)} left` : ""}`,
+        ),
+        meter(job.total ? job.done / job.total : 0, job.title),
+      );
+    if (!job && last?.error)
+      parts.push(el("p", { class: "verdict bad" }, icon("warning"), el("span", {}, last.error.message)));
     if (!job && last?.kind === "doctor" && last.state === "done") parts.push(...showFindings(last.result));
     return parts;
   }

@@ -18,14 +18,30 @@ export function el(tag, attributes = {}, ...children) {
 /** Returns a button with an icon. Without `text` its label is read out and shown as a tooltip. */
 export function button(label, name, onclick, { text = true, kind = "", ...more } = {}) {
   const tip = text ? {} : { "aria-label": label, title: label };
-  return el("button", { type: "button", class: `${kind} ${text ? "" : "round"}`.trim() || null, onclick, ...tip, ...more }, name && icon(name), text && label);
+  return el(
+    "button",
+    { type: "button", class: `${kind} ${text ? "" : "round"}`.trim() || null, onclick, ...tip, ...more },
+    name && icon(name),
+    text && label,
+  );
 }
 
 /** Returns a bar that shows a share of one. */
 export function meter(share, label, kind = "") {
   const fill = el("i");
   fill.style.width = `${Math.min(100, Math.max(0, 100 * share))}%`;
-  const bar = el("div", { class: `meter ${kind}`.trim(), role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * share) }, fill);
+  const bar = el(
+    "div",
+    {
+      class: `meter ${kind}`.trim(),
+      role: "meter",
+      "aria-label": label,
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+      "aria-valuenow": Math.round(100 * share),
+    },
+    fill,
+  );
   return bar;
 }
 
@@ -41,17 +57,33 @@ export function redraw(parent, ...children) {
   while (parent.children.length > fresh.length) parent.lastElementChild.remove();
   if (!focused || focused.isConnected) return;
   const alike = [...parent.querySelectorAll(focused.localName)];
-  (alike.find((other) => other.textContent === focused.textContent) ?? alike[0] ?? document.querySelector("h1"))?.focus();
+  (
+    alike.find((other) => other.textContent === focused.textContent) ??
+    alike[0] ??
+    document.querySelector("h1")
+  )?.focus();
 }
 
 /** Returns the heading of a page: what one does here, and why. */
 export function heading(title, text, ...actions) {
-  return el("header", { class: "page-head" }, el("div", {}, el("h1", { tabindex: -1 }, title), el("p", {}, text)), actions.length > 0 && el("div", { class: "actions" }, actions));
+  return el(
+    "header",
+    { class: "page-head" },
+    el("div", {}, el("h1", { tabindex: -1 }, title), el("p", {}, text)),
+    actions.length > 0 && el("div", { class: "actions" }, actions),
+  );
 }
 
 /** Returns what a page shows while there is nothing: what is missing, and the button that brings it. */
 export function emptyState(name, title, text, ...actions) {
-  return el("section", { class: "empty" }, icon(name), el("h2", {}, title), el("p", {}, text), actions.length > 0 && el("div", { class: "buttons" }, actions));
+  return el(
+    "section",
+    { class: "empty" },
+    icon(name),
+    el("h2", {}, title),
+    el("p", {}, text),
+    actions.length > 0 && el("div", { class: "buttons" }, actions),
+  );
 }
 
 /** The base of all pages and of parts that follow the project while they are shown. */
@@ -68,7 +100,8 @@ export class Part extends HTMLElement {
 
   /** Calls back at each event of the store until this part leaves the page. */
   follow(types, listener) {
-    for (const type of [types].flat()) store.addEventListener(type, (event) => listener(event.detail), { signal: this.leaving.signal });
+    for (const type of [types].flat())
+      store.addEventListener(type, (event) => listener(event.detail), { signal: this.leaving.signal });
   }
 
   /** Calls back at an event of the window or document until this part leaves. */

@@ -3,13 +3,16 @@
 
 const SHAPES = {
   start: '<path d="M4 11l8-7 8 7v8a1 1 0 01-1 1h-4v-6H9v6H5a1 1 0 01-1-1z"/>',
-  collect: '<rect x="3" y="5" width="18" height="14" rx="2"/><circle cx="9" cy="10.5" r="1.6"/><path d="M4 18l5.5-4.5 3 2.5 3.5-4 5 5"/>',
+  collect:
+    '<rect x="3" y="5" width="18" height="14" rx="2"/><circle cx="9" cy="10.5" r="1.6"/><path d="M4 18l5.5-4.5 3 2.5 3.5-4 5 5"/>',
   train: '<path d="M4 4v16h16"/><path d="M7 9c3 7 7 8 12 8"/>',
   look: '<circle cx="11" cy="11" r="6"/><path d="M20 20l-4.5-4.5"/>',
   try: '<path d="M7 5v14l12-7z"/>',
-  deploy: '<rect x="7" y="7" width="10" height="10" rx="1.5"/><path d="M10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4"/>',
+  deploy:
+    '<rect x="7" y="7" width="10" height="10" rx="1.5"/><path d="M10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4"/>',
   take: '<path d="M12 4v11M7.5 11L12 15.5 16.5 11M4 20h16"/>',
-  camera: '<path d="M4 8h3l2-3h6l2 3h3a1 1 0 011 1v9a1 1 0 01-1 1H4a1 1 0 01-1-1V9a1 1 0 011-1z"/><circle cx="12" cy="13" r="3.5"/>',
+  camera:
+    '<path d="M4 8h3l2-3h6l2 3h3a1 1 0 011 1v9a1 1 0 01-1 1H4a1 1 0 01-1-1V9a1 1 0 011-1z"/><circle cx="12" cy="13" r="3.5"/>',
   file: '<path d="M12 16V5M7.5 9L12 4.5 16.5 9M4 20h16"/>',
   phone: '<rect x="7" y="3" width="10" height="18" rx="2"/><path d="M11 18h2"/>',
   plus: '<path d="M12 5v14M5 12h14"/>',

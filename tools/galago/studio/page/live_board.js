@@ -55,19 +55,41 @@ class LiveBoard extends Part {
     this.picture.hidden = !frame;
     if (frame) this.picture.src = frame;
     const seconds = (this.times.at(-1) - this.times[0]) / 1000;
-    const rate = this.times.length > 1 && seconds > 0 ? `, ${((this.times.length - 1) / seconds).toFixed(1)} a second` : "";
+    const rate =
+      this.times.length > 1 && seconds > 0 ? `, ${((this.times.length - 1) / seconds).toFixed(1)} a second` : "";
     this.rate.textContent = `${plural(this.count, "picture")}${rate}, ${this.errors} with errors`;
   }
 
   say({ top, unknown }) {
     const words = unknown ? "unknown" : top[0].label;
     if (this.best.textContent !== words) this.best.textContent = words;
-    this.bars.replaceChildren(...top.slice(0, 5).map(({ label, confidence }) => el("li", {}, el("span", {}, label), meter(confidence, label), el("span", { class: "number" }, percent(confidence)))));
+    this.bars.replaceChildren(
+      ...top
+        .slice(0, 5)
+        .map(({ label, confidence }) =>
+          el(
+            "li",
+            {},
+            el("span", {}, label),
+            meter(confidence, label),
+            el("span", { class: "number" }, percent(confidence)),
+          ),
+        ),
+    );
   }
 
   log({ seq, image, us }, text, bad) {
     const time = us ? `${Math.round(Object.values(us).reduce((sum, each) => sum + each, 0) / 1000)} ms` : "";
-    this.list.prepend(el("li", { class: bad ? "bad-text" : null }, el("span", { class: "soft number" }, `${seq} `), el("span", {}, `${image ?? ""} `), el("b", {}, text), el("span", { class: "soft number" }, ` ${time}`)));
+    this.list.prepend(
+      el(
+        "li",
+        { class: bad ? "bad-text" : null },
+        el("span", { class: "soft number" }, `${seq} `),
+        el("span", {}, `${image ?? ""} `),
+        el("b", {}, text),
+        el("span", { class: "soft number" }, ` ${time}`),
+      ),
+    );
     if (this.list.children.length > ROWS) this.list.lastChild.remove();
   }
 }

@@ -20,8 +20,16 @@ class Look extends Part {
 
   async open() {
     const model = chosenModel();
-    const head = heading("Look", "How the model answers for the photos that were set aside for testing.", model && modelOfPage("look"));
-    if (!model) return this.replaceChildren(head, noModel("Once a model is trained, its answers for photos it has never seen appear here."));
+    const head = heading(
+      "Look",
+      "How the model answers for the photos that were set aside for testing.",
+      model && modelOfPage("look"),
+    );
+    if (!model)
+      return this.replaceChildren(
+        head,
+        noModel("Once a model is trained, its answers for photos it has never seen appear here."),
+      );
     this.replaceChildren(head, el("p", { class: "soft", role: "status" }, "Reading the model’s answers …"));
     const answers = await attempt(() => get(`/api/models/${model.id}/answers`));
     if (!answers || !this.isConnected) return this.replaceChildren(head);
@@ -31,16 +39,46 @@ class Look extends Part {
     this.tiles = el("div", { class: "tiles", role: "status" });
     this.matrix = el("div", { class: "scroll" });
     this.photos = el("section", { class: "card" });
-    const measured = model.held_out === false && el("p", { class: "verdict warn" }, icon("warning"), "There were too few photos to set some aside: these are the photos that it was trained on.");
-    const cells = el("section", { class: "card" }, el("h2", {}, "What is mistaken for what"), el("p", { class: "soft" }, "Rows are the true classes, columns the model’s answers. Select a cell to see its photos."), this.matrix);
-    this.replaceChildren(head, ...(measured ? [measured] : []), el("section", { class: "card" }, this.tiles, this.threshold()), el("div", { class: "columns" }, cells, this.photos), this.deeper());
+    const measured =
+      model.held_out === false &&
+      el(
+        "p",
+        { class: "verdict warn" },
+        icon("warning"),
+        "There were too few photos to set some aside: these are the photos that it was trained on.",
+      );
+    const cells = el(
+      "section",
+      { class: "card" },
+      el("h2", {}, "What is mistaken for what"),
+      el(
+        "p",
+        { class: "soft" },
+        "Rows are the true classes, columns the model’s answers. Select a cell to see its photos.",
+      ),
+      this.matrix,
+    );
+    this.replaceChildren(
+      head,
+      ...(measured ? [measured] : []),
+      el("section", { class: "card" }, this.tiles, this.threshold()),
+      el("div", { class: "columns" }, cells, this.photos),
+      this.deeper(),
+    );
     return this.draw();
   }
 
   threshold() {
     const { confusion } = this;
     const output = el("output");
-    const range = el("input", { type: "range", min: 0, max: 99, step: 1, value: Math.round(100 * confusion.threshold), "aria-label": "Threshold" });
+    const range = el("input", {
+      type: "range",
+      min: 0,
+      max: 99,
+      step: 1,
+      value: Math.round(100 * confusion.threshold),
+      "aria-label": "Threshold",
+    });
     range.oninput = () => {
       confusion.threshold = range.value / 100;
       output.textContent = percent(confusion.threshold);
@@ -54,8 +92,18 @@ class Look extends Part {
     const { confusion } = this;
     const { answered, right, photos, float, same } = confusion.shares();
     const tile = (value, title) => el("div", { class: "tile" }, el("b", {}, value), el("small", {}, title));
-    const compared = float === null ? [] : [tile(percent(float), "correct before quantization (float)"), tile(percent(same), "same answer in float and int8")];
-    this.tiles.replaceChildren(tile(percent(answered), `answered, of ${plural(photos, "photo")}`), tile(percent(right), "of the answers correct"), ...compared);
+    const compared =
+      float === null
+        ? []
+        : [
+            tile(percent(float), "correct before quantization (float)"),
+            tile(percent(same), "same answer in float and int8"),
+          ];
+    this.tiles.replaceChildren(
+      tile(percent(answered), `answered, of ${plural(photos, "photo")}`),
+      tile(percent(right), "of the answers correct"),
+      ...compared,
+    );
     this.matrix.replaceChildren(confusion.table((row, column) => this.choose(row, column), this.chosen));
     this.drawPhotos();
   }
@@ -68,32 +116,73 @@ class Look extends Part {
 
   drawPhotos() {
     const { labels } = this.confusion;
-    if (!this.chosen) return this.photos.replaceChildren(el("h2", {}, "No mistakes"), el("p", { class: "soft" }, "Every answer at this threshold is correct. Select a cell to see its photos."));
+    if (!this.chosen)
+      return this.photos.replaceChildren(
+        el("h2", {}, "No mistakes"),
+        el("p", { class: "soft" }, "Every answer at this threshold is correct. Select a cell to see its photos."),
+      );
     const [row, column] = this.chosen;
     const found = this.confusion.cell(row, column);
     const said = column === labels.length ? "unknown" : labels[column];
     const title = row === column ? `${labels[row]}, recognized` : `${labels[row]}, answered “${said}”`;
     const figures = found.slice(0, MOST_PHOTOS).map(({ id, confidence, float_said: float }) => {
       const caption = `${percent(confidence)}${!Number.isInteger(float) || float === column || column === labels.length ? "" : `, in float ${labels[float]}`}`;
-      return el("button", { type: "button", class: "photo", disabled: !id, onclick: () => this.enlarge(id, title), "aria-label": `${title}, ${caption}` }, id ? el("img", { src: `/api/photos/${id}?size=thumb`, alt: "", loading: "lazy" }) : icon("collect"), el("small", {}, caption));
+      return el(
+        "button",
+        {
+          type: "button",
+          class: "photo",
+          disabled: !id,
+          onclick: () => this.enlarge(id, title),
+          "aria-label": `${title}, ${caption}`,
+        },
+        id ? el("img", { src: `/api/photos/${id}?size=thumb`, alt: "", loading: "lazy" }) : icon("collect"),
+        el("small", {}, caption),
+      );
     });
-    return this.photos.replaceChildren(el("h2", {}, title), el("p", { class: "soft" }, found.length ? plural(found.length, "photo") : "No photo at this threshold."), el("div", { class: "photos" }, figures));
+    return this.photos.replaceChildren(
+      el("h2", {}, title),
+      el("p", { class: "soft" }, found.length ? plural(found.length, "photo") : "No photo at this threshold."),
+      el("div", { class: "photos" }, figures),
+    );
   }
 
   enlarge(id, title) {
-    dialog(title, () => el("img", { class: "large", src: `/api/photos/${id}?size=full`, alt: title }), { kind: "wide" });
+    dialog(title, () => el("img", { class: "large", src: `/api/photos/${id}?size=full`, alt: title }), {
+      kind: "wide",
+    });
   }
 
   deeper() {
     const { model } = this;
     const other = el("div");
-    const pick = modelSelect("Compare with", null, (id) => attempt(async () => other.replaceChildren(...(id ? [await this.compared(id)] : []))), "no other model");
+    const pick = modelSelect(
+      "Compare with",
+      null,
+      (id) => attempt(async () => other.replaceChildren(...(id ? [await this.compared(id)] : []))),
+      "no other model",
+    );
     const curves = el("div", { class: "columns curves" });
-    const report = button("Curves and confidence", "train", () => attempt(async () => {
-      const { charts } = await get(`/api/models/${model.id}/report`);
-      curves.replaceChildren(...figures(charts));
-    }));
-    return el("section", { class: "card" }, el("h2", {}, "More"), el("div", { class: "buttons" }, el("a", { class: "button", href: `#try/${model.id}` }, icon("look"), "Look inside, layer by layer"), report), store.project.models.length > 1 && pick, other, curves);
+    const report = button("Curves and confidence", "train", () =>
+      attempt(async () => {
+        const { charts } = await get(`/api/models/${model.id}/report`);
+        curves.replaceChildren(...figures(charts));
+      }),
+    );
+    return el(
+      "section",
+      { class: "card" },
+      el("h2", {}, "More"),
+      el(
+        "div",
+        { class: "buttons" },
+        el("a", { class: "button", href: `#try/${model.id}` }, icon("look"), "Look inside, layer by layer"),
+        report,
+      ),
+      store.project.models.length > 1 && pick,
+      other,
+      curves,
+    );
   }
 
   async compared(id) {
@@ -106,9 +195,36 @@ class Look extends Part {
       ["test photos", ...both.map(({ photos }) => photos)],
       ["model file", `${Math.round(this.model.kB)} kB`, `${Math.round(other.kB)} kB`],
       ["network", ...[this.model, other].map((each) => `${each.architecture} × ${each.alpha}, ${each.size} pixels`)],
-      ...this.confusion.labels.map((label) => [`${label} recognized`, ...[this.confusion, confusion].map((each) => percent(each.recall(label)))]),
+      ...this.confusion.labels.map((label) => [
+        `${label} recognized`,
+        ...[this.confusion, confusion].map((each) => percent(each.recall(label))),
+      ]),
     ];
-    return el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, el("td"), el("th", { scope: "col" }, this.model.name), el("th", { scope: "col" }, other.name))), el("tbody", {}, rows.map(([name, ...values]) => el("tr", {}, el("th", { scope: "row" }, name), values.map((value) => el("td", { class: "number" }, String(value))))))));
+    return el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        {},
+        el(
+          "thead",
+          {},
+          el("tr", {}, el("td"), el("th", { scope: "col" }, this.model.name), el("th", { scope: "col" }, other.name)),
+        ),
+        el(
+          "tbody",
+          {},
+          rows.map(([name, ...values]) =>
+            el(
+              "tr",
+              {},
+              el("th", { scope: "row" }, name),
+              values.map((value) => el("td", { class: "number" }, String(value))),
+            ),
+          ),
+        ),
+      ),
+    );
   }
 }
 

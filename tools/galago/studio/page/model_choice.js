@@ -7,8 +7,15 @@ import { clock, percent } from "./words.js";
 export const chosenModel = () => store.model(location.hash.split("/")[1]);
 
 export function modelSelect(label, chosen, onchange, none = null) {
-  const options = store.project.models.map(({ id, name, accuracy, made }) => el("option", { value: id, selected: id === chosen }, `${name}, ${percent(accuracy)}, ${clock(made)}`));
-  const select = el("select", { onchange: () => onchange(select.value) }, none && el("option", { value: "", selected: !chosen }, none), options);
+  const options = store.project.models.map(({ id, name, accuracy, made }) =>
+    el("option", { value: id, selected: id === chosen }, `${name}, ${percent(accuracy)}, ${clock(made)}`),
+  );
+  const select = el(
+    "select",
+    { onchange: () => onchange(select.value) },
+    none && el("option", { value: "", selected: !chosen }, none),
+    options,
+  );
   return el("label", { class: "field model" }, label, select);
 }
 
@@ -17,4 +24,5 @@ export function modelOfPage(step) {
   return modelSelect("Model", chosenModel()?.id, (id) => (location.hash = `${step}/${id}`));
 }
 
-export const noModel = (text) => emptyState("train", "No model yet", text, el("a", { class: "button main", href: "#train" }, "Train one"));
+export const noModel = (text) =>
+  emptyState("train", "No model yet", text, el("a", { class: "button main", href: "#train" }, "Train one"));

@@ -30,15 +30,50 @@ export class NetworkChoice extends Part {
   }
 
   build() {
-    const some = (title, boards) => boards.length > 0 && el("optgroup", { label: title }, boards.map(({ id, name }) => el("option", { value: id, selected: id === this.board }, name)));
+    const some = (title, boards) =>
+      boards.length > 0 &&
+      el(
+        "optgroup",
+        { label: title },
+        boards.map(({ id, name }) => el("option", { value: id, selected: id === this.board }, name)),
+      );
     const popular = this.boards.filter((board) => board.popular);
-    this.boardSelect = el("select", { onchange: () => this.changeBoard() }, [some("Common boards", popular), some(popular.length ? "All others" : "Boards", this.boards.filter((board) => !board.popular)), el("option", { value: "", selected: !this.board }, "No board, only try it here")].filter(Boolean));
-    this.family = el("div", { class: "choice", role: "group", "aria-label": "Architecture" }, Object.entries(this.architectures).map(([name, { title }]) => el("button", { type: "button", "data-name": name, onclick: () => this.changeFamily(name) }, title)));
+    this.boardSelect = el(
+      "select",
+      { onchange: () => this.changeBoard() },
+      [
+        some("Common boards", popular),
+        some(
+          popular.length ? "All others" : "Boards",
+          this.boards.filter((board) => !board.popular),
+        ),
+        el("option", { value: "", selected: !this.board }, "No board, only try it here"),
+      ].filter(Boolean),
+    );
+    this.family = el(
+      "div",
+      { class: "choice", role: "group", "aria-label": "Architecture" },
+      Object.entries(this.architectures).map(([name, { title }]) =>
+        el("button", { type: "button", "data-name": name, onclick: () => this.changeFamily(name) }, title),
+      ),
+    );
     this.width = this.slider("Width", (alpha) => `× ${alpha}`);
     this.size = this.slider("Picture", (size) => `${size} × ${size} pixels`);
-    this.search = el("p", { class: "soft", role: "status", hidden: true }, "Looking for the largest network that fits …");
+    this.search = el(
+      "p",
+      { class: "soft", role: "status", hidden: true },
+      "Looking for the largest network that fits …",
+    );
     this.verdict = el("div", { class: "list", role: "status" });
-    this.replaceChildren(el("h2", {}, "Network"), el("label", { class: "field" }, "Board", this.boardSelect), el("div", { class: "field" }, "Architecture", this.family), this.width.field, this.size.field, this.search, this.verdict);
+    this.replaceChildren(
+      el("h2", {}, "Network"),
+      el("label", { class: "field" }, "Board", this.boardSelect),
+      el("div", { class: "field" }, "Architecture", this.family),
+      this.width.field,
+      this.size.field,
+      this.search,
+      this.verdict,
+    );
   }
 
   slider(title, text) {
@@ -59,14 +94,18 @@ export class NetworkChoice extends Part {
   fill(slider, steps, wanted) {
     slider.steps = steps;
     slider.range.max = steps.length - 1;
-    const nearest = steps.reduce((best, step, at) => (Math.abs(step - wanted) < Math.abs(steps[best] - wanted) ? at : best), 0);
+    const nearest = steps.reduce(
+      (best, step, at) => (Math.abs(step - wanted) < Math.abs(steps[best] - wanted) ? at : best),
+      0,
+    );
     slider.range.value = nearest;
     slider.say();
   }
 
   set({ architecture, alpha, size }) {
     this.architecture = architecture;
-    for (const each of this.family.children) each.setAttribute("aria-pressed", String(each.dataset.name === architecture));
+    for (const each of this.family.children)
+      each.setAttribute("aria-pressed", String(each.dataset.name === architecture));
     const { alphas, sizes } = this.architectures[architecture];
     this.fill(this.width, alphas, alpha);
     this.fill(this.size, sizes, size);
@@ -79,7 +118,12 @@ export class NetworkChoice extends Part {
   }
 
   get value() {
-    return { board: this.board || null, architecture: this.architecture, alpha: this.width.steps[this.width.range.value], size: this.size.steps[this.size.range.value] };
+    return {
+      board: this.board || null,
+      architecture: this.architecture,
+      alpha: this.width.steps[this.width.range.value],
+      size: this.size.steps[this.size.range.value],
+    };
   }
 
   changeBoard() {
@@ -134,10 +178,33 @@ export class NetworkChoice extends Part {
 
   figures({ fits, why, arena, files, ms }) {
     const { name, heap, files: room } = this.boards.find(({ id }) => id === this.board);
-    const verdict = el("p", { class: `verdict ${fits ? "" : "bad"}` }, icon(fits ? "check" : "warning"), el("span", {}, fits ? `Fits ${name}${ms ? `: about ${milliseconds(ms[1])} a picture` : ""}.` : (why ?? `Too large for ${name}.`)));
-    const row = (title, used, of) => used !== null && used !== undefined && [el("dt", {}, title), el("dd", {}, meter(used / of, title, used > of ? "bad" : "")), el("dd", {}, `${bytes(used)} of ${bytes(of)}`)];
+    const verdict = el(
+      "p",
+      { class: `verdict ${fits ? "" : "bad"}` },
+      icon(fits ? "check" : "warning"),
+      el(
+        "span",
+        {},
+        fits
+          ? `Fits ${name}${ms ? `: about ${milliseconds(ms[1])} a picture` : ""}.`
+          : (why ?? `Too large for ${name}.`),
+      ),
+    );
+    const row = (title, used, of) =>
+      used !== null &&
+      used !== undefined && [
+        el("dt", {}, title),
+        el("dd", {}, meter(used / of, title, used > of ? "bad" : "")),
+        el("dd", {}, `${bytes(used)} of ${bytes(of)}`),
+      ];
     const rows = [row("Memory", arena, heap), row("Files", files, room)].filter(Boolean);
-    const range = ms && el("p", { class: "soft" }, `Between ${milliseconds(ms[0])} and ${milliseconds(ms[2])}: an estimate from counted instructions.`);
+    const range =
+      ms &&
+      el(
+        "p",
+        { class: "soft" },
+        `Between ${milliseconds(ms[0])} and ${milliseconds(ms[2])}: an estimate from counted instructions.`,
+      );
     return [verdict, rows.length > 0 && el("dl", { class: "figures" }, rows.flat()), range].filter(Boolean);
   }
 }

@@ -9,7 +9,14 @@ const SECONDS = 8;
 /** Shows a message; one with an action or of a failure stays until it is closed. */
 export function note(text, { kind = "", action = null } = {}) {
   const close = () => shown.remove();
-  const shown = el("div", { class: `note ${kind}`.trim() }, kind === "bad" && icon("warning"), el("span", {}, text), action, button("Close", "close", close, { text: false }));
+  const shown = el(
+    "div",
+    { class: `note ${kind}`.trim() },
+    kind === "bad" && icon("warning"),
+    el("span", {}, text),
+    action,
+    button("Close", "close", close, { text: false }),
+  );
   document.getElementById("notes").append(shown);
   if (kind !== "bad") setTimeout(close, SECONDS * 1000);
   return { close, say: (words) => (shown.querySelector("span").textContent = words) };
@@ -27,10 +34,12 @@ export async function attempt(action) {
 
 /** Says what was done, with a button that takes it back. */
 export function undoable(text) {
-  const shown = note(text, { action: button("Undo", "undo", async () => {
-    shown.close();
-    await undo();
-  }) });
+  const shown = note(text, {
+    action: button("Undo", "undo", async () => {
+      shown.close();
+      await undo();
+    }),
+  });
 }
 
 export async function undo() {
@@ -41,7 +50,12 @@ export async function undo() {
 /** Shows a dialog and waits until it is closed. `build(dialog)` returns its content. */
 export function dialog(title, build, { kind = "" } = {}) {
   const box = el("dialog", { class: kind || null, "aria-label": title });
-  const head = el("header", {}, el("h2", {}, title), button("Close", "close", () => box.close(), { text: false }));
+  const head = el(
+    "header",
+    {},
+    el("h2", {}, title),
+    button("Close", "close", () => box.close(), { text: false }),
+  );
   box.append(head, ...[build(box)].flat());
   document.body.append(box);
   box.showModal();

@@ -79,7 +79,16 @@ export class PhotoGrid extends HTMLElement {
     const chosen = photo && selection.has(photo.id);
     const marks = [...(photo?.marks ?? []), ...(photo?.held_out ? ["test photo"] : [])];
     const label = `Photo ${index + 1} of ${this.total}${marks.length ? `, ${marks.join(", ")}` : ""}`;
-    const cell = el("div", { class: "cell", role: "option", id: `${this.classId}-${index}`, "aria-selected": String(Boolean(chosen)), "aria-label": label, "aria-setsize": this.total, "aria-posinset": index + 1, title: marks.join(", ") || null });
+    const cell = el("div", {
+      class: "cell",
+      role: "option",
+      id: `${this.classId}-${index}`,
+      "aria-selected": String(Boolean(chosen)),
+      "aria-label": label,
+      "aria-setsize": this.total,
+      "aria-posinset": index + 1,
+      title: marks.join(", ") || null,
+    });
     cell.style.transform = `translate(${(index % perRow) * step}px, ${Math.floor(index / perRow) * step}px)`;
     cell.style.width = cell.style.height = `${step - GAP}px`;
     cell.dataset.index = index;
@@ -93,7 +102,11 @@ export class PhotoGrid extends HTMLElement {
   /** The same element for a photo as long as it is in sight, so that it does not flicker. */
   image(photo) {
     this.images ??= new Map();
-    if (!this.images.has(photo.id)) this.images.set(photo.id, el("img", { src: `/api/photos/${photo.id}?size=thumb`, alt: "", draggable: "false", decoding: "async" }));
+    if (!this.images.has(photo.id))
+      this.images.set(
+        photo.id,
+        el("img", { src: `/api/photos/${photo.id}?size=thumb`, alt: "", draggable: "false", decoding: "async" }),
+      );
     if (this.images.size > 600) this.images.delete(this.images.keys().next().value);
     return this.images.get(photo.id);
   }
@@ -141,7 +154,16 @@ export class PhotoGrid extends HTMLElement {
   }
 
   async key(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.perRow, ArrowDown: this.perRow, Home: -this.cursor, End: this.total, PageUp: -5 * this.perRow, PageDown: 5 * this.perRow };
+    const steps = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -this.perRow,
+      ArrowDown: this.perRow,
+      Home: -this.cursor,
+      End: this.total,
+      PageUp: -5 * this.perRow,
+      PageDown: 5 * this.perRow,
+    };
     if (event.key in steps) {
       const to = this.cursor + steps[event.key];
       if (event.shiftKey) this.extend(Math.max(0, Math.min(to, this.total - 1)));

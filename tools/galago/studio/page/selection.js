@@ -37,7 +37,10 @@ class Selection extends EventTarget {
   async move(id) {
     const ids = [...this.ids];
     const { name } = store.project.classes.find((each) => each.id === id);
-    await this.apply(() => post("/api/photos/move", { ids, class: id }), `${plural(ids.length, "photo")} moved to ${name}.`);
+    await this.apply(
+      () => post("/api/photos/move", { ids, class: id }),
+      `${plural(ids.length, "photo")} moved to ${name}.`,
+    );
   }
 
   async apply(action, text) {
@@ -63,8 +66,18 @@ class SelectionBar extends Part {
     const count = selection.ids.size;
     this.hidden = !count;
     if (!count) return;
-    const move = el("select", { "aria-label": "Move to", onchange: () => selection.move(move.value) }, el("option", { value: "" }, "Move to …"), store.project.classes.map(({ id, name }) => el("option", { value: id }, name)));
-    this.replaceChildren(el("b", {}, `${plural(count, "photo")} selected`), move, button("Delete", "delete", () => selection.remove()), button("Clear the selection", "close", () => selection.clear(), { text: false }));
+    const move = el(
+      "select",
+      { "aria-label": "Move to", onchange: () => selection.move(move.value) },
+      el("option", { value: "" }, "Move to …"),
+      store.project.classes.map(({ id, name }) => el("option", { value: id }, name)),
+    );
+    this.replaceChildren(
+      el("b", {}, `${plural(count, "photo")} selected`),
+      move,
+      button("Delete", "delete", () => selection.remove()),
+      button("Clear the selection", "close", () => selection.clear(), { text: false }),
+    );
   }
 
   leave() {

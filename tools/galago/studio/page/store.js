@@ -33,7 +33,11 @@ class Store extends EventTarget {
     const changed = online !== this.online;
     this.online = online;
     if (online && changed) await this.load().catch(() => {});
-    if (!online) this.trouble = await get("/api/project").then(() => "", ({ message }) => message);
+    if (!online)
+      this.trouble = await get("/api/project").then(
+        () => "",
+        ({ message }) => message,
+      );
     this.tell("online", online);
   }
 

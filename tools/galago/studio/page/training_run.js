@@ -46,7 +46,12 @@ class TrainingRun extends Part {
     if (!known) return;
     const whole = await get(`/api/jobs/${known.id}`).catch(() => null);
     if (!whole || whole.id !== this.known?.id) return;
-    this.log.replaceChildren(...whole.lines.slice(-LINES).map((line) => this.line(line)).filter(Boolean));
+    this.log.replaceChildren(
+      ...whole.lines
+        .slice(-LINES)
+        .map((line) => this.line(line))
+        .filter(Boolean),
+    );
     this.drawCurves(whole.charts);
   }
 
@@ -61,7 +66,12 @@ class TrainingRun extends Part {
   }
 
   line(line) {
-    if (line.type === "epoch") return el("li", {}, `${line.stage ?? "training"}, epoch ${line.epoch} of ${line.epochs}: ${percent(line.validation_accuracy, 1)} correct, loss ${line.validation_loss.toFixed(3)}`);
+    if (line.type === "epoch")
+      return el(
+        "li",
+        {},
+        `${line.stage ?? "training"}, epoch ${line.epoch} of ${line.epochs}: ${percent(line.validation_accuracy, 1)} correct, loss ${line.validation_loss.toFixed(3)}`,
+      );
     return line.text ? el("li", {}, line.text) : null;
   }
 
@@ -73,15 +83,30 @@ class TrainingRun extends Part {
     const job = this.known;
     this.details.hidden = !job;
     if (!job) {
-      this.status.replaceChildren(el("h2", {}, "No training yet"), el("p", { class: "soft" }, "Curves, remaining time and advice appear here."));
+      this.status.replaceChildren(
+        el("h2", {}, "No training yet"),
+        el("p", { class: "soft" }, "Curves, remaining time and advice appear here."),
+      );
       return;
     }
-    const states = { queued: "waiting", running: job.phase ?? "starting", paused: "paused", stopped: "stopped", done: "done", failed: "failed" };
+    const states = {
+      queued: "waiting",
+      running: job.phase ?? "starting",
+      paused: "paused",
+      stopped: "stopped",
+      done: "done",
+      failed: "failed",
+    };
     const left = job.state === "running" && job.seconds_left ? `, ${duration(job.seconds_left)} left` : "";
-    const parts = [el("h2", {}, job.title), el("p", { class: "soft number", role: "status" }, `${states[job.state]}${left}`)];
-    if (["running", "paused"].includes(job.state)) parts.push(meter(job.total ? job.done / job.total : 0, "Progress"), this.controls(job));
+    const parts = [
+      el("h2", {}, job.title),
+      el("p", { class: "soft number", role: "status" }, `${states[job.state]}${left}`),
+    ];
+    if (["running", "paused"].includes(job.state))
+      parts.push(meter(job.total ? job.done / job.total : 0, "Progress"), this.controls(job));
     if (job.error) parts.push(el("p", { class: "verdict bad" }, icon("warning"), el("span", {}, job.error.message)));
-    if (job.state === "stopped") parts.push(el("div", { class: "buttons" }, this.control(job, "Resume", "try", "resume")));
+    if (job.state === "stopped")
+      parts.push(el("div", { class: "buttons" }, this.control(job, "Resume", "try", "resume")));
     redraw(this.status, parts);
     redraw(this.after, this.outcome(job));
   }
@@ -91,7 +116,10 @@ class TrainingRun extends Part {
   }
 
   controls(job) {
-    const pause = job.state === "paused" ? this.control(job, "Resume", "try", "resume") : this.control(job, "Pause", "pause", "pause");
+    const pause =
+      job.state === "paused"
+        ? this.control(job, "Resume", "try", "resume")
+        : this.control(job, "Pause", "pause", "pause");
     return el("div", { class: "buttons" }, pause, this.control(job, "Stop", "stop", "stop"));
   }
 
@@ -99,9 +127,41 @@ class TrainingRun extends Part {
     const model = job.state === "done" && store.project.models.find(({ id }) => id === job.result?.model);
     if (!model) return [];
     const tile = (value, title) => el("div", { class: "tile" }, el("b", {}, value), el("small", {}, title));
-    const tiles = el("div", { class: "tiles" }, tile(percent(model.accuracy), tested(model)), ...(model.float_accuracy === null ? [] : [tile(percent(model.float_accuracy), "before quantization (float)")]), tile(`${Math.round(model.kB)} kB`, "model file"));
-    const advice = model.advice?.length ? [el("h3", {}, "What would help most"), el("ul", { class: "list advice" }, model.advice.map((line) => el("li", {}, line)))] : [el("p", { class: "verdict" }, icon("check"), "No advice needed: try it, and look for pictures that it gets wrong.")];
-    return [tiles, ...advice, el("div", { class: "buttons" }, el("a", { class: "button main", href: `#try/${model.id}` }, "Try it"), el("a", { class: "button", href: `#look/${model.id}` }, "Look at its mistakes"), el("a", { class: "button", href: `#deploy/${model.id}` }, "Put it on a board"))];
+    const tiles = el(
+      "div",
+      { class: "tiles" },
+      tile(percent(model.accuracy), tested(model)),
+      ...(model.float_accuracy === null ? [] : [tile(percent(model.float_accuracy), "before quantization (float)")]),
+      tile(`${Math.round(model.kB)} kB`, "model file"),
+    );
+    const advice = model.advice?.length
+      ? [
+          el("h3", {}, "What would help most"),
+          el(
+            "ul",
+            { class: "list advice" },
+            model.advice.map((line) => el("li", {}, line)),
+          ),
+        ]
+      : [
+          el(
+            "p",
+            { class: "verdict" },
+            icon("check"),
+            "No advice needed: try it, and look for pictures that it gets wrong.",
+          ),
+        ];
+    return [
+      tiles,
+      ...advice,
+      el(
+        "div",
+        { class: "buttons" },
+        el("a", { class: "button main", href: `#try/${model.id}` }, "Try it"),
+        el("a", { class: "button", href: `#look/${model.id}` }, "Look at its mistakes"),
+        el("a", { class: "button", href: `#deploy/${model.id}` }, "Put it on a board"),
+      ),
+    ];
   }
 }
 

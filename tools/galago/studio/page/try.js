@@ -8,9 +8,19 @@ class Try extends Part {
   show() {
     const model = chosenModel();
     const phone = button("On a phone", "phone", () => linkPhone());
-    const head = heading("Try", "Use the webcam or any photo, and look inside every layer. The results are byte for byte those of a board.", model && modelOfPage("try"), model && phone);
+    const head = heading(
+      "Try",
+      "Use the webcam or any photo, and look inside every layer. The results are byte for byte those of a board.",
+      model && modelOfPage("try"),
+      model && phone,
+    );
     if (!model) return this.replaceChildren(head, noModel("Once a model is trained, you can show it things here."));
-    const frame = el("iframe", { title: `Try ${model.name}`, src: `/api/models/${model.id}/page`, allow: "camera; clipboard-read", class: "try" });
+    const frame = el("iframe", {
+      title: `Try ${model.name}`,
+      src: `/api/models/${model.id}/page`,
+      allow: "camera; clipboard-read",
+      class: "try",
+    });
     const wait = el("p", { class: "soft", role: "status" }, "Preparing this model …");
     frame.onload = () => {
       wait.remove();

@@ -10,7 +10,7 @@ const AT_ONCE = 3;
 class Uploads {
   waiting = [];
   refused = [];
-  running = this.done = this.total = 0;
+  running = (this.done = this.total = 0);
 
   add(items) {
     this.waiting.push(...items);
@@ -52,8 +52,19 @@ class Uploads {
     const { refused } = this;
     Object.assign(this, { refused: [], done: 0, total: 0, shown: null });
     if (!refused.length) return;
-    const more = button("Why?", null, () => dialog(`${plural(refused.length, "file")} not added`, () => el("ul", { class: "list" }, refused.map(({ name, message }) => el("li", {}, el("b", {}, name), el("br"), message)))));
-    const text = refused.length === 1 ? `${refused[0].name}: ${refused[0].message}` : `${plural(refused.length, "file")} could not be added.`;
+    const more = button("Why?", null, () =>
+      dialog(`${plural(refused.length, "file")} not added`, () =>
+        el(
+          "ul",
+          { class: "list" },
+          refused.map(({ name, message }) => el("li", {}, el("b", {}, name), el("br"), message)),
+        ),
+      ),
+    );
+    const text =
+      refused.length === 1
+        ? `${refused[0].name}: ${refused[0].message}`
+        : `${plural(refused.length, "file")} could not be added.`;
     note(text, { kind: "bad", action: refused.length > 1 ? more : null });
   }
 }
