@@ -18,6 +18,7 @@
 # make fresh      install the wheel as a user does, and run the example project's tests with it
 # make platforms  look up for which platforms and Pythons packages exist; writes docs/platforms.md
 # make wild       try a model of every kind that people have; writes docs/models-in-the-wild.md
+# make sweep-cluster  sweep on Ray clusters of this computer, one of which loses a node; writes a part of docs/sweep.md
 # make faults     inject faults while flashing; writes docs/reliability.md
 # make attack     attack all that comes from a file, a cable or a user; writes a part of docs/reliability.md
 # make fuzz       run 20,000 damaged models in the engine
@@ -38,7 +39,7 @@ VWW ?= ../shared/data/weights/vww_96_int8.tflite
 BUDGET ?= 900
 SEED ?= 1
 
-.PHONY: setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 fresh platforms faults attack fuzz clean compiler web studio studio-demo
+.PHONY: small-form sweep-cluster setup demo test test-fast lint types docs screenshots check models zoo models-table package bench chips photos pictures runtimes wild k210 fresh platforms faults attack fuzz clean compiler web studio studio-demo
 
 # Shows a line for each package that pip fetches, a sign of life every ten seconds, and all of pip's output if it fails.
 install = { while sleep 10; do echo "… still installing, $$SECONDS s"; done & } ; trap "kill $$! 2>/dev/null" EXIT; \
@@ -73,8 +74,14 @@ $(VENV)/.studio: pyproject.toml | $(BIN)/python
 	@$(install)
 	@touch $@ $(VENV)/.base
 
-$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips,sign,studio
-$(VENV)/.test: pyproject.toml | $(BIN)/python
+# axe-core, which examines the pages of the studio; its test is skipped where npm is absent.
+AXE := tests/browser/node_modules/.package-lock.json
+$(AXE): tests/browser/package-lock.json
+	@if command -v npm > /dev/null; then npm ci --prefix tests/browser --no-audit --no-fund --silent || \
+		echo "npm could not bring axe-core: one test will be skipped"; fi
+
+$(VENV)/.test: EXTRAS := demo,train,import,test,check,docs,k230,chips,sign,studio,sweep
+$(VENV)/.test: pyproject.toml | $(BIN)/python $(AXE)
 	@echo "installing Galago, TensorFlow and the test tools into $(VENV): this takes some minutes …"
 	@$(install)
 	@touch $@ $(VENV)/.base $(VENV)/.docs $(VENV)/.studio
@@ -147,6 +154,9 @@ bench: $(VENV)/.test
 chips: $(VENV)/.test
 	$(BIN)/python -m docgen.chips docs/chips.md --vww $(VWW)
 
+small-form: $(VENV)/.test
+	$(BIN)/python -m docgen.small_form docs/small-form.md
+
 photos: $(VENV)/.test
 	$(BIN)/python -m docgen.photos docs/benchmarks.md
 
@@ -158,6 +168,7 @@ runtimes: $(VENV)/.test
 
 wild: $(VENV)/.test
 	$(BIN)/python -m docgen.wild docs/models-in-the-wild.md --data $(DATA)
+	$(BIN)/python tests/wild docs/models-in-the-wild.md --data $(DATA)
 
 k210: $(VENV)/.test
 	$(BIN)/python -m docgen.kmodels tables docs/k210.md --data $(DATA)
@@ -169,6 +180,9 @@ fresh: $(VENV)/.test
 # Needs the network; includes `make fresh`.
 platforms: $(VENV)/.test
 	$(BIN)/python -m docgen.platforms docs/platforms.md
+
+sweep-cluster: $(VENV)/.test
+	$(BIN)/python tests/sweep docs/sweep.md
 
 faults: $(VENV)/.test
 	$(BIN)/python tests/faults docs/reliability.md

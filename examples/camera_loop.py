@@ -3,12 +3,12 @@
 
 Wiring: none, the camera is part of the board. ESP32 boards need PSRAM and a firmware with
 micropython-camera-API. `galago flash --source camera` has put the pins into galago.json, from which
-camera.open() takes them.
+camera.open() takes them, and the place of the model, which differs from board to board.
 """
 
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 eye = camera.open()
 try:
     for result in net.watch(eye, top=3):

@@ -9,7 +9,7 @@ import os
 import time
 
 from machine import SDCard
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 
 FILE = "/sd/counts.csv"
 SAVE_EVERY = 60  # seconds: each write wears the card
@@ -43,7 +43,7 @@ def save(counts):
 counts = load()
 before = None
 saved = time.ticks_ms()
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 for result in net.watch(camera.open()):
     label = None if result.error or result.unknown else result.label
     if label and label != before:  # something that stays is counted once

@@ -8,14 +8,14 @@ within AWAKE seconds after a reset: a sleeping board has no serial port.
 import time
 
 import machine
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 
 ASLEEP = 600  # seconds
 AWAKE = 3  # seconds to press Ctrl-C in, after a reset that is no waking
 
 if machine.reset_cause() != machine.DEEPSLEEP_RESET:
     time.sleep(AWAKE)
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 eye = camera.open()
 try:
     result = next(net.watch(eye))

@@ -6,14 +6,14 @@ wires: its flash LED is GPIO 4.
 """
 
 from machine import Pin
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 
 LED_PIN = 4
 WANTED = "cat"
 SURE = 0.6  # confidence, 0 to 1
 
 led = Pin(LED_PIN, Pin.OUT)
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 for result in net.watch(camera.open()):
     led.value(result.label == WANTED and result.confidence >= SURE)
     print(result)

@@ -8,7 +8,7 @@ import json
 import time
 
 import network
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 from umqtt.simple import MQTTClient
 
 WIFI = "network", "password"
@@ -31,7 +31,7 @@ def connect():
 
 client = connect()
 before = None
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 for result in net.watch(camera.open()):
     label = "error" if result.error else "unknown" if result.unknown else result.label
     if label == before:

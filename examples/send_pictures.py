@@ -36,11 +36,10 @@ def send(port, line):
         sys.exit("the board does not answer")
 
 
-def classify(port, path, width, height):
+def classify(port, name, picture):
     """Returns the board's line about a picture, as a dict."""
-    picture = ImageOps.fit(Image.open(path).convert("RGB"), (width, height))
-    send(port, json.dumps({"image": path, "width": width, "height": height}).encode())
-    pixels, row = picture.tobytes(), 3 * width
+    send(port, json.dumps({"image": name, "width": picture.width, "height": picture.height}).encode())
+    pixels, row = picture.tobytes(), 3 * picture.width
     for at in range(0, len(pixels), row):
         send(port, base64.b64encode(pixels[at : at + row]))
     return json.loads(port.readline().lstrip(ACKNOWLEDGE))
@@ -51,7 +50,12 @@ def main(device, *paths):
     with serial.Serial(device, 115200, timeout=30) as port:
         height, width, _ = start(port)["input"]
         for path in paths:
-            answer = classify(port, path, width, height)
+            try:
+                picture = ImageOps.fit(Image.open(path).convert("RGB"), (width, height))
+            except OSError as error:
+                print(path, error)
+                continue
+            answer = classify(port, path, picture)
             if "error" in answer:
                 print(path, answer["error"]["message"])
             else:

@@ -8,7 +8,7 @@ SERVO_PIN. A servo draws more current than a board's regulator gives.
 import time
 
 from machine import PWM, Pin
-from mobilenet import Classifier, camera
+from mobilenet import Classifier, camera, config
 
 SERVO_PIN = 14
 ANGLES = {"cup": 30, "bottle": 90, "book": 150}  # degrees
@@ -24,7 +24,7 @@ def turn(angle):
 
 
 turn(REST)
-net = Classifier("/models/everyday-v1-025-96")
+net = Classifier(config.read()["model"])
 for result in net.watch(camera.open()):
     print(result)
     if result.label in ANGLES and result.confidence >= SURE:

@@ -2,8 +2,9 @@
 """Replaces old files by new ones atomically: after a power cut either all files are old or all are new.
 
 New files are uploaded beside the old ones as PATH.new. The commit point is a single rename, of the list of
-these files; the replacements follow at once or, after a power cut, at the next boot. `galago flash` also runs
-this file over the serial line. It imports nothing from `mobilenet`, which may be half replaced at that time.
+these files; the replacements follow at once or, after a power cut, at the next boot. What is on a card waits
+until the card is back. `galago flash` also runs this file over the serial line. It imports nothing from
+`mobilenet`, which may be half replaced at that time.
 """
 
 import json
@@ -18,36 +19,107 @@ def _root():
     return "/" + found[0] if found else ""
 
 
-LIST = _root() + "/galago.switch.json"
+_BLOCK = 512
+ROOT = _root()
+LIST = ROOT + "/galago.switch.json"
 
 
 def commit(files, removals=()):
-    """Replaces each PATH in `files` by its PATH.new, and removes the paths in `removals`."""
-    with open(LIST + ".part", "w") as file:
-        json.dump({"files": files, "remove": removals}, file)
-    os.rename(LIST + ".part", LIST)
+    """Replaces each PATH in `files` by its PATH.new, and removes the paths in `removals`.
+
+    Raises OSError if a file system or card fails; what is left to do is then done at the next boot.
+    """
+    _keep({"files": files, "remove": removals})
     finish()
+    if _exists(LIST):
+        raise OSError(5)  # EIO
 
 
 def finish():
-    """Completes an interrupted switch; returns whether there was one."""
+    """Completes an interrupted switch, as far as its files can be reached; returns whether there was one."""
     try:
         with open(LIST) as file:
             work = json.load(file)
     except OSError:
         return False
-    for path in work["files"]:
-        if _exists(path + ".new"):
+    left = {"files": [], "remove": []}
+    for key, act in (("files", _replace), ("remove", _remove)):
+        for path in work[key]:
             try:
-                os.rename(path + ".new", path)
-            except OSError:  # FAT cannot rename over an existing file
-                os.remove(path)
-                os.rename(path + ".new", path)
-    for path in work["remove"]:
-        if _exists(path):
-            os.remove(path)
-    os.remove(LIST)
+                if not _is_away(path):
+                    act(path)
+                    continue
+            except OSError:  # one bad file must not keep the board from booting
+                pass
+            left[key].append(path)
+    if not (left["files"] or left["remove"]):
+        os.remove(LIST)
+    elif left != work:
+        _keep(left)
     return True
+
+
+def _replace(path):
+    new, copy = path + ".new", path + ".new.part"
+    if _exists(new) and _exists(path):
+        if not _same(new, path):
+            _rename(new, path)
+            return
+        # After a power cut in a FAT's rename both may be names of one file: removing one frees its bytes.
+        _copy(new, copy)
+        os.remove(path)
+    if _exists(copy) and not _exists(path):
+        if _exists(new):
+            os.remove(new)
+        os.rename(copy, path)
+    elif _exists(new):
+        os.rename(new, path)
+
+
+def _rename(old, new):
+    try:
+        os.rename(old, new)
+    except OSError:  # an old FAT cannot rename over an existing file
+        if not _exists(new):
+            raise
+        os.remove(new)
+        os.rename(old, new)
+
+
+def _remove(path):
+    if _exists(path):
+        os.remove(path)
+
+
+def _keep(work):
+    with open(LIST + ".part", "w") as file:
+        json.dump(work, file)
+    _rename(LIST + ".part", LIST)
+
+
+def _same(one, other):
+    with open(one, "rb") as first, open(other, "rb") as second:
+        while True:
+            block = first.read(_BLOCK)
+            if block != second.read(_BLOCK):
+                return False
+            if not block:
+                return True
+
+
+def _copy(source, target):
+    with open(source, "rb") as old, open(target, "wb") as new:
+        while True:
+            block = old.read(_BLOCK)
+            if not block:
+                return
+            new.write(block)
+
+
+def _is_away(path):
+    # Whether its card is missing: files are in folders that were made before them, so their top one exists.
+    own = ROOT and path.startswith(ROOT + "/")
+    return not own and path.count("/") > 2 and not _exists(path[: path.find("/", 1)])
 
 
 def _exists(path):

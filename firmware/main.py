@@ -28,6 +28,7 @@ def say(line):
 
 def open_config():
     """Returns (settings, classifier, source) of galago.json, else of the last good config, else None."""
+    said = ""
     for path in (config.PATH, config.GOOD):
         classifier = None
         try:
@@ -37,7 +38,10 @@ def open_config():
                 classifier.self_test()
             source = sources.open(settings)
         except GalagoError as error:
-            say(report.failure(error))
+            # There may be no good one yet, or it is the same.
+            if path == config.PATH or (error.code != "config.missing" and error.message != said):
+                said = error.message
+                say(report.failure(error))
             if classifier:  # its memory is for the next one
                 classifier.close()
             continue

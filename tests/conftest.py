@@ -4,16 +4,14 @@
 import ast
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
-from galago import micropython as interpreter
 from galago.resources import firmware_dir
-from support import requirements
+from support import interpreter, requirements
 
 TESTS = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("GALAGO_DATA", TESTS.parents[1] / "shared" / "data"))
@@ -119,27 +117,5 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def micropython() -> Callable[..., str]:
-    """Runs a script in the MicroPython interpreter and returns what it printed.
-
-    `package` is the folder to import from, by default the source of the device package.
-    """
-
-    def run(
-        script: str,
-        *arguments: object,
-        heap: str = "8M",
-        timeout: float = 120,
-        cwd: Path | None = None,
-        package: Path | None = None,
-    ) -> str:
-        argv = interpreter.command("-X", f"heapsize={heap}", "-c", script)
-        # -c passes no arguments to the script, so they are prepended to it as the list `argv`.
-        argv[-1] = f"argv = {[str(a) for a in arguments]!r}\n{script}"
-        environment = {**os.environ, "MICROPYPATH": str(package or firmware_dir())}
-        done = subprocess.run(
-            argv, capture_output=True, text=True, timeout=timeout, env=environment, cwd=cwd, check=False
-        )
-        assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-    return run
+    """Runs a script in the MicroPython interpreter and returns what it printed."""
+    return interpreter.run

@@ -133,6 +133,11 @@ def test_an_unknown_board_gets_a_hint(name: str, hint: str) -> None:
         ),
         ("instruction = 1.3", "instruction = inf", "cycles_per_instruction must be a number above 0"),
         ("instruction = 1.3", "instruction = nan", "cycles_per_instruction must be a number above 0"),
+        (
+            "instruction = 1.3",
+            f"instruction = {'9' * 400}",
+            "cycles_per_instruction must be a number above 0",
+        ),
         ("clock_hz = 150_000_000", "clock_hz = 0", "clock_hz must be a number above 0"),
         ("clock_hz = 150_000_000", f"clock_hz = {'9' * 5_000}", "limit"),
         ('cycles_per_instruction = "', 'cycles = "', "cycles in sources is not a known key"),

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import serial
@@ -120,7 +121,11 @@ def test_a_bad_config_is_reported_and_the_last_good_one_runs(
     boot(board)  # a boot that works marks its config as good
     configure(board, text)
     lines = boot(board)
+    with transport.connect(board.port) as device:
+        device.remove("/galago.good.json")
+    alone = boot(board)
     configure(board, good.decode())
+    assert [line["error"]["code"] for line in alone] == [code], "nothing is said of a good one that never was"
     assert lines[0]["error"]["code"] == code
     assert "start" in lines[1]
     assert [line.get("image") for line in lines[2:]] == pictures
@@ -256,12 +261,14 @@ def test_ctrl_c_reaches_the_repl_while_it_classifies_in_a_loop(
 
 
 def test_flash_leaves_a_main_py_of_the_user_alone() -> None:
+    mine = (Path(__file__).parents[1] / "examples" / "camera_loop.py").read_bytes()
+    assert b"galago.json" in mine  # which does not make it Galago's
     with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
         with transport.connect(emulated.port) as device:
-            device.put(b"print('mine')\n", "/main.py")
+            device.put(mine, "/main.py")
         flash = [sys.executable, "-m", "galago", "flash", "--port", emulated.port]
         done = subprocess.run(flash, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 2
         assert "main.py" in done.stderr
         with transport.connect(emulated.port) as device:
-            assert device.get("/main.py") == b"print('mine')\n"
+            assert device.get("/main.py") == mine

@@ -53,6 +53,31 @@ def test_closed_streams() -> None:
     assert subprocess.run(["sh", "-c", command], check=False).returncode == 0
 
 
+# A command that gets a signal in a callback of the interpreter, and would go on for a minute.
+INTERRUPTED = """\
+import signal, sys, time, types, weakref
+from galago import __main__ as command
+
+class Thing: pass
+
+def main():
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: signal.raise_signal(int(sys.argv[1])))
+    del thing
+    time.sleep(60)
+
+sys.modules["galago.cli"] = types.SimpleNamespace(main=main)
+command.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
+def test_a_signal_in_a_callback_is_not_lost(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, str(int(number))]
+    done = subprocess.run(command, stderr=subprocess.PIPE, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda n: n.name)
 def test_signals_leave_no_temporary_folder(tmp_path: Path, number: signal.Signals) -> None:
     picture = tmp_path / "picture.ppm"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every `--help` shows its text whole: nothing in it is taken for markup."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,15 @@ def test_help_shows_every_word(path: tuple[str, ...]) -> None:
 def test_help_fits_a_window_of_80_columns(path: tuple[str, ...]) -> None:
     done = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"})
     assert max(map(len, done.output.splitlines())) <= 80
+    assert "..." not in done.output.partition("Commands:")[2]  # no sentence is cut
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help_names_values_for_people(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "120"})
+    usage = done.output.partition("\n\n")[0]
+    assert not re.findall(r"[\[{][a-z_]+[\]}]", usage), usage
+    assert not re.findall(r"--[\w-]+ <(?:str|int|float|path|list)", done.output)
 
 
 def test_verbs_that_train_name_their_extra() -> None:

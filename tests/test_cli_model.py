@@ -13,6 +13,7 @@ from galago import boards, imagenet, models, zoo
 from galago.cli import app
 from galago.emulator import EmulatedBoard
 from galago.errors import GalagoError
+from galago.train.pipeline import WORK
 
 SHIPPED, ZOO = "everyday-v1-025-96", "imagenet-v1-025-128"
 VERBS = ("classify", "bench", "evaluate", "fit", "flash", "compile")
@@ -84,6 +85,13 @@ def test_a_name_that_the_zoo_does_not_have_is_refused_by_the_zoo(verb: str, phot
     error = refused(verb, "imagenet-v1-030-128", photos)
     assert error.code == "model.missing"
     assert "galago zoo lists" in error.message
+
+
+def test_a_training_that_has_not_ended_is_named(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / WORK).mkdir()
+    error = refused("fit", str(tmp_path), photos)
+    assert error.code == "model.missing"
+    assert "its training has not ended" in error.message
 
 
 @pytest.mark.slow  # Keras looks for them

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from galago.cli.output import Console, safe_streams
+from galago.cli.output import Console
+from galago.cli.progress import progress_bar
+from galago.cli.streams import safe_streams
 from galago.errors import GalagoError
 from galago.printable import printable, printable_lines
+from galago.train import Progress
 
 HOSTILE = "a\x1b[2J\x07\x00\x9b31m\u2028\u202eb\ud800"
 SHOWN = r"a\u001b[2J\u0007\u0000\u009b31m\u2028\u202eb\ud800"
@@ -57,11 +60,26 @@ def test_a_terminal_that_lacks_characters_gets_bars_in_ascii(encoding: str) -> N
     )
     assert done.returncode == 0, done.stderr
     assert b"####" in done.stdout
-    program = "from galago.cli.output import safe_streams\nwith safe_streams(): print('\u732b \U0001f408')"
+    program = "from galago.cli.streams import safe_streams\nwith safe_streams(): print('\u732b \U0001f408')"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
     )
     assert json.loads(b'"' + done.stdout.strip() + b'"') == "猫 🐈"
+
+
+def test_a_bar_without_a_terminal_prints_nothing() -> None:
+    stream = io.StringIO()
+    with progress_bar(Console(file=stream)) as progress:
+        progress.update(progress.add_task("reading", total=2), completed=1)
+    assert stream.getvalue() == ""
+
+
+def test_progress_without_a_terminal_prints_its_lines_alone() -> None:
+    stream = io.StringIO()
+    with Progress(Console(file=stream)) as progress:
+        progress.begin("training", 2)
+        progress.say("epoch 1 of 2")
+    assert stream.getvalue() == "epoch 1 of 2\n"
 
 
 @pytest.mark.slow

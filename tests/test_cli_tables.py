@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Tables leave out columns by rank, words stay whole, counts agree with nouns, bars wait for slow work."""
 
+import io
+
 import pytest
 
 from galago.cli import progress
+from galago.cli.doctor import show
+from galago.cli.output import Console
 from galago.cli.plural import plural
 from galago.cli.tables import Column, choose, width_of, wrap
+from galago.doctor import Report
 
 COLUMNS = [
     Column("name", ["a", "long name"]),
@@ -60,3 +65,11 @@ def test_items_pass_through_with_a_bar_for_slow_work_only(
     printed = capsys.readouterr()
     assert ("calculating" in printed.err) == (delay == 0)
     assert not printed.out
+
+
+def test_a_long_fix_of_the_doctor_goes_on_below_its_beginning() -> None:
+    report, shown = Report(), io.StringIO()
+    report.problem("the board is full", "remove [old] files, then flash it again")
+    show(report, Console(file=shown, width=30))
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert lines == ["", "1 the board is full", "  → remove [old] files, then", "  flash it again"]

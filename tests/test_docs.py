@@ -22,7 +22,7 @@ PAGES = verbs.pages()
 def test_a_command_page_has_every_option_of_its_help(name: str) -> None:
     done = CliRunner().invoke(cli.app, [*name.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert done.exit_code == 0
-    in_help = set(re.findall(r"^\W*(--[a-z][\w-]*)", done.output, re.MULTILINE)) - {"--help"}
+    in_help = set(re.findall(r"^ *(?:-\w, )?(--[a-z][\w-]*)", done.output, re.MULTILINE)) - {"--help"}
     on_page = set(re.findall(r"^\| `(--[a-z][\w-]*)", PAGES[name], re.MULTILINE))
     assert on_page == in_help
 

@@ -13,6 +13,7 @@ from galago import boards, flash, transport
 from galago.cli import app
 from galago.doctor import Report, board_check, host_check
 from galago.emulator import EmulatedBoard
+from galago.emulator.card import Card
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from support.tiny_model import make_model
@@ -34,8 +35,8 @@ def install(emulated: EmulatedBoard, model: ModelDirectory) -> None:
 
 @pytest.fixture(scope="module")
 def emulated(model: ModelDirectory) -> Iterator[EmulatedBoard]:
-    """A Pico 2 that was flashed as a user would do it."""
-    with EmulatedBoard(boards.load("RPI_PICO2")) as running:
+    """A Pico 2 that was flashed as a user would do it, with a card in its slot."""
+    with EmulatedBoard(boards.load("RPI_PICO2"), card=Card(size=1 << 20)) as running:
         install(running, model)
         yield running
 
@@ -50,9 +51,10 @@ def examined(emulated: EmulatedBoard, damage: str = "") -> Report:
 
 
 def test_a_working_board_has_no_problems(emulated: EmulatedBoard) -> None:
-    report = examined(emulated)
+    report = examined(emulated, "import machine, vfs; vfs.mount(machine.SDCard(), '/sd')")
     assert report.problems == []
     facts = report.facts
+    assert facts["memory"]["card at /sd"] == "1,028,096 bytes free, models: none"
     assert facts["board"]["kind"].startswith("RPI_PICO2,")
     assert facts["board"]["clock"] == "150 MHz"
     assert facts["model"]["golden pictures"] == "2 of 2 as TensorFlow Lite Micro"

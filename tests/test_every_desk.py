@@ -7,6 +7,7 @@ tests/quantize/test_pipeline.py.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,11 @@ from PIL import Image
 
 from galago import boards
 from galago.emulator import EmulatedBoard
+from galago.emulator.camera import EmulatedCamera
 from galago.resources import models_dir
 from support import other_desk
+from support.caches import own_cache
+from support.studio import RunningStudio, jpeg
 from support.tiny_model import make_model, picture
 
 pytestmark = pytest.mark.slow
@@ -29,7 +33,8 @@ SHIPPED = models_dir() / "everyday-v1-025-96"
 def run(*verbs: list[str], cwd: Path) -> list[tuple[int, str, str]]:
     """The exit status, stdout and stderr of each verb."""
     argv = [sys.executable, other_desk.__file__, json.dumps(verbs)]
-    environment = {**os.environ, "GALAGO_CACHE": str(cwd / "cache"), "PYTHONPATH": str(ROOT / "tools")}
+    cache = own_cache(cwd / "cache")
+    environment = {**os.environ, "GALAGO_CACHE": str(cache), "PYTHONPATH": str(ROOT / "tools")}
     done = subprocess.run(argv, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
     results = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
     assert len(results) == len(verbs), done.stderr
@@ -54,6 +59,9 @@ def test_verbs_without_a_board(tmp_path: Path) -> None:
         ["dataset", "check", str(photos.parent)],
         ["boards", "RPI_PICO2"],
         ["zoo"],
+        ["sign", "--new-key", "key.pem"],
+        ["sign", model, "--key", "key.pem"],
+        ["sign", model, "--check", "key.pem.pub"],
         cwd=tmp_path,
     )
     few_photos = 6  # the check says so with status 1
@@ -70,20 +78,44 @@ def test_verbs_with_a_board(tmp_path: Path) -> None:
     photos = tmp_path / "photos" / "red one"
     photos.mkdir(parents=True)
     (photos / "red.ppm").write_bytes(picture())
-    with EmulatedBoard(boards.load("RPI_PICO2")) as board:
+    spec = boards.load("SEEED_XIAO_ESP32S3")
+    with EmulatedBoard(spec, firmware=("esp32",), camera=EmulatedCamera()) as board:
         port = ["--port", board.port]
         results = run(
-            ["classify", "--model", model, "--json", *port, str(photos / "red.ppm")],
+            ["classify", "--model", model, *port, str(photos / "red.ppm")],
             ["bench", model, "--runs", "1", "--json", *port],
             ["evaluate", model, str(photos.parent), "--on", "int8,board", "--json", *port],
             ["flash", model, *port, "--source", "host"],
             ["doctor", "--json", *port],
             ["config", *port, "--json"],
-            ["monitor", *port, "--send", str(photos / "red.ppm"), "--count", "1", "--json"],
+            ["monitor", *port, "--send", str(photos / "red.ppm"), "--count", "1"],
+            ["camera", *port, "--save", "frames", "--count", "2"],
             cwd=tmp_path,
         )
-    assert [status for status, _, _ in results] == [0, 0, 0, 0, 0, 0, 0], results
-    assert json.loads(results[0][1])["top"][0]["label"] == "red one"
+    assert not any(status for status, _, _ in results), results
+    for verb in (0, 6):  # classify and monitor
+        assert re.search(r"red one .*##", results[verb][1]), results[verb]
+    assert len(list((tmp_path / "frames").glob("*.jpg"))) == 2
+
+
+def test_the_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server and its jobs: sitecustomize hides the modules from every process that it starts."""
+    (tmp_path / "sitecustomize.py").write_text("from support import other_desk\nother_desk.hide()\n")
+    path = [str(tmp_path), str(ROOT / "tests"), str(ROOT / "tools")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    probe = subprocess.run([sys.executable, "-c", "import tflite_micro"], capture_output=True, check=False)
+    assert b"No module named 'tflite_micro'" in probe.stderr
+    for number in range(12):
+        folder = tmp_path / "project" / ("cup", "pen")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(jpeg(number))
+    studio = RunningStudio(tmp_path / "project")
+    try:
+        job = studio.post("/api/jobs", {"kind": "quick"})["id"]
+        end = studio.until(f"/api/jobs/{job}", lambda value: value["state"] not in ("running", "paused"))
+        assert end["state"] == "done", end
+    finally:
+        studio.kill()
 
 
 def test_what_needs_an_emulated_board_says_where_it_runs(tmp_path: Path) -> None:
@@ -111,7 +143,7 @@ def test_help_imports_only_what_shows_it() -> None:
         "try: app(['--help'])\n"
         "except SystemExit: print([name for name in sys.argv[1:] if name in sys.modules], file=sys.stderr)"
     )
-    heavy = ["PIL", "asyncio", "concurrent", "csv", "mpremote", "numpy", "serial", "tomllib"]
+    heavy = ["PIL", "asyncio", "concurrent", "csv", "mpremote", "numpy", "rich", "serial", "tomllib"]
     done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, check=True)
     assert done.stderr.decode().strip() == "[]"
 

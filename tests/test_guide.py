@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PROGRAMS = {"galago": [sys.executable, "-m", "galago"], "mpremote": [sys.executable, "-m", "mpremote"]}
-PHOTOS, TEST_PHOTOS, EPOCHS = 60, 20, 3
+PHOTOS, TEST_PHOTOS, EPOCHS = 60, 20, 1
 """Photos of each class, and epochs. The guide's own 2934 photos train for many minutes."""
 TIMEOUT = 3600.0
 """Seconds per command: only a hang takes longer, even on a busy computer."""

@@ -222,6 +222,7 @@ def test_the_command_writes_lines_and_a_table_of_them(model: ModelDirectory, tmp
         shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "100"})
         assert "small runs on builtin" in shown.output
         assert "a.ppm" in shown.output
+        assert shown.stdout.endswith("\n"), "what stderr says next begins a line"
 
 
 def test_pictures_are_sent_to_a_board_that_waits_for_them(model: ModelDirectory, tmp_path: Path) -> None:

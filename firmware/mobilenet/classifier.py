@@ -13,6 +13,7 @@ from . import backends
 from .errors import GalagoError
 from .model import Model
 from .ranking import rank
+from .result import Result
 
 try:
     from .image import Resizer
@@ -20,42 +21,9 @@ except ImportError:  # firmware on which the backend prepares pictures itself (b
     Resizer = None
 
 
-class Result:
-    """The outcome for one picture.
-
-    image       name of the picture, without its folder
-    top         list of (label, index, confidence), best first; empty after an error
-    unknown     whether the best confidence is below the model's `unknown_below`
-    us          dict of microseconds: "read" (and decode), "resize" (crop, resize, quantize), "invoke"
-    picture     the firmware's image object that was classified; None where pictures are plain bytes
-    turned      whether `picture` is upside down
-    error       the GalagoError that prevented classification, or None
-    """
-
-    def __init__(self, image):
-        self.image = image
-        self.top = []
-        self.unknown = False
-        self.us = {}
-        self.picture = None
-        self.turned = False
-        self.error = None
-
-    def __repr__(self):
-        if self.error:
-            return "%s: error: %s" % (self.image, self.error.message)
-        text = ", ".join(["%s %.1f %%" % (label, 100 * share) for label, _, share in self.top])
-        return "%s: %s%s" % (self.image, "unknown, " if self.unknown else "", text)
-
-    @property
-    def label(self):
-        """The label of the best class, or None after an error."""
-        return self.top[0][0] if self.top else None
-
-    @property
-    def confidence(self):
-        """The probability of the best class, 0 to 1; 0 after an error."""
-        return self.top[0][2] if self.top else 0.0
+def _unreadable(path, error):
+    text = "%s cannot be read (error %s): insert its card again and reset the board, or flash the model again"
+    return GalagoError("board.file", text % (path, error.errno))
 
 
 class Classifier:
@@ -66,7 +34,7 @@ class Classifier:
     golden picture in microseconds, initially 0.
 
     Raises GalagoError: model.* for an incomplete or damaged model directory, memory.* if the model does not
-    fit, backend.* if no backend can run it.
+    fit, backend.* if no backend can run it, board.file if its card or file system fails.
     """
 
     us = 0
@@ -82,6 +50,8 @@ class Classifier:
                 self._resizer = Resizer(
                     model.height, model.width, model.channels, model.resize, model.transform
                 )
+        except OSError as error:
+            raise _unreadable(path, error) from None
         except MemoryError:
             gc.collect()
             raise GalagoError(
@@ -121,7 +91,7 @@ class Classifier:
         try:
             fill(*(arguments + (self._backend.input,)))  # (old compilers accept no argument after *arguments)
             start = time.ticks_us()
-            scores = self._backend.invoke()
+            scores = self._invoke()
             elapsed = time.ticks_diff(time.ticks_us(), start)
         except GalagoError as error:
             result.error = error
@@ -142,13 +112,19 @@ class Classifier:
         result.unknown = result.confidence < model.unknown_below
         return result
 
+    def _invoke(self):
+        try:
+            return self._backend.invoke()
+        except OSError as error:  # weights are streamed
+            raise _unreadable(self.model.path, error) from None
+
     def golden(self, pattern):
         """Returns the scores of a golden input (galago.models.pattern on the host), and sets `us`."""
         from .backends.golden import fill
 
         fill(pattern, self._backend.input)
         start = time.ticks_us()
-        scores = self._backend.invoke()
+        scores = self._invoke()
         self.us = time.ticks_diff(time.ticks_us(), start)
         return scores
 

@@ -46,11 +46,23 @@ def _need(table, key, kind, where):
     return value
 
 
+def _exists(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
 def _read_contract(path):
     name = path + "/model.json"
     try:
         contract = jsonfile.load(name)
     except OSError:
+        mount = path[: path.find("/", 1)]
+        if path.count("/") > 2 and mount != "/flash" and not _exists(mount):
+            text = "no model at %s: insert the card that holds it and reset the board, or flash it again"
+            raise GalagoError("model.missing", text % path) from None
         raise GalagoError("model.missing", "no model at %s: flash one with galago flash" % path) from None
     except ValueError:
         _refuse(name, "not valid JSON")

@@ -9,7 +9,7 @@ It uses only what MicroPython and CPython share.
 
 from .jsonfile import shown
 
-DRIVERS = ("openmv", "esp32", "lemariva", "maixpy")
+DRIVERS = ("openmv", "esp32", "lemariva", "maixpy", "canmv_k230")
 """The camera drivers (camera/), in the order in which they are tried."""
 
 _NUMBER = (int, float)

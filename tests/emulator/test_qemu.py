@@ -145,7 +145,6 @@ def test_a_qemu_that_ends_by_itself_is_an_error_with_its_message(log: Path, tmp_
     with QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500") as board:
         with serial.Serial(board.port, timeout=10) as line:
             line.write(b"Q")
-            line.flush()
             board._process.wait(10)
         with pytest.raises(GalagoError, match="QEMU ended: qemu: fatal: Lockup") as caught:
             board.wait()

@@ -9,6 +9,7 @@ data = toml(dice, text)             # TOML, as people write it by hand
 import hashlib
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
 _TOML = (
@@ -106,14 +107,15 @@ def _change(dice: random.Random, table: dict[str, Any]) -> None:
         while isinstance(inner[key], dict) and inner[key] and dice.random() < 0.7:
             inner = inner[key]
             key = dice.choice(sorted(inner))
+        value = deepcopy(dice.choice(_VALUES))  # since a later change may be made inside it
         match dice.randrange(5):
             case 0:
                 del inner[key]
             case 1:
-                inner[dice.choice(("more", "a\nb", "", "ö"))] = dice.choice(_VALUES)
+                inner[dice.choice(("more", "a\nb", "", "ö"))] = value
             case 2 if isinstance(inner[key], list):
-                inner[key] = [*inner[key], dice.choice(_VALUES)]
+                inner[key] = [*inner[key], value]
             case _:
-                inner[key] = dice.choice(_VALUES)
+                inner[key] = value
         if not table:
             return

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from galago import boards, transport
 from galago.emulator import EmulatedBoard
@@ -211,6 +210,66 @@ def test_what_only_moves_shapes_is_folded(kind: str, tmp_path: Path) -> None:
     assert np.array_equal(answers(done.model, pixels), original(data, (pixels ^ 128).view(np.int8)))
 
 
+def of_kind(model: Any, kind: str) -> Any:
+    """The first operator of a kind."""
+    operators = model.subgraphs[0].operators
+    kinds = schema.operator_kinds(model)
+    return next(one for one in operators if kinds[one.opcodeIndex] == kind)
+
+
+def without_weights(model: Any) -> None:
+    of_kind(model, "FULLY_CONNECTED").inputs = of_kind(model, "FULLY_CONNECTED").inputs[:1]
+
+
+def other_options(model: Any) -> None:
+    of_kind(model, "FULLY_CONNECTED").builtinOptions = schema.new("ConcatenationOptionsT")
+    of_kind(model, "FULLY_CONNECTED").builtinOptionsType = schema.constant(
+        "BuiltinOptions", "ConcatenationOptions"
+    )
+
+
+def far_axis(model: Any) -> None:
+    of_kind(model, "PACK").builtinOptions.axis = 5
+
+
+def no_order(model: Any) -> None:
+    graph = model.subgraphs[0]
+    order = graph.tensors[of_kind(model, "TRANSPOSE").inputs[1]]
+    model.buffers[order.buffer].data = np.frombuffer(np.array([0, 1, 9], "<i4").tobytes(), np.uint8)
+
+
+def no_scale(model: Any) -> None:
+    model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization.scale = [0.0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        (without_weights, ""),
+        (other_options, ""),
+        (no_scale, ""),
+        (far_axis, "SHAPE"),
+        (no_order, "TRANSPOSE"),
+    ],
+)
+def test_operators_of_strangers_may_be_wrong(
+    damage: Callable[[Any], None], kind: str, tmp_path: Path
+) -> None:
+    model: Any = schema.parse(built(4, kind))
+    damage(model)
+    with pytest.raises(GalagoError) as caught:
+        imported(schema.pack(model), tmp_path)
+    assert caught.value.code == "model.malformed", caught.value.message
+
+
+@pytest.mark.parametrize(("limit", "kind"), [("_MOST_OPERATORS", ""), ("_MOST_COMPUTED", "SHAPE")])
+def test_the_work_for_a_file_is_bounded(limit: str, kind: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(f"galago.importer.graph.{limit}", 2)
+    with pytest.raises(GalagoError, match=r"not a valid .tflite \(.* over ") as caught:
+        imported(built(4, kind), tmp_path)
+    assert caught.value.code == "model.malformed"
+
+
 @pytest.mark.parametrize("kind", ["float", "float16", "dynamic"])
 def test_float_files_are_calibrated(kind: str, tflite: Make, tmp_path: Path, photos: Path) -> None:
     pytest.importorskip("ai_edge_quantizer")
@@ -223,24 +282,3 @@ def test_float_files_are_calibrated(kind: str, tflite: Make, tmp_path: Path, pho
     found = done.model.probabilities(answers(done.model, pixels))
     assert np.abs(found - exact).mean() < 0.03
     assert (found.argmax(1) == exact.argmax(1)).mean() > 0.85
-
-
-def test_a_file_is_imported_on_the_fly_by_every_verb(tflite: Make, tmp_path: Path, monkeypatch: Any) -> None:
-    from typer.testing import CliRunner
-
-    from galago.cli import app
-
-    monkeypatch.setenv("GALAGO_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "trained.tflite").write_bytes(tflite("uint8"))
-    (tmp_path / "labels.txt").write_text("\n".join(exported.LABELS))
-    picture = tmp_path / "picture.png"
-    Image.fromarray(exported.pixels(1)[0]).save(picture)
-    file = str(tmp_path / "trained.tflite")
-    first = CliRunner().invoke(app, ["classify", "--model", file, str(picture)])
-    assert first.exit_code == 0, first.output
-    assert "uint8 in the file" in first.stderr
-    assert any(label in first.stdout for label in exported.LABELS)
-    for verb in (["fit", file, "--board", "RPI_PICO2"], ["compile", file, "--inspect"]):
-        again = CliRunner().invoke(app, verb)
-        assert again.exit_code == 0, again.output
-        assert "in the file" not in again.stderr

@@ -11,6 +11,7 @@ from PIL import Image
 from galago import lazy_tensorflow
 from galago.errors import GalagoError
 from galago.importer import Imported, Options, import_model
+from galago.importer.graph import Graph
 from galago.tflite.tflm import Tflm
 from support import exported
 from support.requirements import extra_module
@@ -36,6 +37,25 @@ def test_a_rescaling_in_the_network_is_used(tmp_path: Path, photos: Path) -> Non
     done = import_model(tmp_path / "n.keras", tmp_path / "out", Options(calibrate=photos))
     assert agreement(done, network, 1, 0) > 0.85
     assert "transform" not in done.model.contract["input"]
+
+
+def test_slopes_below_zero_become_int8(tmp_path: Path, photos: Path) -> None:
+    """ai-edge-quantizer leaves both in float32; the slopes of PReLU, one per channel, are of either sign."""
+    keras = lazy_tensorflow.keras()
+    keras.utils.set_random_seed(7)
+    layers = keras.layers
+    slopes = keras.initializers.RandomUniform(-0.5, 0.5, seed=3)
+    x = picture = keras.Input((exported.SIZE, exported.SIZE, 3), batch_size=1)
+    x = layers.LeakyReLU(0.3)(layers.Conv2D(8, 3, strides=2)(x))
+    x = layers.PReLU(slopes, shared_axes=[1, 2])(layers.Conv2D(12, 3, strides=2)(x))
+    answer = layers.Dense(4, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    network = keras.Model(picture, answer)
+    network.save(tmp_path / "n.keras")
+    done = import_model(tmp_path / "n.keras", tmp_path / "out", Options(calibrate=photos, input_range="0..1"))
+    kinds = Graph(done.model.tflite.read_bytes()).kinds()
+    assert {"LEAKY_RELU", "PRELU"} <= set(kinds)
+    assert not {"QUANTIZE", "DEQUANTIZE"} & set(kinds)
+    assert agreement(done, network, 1 / 255, 0) > 0.85
 
 
 def test_one_sigmoid_has_two_classes(tmp_path: Path, photos: Path) -> None:

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from galago.errors import GalagoError
-from galago.importer import ranges
+from galago.importer import floats, ranges
+from galago.importer.graph import FLOAT32, Graph
 from galago.models import transform
 from galago.pictures import resize
+from galago.tflite import schema
+from support.builder import Builder
 
 SCRIPT = """
 import json
@@ -78,6 +81,51 @@ def test_a_line_is_found_through_any_rounded_values() -> None:
         transform.fitted((np.arange(256) ** 2 // 300 - 128).clip(-128, 127))
     with pytest.raises(ValueError, match="rise"):
         transform.fitted(127 - np.arange(256))
+
+
+def starting_with(steps: list[tuple[str, Any]]) -> Graph:
+    """A float graph that computes with constants before its convolution."""
+    builder = Builder((1, 4, 4, 3))
+    x, floats_ = builder.input, [builder.input]
+    for kind, values in steps:
+        constant = builder.tensor("c", np.shape(values), data=np.array(values, "<f4").view(np.int32))
+        y = builder.computed((1, 4, 4, 3), (1.0, 0))
+        x = builder.operator(kind, [x, constant], y, schema.new(f"{kind.title()}OptionsT"))
+        floats_ += [constant, y]
+    for tensor in floats_:
+        builder.graph.tensors[tensor].type = FLOAT32
+    return Graph(builder.finish(builder.conv(x, np.ones((2, 3, 3, 3), np.int8), None, [0.1, 0.1])))
+
+
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+
+
+@pytest.mark.parametrize(
+    ("steps", "given", "ends"),
+    [
+        ([("DIV", 127.5), ("SUB", 1)], None, (-1, 1)),
+        ([("MUL", 1 / 255)], None, (0, 1)),
+        ([("MUL", 2), ("ADD", -1)], "0..1", (-1, 1)),
+        ([("SUB", MEAN), ("DIV", DEVIATION)], None, (-MEAN / DEVIATION, (1 - MEAN) / DEVIATION)),
+        ([("SUB", 255 * MEAN), ("MUL", [1 / 58, 1 / 57, 1 / 57])], None,
+         (-255 * MEAN / [58, 57, 57], 255 * (1 - MEAN) / [58, 57, 57])),
+    ],
+)  # fmt: skip
+def test_what_a_network_does_to_pixels_first_is_taken_in(steps: Any, given: str | None, ends: Any) -> None:
+    """Rescaling, Normalization and Keras's preprocess_input become the line from 0 … 255 of each channel."""
+    graph = starting_with(steps)
+    lines = floats.take_preparation(graph, ranges.named(given, 3) if given else None)
+    assert lines is not None
+    assert graph.kinds() == ["CONV_2D"]
+    for pixel, end in zip((0, 255), ends, strict=True):
+        found = [factor * pixel + constant for factor, constant in lines]
+        np.testing.assert_allclose(found, np.broadcast_to(end, 3), atol=1e-5)
+
+
+def test_a_start_that_fits_no_pixels_is_refused() -> None:
+    with pytest.raises(GalagoError, match="fits neither pixels nor 0 to 1") as caught:
+        floats.take_preparation(starting_with([("MUL", 1000.0)]))
+    assert caught.value.code == "model.quantization"
 
 
 @pytest.mark.parametrize("name", ["0-255", "1..0", "nan..1", "imagenet", "", "0..1e9"])

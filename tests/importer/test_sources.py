@@ -42,8 +42,14 @@ def c_array(data: bytes) -> bytes:
 
 VARIABLES = b'const char* ei_classifier_inferencing_categories_1[] = { "cat", "cup" };\n'
 TEACHABLE = "Teachable Machine"
+HDF5 = b"\x89HDF\r\n\x1a\n and so on"
 EXPORTS: dict[str, tuple[dict[str, bytes], str, str | None]] = {
     "teachable machine": ({"model.tflite": b"", "labels.txt": b"0 cat\n1 cup\n"}, TEACHABLE, "-1..1"),
+    "teachable machine, Keras": (
+        {"keras_model.h5": b"h", "labels.txt": b"0 cat\n1 cup\n"},
+        TEACHABLE,
+        "-1..1",
+    ),
     "edge impulse": (
         {"trained.tflite": b"", "labels.txt": b"cat\r\ncup", "ei_image_classification.py": b"-"},
         "Edge Impulse",
@@ -69,8 +75,9 @@ EXPORTS: dict[str, tuple[dict[str, bytes], str, str | None]] = {
 @pytest.mark.parametrize("form", ["zip", "folder"])
 def test_exports_are_recognised_with_their_labels(kind: str, form: str, tmp_path: Path) -> None:
     files, title, input_range = EXPORTS[kind]
-    data = classifier()
-    content = {name: {b"": data, b"c": c_array(data)}.get(each, each) for name, each in files.items()}
+    data = HDF5 if b"h" in files.values() else classifier()
+    made = {b"": data, b"h": data, b"c": c_array(data)}
+    content = {name: made.get(each, each) for name, each in files.items()}
     path = tmp_path / "my export.zip"
     if form == "zip":
         path.write_bytes(zipped(content))

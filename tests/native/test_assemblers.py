@@ -17,6 +17,7 @@ from galago.errors import GalagoError
 from galago.native.assemblers import riscv
 from galago.native.assemblers.base import Assembler
 from galago.native.assemblers.riscv import Rv32
+from galago.native.assemblers.sse2 import Sse2
 from galago.native.assemblers.x64 import X64, Memory
 from galago.native.assemblers.xtensa import Xtensa
 from support.requirements import requires
@@ -38,25 +39,44 @@ RV_FORMS = {
 }
 AMD = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15"
 AMD_FORMS = {
-    "r, r": "mov movsxd add sub xor cmp imul cmovl cmovg",
-    "r, m": "mov movzx8 movsx8 movsxd lea add sub xor cmp imul",
-    "m, r": "mov mov16 mov8",
-    "r, number": "movi addi subi cmpi",
-    "r, shift": "shl sar",
-    "r": "sar_cl push pop idiv",
-    "label": "jmp je jne jl jge",
+    "r, r": "mov mov32 movzx8 movzx16 movsx8 movsx16 movsxd add sub and_ or_ xor xor32 cmp test imul "
+    "cmovl cmovg",
+    "r, m": "mov mov32 movzx8 movzx16 movsx8 movsx16 movsxd lea add sub and_ or_ xor cmp imul",
+    "m, r": "mov mov32 mov16 mov8",
+    "r, number": "movi addi subi andi ori xori cmpi testi",
+    "r, positive": "movi32",
+    "r, large": "movabs",
+    "r, r, number": "imuli",
+    "r, shift": "shl shr sar",
+    "r": "shl_cl shr_cl sar_cl push pop neg idiv call",
+    "label": "jmp jmp8 je jne jl jge",
+    "condition, label": "jcc jcc8",
+    "r, label": "address",
     "": "ret cqo",
+}
+SSE_FORMS = {
     "x, m": "movdqu pmaddwd",
     "x, x": "movdqu pmaddwd paddd pxor",
     "m, x": "movdqu",
     "x, x, byte": "pshufd",
     "r, x": "movd",
 }
-AMD_NAMES = {"mov16": "mov", "mov8": "mov", "movzx8": "movzx", "movsx8": "movsx", "movi": "mov"}
-AMD_NAMES |= {"addi": "add", "subi": "sub", "cmpi": "cmp", "sar_cl": "sar"}
-AMD_MORE = {"sar_cl": ", cl"}
-AMD_SIZES = {"mov16": "word", "mov8": "byte", "movzx8": "byte", "movsx8": "byte", "movsxd": "dword"}
-AMD_SIZES |= {"pmaddwd": "xmmword", "movdqu": "xmmword"}
+AMD_CONDITIONS = {2: "b", 3: "ae", 4: "e", 5: "ne", 6: "be", 7: "a", 12: "l", 13: "ge", 14: "le", 15: "g"}
+AMD_NAMES = {
+    "mov": "mov32 mov16 mov8 movi movi32", "movzx": "movzx8 movzx16", "movsx": "movsx8 movsx16",
+    "lea": "address", "and": "and_ andi", "or": "or_ ori", "xor": "xor32 xori", "add": "addi", "sub": "subi",
+    "cmp": "cmpi", "test": "testi", "imul": "imuli", "shl": "shl_cl", "shr": "shr_cl", "sar": "sar_cl",
+    "jmp": "jmp8", "j": "jcc jcc8",
+}  # fmt: skip
+AMD_NAMES = {own: name for name, names in AMD_NAMES.items() for own in names.split()}
+# Bits of a register that is written, of one that is read, and of what lies in memory, if not 64.
+AMD_BITS = {
+    "mov32": (32, 32, 32), "mov16": (0, 16, 16), "mov8": (0, 8, 8), "movi32": (32, 0, 0),
+    "movzx8": (32, 8, 8), "movzx16": (32, 16, 16), "movsx8": (64, 8, 8), "movsx16": (64, 16, 16),
+    "movsxd": (64, 32, 32), "xor32": (32, 32, 32), "movd": (32, 0, 0),
+    "pmaddwd": (0, 0, 128), "movdqu": (0, 0, 128),
+}  # fmt: skip
+AMD_SIZES = {8: "byte", 16: "word", 32: "dword", 64: "qword", 128: "xmmword"}
 XTENSA_FORMS = {
     "r, s, t": "add sub and_ or_ xor addx2 addx4 addx8 mull mul16u",
     "r, s": "neg mov sll srl sra",
@@ -180,39 +200,55 @@ def test_riscv_addresses() -> None:
 
 
 def test_x64() -> None:
-    check_complete(X64, {name for names in AMD_FORMS.values() for name in names.split()})
-    for name, form, rng in cases(AMD_FORMS, 2):
+    listed = {name for names in AMD_FORMS.values() for name in names.split()}
+    check_complete(X64, listed)
+    check_complete(Sse2, listed | {name for names in SSE_FORMS.values() for name in names.split()})
+    for name, form, rng in cases(AMD_FORMS | SSE_FORMS, 2, times=25):
+        base, offset = int(rng.integers(0, 16)), int(rng.choice([0, 8, 1000, -4, -128, -70000]))
+        index = int(rng.choice([i for i in range(16) if i != 4])) if rng.random() < 0.5 else None
         values = {
-            "m": Memory(int(rng.integers(0, 16)), int(rng.choice([8, 1000, -4, -70000]))),
+            "m": Memory(base, offset, index, int(rng.integers(0, 4)) if index is not None else 0),
             "label": "back",
-            "number": int(rng.choice([5, -77, 100000, -(1 << 31)])),
+            "number": int(rng.choice([5, -77, -128, 128, 100000, -(1 << 31)])),
+            "positive": int(rng.choice([0, 5, 0x8000_0000, 0xFFFF_FFFF])),
+            "large": int(rng.choice([1 << 40, -1, -(1 << 63)])),
             "shift": int(rng.integers(1, 64)),
             "byte": int(rng.integers(2, 256)),
+            "condition": int(rng.choice(list(AMD_CONDITIONS))),
         }
         parts = form.split(", ") if form else []
         arguments = [int(rng.integers(0, {"r": 16, "x": 8}[p])) if p in "rx" else values[p] for p in parts]
-        code = X64()
+        code = Sse2()
         code.label("back")
         getattr(code, name)(*arguments)
         found = one(code.finish(), capstone.CS_ARCH_X86, capstone.CS_MODE_64)
         texts = [amd_text(name, *pair, i) for i, pair in enumerate(zip(parts, arguments, strict=True))]
-        assert found == plain(f"{AMD_NAMES.get(name, name)} {', '.join(texts)}{AMD_MORE.get(name, '')}")
+        mnemonic = AMD_NAMES.get(name, name)
+        if "condition" in form:
+            mnemonic += texts.pop(0)
+        texts += ["cl"] * name.endswith("_cl")
+        # Capstone shows some negative numbers unsigned.
+        found = re.sub(r"\b\d{19,}", lambda m: str(int(m[0]) - (int(m[0]) >> 63 << 64)), found)
+        assert found == plain(f"{mnemonic} {', '.join(texts)}"), (name, form)
 
 
 def amd_text(name: str, form: str, value, position: int) -> str:
     """An operand in Intel's syntax."""
+    written, read, memory = AMD_BITS.get(name, (64, 64, 64))
     if form == "x":
         return f"xmm{value}"
     if form == "r":
-        if name == "movsxd" and position == 1:
-            return amd_register(value, 32)
-        return amd_register(value, {"mov16": 16, "mov8": 8, "movzx8": 32, "movd": 32}.get(name, 64))
+        return amd_register(value, read if position else written)
     if form == "m":
-        size = "" if name == "lea" else AMD_SIZES.get(name, "qword") + " ptr "
-        sign = "+" if value.offset >= 0 else "-"
-        return f"{size}[{amd_register(value.base, 64)} {sign} {abs(value.offset)}]"
-    if form == "number" and name == "movi":  # which capstone shows unsigned
-        return str(value & 0xFFFF_FFFF_FFFF_FFFF)
+        parts = [amd_register(value.base, 64)]
+        if value.index is not None:
+            parts.append(amd_register(value.index, 64) + f"*{1 << value.shift}" * (value.shift > 0))
+        text = " + ".join(parts) + f"{value.offset:+}" * (value.offset != 0)
+        return f"[{text}]" if name == "lea" else f"{AMD_SIZES[memory]} ptr [{text}]"
+    if form == "condition":
+        return AMD_CONDITIONS[value]
+    if name == "address":  # relative to the end of an instruction of 7 bytes
+        return "[rip - 7]"
     return "0" if form == "label" else str(value)
 
 

@@ -27,9 +27,11 @@ def test_the_page_says_what_is_measured_counted_and_estimated(monkeypatch):
         assert title in page
     rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     counted = ["armv6m", "armv7emsp", "rv32imc"] + ["xtensawin"] * (machines.missing("xtensawin") is None)
-    for engine in ("native", "viper"):
-        assert [row[0] for row in rows if row[1] == f"**Galago, {engine}**"] == counted
+    helium = ["helium"] * (machines.missing("helium") is None)
+    for engine, more in (("native", helium), ("viper", [])):
+        assert [row[0] for row in rows if row[1] == f"**Galago, {engine}**"] == [*counted, *more]
+    assert page.count("### Cortex-M55") == len(helium)
     assert ["armv7emsp", "CMSIS-NN, -O3", "3.30", "6.15", "8.84", "2.35"] in rows
     assert [row[0] for row in rows if len(row) == 5 and row[-1].endswith(" ms")] == [
-        board.id for board in boards.all() if board.arch.startswith(("armv7", *counted))
+        board.id for board in boards.all() if board.instruction_set.startswith(("armv7", *counted))
     ]

@@ -103,6 +103,7 @@ def device(arch: str, modules: Mapping[str, Iterable[str]]) -> Device:
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", CASES)
 def test_pictures_are_the_hosts(arch: str, tmp_path: Path) -> None:
+    assert sum(map(len, pictures.functions(arch).values())) <= pictures.MOST_CODE
     board = device(arch, pictures.FUNCTIONS)
     image = board.load("mobilenet.image")
     noise = np.random.default_rng(1).integers(0, 256, (20, 36, 3), np.uint8)

@@ -46,7 +46,8 @@ def test_random_programs_compute_what_viper_computes() -> None:
     theirs = Runtime(CORES["armv7emsp"]).load(mpy.read(mpy.compile(source, "armv7emsp")), names)
     names |= theirs
     compiled = Compiled()
-    compiled.add(compiler.parse(source, Path(__file__)), "random")
+    programs = compiler.parse(source, Path(__file__))
+    compiled.add(programs, "random", programs.functions)
     ours = Instance(compiled)
     numbers = np.random.default_rng(20)
     for name in set(theirs) - {"helper"}:
@@ -69,7 +70,8 @@ def test_every_kernel_of_the_package_becomes_a_valid_module() -> None:
     compiled = Compiled()
     for path in sorted((firmware_dir() / "mobilenet").rglob("*.py")):
         if "@micropython.viper" in path.read_text():
-            compiled.add(compiler.read(path), ".".join(path.parts[-2:]))
+            module = compiler.read(path)
+            compiled.add(module, ".".join(path.parts[-2:]), module.functions)
     Instance(compiled)  # which validates it
 
 

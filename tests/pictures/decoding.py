@@ -22,19 +22,19 @@ class Decoder:
     """A core with the compiled functions."""
 
     def __init__(self, arch: str) -> None:
-        self._device = device = Device(arch, strict=arch == "armv6m")
+        self._device = device = Device(arch, strict=arch == "armv6m", counting=False)
         self._image = device.load("mobilenet.image")
         for name, functions in pictures.FUNCTIONS.items():
             if not name.startswith("camera"):
                 device.compile(f"mobilenet.{name.replace('/', '.')}", functions)
         self._error = device.load("mobilenet.errors").GalagoError
 
-    def equals_the_host(self, path: Path, number: int) -> bool:
-        """Whether a photo gives the host's tensor, for one of some inputs."""
+    def compare(self, path: Path, number: int) -> str:
+        """What a photo gives for one of some inputs: a tensor "equal" to the host's, or a "different" one."""
         size, channels, how = _SIZES[number // len(ARCHITECTURES) % len(_SIZES)]
         tensor = bytearray(size * size * channels)
         self._image.Resizer(size, size, channels, how).read(str(path), tensor)
-        return tensor == as_board(path, size, size, channels, how).tobytes()
+        return "equal" if tensor == as_board(path, size, size, channels, how).tobytes() else "different"
 
     def survives(self, path: Path) -> str:
         """What a damaged file gives: "decoded", "refused", or "fault"."""

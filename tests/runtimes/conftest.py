@@ -2,12 +2,14 @@
 """An emulated board with every stand-in runtime, the device package and the shipped model on it."""
 
 import contextlib
+import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from runtime_bench import RUNTIMES, Bench
 
 from galago import boards, flash, models, quantize, transport
@@ -27,7 +29,8 @@ def model() -> models.ModelDirectory:
 def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.AbstractContextManager[Bench]]:
     """Starts a board with firmware modules; the default, an ESP32-S3 with PSRAM, has room for everything.
 
-    Tests of cameras alone need no model.
+    Tests of cameras alone need no model. `native` gives the whole device package to a board whose firmware
+    loads no machine code: for the resize, with which tests look at frames.
     """
 
     @contextlib.contextmanager
@@ -36,8 +39,11 @@ def new_bench(model: models.ModelDirectory) -> Callable[..., contextlib.Abstract
         camera: EmulatedCamera | None = None,
         model: models.ModelDirectory | None = model,
         kind: str = "SEEED_XIAO_ESP32S3",
+        native: bool = False,
     ) -> Iterator[Bench]:
         board = boards.load(kind)
+        if native:
+            board = dataclasses.replace(board, arch="rv64imc")
         with (
             EmulatedBoard(board, firmware=firmware, camera=camera) as emulated,
             transport.connect(emulated.port) as device,
@@ -79,6 +85,17 @@ def k230_bench(
 ) -> Iterator[Bench]:
     with new_bench("canmv_k230", model=k230_model, kind="K230_CANMV") as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of 320 x 240, which the camera does not resize: smooth, and red differs from blue."""
+    folder = tmp_path_factory.mktemp("scenes")
+    y, x = np.mgrid[:240, :320]
+    for number in range(7):
+        red, green, blue = (x * 255 // 319), (y * 255 // 239), (x + y + 40 * number) * 255 // 800
+        Image.fromarray(np.stack([red, green, blue], 2).astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

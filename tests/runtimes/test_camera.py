@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from runtime_bench import Bench
+from runtime_bench import CAPTURE, OPEN, Bench, seen
 from typer.testing import CliRunner
 
 from galago import boards, dataset, pictures
@@ -18,34 +18,6 @@ from galago.emulator.camera import EmulatedCamera
 from galago.errors import GalagoError
 
 PINS = {"data": [1] * 8, "vsync": 9, "href": 10, "pclk": 11, "xclk": 12, "sda": 13, "scl": 14}
-
-OPEN = """
-import gc
-from mobilenet import camera, GalagoError
-from mobilenet.image import Resizer
-resizer, tensor = Resizer(24, 32, {channels}, "crop"), bytearray(24 * 32 * {channels})
-try:
-    eye = camera.open({settings!r})
-except GalagoError as error:
-    print(json.dumps([error.code, error.message]))
-    eye = None
-"""
-CAPTURE = """
-eye.capture(resizer, tensor)
-print(json.dumps(list(tensor)))
-eye.close()
-"""
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of 320 x 240, which the camera does not resize: smooth, and red differs from blue."""
-    folder = tmp_path_factory.mktemp("scenes")
-    y, x = np.mgrid[:240, :320]
-    for number in range(7):
-        red, green, blue = (x * 255 // 319), (y * 255 // 239), (x + y + 40 * number) * 255 // 800
-        Image.fromarray(np.stack([red, green, blue], 2).astype(np.uint8)).save(folder / f"{number}.png")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +39,6 @@ def openmv(
     """Firmware with `csi`, and with `sensor`."""
     with new_bench(request.param, camera=EmulatedCamera(folder), model=None) as bench:
         yield bench
-
-
-def seen(bench: Bench, settings: dict, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the tensor of one capture as pixels, and the pixels of the picture that was captured."""
-    (values,) = bench.run(OPEN.format(settings=settings, channels=channels) + CAPTURE)
-    got = np.array(values, np.uint8) ^ 128
-    picture = pictures.load(bench.camera.captures[-1].picture)
-    return got.reshape(24, 32, channels).astype(int), pictures.resize(picture, 24, 32, channels).astype(int)
 
 
 @pytest.mark.parametrize(("kind", "steps"), [("rgb565", 8), ("rgb888", 0), ("jpeg", 12)])

@@ -7,14 +7,23 @@ More tests on the emulated board are in test_contract.py and test_evaluate_runti
 import hashlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import serial
 from runtime_bench import Bench
+from typer.testing import CliRunner
 
-from galago import boards, models
+from galago import boards, flash, models, transport
+from galago.cli import app
+from galago.emulator import EmulatedBoard
+from galago.emulator.camera import EmulatedCamera, scene
 from galago.errors import GalagoError
+from galago.flash import bytecode_package
+from galago.monitor import Monitor, PictureLine, StartLine
+from galago.native import mpy
 from galago.runtimes import canmv_k230
 from galago.targets import k230
 from support.requirements import missing
@@ -132,3 +141,57 @@ def test_a_kmodel_that_answers_otherwise_than_the_simulator_is_wrong(k230_bench:
     ((code, message),) = k230_bench.run(LOAD.format(path=path))
     assert code == "backend.wrong"
     assert f"expected {score - 300}" in message
+
+
+def test_a_flashed_board_classifies_what_its_camera_sees(
+    k230_model: models.ModelDirectory, data: Path
+) -> None:
+    """From `galago flash` to the lines on the serial port: TensorFlow resizes, nncase's simulator answers."""
+    camera = EmulatedCamera()
+    camera.show(photo := sorted((data / "images" / "flowers" / "test").glob("*/*.jpg"))[0])
+    with EmulatedBoard(BOARD, camera=camera) as emulated:
+        command = ["flash", str(k230_model.path), "--port", emulated.port, "--source", "camera"]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output + done.stderr
+        with transport.connect(emulated.port) as board:
+            assert not board.implementation["arch"]
+            files = flash.compare(board, bytecode_package.package())
+            assert (files.present, files.differing) == (files.total, 0)
+        start, line = first_lines(emulated.port)
+    assert (start["backend"], start["source"]) == ("canmv_k230", "camera")
+    import tensorflow as tf
+
+    pixels = scene(photo, 320, 240)[:, 40:280]
+    for size in (120, 96):  # halved first, then resized to the input
+        image = tf.image.resize(pixels, (size, size), method="bilinear", antialias=False)
+        pixels = np.floor(np.asarray(image) + 0.5).astype(np.uint8)
+    (scores,) = k230.simulate(canmv_k230.kmodel(k230_model), pixels[np.newaxis])
+    (answer,) = line["top"]
+    assert answer["label"] == k230_model.labels[scores.argmax()]
+    assert answer["confidence"] == pytest.approx(scores.max(), abs=1e-4)
+
+
+def test_its_package_is_bytecode_alone() -> None:
+    """Its firmware loads no machine code."""
+    for path, data in bytecode_package.package().items():
+        kinds = {code.kind for code in _all(mpy.read(data).code)}
+        assert kinds == {mpy.Kind.BYTECODE}, path
+
+
+def _all(code: mpy.Code) -> Iterator[mpy.Code]:
+    yield code
+    for child in code.children:
+        yield from _all(child)
+
+
+def first_lines(port: str) -> list[dict]:
+    """Boots a flashed board. Returns the line of its start, and that of its first picture."""
+    monitor, lines = Monitor(), []
+    with serial.Serial(port, timeout=60) as link:
+        link.write(b"\r\x03\x02\x04")
+        while len(lines) < 2:
+            data = link.read(max(1, link.in_waiting))
+            assert data, f"the board hangs after {lines}"
+            lines += [event[0] for event in monitor.feed(data) if isinstance(event, (StartLine, PictureLine))]
+        link.write(b"\x03")
+    return lines[:2]

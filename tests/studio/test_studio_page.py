@@ -1,18 +1,31 @@
 # SPDX-License-Identifier: MIT
 """The studio's page in a real browser, on a real server: photos in all ways, by keyboard too."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from galago import resources
 from support.browser import chromium
 from support.requirements import requires
 from support.studio import RunningStudio, jpeg
 from support.studio_page import studio_page
 
 pytestmark = [pytest.mark.slow, requires("chromium", debian="chromium")]
+MODEL = "flowers-nano-80"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStudio]:
+    """A studio that lets phones in, with a shipped model."""
+    folder = tmp_path_factory.mktemp("page") / "project"
+    shutil.copytree(resources.models_dir() / MODEL, folder / ".galago" / "models" / "mshipped")
+    running = RunningStudio(folder, "--phone")
+    yield running
+    running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +53,11 @@ def add_class(page: Any, name: str) -> Any:
     column = page.get_by_role("group", name=name, exact=True)
     column.wait_for()
     return column
+
+
+def step(studio: RunningStudio, name: str) -> str:
+    """The address of a step, without the token, which the page has given back by then."""
+    return f"{studio.address.split('?')[0]}#{name}"
 
 
 def count(studio: RunningStudio, name: str) -> int:
@@ -94,6 +112,7 @@ def test_photos_from_files_and_webcam_selected_moved_deleted_and_undone(
 def test_only_what_is_in_sight_is_drawn(browser: Any, studio: RunningStudio) -> None:
     """Five thousand photos are listed as the server lists them; the page asks for one page of them."""
     with studio_page(browser, studio.address) as page:
+        page.goto(step(studio, "collect"))
         column = add_class(page, "many")
         (group,) = (each["id"] for each in studio.get("/api/project")["classes"] if each["name"] == "many")
         asked = []
@@ -113,3 +132,42 @@ def test_only_what_is_in_sight_is_drawn(browser: Any, studio: RunningStudio) -> 
         page.get_by_role("option", name="Photo 5000 of 5000").wait_for()
         assert column.get_by_role("option").count() < 60
         assert len(asked) <= 3
+
+
+def test_two_windows_see_each_others_changes(browser: Any, studio: RunningStudio, photos: list[Path]) -> None:
+    with studio_page(browser, studio.address) as page, studio_page(browser, studio.address) as other:
+        for each in (page, other):
+            each.goto(step(studio, "collect"))
+        mine = add_class(page, "shared")
+        theirs = other.get_by_role("group", name="shared", exact=True)
+        theirs.locator("input[type=file]").set_input_files(photos[:3])
+        mine.get_by_text("3 photos").wait_for()
+        mine.get_by_role("option", name="Photo 3 of 3").wait_for()
+        add_class(page, "of the first window")
+        other.get_by_role("group", name="of the first window").wait_for()
+
+
+def test_a_phone_adds_a_photo_and_tries_the_model(
+    browser: Any, studio: RunningStudio, photos: list[Path]
+) -> None:
+    studio.post("/api/classes", {"name": "from the phone"})
+    with studio_page(browser, studio.phone_address(), width=360) as phone:
+        phone.get_by_role("button", name="from the phone").click()
+        phone.locator("#choose").set_input_files(photos[0])
+        phone.get_by_role("button", name="from the phone 1 photo").wait_for()
+        phone.get_by_role("link", name=MODEL).click()
+        phone.get_by_text("Ready.").wait_for()
+        phone.locator("#file").set_input_files(photos[1])
+        phone.locator("#bars li").first.wait_for()
+    assert count(studio, "from the phone") == 1
+
+
+def test_a_model_is_deleted_after_a_question(browser: Any, studio: RunningStudio) -> None:
+    with studio_page(browser, studio.address) as page:
+        page.goto(step(studio, "take"))
+        page.get_by_role("button", name=f"Delete {MODEL}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+        page.get_by_role("button", name=f"Delete {MODEL}").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+        page.get_by_text("Trained models appear here.").wait_for()
+    assert studio.get("/api/project")["models"] == []

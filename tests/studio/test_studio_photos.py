@@ -3,6 +3,7 @@
 
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from galago import dataset
+from galago.studio import ingest
 from galago.studio.held_out import SHARE, decide
 from galago.studio.photo import Photo
 from support.studio import RunningStudio, jpeg
@@ -59,6 +61,10 @@ def test_a_zip_is_unpacked_and_what_is_broken_is_named(studio: RunningStudio) ->
     group = new_class(studio, "zip")
     result = studio.post(f"/api/classes/{group}/photos?name=all.zip", file.getvalue())
     assert len(result["added"]) == 3
+    again = studio.post(f"/api/classes/{group}/photos", jpeg(len("notes.txt")))
+    assert again["duplicates"] == 0  # that was no picture
+    again = studio.post(f"/api/classes/{group}/photos", jpeg(len("../../a.jpg")))
+    assert again["duplicates"] == 1
     (refused,) = result["refused"]
     assert refused["name"] == "half.jpg"
     assert refused["error"]["code"] == "image.truncated"
@@ -99,6 +105,9 @@ def test_ids_survive_the_server_and_other_programs_are_noticed(tmp_path: Path) -
         )
         marks = sorted(mark for photo in shown["photos"] for mark in photo["marks"])
         assert marks == ["broken", "duplicate"]
+        (broken,) = (photo["id"] for photo in shown["photos"] if "broken" in photo["marks"])
+        sign = running.raw("GET", f"/api/photos/{broken}?size=thumb", cookie=running.cookie)
+        assert (sign.status, sign.headers["content-type"]) == (200, "image/svg+xml")
         assert running.stop() == 0
         running.start()
         after = photos_of(running, group)
@@ -123,11 +132,21 @@ def test_events_miss_nothing_across_a_broken_connection(studio: RunningStudio) -
     assert next(unknown)["type"] == "reset"
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "..", "CON", "a" * 61, "x\u202ey", "zip", 7, None])
+@pytest.mark.parametrize("name", ["", "a/b", "..", "CON", "a" * 61, "x\u202ey", "taken", 7, None])
 def test_names_that_cannot_be_a_folder_are_refused(studio: RunningStudio, name: object) -> None:
+    studio.send("POST", "/api/classes", {"name": "taken"})
     answer = studio.send("POST", "/api/classes", {"name": name})
     assert answer.status == 400
     assert answer.code in ("studio.name", "studio.request")
+
+
+def test_windows_that_ask_for_a_picture_at_once_all_get_it(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg(1))
+    thumb = tmp_path / "thumbs" / "a.jpg"
+    with ThreadPoolExecutor(8) as windows:
+        for done in [windows.submit(ingest.write_thumbnail, tmp_path / "a.jpg", thumb) for _ in range(80)]:
+            done.result()
+    assert [path.name for path in thumb.parent.iterdir()] == ["a.jpg"]
 
 
 def test_held_out_photos_stay_and_near_duplicates_are_on_one_side() -> None:

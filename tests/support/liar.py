@@ -37,26 +37,30 @@ class _Liar:
                 self._send(b"R\x00")
                 self._held = self._held.replace(b"\x05A\x01", b"")
             if self._ends < 2 or any(byte in self._held for byte in b"\x01\x02\x03\x04"):
-                self._pass_on(self._held)
-                self._held = b""
+                self._held = self._pass_on(self._held)
             answer = self._board.read(4096)
             self._ends = 2 if answer.endswith(b">") else self._ends + answer.count(_EOT)
             self._send(answer)
 
-    def _pass_on(self, data: bytes) -> None:
-        """Give the real board what the host has sent, or answer in its place."""
+    def _pass_on(self, data: bytes) -> bytes:
+        """Give the real board what the host has sent, or answer in its place.
+
+        Returns what the host has sent meanwhile, after a Ctrl-C that ended a lie.
+        """
         program = data.decode(errors="replace")
         for key, lie in self._lies.items():
             if _EOT in data and key in program:
                 self._send(b"OK")
                 for piece in [lie] if isinstance(lie, bytes) else lie():
                     self._send(piece)
-                    if self.over.is_set() or b"\x03" in self._receive():
+                    _, interrupt, data = self._receive().partition(b"\x03")
+                    if self.over.is_set() or interrupt:
                         break
                 self._send(_EOT + _EOT + b">")
-                return
+                return data
         self._board.write(data)
         self._ends = 0 if data.endswith(_EOT) else 2 if b"\x03" in data else self._ends
+        return b""
 
     def _receive(self) -> bytes:
         with suppress(OSError):

@@ -4,11 +4,12 @@
 import http.client
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,9 +40,9 @@ class Answer(NamedTuple):
 class RunningStudio:
     """The server as a process of its own, which `kill` ends as a crash would."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        self._options = options
+        self._options, self._environment = options, {**os.environ, **(environment or {})}
         self.start()
 
     def start(self, port: int = 0) -> None:
@@ -56,7 +57,11 @@ class RunningStudio:
             str(port),
         ]
         self.process = subprocess.Popen(
-            [*argv, *self._options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*argv, *self._options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=self._environment,
         )
         assert self.process.stdout
         self.address = self.process.stdout.readline().strip()
@@ -103,6 +108,11 @@ class RunningStudio:
         answer = self.send("POST", path, body)
         assert answer.status == 200, answer
         return answer.json
+
+    def phone_address(self) -> str:
+        """What a phone gets from the QR code, at an address that this computer reaches without a network."""
+        url = self.post("/api/phone")["url"]
+        return f"http://127.0.0.1:{url.rpartition(':')[2]}"
 
     def events(self, after: str = "") -> Generator[dict[str, Any]]:
         """The events, each with its id; waits for the next one at most `_PATIENCE` seconds."""

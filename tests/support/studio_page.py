@@ -17,7 +17,7 @@ def studio_page(browser: Any, address: str, width: int = 1280, **options: Any) -
     context.set_default_timeout(_PATIENCE)
     page = context.new_page()
     wrong: list[str] = []
-    page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
+    page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(_text(message)))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     loaded: set[str] = set()
     page.on("request", lambda request: loaded.add(request.url))
@@ -29,3 +29,7 @@ def studio_page(browser: Any, address: str, width: int = 1280, **options: Any) -
     assert not foreign, foreign
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
+
+
+def _text(message: Any) -> str:
+    return f"{message.text} {message.location.get('url', '')}"

@@ -3,6 +3,7 @@
 
 import numpy as np
 
+from galago import imagenet
 from galago.evaluate import Scores
 from galago.train.advice import advice
 
@@ -17,13 +18,15 @@ def scores(confusion: list[list[int]]) -> Scores:
 
 
 def test_a_good_model_needs_none() -> None:
-    assert advice(scores([[19, 1, 0], [0, 20, 0], [0, 0, 20]]), NAMES, [200, 200, 200], 96) == []
+    assert advice(scores([[19, 1, 0], [0, 20, 0], [0, 0, 20]]), NAMES, [200, 200, 200], 96, 0.5) == []
 
 
 def test_weak_classes_are_named_with_what_they_are_taken_for() -> None:
-    lines = advice(scores([[8, 2, 10], [0, 20, 0], [3, 3, 14]]), NAMES, [30, 200, 200], 96)
+    lines = advice(scores([[8, 2, 10], [0, 20, 0], [3, 3, 14]]), NAMES, [30, 200, 200], 96, 0.5)
     assert lines[0].startswith("cat: 40% recognized, mostly taken for dog: add photos of it")
     assert lines[1].startswith("dog: 70% recognized")
     assert any(line.startswith("cat: fewer than 50 photos") for line in lines)
     assert any("--size 128" in line for line in lines)
-    assert not any("--size" in line for line in advice(scores([[0, 1, 9]] * 3), NAMES, [99] * 3, 224))
+    assert any("--alpha 0.5" in line for line in lines)
+    largest = advice(scores([[0, 1, 9]] * 3), NAMES, [99] * 3, 224, imagenet.wider("mobilenet_v1", 1.0))
+    assert not any("--size" in line or "--alpha" in line for line in largest)

@@ -18,13 +18,21 @@ from galago import imagenet, models, train
 from galago.errors import GalagoError
 from galago.resources import models_dir
 from galago.train.checkpoint import Checkpoint
-from galago.train.imagenet_groups import GroupHead, merge_rows, student_stage, with_classes, with_kinds
+from galago.train.imagenet_groups import (
+    GroupHead,
+    imagenet_student,
+    merge_rows,
+    student_stage,
+    with_classes,
+    with_kinds,
+)
 from galago.train.loop import Loop
 from galago.train.pixels import jitter
 from galago.train.recipe import GroupStage
 from galago.train.result import Validation
 from galago.train.teachers import SoftTargets
 from galago.train.views import Views, batches
+from support.caches import own_cache
 from support.requirements import extra_module
 
 keras = extra_module("keras", extra="train")
@@ -214,12 +222,20 @@ def test_teachers_answer_once(photos: Path, tmp_path: Path, monkeypatch: pytest.
     np.testing.assert_array_equal(again.result(), answer)
 
 
+def test_a_shortened_student_learns_its_head_anew(data: Path) -> None:
+    """Its last block has other features than those that ImageNet's head knows."""
+    recipe = train.read_recipe(RECIPE)
+    assert isinstance(recipe, train.GroupRecipe)
+    short = imagenet_student(replace(recipe, blocks=3))
+    assert short.get_layer("imagenet").get_weights()[0].shape == (32, imagenet.CLASSES)
+
+
 def test_a_recipe_becomes_a_model(photos: Path, tmp_path: Path) -> None:
     """The command trains from photos to a model directory, with Keras's weights from the test data."""
     command = ["train", RECIPE, "--data", photos, "-o", tmp_path / "tiny"]
     process = subprocess.run(
         [sys.executable, "-m", "galago", *map(str, command)],
-        env={**os.environ, "GALAGO_CACHE": str(tmp_path / "cache")},
+        env={**os.environ, "GALAGO_CACHE": str(own_cache(tmp_path / "cache"))},
         capture_output=True,
         text=True,
         timeout=1800,

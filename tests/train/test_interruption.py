@@ -17,8 +17,20 @@ extra_module("keras", extra="train")
 MOMENTS = ("to train on", "epoch 2 of 3")
 """Output at which the command is interrupted: before the first epoch is finished, and after."""
 
+RECIPE = """
+name = "colours"
+photos = "photos"
+architecture = "mobilenet_v1"
+alpha = 0.25
+size = 32
+pretrained_size = 0
+blocks = 2
+stages = [{layers = "all", epochs = 3, learning_rate = 1e-3}]
+fine_tuning = {epochs = 0}
+"""
 
-def photos(folder: Path) -> Path:
+
+def photos(folder: Path) -> None:
     """Twelve photos of each of two classes that differ in colour."""
     random = np.random.default_rng(5)
     for name, colour in {"blue": (40, 60, 200), "red": (200, 50, 40)}.items():
@@ -26,13 +38,13 @@ def photos(folder: Path) -> Path:
         for number in range(12):
             pixels = np.clip(random.normal(colour, 50, (40, 52, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
-    return folder
 
 
 def train(folder: Path, out: Path, moment: str | None) -> tuple[int, str]:
     """Runs the command, with a Ctrl-C as soon as it prints `moment`; returns exit status and stderr."""
-    options = ["--from-scratch", "--size", "64", "--epochs", "3", "--name", "colours", "-o", str(out)]
-    command = [sys.executable, "-m", "galago", "train", str(folder), *options]
+    (folder / "colours.toml").write_text(RECIPE, encoding="utf-8")
+    words = [str(folder / "colours.toml"), "--data", str(folder), "-o", str(out)]
+    command = [sys.executable, "-m", "galago", "train", *words]
     output = ""
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -46,16 +58,16 @@ def train(folder: Path, out: Path, moment: str | None) -> tuple[int, str]:
 
 
 def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
-    folder = photos(tmp_path / "photos")
-    status, output = train(folder, tmp_path / "whole", None)
+    photos(tmp_path / "photos")
+    status, output = train(tmp_path, tmp_path / "whole", None)
     assert status == 0, output
     for moment in MOMENTS:
-        status, output = train(folder, tmp_path / "stopped", moment)
+        status, output = train(tmp_path, tmp_path / "stopped", moment)
         assert status == 130, output
         assert "Traceback" not in output
         effect = "starts again" if moment == MOMENTS[0] else "continues after the last epoch"
         assert f"interrupted; the same command {effect}" in output
-    status, output = train(folder, tmp_path / "stopped", None)
+    status, output = train(tmp_path, tmp_path / "stopped", None)
     assert status == 0, output
     assert "resuming after epoch" in output
     assert "epoch 1 of 3" not in output

@@ -52,7 +52,16 @@ def test_an_invalid_recipe_is_refused(tmp_path: Path, old: str, new: str) -> Non
 @pytest.mark.parametrize(
     "line",
     [
-        *("alpha = 0", "alpha = -0.25", "alpha = 1e9", "alpha = nan", "size = 0", "size = 1", "size = -32"),
+        *(
+            "alpha = 0",
+            "alpha = -0.25",
+            "alpha = 1e9",
+            "alpha = nan",
+            f"alpha = 1{500 * '0'}",
+            "size = 0",
+            "size = 1",
+            "size = -32",
+        ),
         *("size = 1_000_000", "batch = 0", "seed = -1", "validation = 2.0", "validation = -1"),
         *("label_smoothing = 5", "augment = 3", "augment.area = 'all'", "augment.area = [0.5]"),
         *(

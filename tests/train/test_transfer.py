@@ -15,7 +15,7 @@ from rich.console import Console
 from galago import lazy_tensorflow, train
 from galago.errors import GalagoError
 from galago.tflite.arithmetic import softmax
-from galago.train import network, transfer
+from galago.train import head, network
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint, State
 from galago.train.confidence import TEMPERATURES, log_loss, unknown_threshold
@@ -213,7 +213,7 @@ def test_three_photos_of_a_class_are_enough(photos: Path, tmp_path: Path) -> Non
 
 def test_rare_classes_are_drawn_more_often() -> None:
     labels = np.repeat([0, 1, 2], [100, 50, 5])
-    probabilities = transfer.balanced(labels)
+    probabilities = head.balanced(labels)
     shares = [probabilities[labels == i].sum() for i in range(3)]
     assert abs(shares[0] - shares[1]) < 1e-9
     assert 0.1 < shares[2] / shares[0] < 0.3  # four times as often, not twenty
@@ -250,6 +250,17 @@ def test_rgb565_has_32_64_and_32_steps(seeds: Any) -> None:
     pixels = np.arange(256, dtype=np.float32).repeat(3).reshape(1, 16, 16, 3)
     augmented = np.asarray(augmenter(only, 16, seeds)(pixels)).reshape(-1, 3)
     assert [len(np.unique(augmented[:, channel])) for channel in range(3)] == [32, 64, 32]
+
+
+def test_blur_spreads_a_point_over_its_neighbours(seeds: Any) -> None:
+    pixels = np.zeros((1, 16, 16, 3), np.float32)
+    pixels[0, 5, 9] = 255
+    blurred = np.asarray(augmenter(replace(NOTHING, blur=1.0), 16, seeds)(pixels)) * 128 + 128
+    strength = (255 - blurred[0, 5, 9, 0]) / (255 * 0.75)
+    spread = np.outer([1, 2, 1], [1, 2, 1]) / 16 * strength
+    spread[1, 1] += 1 - strength
+    np.testing.assert_allclose(blurred[0, 4:7, 8:11, 0], 255 * spread, atol=1)
+    assert strength > 0.1
 
 
 def test_the_best_temperature_undoes_a_scale() -> None:
@@ -298,3 +309,18 @@ def test_a_short_body_is_the_beginning_of_the_whole_one() -> None:
     np.testing.assert_allclose(short.predict(pictures, verbose=0), expected, rtol=1e-4, atol=1e-6)
     with pytest.raises(GalagoError, match="only mobilenet_v1 can be shortened"):
         network.body("mobilenet_v2", 0.35, 32, 0, blocks=3)
+
+
+def test_a_trained_body_goes_on_at_another_size(tmp_path: Path) -> None:
+    trained = network.classifier(network.body("mobilenet_v1", 0.25, 32, 0), 3)
+    trained.save(tmp_path / "float.keras")
+    body = network.body("mobilenet_v1", 0.25, 64, 0)
+    network.take_over(body, tmp_path)
+    for mine, theirs in zip(body.get_weights(), trained.get_weights()[:-2], strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(GalagoError) as caught:
+        network.take_over(network.body("mobilenet_v1", 0.5, 32, 0), tmp_path)
+    assert caught.value.code == "train.weights"
+    with pytest.raises(GalagoError) as caught:
+        network.take_over(body, tmp_path / "none")
+    assert caught.value.code == "model.missing"

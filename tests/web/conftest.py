@@ -17,8 +17,8 @@ def photo() -> Path:
     return next(path for path in standard_photos.paths() if path.suffix == ".jpg")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory, photo: Path) -> Iterator[Any]:
-    """Chromium whose camera shows the photo."""
+    """Chromium whose camera shows the photo; one at a time in a process is what Playwright allows."""
     with chromium(tmp_path_factory.mktemp("camera"), [photo]) as running:
         yield running

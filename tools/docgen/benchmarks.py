@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from docgen import chips, photos
+from docgen import chips, helium_cycles, photos
 from docgen.table import table
 from galago import boards, micropython, models
 from galago.errors import GalagoError
@@ -45,7 +45,8 @@ _ROUNDS = 9  # the engines take turns, so that both meet the same load on this c
 _SEED = 1
 
 # Instructions per MAC of other engines for vww_96_int8.tflite: whole network, first convolution, depthwise,
-# pointwise. Counted in Unicorn by basic block, IT-skipped instructions included, in code of GCC 12.2.
+# pointwise. Counted by basic block in Unicorn, and for Helium in QEMU, in code of GCC 12.2. Instructions
+# that an IT block skips are included.
 _ANCHORS = [
     ("armv7emsp", "CMSIS-NN, -O3", 3.30, 6.15, 8.84, 2.35),
     ("armv7emsp", "TinyMaix as emlearn ships it", 5.62, 7.37, 18.03, 3.87),
@@ -53,6 +54,7 @@ _ANCHORS = [
     ("armv6m", "CMSIS-NN, -O3", 11.60, 13.65, 37.30, 8.10),
     ("armv6m", "TinyMaix as emlearn ships it", 23.05, 29.29, 73.47, 16.03),
     ("armv6m", "TFLM reference, -O2", 21.9, 42.0, 74.0, 13.7),
+    ("helium", "CMSIS-NN, -O3", 0.858, 1.99, 3.14, 0.472),
 ]
 _FOOTPRINTS = (Variant("mobilenet_v1", 0.25, 96, (20,)), Variant("mobilenet_v2", 0.35, 96, (20,)))
 # Cycles by class of instruction, for memory without wait states and with every branch taken. They are about
@@ -95,6 +97,7 @@ def page(vww: bytes) -> str:
     shipped = models.find(_SHIPPED).tflite.read_bytes()
     named = {"vww_96_int8": vww, _SHIPPED: shipped}
     counts = _counts(vww)
+    helium = helium_cycles.count(vww, _picture(vww))
     return "\n".join(
         [
             "# Benchmarks",
@@ -111,8 +114,9 @@ def page(vww: bytes) -> str:
             *_side_by_side(named),
             *_memory({**named, **{v.name: v.tflite() for v in _VARIANTS}}),
             *_sizes(),
-            *_counted(counts),
+            *_counted(counts, helium),
             *_estimated(counts),
+            *(helium_cycles.section(helium) if helium else ()),
             "",
         ]
     )
@@ -217,9 +221,8 @@ def _interpret(folder: Path) -> dict[str, Any]:
 
 def _counts(model: bytes) -> dict[str, dict[str, count.Count]]:
     """Counted inferences by architecture and by "native" or "viper"; all were compared with TFLM."""
-    reference = Tflm(model)
-    picture = np.random.default_rng(_SEED).integers(-128, 128, reference.input_shape).astype(np.int8)
-    tensors = reference.tensors(picture)
+    picture = _picture(model)
+    tensors = Tflm(model).tensors(picture)
     counts: dict[str, dict[str, count.Count]] = {}
     for arch in _CYCLES:
         if machines.missing(arch):
@@ -231,7 +234,12 @@ def _counts(model: bytes) -> dict[str, dict[str, count.Count]]:
     return counts
 
 
-def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
+def _picture(model: bytes) -> np.ndarray:
+    shape = Tflm(model).input_shape
+    return np.random.default_rng(_SEED).integers(-128, 128, shape).astype(np.int8)
+
+
+def _counted(counts: dict[str, dict[str, count.Count]], helium: helium_cycles.Counted | None) -> list[str]:
     rows = []
     for arch, engines in counts.items():
         for kind, counted in engines.items():
@@ -239,6 +247,14 @@ def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
             ratios = [kinds[name][1] / kinds[name][0] for name in ("convolution", "depthwise", "pointwise")]
             rows.append([arch, f"**Galago, {kind}**", counted.instructions / counted.macs, *ratios])
         rows += [list(anchor) for anchor in _ANCHORS if anchor[0] == arch]
+    if helium:
+        others = counts["armv7emsp"]["native"]  # whose code the other layers have
+        each = [n for layer, n in enumerate(others.each) if layer not in helium.layers]
+        kinds = [helium.kinds[name] for name in ("convolution", "depthwise", "pointwise")]
+        ratios = [kind.instructions / kind.macs for kind in kinds]
+        total = (helium.all.instructions + sum(each)) / others.macs
+        rows.append(["helium", "**Galago, native**", total, *ratios])
+        rows += [list(anchor) for anchor in _ANCHORS if anchor[0] == "helium"]
     cells = [[core, engine, *(f"{ratio:.2f}" for ratio in ratios)] for core, engine, *ratios in rows]
     one = next(iter(counts.values()))["viper"]
     calls = sum(one.device.runtime.calls.values())
@@ -247,9 +263,9 @@ def _counted(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         "## Kernels, counted",
         "",
         "Instructions per MAC of the kernels in one inference of vww_96_int8 (7,489,664 MACs), counted "
-        "exactly by basic block in Unicorn, and for Xtensa in QEMU. The machine code of the kernels "
-        "is counted: what mpy-cross compiles from viper, or what Galago generates for the model. Every "
-        "buffer is between guard pages, and every tensor equals TFLM's. Instructions that an IT block "
+        "exactly by basic block in Unicorn, and for Xtensa and Helium in QEMU. The machine code of the "
+        "kernels is counted: what mpy-cross compiles from viper, or what Galago generates for the model. "
+        "Every buffer is between guard pages, and every tensor equals TFLM's. Instructions that an IT block "
         "skips are counted. Viper kernels call the MicroPython runtime to unpack arguments and to "
         "divide; this is not emulated. There "
         f"are {calls:,} such calls; at 250 instructions per call, more than any of them takes, they would "
@@ -299,7 +315,7 @@ def _estimated(counts: dict[str, dict[str, count.Count]]) -> list[str]:
         for arch, engines in counts.items()
     }
     for board in boards.all():
-        arch = _COUNTED_AS.get(board.arch, board.arch)
+        arch = _COUNTED_AS.get(board.instruction_set, board.instruction_set)
         if arch in counts:
             times = [cycles[arch][engine] / board.clock_hz * 1000 for engine in ("native", "viper")]
             cells = [f"{milliseconds:,.0f} ms" for milliseconds in times]

@@ -148,7 +148,7 @@ def run(chip: Chip, image: Path, vww: bytes | None, log: Callable[[str], None]) 
         if vww:
             seeded |= {
                 f"/{VWW}/model.tflite": vww,
-                f"/{VWW}/kernels.mpy": kernels.build(vww, board.arch) or b"",
+                f"/{VWW}/kernels.mpy": kernels.build(vww, board.instruction_set) or b"",
             }
         size = board.filesystem if not chip.machine else 2 << 20
         storage.write_bytes(littlefs.build(seeded, size))

@@ -4,7 +4,8 @@
 python -m docgen.compiled_kernels docs/compiler.md
 
 A drawn JPEG of 320 x 240 pixels is decoded and resized to 96 x 96 on each emulated core, in viper and
-compiled, and the shipped model is run; the instructions of each step and of small operators are counted.
+compiled, and the shipped model is run; the instructions of each step and of small operators are counted, and
+those of convolutions that no generator is written for. The emulated board's interpreter is timed.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
+from docgen import emulated_pictures, general_convolutions
 from docgen.table import table
 from galago import models
 from galago.dataset.drawn import drawn
@@ -47,7 +49,14 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     page = parser.parse_args().page
     text = page.read_text(encoding="utf-8")
-    for marker, content in (("kernel", _followed()), ("table", _counts()), ("operators", _operators())):
+    convolutions = general_convolutions.counts(_ARCHITECTURES)
+    for marker, content in (
+        ("kernel", _followed()),
+        ("table", _counts()),
+        ("operators", _operators()),
+        ("convolutions", convolutions),
+        ("emulated", emulated_pictures.measured()),
+    ):
         pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
         text = re.sub(pattern, lambda found, new=content: found[1] + new + found[2], text, flags=re.DOTALL)
     page.write_text(text, encoding="utf-8")
@@ -139,9 +148,8 @@ def _count(arch: str, path: Path, compiled: bool) -> Counter[str]:
     device = Device(arch)
     resizer = device.load("mobilenet.image").Resizer(_SIZE, _SIZE)
     for name, functions in pictures.FUNCTIONS.items():
-        if not name.startswith("camera"):
-            module = f"mobilenet.{name.replace('/', '.')}"
-            device.compile(module, functions) if compiled else device.load(module)
+        module = f"mobilenet.{name.replace('/', '.')}"
+        device.compile(module, functions) if compiled else device.load(module)
     tensor = bytearray(_SIZE * _SIZE * 3)
     machine = device.runtime.machine
     machine.blocks.clear()

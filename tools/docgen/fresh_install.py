@@ -7,11 +7,13 @@ It builds the wheel, installs it with pytest, runs the tests of examples/blinky-
 size of the installed packages and what `galago --help` takes.
 """
 
+import importlib.metadata
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +26,19 @@ _STARTS = 10  # of which the quickest counts: a busy computer only makes it slow
 class Measured:
     """What a base install takes on this computer."""
 
-    megabytes: float
-    """Of all packages in site-packages before pytest came, compiled and with their data."""
-    largest: list[tuple[str, float]]
-    """The largest packages and their MB."""
+    sizes: dict[str, float]
+    """The MB of each package before pytest came, compiled and with its data."""
+    bytecode: float
+    """MB of compiled Python files in them."""
     help_seconds: float
     """CPU time of `galago --help`."""
     tests: str
     """The last line of pytest."""
+
+    @property
+    def largest(self) -> list[tuple[str, float]]:
+        """The six largest packages and their MB."""
+        return sorted(self.sizes.items(), key=lambda item: -item[1])[:6]
 
 
 def measure() -> Measured:
@@ -42,25 +49,30 @@ def measure() -> Measured:
         (wheel,) = folder.glob("galago-*.whl")
         _run(sys.executable, "-m", "venv", folder / "venv")
         programs = folder / "venv" / "bin"
-        before = _sizes(folder / "venv")
+        before = _files(folder / "venv")
         pip = (programs / "python", "-m", "pip", "install", "--disable-pip-version-check", "--quiet")
         _run(*pip, wheel)
-        sizes = {name: size for name, size in _sizes(folder / "venv").items() if name not in before}
+        files = {name: paths for name, paths in _files(folder / "venv").items() if name not in before}
+        sizes = {name: _megabytes(paths) for name, paths in files.items()}
+        compiled = _megabytes(path for paths in files.values() for path in paths if path.suffix == ".pyc")
         seconds = min(_cpu_seconds(programs / "galago", "--help") for _ in range(_STARTS))
         _run(*pip, "pytest")
         project = shutil.copytree(_EXAMPLE, folder / "project")  # away from the settings of this repository
         tests = _run(programs / "python", "-m", "pytest", "-q", cwd=project).splitlines()[-1]
-    largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
-    return Measured(sum(sizes.values()) / 1e6, [(name, n / 1e6) for name, n in largest], seconds, tests)
+    return Measured(sizes, compiled, seconds, tests)
 
 
-def _sizes(environment: Path) -> dict[str, int]:
-    """The bytes of each entry of site-packages."""
+def _files(environment: Path) -> dict[str, list[Path]]:
+    """The files of each package, by its name."""
     (site,) = environment.glob("lib/python*/site-packages")
     return {
-        entry.name: sum(path.stat().st_size for path in (entry, *entry.rglob("*")) if path.is_file())
-        for entry in site.iterdir()
+        found.metadata["Name"].lower(): [Path(str(found.locate_file(file))) for file in found.files or ()]
+        for found in importlib.metadata.distributions(path=[str(site)])
     }
+
+
+def _megabytes(paths: Iterable[Path]) -> float:
+    return sum(path.stat().st_size for path in paths if path.is_file()) / 1e6
 
 
 def _cpu_seconds(*command: str | Path) -> float:
@@ -84,7 +96,7 @@ if __name__ == "__main__":
     found = measure()
     print(f"examples/blinky-tests: {found.tests}")
     print(
-        f"packages: {found.megabytes:.0f} MB",
+        f"packages: {sum(found.sizes.values()):.0f} MB",
         *(f"{name} {size:.0f}" for name, size in found.largest),
         sep=", ",
     )

@@ -31,9 +31,9 @@ _DARK = ("deploy",)  # these pictures show the dark mode
 def main(folder: Path) -> None:
     """Starts a studio on an empty project, plays the round and takes a picture of each step."""
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        root = Path(temporary)
+        root, project = Path(temporary), Path(temporary) / "projects" / "desk things"
         (root / "photos").mkdir()
-        argv = [sys.executable, "-m", "galago", "studio", str(root / "desk things")]
+        argv = [sys.executable, "-m", "galago", "studio", str(project)]
         options = ["--no-browser", "--port", "0", "--phone"]
         with subprocess.Popen([*argv, *options], stdout=subprocess.PIPE, encoding="utf-8") as server:
             assert server.stdout

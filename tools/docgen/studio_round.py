@@ -42,7 +42,7 @@ def play(page: Any, photos: Mapping[str, list[Path]], after: Callable[[str], Non
     after("start")
     _collect(page, photos)
     after("collect")
-    _train(page)
+    _train(page, after)
     after("train")
     _step(page, "Look")
     page.get_by_role("heading", name="What is mistaken for what").wait_for()
@@ -77,11 +77,13 @@ def _collect(page: Any, photos: Mapping[str, list[Path]]) -> None:
         column.get_by_text(f"{len(files)} photos").wait_for()
 
 
-def _train(page: Any) -> None:
+def _train(page: Any, after: Callable[[str], None]) -> None:
     _step(page, "Train")
     page.get_by_role("combobox", name="Board").select_option("RPI_PICO2")
     page.get_by_text("Fits Raspberry Pi Pico 2").wait_for()
-    page.get_by_role("button", name="Quick answer").click()
+    page.get_by_role("button", name="Get a quick answer").click()
+    page.get_by_role("region", name="Work in progress").get_by_text("Quick model").wait_for()
+    after("training")
     page.get_by_text("of the test photos correct").wait_for(timeout=600_000)
 
 

@@ -43,7 +43,8 @@ def _page(name: str, callback: Callable[..., Any]) -> str:
     for parameter, info in _parameters(callback):
         if isinstance(info, ArgumentInfo):
             metavar = info.metavar or parameter.name.upper()
-            usage += f" {metavar}" if parameter.default is parameter.empty else f" [{metavar}]"
+            shown = f"{metavar}…" if _is_list(parameter) else metavar
+            usage += f" {shown}" if parameter.default is parameter.empty else f" [{shown}]"
             arguments.append((f"`{metavar}`", _meaning(parameter, info)))
         else:
             options.append((f"`{_spelling(parameter, info)}`", _meaning(parameter, info)))
@@ -66,6 +67,11 @@ def _parameters(callback: Callable[..., Any]) -> Iterator[tuple[inspect.Paramete
         for info in getattr(hints[parameter.name], "__metadata__", ()):
             if isinstance(info, ParameterInfo) and not getattr(info, "hidden", False):
                 yield parameter, info
+
+
+def _is_list(parameter: inspect.Parameter) -> bool:
+    kind = parameter.annotation.__origin__
+    return list in (typing.get_origin(kind), *map(typing.get_origin, typing.get_args(kind)))
 
 
 def _spelling(parameter: inspect.Parameter, info: ParameterInfo) -> str:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Writes the table of docs/models-in-the-wild.md: which kinds of models run where. `make wild`.
+"""Writes the tables of docs/models-in-the-wild.md: which kinds of models run where. `make wild`.
 
 python -m docgen.wild docs/models-in-the-wild.md --data ../shared/data
 
 Each kind is imported, and the model directory goes through the measurements of docgen.compatibility. The
-figures are kept in wild.json; --show writes the page from them.
+figures are kept in wild.json; --show writes the page from them. The table of larger networks is that of
+`python tests/wild`, which keeps its figures in wild_networks.json.
 """
 
 import argparse
@@ -23,6 +24,21 @@ from galago.tflite import records
 from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED
 
 FIGURES = Path(__file__).with_suffix(".json")
+NETWORK_FIGURES = Path(__file__).with_name("wild_networks.json")
+NETWORKS = {
+    "mobilenet_v3_large": "MobileNetV3 Large 0.35",
+    "squeezenet": "SqueezeNet",
+    "efficientnet_lite0": "EfficientNet-Lite0",
+    "mcunet": "MCUNet",
+    "resnet8": "ResNet-8",
+    "plain_cnn": "plain CNN, one score",
+    "unfused": "unfused layers, groups",
+    "v2_035_96": "MobileNetV2 0.35 at 96",
+    "v1_050_160": "MobileNetV1 0.5 at 160",
+    "v1_100_224": "MobileNetV1 1.0 at 224",
+    "v2_100_224": "MobileNetV2 1.0 at 224",
+}
+"""Networks of tests/support/architectures.py and mobilenets.py, by their titles."""
 _RUNTIMES = {"builtin": "classify", "openmv": "OpenMV", "emlearn": "emlearn"}
 _COLUMNS = ("classify", "machine code", "K210", "OpenMV", "emlearn")
 _CORE = "armv7emsp"
@@ -46,8 +62,22 @@ def main() -> None:
 def with_table(text: str, figures: list[dict[str, str]]) -> str:
     """The page with the table of these figures."""
     columns = ("kind", "who has it", *_COLUMNS)
-    new = table(columns, [[row[column] for column in columns] for row in figures])
-    pattern = r"(<!-- table -->\n).*?(<!-- end -->)"
+    return _replaced(text, "table", table(columns, [[row[column] for column in columns] for row in figures]))
+
+
+def with_networks(text: str, figures: dict[str, dict[str, int]]) -> str:
+    """The page with the table of larger networks."""
+    columns = ("macs", "inputs", "tensors", "bytes")
+    rows = [
+        (title, *(f"{figures[name][column]:,}" for column in columns))
+        for name, title in NETWORKS.items()
+        if name in figures
+    ]
+    return _replaced(text, "networks", table(("network", "MACs", *columns[1:]), rows, right=range(1, 5)))
+
+
+def _replaced(text: str, marker: str, new: str) -> str:
+    pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
     return re.sub(pattern, lambda found: found[1] + new + found[2], text, flags=re.DOTALL)
 
 

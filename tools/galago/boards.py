@@ -8,7 +8,6 @@ board.heap                           # bytes
 
 import builtins
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -107,6 +106,11 @@ class BoardSpec:
     sources: dict[str, str] = field(repr=False)
 
     @property
+    def instruction_set(self) -> str:
+        """What machine code for a model is generated for: `arch`, or "helium" where the core has that."""
+        return "helium" if has_helium(self.core) else self.arch
+
+    @property
     def block(self) -> int:
         """The unit in bytes in which the file system gives room to files."""
         return 512 if self.format == "fat" else 4096
@@ -166,6 +170,11 @@ def identify(implementation: Mapping[str, Any]) -> BoardSpec | None:
     named = [(board.machine or f"{board.name} with", board) for board in all() if not board.build]
     found = [(len(start), board.id) for start, board in named if machine.startswith(start.lower())]
     return load(max(found)[1]) if found else None
+
+
+def has_helium(core: str) -> bool:
+    """Whether a core, or the `machine` of a board that names it, has Arm's vector instructions."""
+    return "Cortex-M55" in core
 
 
 def _known() -> list[str]:
@@ -230,7 +239,7 @@ def _is_valid(value: Any, kind: Any) -> bool:
     if kind is int:
         return type(value) is int and 0 <= value < 1 << 62
     if kind is float:
-        return type(value) in (int, float) and math.isfinite(value) and 0 < value < 1000
+        return type(value) in (int, float) and 0 < value < 1000  # which NaN is not
     if kind is str:
         return isinstance(value, str) and value.isprintable() and bool(value.strip())
     if get_origin(kind) is Literal:

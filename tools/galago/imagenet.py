@@ -25,6 +25,11 @@ ALPHAS = {"mobilenet_v1": (0.25, 0.5, 0.75, 1.0), "mobilenet_v2": (0.35, 0.5, 0.
 _URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 
+def wider(architecture: str, alpha: float) -> float | None:
+    """Returns the next larger alpha for which there are ImageNet weights; None if there is none."""
+    return min((each for each in ALPHAS.get(architecture, ()) if each > alpha), default=None)
+
+
 def groups(classes: Any) -> "np.ndarray":
     """Returns the class of each ImageNet number, int64 [1000], -1 outside of all.
 
@@ -75,14 +80,19 @@ def application(architecture: str) -> Any:
 
     Raises config.invalid for an unknown architecture.
     """
+    require(architecture)
     keras = lazy_tensorflow.keras()
     builders = {"mobilenet_v1": keras.applications.MobileNet, "mobilenet_v2": keras.applications.MobileNetV2}
-    if architecture not in builders:
+    return builders[architecture]
+
+
+def require(architecture: str) -> None:
+    """Raises config.invalid for an unknown architecture."""
+    if architecture not in ALPHAS:
         raise GalagoError(
             "config.invalid",
-            f"expected architecture {' or '.join(builders)}, got {architecture!r}: use one of them",
+            f"expected architecture {' or '.join(ALPHAS)}, got {architecture!r}: use one of them",
         )
-    return builders[architecture]
 
 
 def network(architecture: str, alpha: float, size: int, top: bool = True) -> Any:
@@ -130,7 +140,7 @@ def nearest_size(architecture: str, alpha: float, size: int) -> int:
 
     Raises config.invalid for an unknown architecture.
     """
-    application(architecture)
+    require(architecture)
     nearest = sorted(SIZES[architecture], key=lambda one: (abs(one - size), -one))
     cached = [one for one in nearest if weights_file(architecture, alpha, one, top=False).is_file()]
     return (cached or nearest)[0]

@@ -4,12 +4,16 @@
 tf, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
 with lazy_tensorflow.silence():
     tflite = converter.convert()
+lazy_tensorflow.release_memory()                # between two stages of long work
 """
 
 import contextlib
+import ctypes
+import gc
 import io
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -42,6 +46,23 @@ def keras() -> Any:
     return keras
 
 
+def limit_threads(count: int) -> None:
+    """Lets `count` threads compute one operation, which decides in which order sums are added up.
+
+    Raises config.invalid where TensorFlow has computed with another number in this process.
+    """
+    threading = tensorflow().config.threading
+    if threading.get_intra_op_parallelism_threads() == count:
+        return
+    try:
+        threading.set_intra_op_parallelism_threads(count)
+    except RuntimeError:
+        raise GalagoError(
+            "config.invalid",
+            f"threads: TensorFlow runs with another number than {count} already: train in a new process",
+        ) from None
+
+
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
     """Discards what Python code and native libraries print; errors still reach the caller as exceptions."""
@@ -53,3 +74,11 @@ def silence() -> Iterator[None]:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def release_memory() -> None:
+    """Gives memory that was freed back to the system; glibc keeps 100 MB and more after a training."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library than glibc
+            ctypes.CDLL(None).malloc_trim(0)

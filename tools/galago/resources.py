@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The folders of boards, models and firmware, in the checkout or inside the installed package."""
 
+import functools
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
 
 
+@functools.cache
 def _folder(name: str) -> Path:
     # The wheel carries the three folders as galago/share (pyproject.toml); a checkout has them at its root.
     installed = _PACKAGE / "share" / name
@@ -39,7 +41,7 @@ def firmware_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """The folder for what can be computed again: zoo models, figures of `galago fit`, answers of teachers.
+    """The folder for what can be computed again: zoo models, what cache.py keeps, answers of teachers.
 
     The variable GALAGO_CACHE names another one.
     """

@@ -11,7 +11,7 @@ and GalagoError camera.failed if the camera does not start. `capture` sets `resi
 `resizer.us_resize` as `Resizer.read` does, and raises GalagoError camera.failed if no complete frame arrives;
 the next call tries again. Settings:
 
-    driver   openmv, esp32, lemariva or maixpy (default: the first whose module the firmware has)
+    driver   openmv, esp32, lemariva, maixpy or canmv_k230 (default: the first whose module the firmware has)
     pins     GPIO numbers by signal, as in the board's TOML, for modules that need them (esp32, lemariva)
     skip     frames to discard before each capture (default: as many as may be buffered)
     mirror, flip   true or false: mirror or flip the picture (default: as the firmware does)

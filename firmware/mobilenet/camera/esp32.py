@@ -12,7 +12,7 @@ clock    clock of the sensor in Hz (default 20000000)
 import camera
 
 from .driver import Driver, not_started, unknown_format
-from .frame import Frame, jpeg
+from .frame import Frame
 
 if not hasattr(camera, "Camera"):
     raise ImportError("camera is another module")
@@ -60,7 +60,7 @@ class _Camera(Driver):
 
     def _picture(self, frame):
         if self._format == "jpeg":
-            return jpeg(frame)
+            return self._jpeg(frame)
         return Frame(frame, self._width, self._height, _KINDS[self._format], self._swap)
 
     def _release(self):

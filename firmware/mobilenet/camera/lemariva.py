@@ -13,7 +13,7 @@ clock    clock of the sensor in Hz, 10000000 or 20000000 (default)
 import camera
 
 from .driver import Driver, not_started, unknown_format
-from .frame import Frame, jpeg
+from .frame import Frame
 
 if hasattr(camera, "Camera") or not hasattr(camera, "PSRAM"):
     raise ImportError("camera is another module")
@@ -68,7 +68,7 @@ class _Camera(Driver):
 
     def _picture(self, frame):
         if self._format == "jpeg":
-            return jpeg(frame)
+            return self._jpeg(frame)
         return Frame(frame, self._size[0], self._size[1], self._format, self._swap)
 
     def close(self):

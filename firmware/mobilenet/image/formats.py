@@ -30,12 +30,14 @@ _OTHERS = (
 _decoders = {}  # those imported so far
 
 
-def open_picture(path, height=0, width=0):
+def open_picture(path, height=0, width=0, file=None):
     """Opens a picture file as a `Picture`. `height` and `width`, of the model's input, are for raw files.
 
-    Raises GalagoError image.missing, .empty, .format, .unsupported, .size, .truncated or .corrupt.
+    `file` is the PictureFile of an earlier picture, which is closed: its memory is used again. Raises
+    GalagoError image.missing, .empty, .format, .unsupported, .size, .truncated or .corrupt.
     """
-    file = PictureFile(path)
+    file = file or PictureFile()
+    file.open(path)
     opened = False
     try:
         picture = _decoder(file)(file, height, width)
@@ -47,7 +49,7 @@ def open_picture(path, height=0, width=0):
 
 
 def _decoder(file):
-    """Returns the subclass of Picture for a file."""
+    """Returns what makes the Picture of a file."""
     kind = _kind(file)
     if kind not in _decoders:
         gc.collect()  # compiling a decoder on the board needs a large block of heap
@@ -80,10 +82,10 @@ def _imported(kind, file):
         return RawPicture
     if kind == "jpeg":
         try:
-            from .jpeg import JpegPicture
+            from .jpeg import open_jpeg
         except ImportError:  # left out of the files of a board with little room
             raise file.unsupported("JPEG")
-        return JpegPicture
+        return open_jpeg
     if kind == "bmp":
         from .bmp import BmpPicture
 

@@ -11,6 +11,7 @@ A decoder sets width, height and layout; `strips` then yields the pixels.
 
 import os
 
+import micropython
 from micropython import const
 
 from ..errors import GalagoError
@@ -20,11 +21,17 @@ RGB = (3, 0, 1, 2)
 BGR = (3, 2, 1, 0)
 BGRX = (4, 2, 1, 0)
 GREY = (1, 0, 0, 0)
+# RGB565 has the offsets of what is expanded, then that of the low byte.
+RGB565 = (2, 0, 1, 2, 1)
+RGB565_LOW = (2, 0, 1, 2, 0)
+BGR565 = (2, 2, 1, 0, 1)
+BGR565_LOW = (2, 2, 1, 0, 0)
 
 _LONGEST_SIDE = const(16384)  # pixels
 
 _BLOCK = const(4096)  # a read over `mpremote mount` is one round trip, whatever its size
 _FOLDER = const(0x4000)  # bit of st_mode
+_NO_SIZE = const(0x3FFFFFFF)  # bytes; folders that can be opened have more
 
 
 class Picture:
@@ -68,79 +75,141 @@ class Picture:
         first = self.height - top - height if self.bottom_up else top
         file = self.file
         file.skip(first * stride + left * pixel)
-        row = memoryview(bytearray(size)) if size > _BLOCK else None
-        while height:
-            count = 1
-            if row:
+        if size > _BLOCK:
+            row = memoryview(bytearray(size))
+            for _ in range(height):
                 file.read_into(row)
                 yield row, 0, 0, 1
                 file.skip(stride - size)
-            else:
-                file.fill(min(_BLOCK, (height - 1) * stride + size))
-                ahead = file.stop - file.start
-                if ahead < size:
-                    raise file.ended()
-                count = min(height, (ahead - size) // stride + 1)
-                yield file.buffer, file.start, stride, count
-                file.skip(count * stride)
+            return
+        # Whole rows are read at a time, so that no rest has to be moved; one list serves all strips.
+        most = max(1, _BLOCK // stride)
+        strip = [file.buffer, 0, stride, 0]
+        while height:
+            count = min(height, most)
+            strip[1] = file.use(count * stride, stride - size, min(_BLOCK, most * stride))
+            strip[3] = count
+            yield strip
             height -= count
 
 
 class PictureFile:
-    """A file that is read in blocks: buffer[start:stop] holds the bytes read but not yet used."""
+    """A file that is read in blocks: buffer[start:stop] holds the bytes read but not yet used.
 
-    def __init__(self, path):
+    It can open one file after the other. The next picture finds the memory of the last one: the buffer, and
+    `decoder`, which belongs to the decoder of JPEG.
+    """
+
+    decoder = _file = None
+
+    def __init__(self, size=_BLOCK + 4):
+        self.buffer = bytearray(size)
+        self.view = memoryview(self.buffer)
+
+    def open(self, path):
+        """Opens a file. Raises GalagoError image.missing or .empty."""
         self.name = path.rsplit("/", 1)[-1]
         try:
-            mode, self.size = _stat(path)
-            if mode & _FOLDER:
-                raise GalagoError(
-                    "image.missing", "{}: is a folder: pass the path of a picture".format(self.name)
-                )
-            if not self.size:
-                raise GalagoError("image.empty", "{}: has 0 bytes: copy it again".format(self.name))
-            self._file = open(path, "rb")  # noqa: SIM115
+            file = open(path, "rb")  # noqa: SIM115
+            size = file.seek(0, 2)  # os.stat would look for the file once more
         except OSError:
-            raise GalagoError("image.missing", "{}: no such file: check the path".format(self.name))
-        self.buffer = bytearray(_BLOCK)
+            raise self._unusable(path, -1)
+        if not 0 < size < _NO_SIZE:
+            file.close()
+            raise self._unusable(path, size)
+        file.seek(0)
+        self.begin(file, size)
+
+    def _unusable(self, path, size):
+        try:
+            folder = os.stat(path)[0] & _FOLDER  # some systems open folders
+        except OSError:
+            folder, size = 0, -1
+        if folder:
+            return GalagoError(
+                "image.missing", "{}: is a folder: pass the path of a picture".format(self.name)
+            )
+        if size == 0:
+            return GalagoError("image.empty", "{}: has 0 bytes: copy it again".format(self.name))
+        return GalagoError("image.missing", "{}: no such file: check the path".format(self.name))
+
+    def begin(self, file, size):
+        """Reads from `file`, an open file of `size` bytes."""
+        self._file = file
+        self.size = size
         self.start = self.stop = 0
         self._read = 0  # position in the file of buffer[stop]
 
     def close(self):
         """Closes the file."""
-        self._file.close()
+        if self._file:
+            self._file.close()
+            self._file = None
 
     @property
     def position(self):
         """The number of bytes of the file that were used."""
         return self._read - (self.stop - self.start)
 
-    def fill(self, count):
-        """Fills buffer[start:stop] to `count` bytes, at most a block; fewer only at the end of the file."""
+    @micropython.native  # its variables are on the stack, where those of a long function are put on the heap
+    def fill(self, count, most=_BLOCK):
+        """Fills buffer[start:stop] to `count` bytes, at most a block; fewer only at the end of the file.
+
+        If it must read, it reads up to `most`. A byte's index in the buffer is its position in the file,
+        modulo 4: file systems then copy words rather than bytes.
+        """
         while self.stop - self.start < count:
-            if self.start:  # moves the rest to the front
-                rest = self.stop - self.start
-                view = memoryview(self.buffer)
-                view[:rest] = view[self.start : self.stop]
-                self.start, self.stop = 0, rest
-            got = self._file.readinto(memoryview(self.buffer)[self.stop :])
+            rest = self.stop - self.start
+            first = (self._read - rest) & 3
+            view = self.view
+            if rest and self.start != first:  # moves the rest to the front
+                view[first : first + rest] = view[self.start : self.stop]
+            self.start, self.stop = first, first + rest
+            got = self._file.readinto(view[self.stop : first + most])
             if not got:
                 return
             self.stop += got
             self._read += got
 
+    @micropython.native  # as fill
+    def byte(self):
+        """Returns the next byte, or -1 at the end of the file."""
+        if self.start == self.stop:
+            self.fill(1)
+            if self.start == self.stop:
+                return -1
+        self.start += 1
+        return self.buffer[self.start - 1]
+
     def take(self, count):
         """Returns the next `count` bytes, at most a block; fewer only at the end of the file."""
         self.fill(count)
         end = min(self.start + count, self.stop)
-        taken = bytes(memoryview(self.buffer)[self.start : end])
+        taken = bytes(self.view[self.start : end])
         self.start = end
         return taken
+
+    @micropython.native  # as fill
+    def use(self, count, spare, most):
+        """Returns where the next `count` bytes begin in the buffer, until more are read: the last `spare` of
+        them may be missing. Reads up to `most`. Raises GalagoError image.truncated.
+        """
+        if self.stop - self.start < count - spare:
+            self.fill(count - spare, most)
+        start = self.start
+        ahead = self.stop - start
+        if ahead < count - spare:
+            raise self.ended()
+        if ahead < count:
+            self.skip(count)
+        else:
+            self.start = start + count
+        return start
 
     def read_into(self, row):
         """Fills the buffer `row` from the file. Raises GalagoError image.truncated."""
         at = min(len(row), self.stop - self.start)
-        row[:at] = memoryview(self.buffer)[self.start : self.start + at]
+        row[:at] = self.view[self.start : self.start + at]
         self.start += at
         while at < len(row):
             if len(row) - at >= _BLOCK:  # long rows bypass the buffer
@@ -149,7 +218,7 @@ class PictureFile:
             else:
                 self.fill(len(row) - at)
                 got = min(len(row) - at, self.stop - self.start)
-                row[at : at + got] = memoryview(self.buffer)[self.start : self.start + got]
+                row[at : at + got] = self.view[self.start : self.start + got]
                 self.start += got
             if not got:
                 raise self.ended()
@@ -182,8 +251,3 @@ class PictureFile:
             "{}: the board does not read {}: convert it, or send it with galago classify, which converts"
         )
         return GalagoError("image.unsupported", message.format(self.name, what))
-
-
-def _stat(path):
-    status = os.stat(path)
-    return status[0], status[6]

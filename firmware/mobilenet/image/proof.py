@@ -63,20 +63,23 @@ def _span(_):
 
 
 def _column_spans(_):
-    cases = ((300, 9, 18, 5, 0), (7, 7, 7, 0, 7), (4, 9, 0, 0, 8))
+    cases = ((300, 9, 18, 5, 0, 3), (7, 7, 7, 0, 7, 1), (4, 9, 0, 0, 8, 4))
     return [lambda c=c: c + (array("i", bytes(144)),) for c in cases]
 
 
 def _push(names):
-    # Rows of 4 of 11 pixels: a mean of RGB and of grey pixels, written upwards; and enlarged, turned.
+    # Rows of 4 of 11 pixels: a mean of RGB, of grey and of RGB565 pixels, written upwards; and enlarged,
+    # turned. Bit 2 of `grey` stands for the low byte first.
     def case(planes, step, unit, row_unit, grey, stride=-12, following=3):
         state = names["new_state"]()
         for i, value in enumerate((4, planes, step, unit, 11, row_unit, 9, 1, 9, 9, 4)):
             state[i] = value
         state[names["AT"]], state[names["STRIDE"]], state[names["NEXT"]] = 40, stride, following
         state[names["LAST"]], state[names["HEAD"]], state[names["TAIL"]] = 2, 4, 1
-        state[names["RED"]], state[names["GREY"]] = 2 * (step == 4), grey
-        spans = array("i", [0, 2, 3, 1, 2, 2, 11, 0, 4, 9, 2, 1, 9, 10, 7, 4])
+        state[names["RED"]], state[names["GREY"]] = 2 * (step == 4), grey & 3
+        state[names["LOW"]] = 0 if grey & 4 else 1
+        spans = [0, 2, 768, 256, 2, 2, 2816, 0, 4, 9, 512, 256, 9, 10, 1792, 1024]
+        spans = array("i", [spans[i] * (1 if i & 2 else step) for i in range(16)])
         sums = [_noise("i", 12, 0xFFF) for _ in range(3)]
         return state, _noise("B", 60), 2, 7, 3, spans, sums[0], sums[1], sums[2], bytearray(60)
 
@@ -86,6 +89,8 @@ def _push(names):
         (1, 1, 4, 4, 2),
         (1, 1, 4, 4, 3, -4, 1),
         (3, 3, 0, 0, 0, 3, -12),
+        (3, 2, 4, 4, 0),
+        (3, 2, 4, 4, 4),
     )
     return [lambda k=k: case(*k) for k in kinds]
 
@@ -96,15 +101,26 @@ _SYMBOLS = bytes([(i * 37 + 1) % 163 for i in range(77)])
 
 
 def _fill_table(_):
-    cases = ((_COUNTS, bytes(range(12)), 12), (_LONG_COUNTS, _SYMBOLS, 77), (bytes((3,) * 16), _SYMBOLS, 77))
-    return [lambda c=c: (array("H", bytes(2 * (290 + c[2]))), c[0], c[1], c[2]) for c in cases]
+    cases = (
+        (_COUNTS, bytes(range(12)), 12, 0),
+        (_LONG_COUNTS, _SYMBOLS, 77, 0),
+        (_LONG_COUNTS, _SYMBOLS, 77, 1),
+        (bytes((3,) * 16), _SYMBOLS, 77, 1),
+    )
+    return [lambda c=c: (array("H", bytes(2 * (290 + c[2]))),) + c for c in cases]
 
 
 def _decode(_):
     # Importing it here would be a cycle: its last line calls this module.
-    build_table = sys.modules[__name__[: -len("proof")] + "jpeg.huffman"].build_table
-    dc, ac = build_table(_COUNTS, bytes(range(12)), 15), build_table(_LONG_COUNTS, _SYMBOLS, 255)
-    few = build_table(bytes((0, 2, 1) + (0,) * 13), bytes((0, 1, 0x11)), 255)
+    huffman = sys.modules[__name__[: -len("proof")] + "jpeg.huffman"]
+
+    def table(counts, symbols, ac):
+        made = bytearray(huffman.LARGEST_TABLE)
+        huffman.build_table(counts, symbols, ac, made)
+        return made
+
+    dc, ac = table(_COUNTS, bytes(range(12)), 0), table(_LONG_COUNTS, _SYMBOLS, 1)
+    few = table(bytes((0, 2, 1) + (0,) * 13), bytes((0, 1, 0x11)), 1)
 
     def case(size, ac, bits):
         # Two MCUs of 8x8, 4x4, 2x2 and 1x1 samples, and one that is skipped. Few coefficients leave columns
@@ -114,7 +130,7 @@ def _decode(_):
         data[size // 2 + 1] = 0
         factors = _noise("H", 64, bits)
         tables = bytes(dc) + bytes(ac) + bytes(factors)
-        places = (0, len(bytes(dc)), len(bytes(dc)) + len(bytes(ac)))
+        places = (0, len(dc), len(dc) + len(ac))
         plan = []
         for number, square in enumerate((8, 4, 2, 1, 8)):
             plan += places + (5 + number % 3, number % 3, 2, square, 19, square)
@@ -134,8 +150,5 @@ _CASES = {
     "column_spans": _column_spans,
     "push": _push,
     "fill_zero": lambda _: [lambda: (_noise("B", 20), 19)],
-    "_expand": lambda _: [
-        lambda low=low: (_noise("B", 44), 2, 21, 8, 2, low, bytearray(64)) for low in (0, 1)
-    ],
 }
 _TIMES = {"decode_mcus": 3, "push": 3}

@@ -16,12 +16,13 @@ pixels.
 from array import array
 from time import ticks_diff, ticks_us
 
+import micropython
 from micropython import const
 
 from ..errors import GalagoError
 from . import area
 from .formats import open_picture
-from .picture import GREY, RGB
+from .picture import GREY, RGB, PictureFile
 
 _LONGEST_ROW = const(2048)  # pixels
 
@@ -49,6 +50,7 @@ class Resizer:
         self.channels = channels
         self.resize = resize
         self.us_read = self.us_resize = 0
+        self._file = None  # a PictureFile, with the memory of the last picture
         self._transform = None
         if pairs:
             from .transform import Transform
@@ -67,10 +69,12 @@ class Resizer:
         Raises GalagoError: image.* if the picture cannot be used, memory.heap if its rows do not fit.
         """
         start = ticks_us()
-        self.us_resize = 0
         try:
-            with open_picture(path, self.height, self.width) as picture:
-                self.take(picture, tensor)
+            try:
+                self._read(path, tensor)
+            except MemoryError:  # what an earlier picture left may have been in the way
+                self._file = None
+                self._read(path, tensor)
         except (MemoryError, OSError) as error:
             name = path.rsplit("/", 1)[-1]
             if isinstance(error, OSError):
@@ -80,6 +84,13 @@ class Resizer:
             )
         self.us_read = ticks_diff(ticks_us(), start) - self.us_resize
 
+    def _read(self, path, tensor):
+        self.us_resize = 0
+        file = self._file = self._file or PictureFile()
+        with open_picture(path, self.height, self.width, file) as picture:
+            self.take(picture, tensor)
+
+    @micropython.native  # as PictureFile.fill
     def take(self, picture, tensor):
         """Resizes an open `Picture` into `tensor`, and adds the time to `us_resize`.
 
@@ -89,11 +100,12 @@ class Resizer:
         if picture.reducible:
             divisor = self.reduction(width, height, picture.orientation)
             picture.reduce(divisor)
-        order = picture.bottom_up, divisor, picture.orientation
-        window = self.begin(width, height, tensor, picture.layout, *order)
-        for strip in picture.strips(*window):
+        window = self.begin(
+            width, height, tensor, picture.layout, picture.bottom_up, divisor, picture.orientation
+        )
+        for rows, at, stride, count in picture.strips(*window):
             pushed = ticks_us()
-            self.push(*strip)
+            self.push(rows, at, stride, count)
             self.us_resize += ticks_diff(ticks_us(), pushed)
 
     def reduction(self, width, height, orientation=1):
@@ -139,10 +151,11 @@ class Resizer:
         state[area.PLANES] = 1 if grey else 3
         state[area.STEP] = layout[0]
         state[area.RED] = layout[1]
+        state[area.LOW] = layout[-1]  # only read of RGB565
         state[area.GREY] = 2 * grey + (self.channels == 1)
         unit = state[area.UNIT] = divisor * wide if columns >= wide else 0
         state[area.TOTAL] = columns if unit else 2 * wide
-        area.column_spans(columns, wide, unit, left % divisor * wide, count, self._columns)
+        area.column_spans(columns, wide, unit, left % divisor * wide, count, layout[0], self._columns)
         unit = state[area.ROW_UNIT] = divisor * high if rows >= high else 0
         state[area.ROW_TOTAL] = rows if unit else 2 * high
         start = state[area.ROW_START] = top % divisor * high
@@ -171,6 +184,7 @@ class Resizer:
             stride = -stride
         state[area.STRIDE], state[area.NEXT] = stride, step
 
+    @micropython.native  # as PictureFile.fill
     def push(self, rows, at=0, stride=0, count=1):
         """Takes the next `count` rows of the window; writes the rows of the input that they complete.
 
@@ -178,10 +192,11 @@ class Resizer:
         """
         state = self._state
         made = state[area.MADE]
-        lines = self._current, self._previous
-        area.push(state, rows, at, stride, count, self._columns, *lines, self._sums, self._tensor)
+        current, previous = self._current, self._previous
+        columns, sums, tensor = self._columns, self._sums, self._tensor
+        area.push(state, rows, at, stride, count, columns, current, previous, sums, tensor)
         if count & 1:
-            self._previous, self._current = lines
+            self._previous, self._current = current, previous
         if self._transform and made < state[area.MADE] == state[area.HIGH]:
             self._transform.apply(self._tensor)
 

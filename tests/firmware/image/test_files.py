@@ -344,6 +344,37 @@ except GalagoError as error:
     assert printed == "memory.heap wide.bmp: not enough memory to decode it: send a smaller picture\n"
 
 
+def test_pictures_of_one_size_take_the_memory_of_the_first(micropython, tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        Image.fromarray(picture(120, 160, ord(name[0]))).save(tmp_path / name)
+    printed = micropython(
+        """
+import gc
+from mobilenet.image import Resizer
+resizer, tensor = Resizer(96, 96), bytearray(96 * 96 * 3)
+for name in ("a.jpg", "b.jpg", "a.jpg"):
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    resizer.read(argv[0] + "/" + name, tensor)
+    print(gc.mem_alloc() - before)
+""",
+        tmp_path,
+    )
+    first, *following = map(int, printed.split())
+    assert first > 40_000  # with the decoder's code
+    assert max(following) < 5_000  # small objects
+
+
+def test_what_a_picture_left_makes_room_for_the_next(read, tmp_path):
+    paths = [tmp_path / "wide.jpg", tmp_path / "wide.bmp"]
+    rgb = picture(16, 2000)
+    Image.fromarray(rgb).save(paths[0])
+    paths[1].write_bytes(bmp(picture(1, 12000), 32))
+    expected = [digest(as_board(path, 9, 9, 3, "stretch")) for path in paths]
+    assert read(paths * 2, 9, 9, how="stretch", heap="190k") == expected * 2
+
+
 def test_files_are_read_in_few_pieces(tmp_path):
     # Over `mpremote mount` each read and each seek is a round trip of some milliseconds.
     script = """

@@ -180,6 +180,30 @@ def test_comments_metadata_and_fill_bytes_are_skipped(decode, tmp_path):
     assert plain == full == pillow(tmp_path / "plain.jpg", 1, None)
 
 
+def test_eight_huffman_tables_and_wide_factors_equal_pillow(decode, tmp_path):
+    soft(np.random.default_rng(18), 40, 50).save(tmp_path / "usual.jpg", subsampling=2)
+    data = (tmp_path / "usual.jpg").read_bytes()
+    changed, copies, at = data[:2], b"", 2
+    while data[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        kind, number, content = data[at + 1], data[at + 4], data[at + 5 : end]
+        if kind == 0xC4:
+            copies += data[at : at + 4] + bytes((number + 2,)) + content
+        if kind == 0xDB:  # factors of 16 bits
+            changed += (
+                b"\xff\xdb\x00\x83" + bytes((number | 16,)) + b"\0" + b"\0".join(bytes((f,)) for f in content)
+            )
+        else:
+            changed += data[at:end]
+        at = end
+    scan = bytearray(data[at:])
+    scan[8] = scan[10] = 0x33  # chroma uses the copies
+    (tmp_path / "unusual.jpg").write_bytes(changed + copies + scan)
+    expected = pillow(tmp_path / "usual.jpg", 1, None)
+    assert pillow(tmp_path / "unusual.jpg", 1, None) == expected
+    assert decode([(tmp_path / "unusual.jpg", 1, None)]) == [expected]
+
+
 def test_what_is_not_baseline_is_refused_by_name(decode, tmp_path):
     image = soft(np.random.default_rng(16), 40, 50)
     image.save(tmp_path / "progressive.jpg", progressive=True)

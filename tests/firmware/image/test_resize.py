@@ -12,16 +12,15 @@ from galago.pictures import resize, to_input
 # Rows come from a file as a camera would deliver them; prints a digest of the tensor.
 SCRIPT = """
 import hashlib, json
-from mobilenet.image.picture import RGB, BGR, BGRX, GREY
+from mobilenet.image import picture
 from mobilenet.image.resize import Resizer
 
-layouts = {"RGB": RGB, "BGR": BGR, "BGRX": BGRX, "GREY": GREY}
 with open(argv[0]) as cases, open(argv[1], "rb") as rows:
     for line in cases:
         width, height, target_width, target_height, channels, how, layout, bottom_up = json.loads(line)
         resizer = Resizer(target_height, target_width, channels, how)
         tensor = bytearray(target_height * target_width * channels)
-        layout = layouts[layout]
+        layout = getattr(picture, layout)
         left, top, columns, used = resizer.begin(width, height, tensor, layout, bottom_up)
         for y in range(height):
             row = rows.read(width * layout[0])
@@ -32,8 +31,28 @@ with open(argv[0]) as cases, open(argv[1], "rb") as rows:
 """
 
 
-def _rows(rgb, layout, bottom_up):
+LAYOUTS = ["RGB", "BGR", "BGRX", "GREY", "RGB565", "RGB565_LOW", "BGR565", "BGR565_LOW"]
+
+
+def _rounded(rgb, layout):
+    # What the layout keeps of the pixels; 31 and 63 are 255.
     if layout == "GREY":
+        return np.repeat(rgb[..., :1], 3, axis=2)
+    if "565" in layout:
+        red, green, blue = np.moveaxis(rgb.astype(int), 2, 0)
+        red, green, blue = red >> 3, green >> 2, blue >> 3
+        rgb = np.stack([red << 3 | red >> 2, green << 2 | green >> 4, blue << 3 | blue >> 2], axis=2)
+    return rgb.astype(np.uint8)
+
+
+def _rows(rgb, layout, bottom_up):
+    if "565" in layout:
+        red, green, blue = np.moveaxis(
+            (rgb if layout.startswith("RGB") else rgb[..., ::-1]).astype(int), 2, 0
+        )
+        words = red >> 3 << 11 | green >> 2 << 5 | blue >> 3
+        rgb = words.astype("<u2" if layout.endswith("LOW") else ">u2")
+    elif layout == "GREY":
         rgb = rgb[..., :1]
     elif layout == "BGR":
         rgb = rgb[..., ::-1]
@@ -48,8 +67,7 @@ def _run(micropython, folder, cases):
     expected, lines, rows = [], [], []
     for rgb, case in cases:
         target_width, target_height, channels, how, layout, bottom_up = case
-        if layout == "GREY":
-            rgb = np.repeat(rgb[..., :1], 3, axis=2)
+        rgb = _rounded(rgb, layout)
         expected.append(
             sha256(to_input(rgb, target_height, target_width, channels, how).tobytes()).hexdigest()
         )
@@ -72,7 +90,7 @@ def test_random_sizes_give_the_same_bytes_on_host_and_board(micropython, tmp_pat
             target_height = target_width
         rgb = random.integers(0, 256, (height, width, 3), np.uint8)
         how = str(random.choice(["crop", "stretch", "pad"]))
-        layout = str(random.choice(["RGB", "BGR", "BGRX", "GREY"]))
+        layout = str(random.choice(LAYOUTS))
         channels = int(random.choice([1, 3]))
         cases.append(
             (rgb, (int(target_width), int(target_height), channels, how, layout, bool(random.random() < 0.5)))

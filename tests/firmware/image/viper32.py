@@ -93,7 +93,7 @@ def load(name):
     import builtins
 
     stub = types.ModuleType("micropython")
-    vars(stub).update(const=lambda value: value, viper=_viper)
+    vars(stub).update(const=lambda value: value, viper=_viper, native=lambda function: function)
     timed = types.ModuleType("time")
     vars(timed).update(vars(time), ticks_us=lambda: 0, ticks_diff=operator.sub)
     saved = {name: sys.modules.get(name) for name in ("micropython", "time")}

@@ -49,7 +49,7 @@ def test_known_models_are_exact(data, exact, name) -> None:
 
 @pytest.mark.parametrize("name", mobilenets.NETWORKS)
 def test_larger_networks_are_exact_in_half_of_tflms_arena(data, exact, pytestconfig, name) -> None:
-    model = mobilenets.model(name, data, pytestconfig)
+    model = mobilenets.model(name, data, pytestconfig.cache.mkdir("mobilenets"))
     oracle, plan = Tflm(model), engine.plan(model)
     assert plan.arena + plan.stream_buffer <= oracle.arena_bytes / 2
     photos = data / "images" / "imagenet_val650"

@@ -56,11 +56,8 @@ its convolutions rounded, and 96 if the softmax within this network were exact, 
 photos in front of an emulated camera, 178 get the same best class, among them 120 of the 122 about which
 TensorFlow Lite Micro is sure (0.6 or more; `pytest -s tests/runtimes/test_real_pictures.py -k emlearn`).
 
-The K230 column shows model and backend, not a whole board: its firmware is built without MicroPython's native
-emitters, which the device package needs to crop, resize and decode, so `galago flash` still refuses a real
-board. On 195 of 200 flower photos, its best class is that of TensorFlow Lite Micro's int8 (simulated;
-flowers-v1-025-96's float network through `galago quantize --float`, then `galago evaluate --on int8,board
---board K230_CANMV --limit 200`).
+The K230 column shows model and backend on photos that Galago resized, not a whole board:
+there the firmware itself decodes, crops and resizes, to other bytes ([k230.md](k230.md)).
 
 microlite takes its input one element per call: its tensors have getValue and setValue, but no buffer
 (tensorflow-micropython-examples, `tensorflow-microlite.c`).

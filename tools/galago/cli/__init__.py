@@ -2,6 +2,8 @@
 """The command `galago`: one file per verb, which imports what it needs when it runs; so --help is fast."""
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -22,22 +24,33 @@ from galago.cli.flash import flash
 from galago.cli.import_ import import_model
 from galago.cli.inspect import inspect
 from galago.cli.monitor import monitor
-from galago.cli.output import safe_streams
+from galago.cli.placeholders import name_values
 from galago.cli.quantize import quantize
 from galago.cli.sign import sign
+from galago.cli.streams import safe_streams
 from galago.cli.studio import studio
+from galago.cli.sweep import sweep
 from galago.cli.train import train
 from galago.cli.zoo import zoo
 from galago.errors import GalagoError, of_file
 
 app = typer.Typer(
     help="MobileNet image classifiers on microcontrollers under stock MicroPython.",
+    context_settings={"max_content_width": 100},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",  # unlike "rich", it keeps words in brackets and joins lines
+    rich_markup_mode=None,  # with rich, --help takes twice as long
 )
-for verb in (
+
+
+def _add(verb: Callable[..., Any], name: str | None = None) -> None:
+    """Adds a verb; the list shows the first line of its docstring whole, where typer would cut it."""
+    name_values(verb)
+    app.command(name, short_help=(verb.__doc__ or "").partition("\n")[0])(verb)
+
+
+for _verb in (
     classify,
     flash,
     config,
@@ -49,6 +62,7 @@ for verb in (
     emulate,
     studio,
     train,
+    sweep,
     evaluate,
     zoo,
     quantize,
@@ -58,8 +72,8 @@ for verb in (
     inspect,
     bench,
 ):
-    app.command()(verb)
-app.command("import")(import_model)
+    _add(_verb)
+_add(import_model, "import")
 app.add_typer(dataset, name="dataset")
 
 

@@ -33,7 +33,7 @@ def bench(
     from galago.bench import bench as run
 
     directory = open_model(model)
-    with installed(directory, port, board, kernels) as target:
+    with installed(directory, port, board, kernels, whole=True) as target:
         result = run(target.device, directory, runs)
         about = target.device.implementation
     if as_json:

@@ -18,7 +18,7 @@ _SIZES = ("ram", "heap", "largest_block", "psram", "flash", "filesystem", "romfs
 
 def boards(
     board: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A board's id, or a path that ends in .toml.")
+        str | None, typer.Argument(metavar="ID", help="A board's id, or a path that ends in .toml.")
     ] = None,
     model: Annotated[
         str | None,

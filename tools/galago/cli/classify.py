@@ -30,7 +30,7 @@ def classify(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="IMAGE…",
+            metavar="IMAGE",
             help="Pictures, or folders of them; `-` reads their names from standard input, one per line.",
         ),
     ],
@@ -222,6 +222,6 @@ def _summarize(tally: _Tally) -> None:
     if good:
         mean = {part: us / good / 1000 for part, us in tally.us.items()}
         parts = ", ".join(f"{part} {value:.1f}" for part, value in mean.items())
-        where = ", on this computer's processor" if tally.emulated else ""
+        where = ", on this computer" if tally.emulated else ""
         text += f"; {sum(mean.values()):.1f} ms per picture ({parts}{where})"
     print(text)

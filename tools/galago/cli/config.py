@@ -17,7 +17,7 @@ def config(
     changes: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE…]",
+            metavar="KEY=VALUE",
             help="What to set; KEY= returns to the default. camera.KEY for the camera.",
         ),
     ] = None,

@@ -8,13 +8,14 @@ with installed(model, port, board, kernels) as target:
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from galago.boards import DEFAULT
 from galago.cli.plural import plural
+from galago.cli.progress import progress_bar
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -82,23 +83,32 @@ def installed(
     board: str | None,
     kernels: str | None = None,
     runtime: str | None = None,
+    whole: bool = False,
 ) -> Iterator[Target]:
     """A board with the device package and a model on it; only what differs is uploaded.
 
-    `runtime` is the only one to prepare the model for, instead of all that the board has. Raises GalagoError
-    as `connected` does, and board.* if there is no room or the firmware does not fit.
+    `runtime` is the only one to prepare the model for, instead of all that the board has; `whole` says that
+    the small form of the device package will not do. Raises GalagoError as `connected` does, and board.* if
+    there is no room or the firmware does not fit.
     """
-    from galago import boards, runtimes
-    from galago.flash import device_package, model_files, native_arch, spare_files
+    from galago.flash import prepared
 
     with connected(port, board) as (device, name):
-        spec = runtimes.carried(device, boards.identify(device.implementation))
-        if runtime and spec:
-            spec = replace(spec, backends=(runtime,))
-        native = native_arch(device, spec, kernels)
-        files = device_package(device, native) | model_files(model, spec, native=native)
-        upload(device, files, f"{model.name} on {name}", spare_files(model, spec, camera=False))
-        yield Target(device, name, (runtime,) if runtime else spec.backends if spec else None)
+        wanted = prepared(device, model, kernels, runtime)
+        if wanted.small and whole:
+            raise GalagoError(
+                "board.full",
+                f"{name} has room for the small form of the device package alone, which classifies but does "
+                "not show single layers: use another board",
+            )
+        upload(device, wanted.files, f"{model.name} on {name}", wanted.spare, wanted.small)
+        yield Target(device, name, wanted.backends)
+
+
+SMALL_FORM = (
+    "small form of the device package, for want of room: it holds this model alone and takes pictures in the "
+    "size of its input"
+)
 
 
 def left_out(count: int) -> str:
@@ -110,14 +120,18 @@ def left_out(count: int) -> str:
 
 
 def upload(
-    board: "Board", files: dict[str, bytes], title: str, optional: "Sequence[Collection[str]]" = ()
+    board: "Board",
+    files: dict[str, bytes],
+    title: str,
+    optional: "Sequence[Collection[str]]" = (),
+    single: bool = False,
 ) -> None:
     """Uploads the files that differ from the board's, and `optional` ones if there is room (UploadPlan).
 
     Writes to stderr: stdout is for results.
     """
     from rich.markup import escape
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     from galago.cli.output import Console
     from galago.flash import UploadPlan
@@ -130,8 +144,14 @@ def upload(
     console.print(f"[bold]{escape(title)}[/bold], {escape(firmware)}")
     with console.status("comparing files") as status:
         plan = UploadPlan(
-            board, files, lambda done, total: status.update(f"comparing files, {done} of {total}"), optional
+            board,
+            files,
+            lambda done, total: status.update(f"comparing files, {done} of {total}"),
+            optional,
+            single,
         )
+    if single:
+        console.print(SMALL_FORM)
     if plan.left_out:
         console.print(left_out(len(plan.left_out)))
     if not plan.upload:
@@ -139,7 +159,7 @@ def upload(
         return
     start = time.monotonic()
     columns = (TextColumn("flashing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar(console, *columns) as progress:
         task = progress.add_task("", total=plan.total)
         plan.run(lambda path, done: progress.update(task, completed=done))
     elapsed = time.monotonic() - start

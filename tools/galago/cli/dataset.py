@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from galago.cli.placeholders import name_values
+from galago.cli.progress import progress_bar
+
 if TYPE_CHECKING:
     from galago.cli.output import Console
     from galago.dataset.check import FolderCheck
@@ -20,7 +23,7 @@ def _dataset() -> None:
     """Check folders of photos."""
 
 
-@app.command()
+@app.command(short_help="Count the photos, and report those that are broken, blurred or there twice.")
 def check(
     photos: Annotated[Path, typer.Argument(help="A folder with one sub-folder of photos per class.")],
     test: Annotated[
@@ -37,14 +40,12 @@ def check(
     are no problem: `galago train` keeps them together. Exit status: 0 if there is nothing to fix, 1 if there
     is.
     """
-    from rich.progress import Progress
-
     from galago import dataset
     from galago.cli.output import Console
     from galago.dataset.check import check_folder
 
     count = len(dataset.from_subfolders(photos)) + (len(dataset.from_subfolders(test)) if test else 0)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task("reading", total=count)
         result = check_folder(photos, test, lambda: progress.advance(task))
     if as_json:
@@ -53,6 +54,9 @@ def check(
         _show(Console(highlight=False), result)
     if result.problems:
         raise typer.Exit(1)
+
+
+name_values(check)
 
 
 def _as_dict(result: "FolderCheck") -> dict:

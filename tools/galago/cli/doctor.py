@@ -83,7 +83,8 @@ def show(report: "Report", console: "Console") -> None:
     if not report.problems:
         console.print("[green]no problems found[/green]")
     for number, problem in enumerate(report.problems, 1):
-        console.print(f"[red]{number}[/red] ", end="")
-        console.print(problem.what, markup=False)
-        console.print("  [green]→[/green] ", end="")
-        console.print(problem.fix, markup=False)
+        # In a grid, what is too long for a line goes on below its beginning.
+        lines = Table.grid(padding=(0, 1, 0, 0))
+        lines.add_row(f"[red]{number}[/red]", Text(problem.what))
+        lines.add_row("", Text.assemble(("→ ", "green"), problem.fix))
+        console.print(lines)

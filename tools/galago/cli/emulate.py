@@ -38,8 +38,9 @@ def emulate(
     chip: Annotated[
         Literal["rp2040"] | None,
         typer.Option(
+            metavar="rp2040",
             help="Run a MicroPython image (.uf2) on this emulated chip instead, slowly and with the chip's "
-            "own machine code."
+            "own machine code.",
         ),
     ] = None,
     model: Annotated[
@@ -62,11 +63,19 @@ def emulate(
             metavar="PHOTOS", help="A folder of pictures for its camera to show, one after the other."
         ),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The image of an SD card in its slot, machine.SDCard(); a missing one is made, with 16 MB.",
+        ),
+    ] = None,
     cores: Annotated[
         Cores,
         typer.Option(
+            metavar="host|board",
             help="Where a model's native kernels run: on this computer's processor (host), or on an emulated "
-            "core of the board's own architecture (board), slowly and with the board's own code."
+            "core of the board's own architecture (board), slowly and with the board's own code.",
         ),
     ] = "host",
     qemu: Annotated[
@@ -109,9 +118,10 @@ def emulate(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if chip and qemu:
         raise GalagoError("usage", "--chip and --qemu name two emulators: use one of them")
-    if (chip or qemu) and (firmware or camera or cores != "host"):
+    if (chip or qemu) and (firmware or camera or card or cores != "host"):
         raise GalagoError(
-            "usage", "--firmware, --camera and --cores are for emulated boards, not for --chip and --qemu"
+            "usage",
+            "--firmware, --camera, --card and --cores are for emulated boards, not for --chip and --qemu",
         )
     if chip and board == DEFAULT:
         raise GalagoError("usage", f"--chip {chip} needs a MicroPython image: add its path")
@@ -127,7 +137,7 @@ def emulate(
     elif qemu:
         _run_qemu(serve, qemu, machine, storage, _address(storage_address), storage_size)
     else:
-        _run(serve, board, storage, firmware, camera, cores)
+        _run(serve, board, storage, firmware, camera, cores, card)
 
 
 def _run(
@@ -137,13 +147,16 @@ def _run(
     firmware: list[str] | None,
     camera: Path | None,
     cores: Cores,
+    card: Path | None,
 ) -> None:
     from galago import boards
     from galago.emulator import EmulatedBoard
     from galago.emulator.camera import EmulatedCamera
+    from galago.emulator.card import Card
 
     pictures = EmulatedCamera(camera) if camera else None
-    emulated = EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores)
+    slot = Card(card) if card else None
+    emulated = EmulatedBoard(boards.load(board), storage, firmware or None, pictures, cores=cores, card=slot)
     serve(emulated, f"{emulated.board.name} (emulated)", _CLASSIFY)
 
 

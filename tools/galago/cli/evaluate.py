@@ -11,6 +11,7 @@ import typer
 from galago.cli.connection import BoardOption, PortOption, installed
 from galago.cli.model import MODEL_HELP, open_model
 from galago.cli.plural import plural
+from galago.cli.progress import progress_bar
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -205,11 +206,9 @@ def _share(value: float | None) -> str:
 
 def _counted(name: str, count: int, work: Any) -> Any:
     """Runs `work(tick)` under a progress bar on stderr."""
-    from rich.progress import Progress
-
     from galago.cli.output import Console
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar(Console(stderr=True)) as progress:
         task = progress.add_task(name, total=count)
         return work(lambda: progress.advance(task))
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from galago.cli.connection import KernelsOption, left_out
+from galago.cli.connection import SMALL_FORM, KernelsOption, left_out
 from galago.cli.model import DEFAULT_MODEL, MODEL_HELP, open_model
+from galago.cli.progress import progress_bar
 from galago.errors import GalagoError
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ def flash(
         typer.Option(
             min=0, help="Restart the board after this many seconds without progress; 0 means never."
         ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="MOUNT", help="Put the model on the card that the board mounts there: /sd."),
     ] = None,
     romfs: Annotated[bool, typer.Option(help="Use the board's ROMFS if it has one.")] = True,
     micropython: Annotated[
@@ -104,6 +109,7 @@ def flash(
         micropython=micropython,
         board=boards.load(board) if board else None,
         kernels=kernels,
+        to=to and (to.rstrip("/") or to),
         replace=replace,
     )
     _install(list(dict.fromkeys(port)), options)
@@ -127,7 +133,7 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
     Raises the error of the first board that failed, once all are done.
     """
     from rich.markup import escape
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
 
     from galago.cli.output import Console
     from galago.flash.install import install
@@ -138,7 +144,7 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
         *(DownloadColumn(), TransferSpeedColumn()),
     )
     failures: list[GalagoError] = []
-    with Progress(*columns, console=console, transient=True) as progress:
+    with progress_bar(console, *columns) as progress:
         tasks = {port: progress.add_task("checking", port=port, total=None) for port in ports}
 
         def install_one(port: str) -> "InstallResult | GalagoError":
@@ -167,6 +173,8 @@ def _install(ports: list[str], options: "InstallOptions") -> None:
                     )
                     if done.left_out:
                         console.print(f"{port}: {left_out(done.left_out)}")
+                    if done.small:
+                        console.print(f"{port}: {SMALL_FORM}")
                     if done.warning:
                         console.print(
                             f"{port}: [yellow]{escape(done.warning)}[/yellow]: galago fit says what would fit"

@@ -71,7 +71,7 @@ def _found(
     if not (port or board):
         found = look(model.tflite.read_bytes(), tensor)
         return found if number is None else found[number - 1 : number]
-    with installed(model, port, board) as target:
+    with installed(model, port, board, whole=True) as target:
         return look_on_board(target.device, model, tensor, number)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from galago.errors import GalagoError
+
 if TYPE_CHECKING:
     from galago.importer import Imported
     from galago.models import ModelDirectory
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "everyday-v1-025-96"
 MODEL_HELP = "A shipped model, a zoo model (`galago zoo`), a model directory, or a file for `galago import`."
 
+_UNFINISHED = ".training"  # the folder of galago.train.pipeline
 _ZOO = "imagenet-"  # how the names of all zoo models start
 
 
@@ -35,6 +38,10 @@ def open_model(name: str | Path) -> "ModelDirectory":
     if str(name).startswith(_ZOO) and not Path(name).is_dir():
         return _open_zoo_model(str(name))
     path = Path(name)
+    if (path / _UNFINISHED).is_dir() and not (path / models.CONTRACT).is_file():
+        raise GalagoError(
+            "model.missing", f"{path}: its training has not ended: `galago train` with -o {path} continues it"
+        )
     if path.is_file() or (path.is_dir() and not (path / models.CONTRACT).is_file()):
         return _import(path)
     return models.find(name)

@@ -177,6 +177,8 @@ class _Table:
 
     def __exit__(self, *arguments: Any) -> None:
         self._live.__exit__(*arguments)
+        if not self._console.is_terminal:
+            self._console.line()  # which rich leaves out there
 
     def event(self, event: "Event | None") -> None:
         from rich.markup import escape

@@ -21,7 +21,9 @@ def train(
         Path, typer.Argument(help="A folder with one sub-folder of photos per class, or a recipe.toml.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="The model directory to write.")],
-    architecture: Annotated[str, typer.Option(help="mobilenet_v1 or mobilenet_v2.")] = "mobilenet_v1",
+    architecture: Annotated[
+        str | None, typer.Option(help="mobilenet_v1 or mobilenet_v2.  [default: mobilenet_v1]")
+    ] = None,
     alpha: Annotated[
         float | None,
         typer.Option(help="The width multiplier of the network.  [default: 0.25, or 0.35 for V2]"),
@@ -30,12 +32,18 @@ def train(
         int | None, typer.Option(help="Width and height of the input in pixels.  [default: 96]")
     ] = None,
     board: Annotated[
-        str | None, typer.Option(help="Choose the largest alpha and size that fit this board.")
+        str | None, typer.Option(help="Choose the largest network that fits this board.")
     ] = None,
     test: Annotated[
         Path | None,
         typer.Option(
             metavar="PHOTOS", help="Photos to measure the accuracy on; they are not used for training."
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="DIR", help="Fine-tune this trained model instead of starting from ImageNet's."
         ),
     ] = None,
     from_scratch: Annotated[bool, typer.Option(help="Start without ImageNet weights.")] = False,
@@ -58,7 +66,7 @@ def train(
     """
     from galago.cli.output import Console
     from galago.train import Progress
-    from galago.train.choice import TrainingOptions, recipe_for
+    from galago.train.choice import recipe_for
     from galago.train.pipeline import WORK, run_recipe
 
     console = Console(stderr=True, highlight=False)
@@ -66,15 +74,12 @@ def train(
         if photos.suffix == ".toml":
             recipe = _read_recipe(photos, data)
         else:
-            options = TrainingOptions(
-                architecture,
-                alpha or (0.25 if architecture == "mobilenet_v1" else 0.35),
-                size or 96,
-                test=test,
-                from_scratch=from_scratch,
-                epochs=epochs,
-                seed=seed,
-            )
+            options = _network(architecture, alpha, size, start)
+            options = replace(options, test=test, from_scratch=from_scratch, epochs=epochs, seed=seed)
+            if start and (board or from_scratch):
+                raise GalagoError(
+                    "usage", "--from keeps the model's network: leave --board and --from-scratch out"
+                )
             if board:
                 if alpha or size:
                     raise GalagoError(
@@ -94,6 +99,25 @@ def train(
     print(describe(model))
 
 
+def _network(
+    architecture: str | None, alpha: float | None, size: int | None, start: Path | None
+) -> "TrainingOptions":
+    """The options with the network that was chosen, which is that of `start` if it is given."""
+    from galago.train.choice import TrainingOptions
+
+    if start:
+        if architecture or alpha:
+            raise GalagoError(
+                "usage", "--from keeps the model's network: leave --architecture and --alpha out"
+            )
+        options = TrainingOptions.fine_tuning(start)
+        return replace(options, size=size or options.size)
+    architecture = architecture or "mobilenet_v1"
+    return TrainingOptions(
+        architecture, alpha or (0.25 if architecture == "mobilenet_v1" else 0.35), size or 96
+    )
+
+
 def _read_recipe(path: Path, data: Path | None) -> "Recipe":
     from galago.train import PhotoRecipe, read_recipe
 
@@ -106,10 +130,12 @@ def _read_recipe(path: Path, data: Path | None) -> "Recipe":
 def _sized_for(
     board: str, options: "TrainingOptions", photos: Path, progress: "Progress"
 ) -> "TrainingOptions":
-    """The options with the largest alpha and size that fit a board."""
+    """The options with the largest network that fits a board."""
     from galago import dataset
     from galago.train.choice import largest
 
-    variant, why = largest(board, options.architecture, len(dataset.from_subfolders(photos).names))
+    classes = len(dataset.from_subfolders(photos).names)
+    progress.say(f"looking for the largest network that fits {board}")
+    variant, why = largest(board, options.architecture, classes, small=True)
     progress.say(why)
-    return replace(options, alpha=variant.alpha, size=variant.size)
+    return replace(options, alpha=variant.alpha, size=variant.size, blocks=variant.blocks)

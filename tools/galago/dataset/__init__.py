@@ -12,7 +12,7 @@ standard_photos   eight photos from installed packages
 drawn             synthetic pictures
 """
 
-from galago.dataset.duplicates import fingerprint, near_duplicates
+from galago.dataset.duplicates import alike, fingerprint, near_duplicates
 from galago.dataset.photos import (
     Photos,
     from_labels_file,
@@ -26,6 +26,7 @@ from galago.dataset.split import split, split_alike, split_groups
 
 __all__ = [
     "Photos",
+    "alike",
     "fingerprint",
     "from_labels_file",
     "from_subfolders",

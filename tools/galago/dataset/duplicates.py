@@ -3,19 +3,19 @@
 
     fingerprints = np.array([fingerprint(rgb) for rgb in pictures])
     groups = near_duplicates(fingerprints)      # int64 [n], equal for near-duplicates
+    alike(fingerprints[0], fingerprints)        # bool [n]
 
 The hash is the difference hash of N. Krawetz (2013) in both directions: it says of each of 8 x 8 grey fields
 whether it is darker than its right neighbour, and than its lower one. Near-duplicates differ in a few of its
 128 bits.
 """
 
-from itertools import pairwise
-
 import numpy as np
 from PIL import Image
 
 MAX_DIFFERENT = 7  # bits in which near-duplicates may differ; unlike photos differ in about 50
-_BANDS = 8  # of 16 bits: where at most 7 bits differ, at least one band is equal
+_BYTES = 16
+_BLOCK = 256  # hashes that are compared with all others at once
 
 
 def fingerprint(rgb: np.ndarray) -> np.ndarray:
@@ -25,26 +25,25 @@ def fingerprint(rgb: np.ndarray) -> np.ndarray:
     return np.packbits(np.concatenate([across.ravel(), down.ravel()]))
 
 
+def alike(one: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns which hashes, uint8 [n, 16], are near-duplicates of one hash, uint8 [16]; bool [n]."""
+    return np.unpackbits(np.bitwise_xor(others, one), axis=1).sum(axis=1) <= MAX_DIFFERENT
+
+
 def near_duplicates(fingerprints: np.ndarray) -> np.ndarray:
     """Returns, for each hash of uint8 [n, 16], the position of the first near-duplicate, int64 [n].
 
-    Only pictures with an equal band are compared, which misses none and stays fast for large folders.
+    The product of two hashes whose bits are 1 and -1 is the number of equal bits less that of different ones.
+    So one matrix product, exact in float32, compares a block of hashes with all others.
     """
     first = np.arange(len(fingerprints))
-    words = np.ascontiguousarray(fingerprints).view(np.uint16).reshape(len(fingerprints), _BANDS)
-    for band in range(_BANDS):
-        order = np.argsort(words[:, band], kind="stable")
-        starts = np.flatnonzero(np.diff(words[order, band], prepend=-1, append=-1))
-        for start, end in pairwise(starts):
-            members = order[start:end]
-            for place, one in enumerate(members[:-1]):
-                others = members[place + 1 :]
-                others = others[first[others] != first[one]]  # a burst is in one group soon
-                if not len(others):
-                    continue
-                bits = np.bitwise_xor(fingerprints[others], fingerprints[one])
-                different = np.unpackbits(bits, axis=1).sum(axis=1)
-                for root in np.unique(first[others[different <= MAX_DIFFERENT]]):
-                    low, high = sorted((first[one], root))
-                    first[first == high] = low
+    signs = np.unpackbits(fingerprints.reshape(-1, _BYTES), axis=1).astype(np.float32) * 2 - 1
+    enough = signs.shape[1] - 2 * MAX_DIFFERENT
+    for start in range(0, len(signs), _BLOCK):
+        close = signs[start : start + _BLOCK] @ signs[start:].T >= enough
+        for one, row in enumerate(close):
+            groups = first[start + one + np.flatnonzero(row[one:])]  # itself is among them
+            lowest = groups.min()
+            for other in np.unique(groups[groups != lowest]):
+                first[first == other] = lowest
     return first

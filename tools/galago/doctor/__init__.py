@@ -28,11 +28,13 @@ class Problem:
 class Report:
     """The findings: facts by heading, each a value or a line of text, and the problems.
 
-    `port` and `model` complete the commands in the fixes.
+    `port`, `model` and `to` complete the commands in the fixes.
     """
 
     port: str = "PORT"
     model: str = "MODEL"
+    to: str = ""
+    """Where the card is mounted that holds the model."""
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -42,8 +44,13 @@ class Report:
 
     @property
     def flash(self) -> str:
-        """The command that installs the model again."""
-        return f"galago flash {self.model} --port {self.port}"
+        """How to install the model again: a command, unless the user has a button for it."""
+        return f"galago flash {self.model} --port {self.port}{f' --to {self.to}' if self.to else ''}"
+
+    @property
+    def micropython(self) -> str:
+        """How to install another MicroPython."""
+        return f"{self.flash} --micropython IMAGE, with an image from micropython.org/download"
 
     def problem(self, what: str, fix: str) -> None:
         """Add a problem: what is wrong, and how to fix it."""

@@ -3,11 +3,13 @@
 
 from typing import Any
 
-from galago import boards, flash
+from galago import boards, flash, small
 from galago.boards import BoardSpec
 from galago.doctor import Report, model_check
 from galago.errors import GalagoError
+from galago.flash import card
 from galago.runtimes import MODULES
+from galago.small import archive
 from galago.transport import Board
 from galago.transport.answers import json_answer
 
@@ -63,6 +65,7 @@ def examine(report: Report, board: Board) -> BoardSpec | None:
         answer |= {name: answer[name] // 2 for name in ("heap", "free")}
     _memory(report, answer, known)
     _modules(report, answer["modules"], known)
+    _cards(report, board)
     if answer["size"]:
         _software(report, board, known)
     return known
@@ -90,7 +93,7 @@ def _identity(report: Report, board: Board, known: BoardSpec | None) -> None:
     if tuple(version[:2]) < _OLDEST:
         report.problem(
             f"MicroPython {'.'.join(map(str, version[:3]))} is too old, expected 1.23 or newer",
-            f"{report.flash} --micropython IMAGE, with an image from micropython.org/download",
+            report.micropython,
         )
     runs_tflite = not known or "builtin" in known.backends
     if not implementation["arch"] and runs_tflite:
@@ -118,6 +121,19 @@ def _memory(report: Report, answer: dict[str, Any], known: BoardSpec | None) -> 
         report.problem(
             f"the file system is nearly full: {answer['room']:,} bytes are free",
             f"remove pictures or old models: mpremote connect {report.port} fs rm -r :FOLDER",
+        )
+
+
+def _cards(report: Report, board: Board) -> None:
+    for mount, state in card.mounted(board).items():
+        if state != "ready":
+            what, _, fix = card.explain(state, mount, board.root).rpartition(": ")
+            report.problem(what, fix)
+            continue
+        names = [entry.name for entry in flash.models_in(board, mount)]
+        free = board.space(mount)[1]
+        report.fact(
+            "memory", f"card at {mount}", f"{free:,} bytes free, models: {', '.join(names) or 'none'}"
         )
 
 
@@ -162,6 +178,9 @@ def _software(report: Report, board: Board, known: BoardSpec | None) -> None:
 
 def _package(report: Report, board: Board) -> bool:
     """Report on the device package; returns whether there is one to run."""
+    if flash.has_small_form(board):
+        _small_form(report, board)
+        return True
     try:
         package = flash.compare(board, flash.device_package(board, flash.kept_native(board)))
     except GalagoError as error:
@@ -192,6 +211,16 @@ def _package(report: Report, board: Board) -> bool:
         state = "current, without what its model does not need"
     report.fact("galago", "device package", f"{state}, {package.present} of {package.total} files")
     return package.present > 0 or package.interrupted
+
+
+def _small_form(report: Report, board: Board) -> None:
+    flash.clear_memory(board)  # the heap of a small board with a model has no room for pieces of a file
+    found = archive.version_of(board.get(board.root + small.ARCHIVE))
+    current = found == small.version(board.implementation["arch"])
+    state = "current" if current else "another version"
+    report.fact("galago", "device package", f"small form, {state}: it holds one model, planned on the host")
+    if not current:
+        report.problem("the device package is from another version of Galago", report.flash)
 
 
 def _sources(report: Report, sources: flash.Comparison) -> None:

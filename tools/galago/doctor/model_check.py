@@ -8,6 +8,7 @@ from galago import flash, settings
 from galago.boards import BoardSpec
 from galago.doctor import Report
 from galago.errors import GalagoError
+from galago.flash import card
 from galago.models import CONTRACT
 from galago.runtimes import EXACT
 from galago.transport import Board
@@ -21,7 +22,7 @@ _WHERE = {"place": "used in place, in the ROMFS", "ram": "copied to RAM", "strea
 
 _PROGRAM = """
 import gc, json
-from mobilenet import Classifier, GalagoError, config, report, sources
+from mobilenet import Classifier, GalagoError, report
 try:
     net = Classifier({path!r}, {order!r} or None)
     skipped = [[name, error.code, error.message] for name, error in net.skipped]
@@ -33,17 +34,20 @@ try:
     gc.collect()
     free = gc.mem_free()
     print(json.dumps({{"loaded": net.describe(), "free": free}}))
+    {source}
+except GalagoError as error:
+    print(report.failure(error))
+"""
+# What the small form of the device package has no modules for.
+_SOURCE = """from mobilenet import config, sources
     settings = config.read()
     source = sources.open(settings)
     if settings["source"] == "camera":
         result = next(source.results(net, 1, None))
-        print(json.dumps({{"frame": result.error.message if result.error else result.label}}))
+        print(json.dumps({"frame": result.error.message if result.error else result.label}))
         if result.error:
             raise result.error
-    source.close()
-except GalagoError as error:
-    print(report.failure(error))
-"""
+    source.close()"""
 
 _CONTRACT = {
     "output": {"scale": float, "zero_point": int},
@@ -56,7 +60,7 @@ _LINE = {
     "pattern?": int,
     "us?": int,
     "scores?": [float],
-    "loaded?": {"weights?": str, "native?": int, "layers?": int},
+    "loaded?": {"weights?": str, "native?": int, "layers?": int, "kernels?": str},
     "free?": int,
     "frame?": str,
 }
@@ -75,13 +79,19 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
         report.fact("galago", "model before", previous.get("model"))
     contract = _contract(board, path)
     if contract is None:
-        report.problem(f"{path} has no {CONTRACT} that can be read", report.flash)
+        fix = (
+            f"insert the card that holds it and reset the board, or {report.flash}"
+            if report.to
+            else report.flash
+        )
+        report.problem(f"{path} has no {CONTRACT} that can be read", fix)
         return
     order = chosen["backends"] or (list(known.backends) if known else [])
     patterns = [entry["pattern"] for entry in contract["golden"]]
     # A used heap is fragmented, and a model needs its memory in large blocks.
     flash.clear_memory(board)
-    code = _PROGRAM.format(path=path, order=order, patterns=patterns)
+    source = "" if flash.has_small_form(board) else _SOURCE
+    code = _PROGRAM.format(path=path, order=order, patterns=patterns, source=source)
     output = board.exec(code, timeout=_SILENCE).splitlines()
     for line in output:
         verdict = _VERDICTS.get(line.partition(":")[0])
@@ -90,10 +100,11 @@ def examine(report: Report, board: Board, known: BoardSpec | None) -> None:
                 line, "results are right, but slower; please report it with the board and the model"
             )
         elif verdict and "restarted" in line:
+            root = report.to if report.to and line.startswith("kernels:") else board.root
             report.problem(
                 line,
-                f"to check it again after a power cut: mpremote connect {report.port} fs rm :{verdict}; "
-                "if the board restarts again, report it with the board and the model",
+                f"to check it again after a power cut: mpremote connect {report.port} fs rm "
+                f":{root}{verdict}; if the board restarts again, report it with the board and the model",
             )
     lines = [json_answer(board.port, line, _LINE) for line in output if line.startswith("{")]
     _judge(report, lines, contract, board.implementation["emulated"])
@@ -110,6 +121,7 @@ def _config(report: Report, board: Board) -> dict[str, Any] | None:
             report.problem(f"{flash.CONFIG} cannot be used: it is not a JSON object", report.flash)
         return None
     report.model = str(content.get("model")).rpartition("/")[2].rstrip("~") or report.model
+    report.to = card.place(board, str(content.get("model")))
     try:
         return settings.complete(content, f"{board.root}/pictures")
     except GalagoError as error:
@@ -152,7 +164,10 @@ def _judge(report: Report, lines: list[dict[str, Any]], contract: dict[str, Any]
             report.fact("model", "weights", _WHERE.get(loaded.get("weights"), "kept by the runtime"))
             if loaded.get("native"):
                 share = f"{loaded['native']} of {loaded.get('layers')} layers"
-                report.fact("model", "kernels", f"machine code in {share}, each checked against viper")
+                how = "each checked against viper"
+                if "planned on the host" in loaded.get("kernels", ""):
+                    how = "checked by golden outputs and the sums of all layers"
+                report.fact("model", "kernels", f"machine code in {share}, {how}")
             elif "layers" in loaded:
                 report.fact("model", "kernels", "viper")
             report.fact("memory", "heap with the model", f"{line['free'] // (1 + emulated):,} bytes free")

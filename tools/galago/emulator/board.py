@@ -7,6 +7,7 @@ with EmulatedBoard(boards.load("RPI_PICO2")) as emulated:
 
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from galago import micropython
 from galago.boards import BoardSpec, Cores
 from galago.emulator import system
 from galago.emulator.camera import EmulatedCamera
+from galago.emulator.card import Card
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.k210_chip import K210Chip
 from galago.emulator.relay import Relay
-from galago.emulator.storage import Storage
+from galago.emulator.storage import Storage, Storages
 from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
@@ -41,13 +43,14 @@ class EmulatedBoard:
         camera: EmulatedCamera | None = None,
         faults: Faults | None = None,
         cores: Cores = "host",
+        card: Card | None = None,
     ) -> None:
         """`storage` keeps the file system from run to run; without it the board starts empty.
 
         If the board has a ROMFS, it is kept beside that file as STORAGE.rom. `firmware` names the groups of
         stand-in modules (hardware.known()); the default is those of the board's usual firmware. `cores` says
         whose machine code a model's native kernels are: this computer's ("host"), or the board's, which runs
-        in an instruction-set emulator ("board").
+        in an instruction-set emulator ("board"). `card` is in the board's slot: machine.SDCard.
         Raises GalagoError board.emulator for an unknown name, for sizes that cannot be emulated, and where
         there is no interpreter;
         native.emulator where the instruction-set emulator is missing.
@@ -83,6 +86,7 @@ class EmulatedBoard:
         self._hardware = Hardware(board, firmware, camera, core)
         self.camera = self._hardware.camera
         self._path = storage
+        self._card = card
         self._ready = threading.Event()
         self._failure: GalagoError | None = None
 
@@ -99,12 +103,11 @@ class EmulatedBoard:
         Raises GalagoError board.storage if the image cannot be used, board.emulator if the board does not
         start.
         """
-        self._storage = Storage(self.board.filesystem, self._path)
-        rom = self._path.with_name(self._path.name + ".rom") if self._path else None
-        self._rom = Storage(self.board.romfs, rom) if self.board.romfs else None
+        with ExitStack() as opened:
+            storages = self._open(opened)
+            self._opened = opened.pop_all()
         terminal = Terminal()
         self.port = terminal.path
-        storages = self._storage, self._rom
         self._relay = Relay(self.board, storages, self._hardware, self.faults, terminal, self._ready.set)
         # The thread is the interpreter's parent: however it ends, the kernel ends the interpreter with it.
         self._thread = threading.Thread(target=self._run, name=f"emulated {self.board.id}", daemon=True)
@@ -149,9 +152,20 @@ class EmulatedBoard:
     def close(self) -> None:
         """Switch off. Leaves no process behind, and no image without `storage`."""
         self.unplug()
-        self._storage.close()
-        if self._rom:
-            self._rom.close()
+        self._opened.close()
+
+    def _open(self, opened: ExitStack) -> Storages:
+        """Open the images; `opened` closes them."""
+        flash, rom = Storage(self.board.filesystem, self._path), None
+        opened.callback(flash.close)
+        if self.board.romfs:
+            path = self._path.with_name(self._path.name + ".rom") if self._path else None
+            rom = Storage(self.board.romfs, path)
+            opened.callback(rom.close)
+        if self._card:
+            self._card.open()
+            opened.callback(self._card.close)
+        return Storages(flash, rom, self._card)
 
     def _run(self) -> None:
         try:

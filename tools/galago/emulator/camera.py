@@ -78,7 +78,7 @@ class EmulatedCamera:
     def start(
         self, width: int, height: int, kind: str, quality: int = 85, buffers: int = 1, fresh: bool = False
     ) -> None:
-        """Start or restart. `kind` is rgb565, rgb565le, bgr888, grey or jpeg.
+        """Start or restart. `kind` is rgb565, rgb565le, rgb888, bgr888, grey or jpeg.
 
         With `fresh`, exposure starts when a frame is requested, not as soon as a buffer is free.
         """
@@ -149,8 +149,8 @@ def _frame(picture: Path, mode: tuple[int, int, str, int], turned: tuple[bool, b
         return file.getvalue()
     if kind == "grey":
         return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L")).tobytes()
-    if kind == "bgr888":
-        return rgb[:, :, ::-1].tobytes()
+    if kind in ("rgb888", "bgr888"):
+        return (rgb if kind == "rgb888" else rgb[:, :, ::-1]).tobytes()
     return _to_565(rgb).astype(">u2" if kind == "rgb565" else "<u2").tobytes()
 
 

@@ -82,7 +82,7 @@ class BoardCore:
         return own | self.pictures.services()
 
     def load(self, data: bytes) -> dict:
-        """Loads a kernels.mpy; gives its number, its LAYERS, the names of its functions and their bytes.
+        """Loads a kernels.mpy; gives its number, its LAYERS if any, its functions' names and their bytes.
 
         Raises StandInError ValueError as `import` does, for code of another architecture.
         """
@@ -92,9 +92,7 @@ class BoardCore:
             raise StandInError("ValueError", f"incompatible .mpy file ({error.message})") from error
         if module.arch != self.arch:
             raise StandInError("ValueError", "incompatible .mpy arch")
-        layers = kernels.layers_in(module)
-        if layers is None:
-            raise StandInError("ValueError", "expected a list of layers in the .mpy file, found none")
+        layers = kernels.layers_in(module)  # None in the small form of the device package
         functions = {
             name: code.data for name, code in module.functions().items() if code.kind is mpy.Kind.VIPER
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from galago.boards import BoardSpec
+from galago.emulator import k230_pictures
 from galago.emulator.camera import EmulatedCamera
 from galago.emulator.host_calls import Service
 from galago.emulator.inference import EmlearnService, K230Service, TflmService
@@ -50,6 +51,11 @@ def usual(board: BoardSpec) -> tuple[str, ...]:
     return tuple(name for name in _USUAL[board.camera.module] if name in known())
 
 
+def _modules(folder: Path) -> list[Path]:
+    """Returns the modules of a folder, then its packages, which may import them."""
+    return [*sorted(folder.glob("*.py")), *(path.parent for path in sorted(folder.glob("*/__init__.py")))]
+
+
 class Hardware:
     """Raises GalagoError board.emulator for firmware without stand-in modules."""
 
@@ -72,9 +78,9 @@ class Hardware:
                 )
 
     def modules(self) -> list[str]:
-        """Returns the paths of the stand-in modules, in the order to import them."""
+        """Returns the paths of the stand-in modules and packages, in the order to import them."""
         shared = [STANDINS / path for name in self.firmware for path in _SHARED.get(name, ())]
-        own = [path for name in self.firmware for path in sorted((STANDINS / name).glob("*.py"))]
+        own = [path for name in self.firmware for path in _modules(STANDINS / name)]
         core = [_CORE_MODULE] if self.core else []
         return list(dict.fromkeys(str(path) for path in [*core, *shared, *own]))
 
@@ -95,6 +101,8 @@ class Hardware:
                 "emlearn_run": emlearn.run,
                 "k230_load": k230.load,
                 "k230_run": k230.run,
+                "k230_decode": k230_pictures.decode,
+                "k230_resize": k230_pictures.resize,
                 "camera_start": self.camera.start,
                 "camera_turn": self.camera.turn,
                 "camera_capture": self.camera.capture,

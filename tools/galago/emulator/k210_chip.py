@@ -91,7 +91,7 @@ class K210Chip:
 
     # The firmware's image functions
 
-    def _decode(self, data: bytes) -> tuple[tuple[int, int], bytes]:
+    def _decode(self, data: bytes = b"") -> tuple[tuple[int, int], bytes]:
         """Decode a BMP or a baseline JPEG. Returns (width, height) and RGB565 pixels."""
         try:
             with Image.open(io.BytesIO(data), formats=("BMP", "JPEG")) as picture:

@@ -25,10 +25,11 @@ from typing import Any
 from galago import micropython
 from galago.boards import BoardSpec
 from galago.emulator import system
+from galago.emulator.card import BLOCK
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.host_calls import HostCalls
-from galago.emulator.storage import Storage
+from galago.emulator.storage import Storages
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _START = Path(__file__).parent / "device" / "start.py"
@@ -50,7 +51,7 @@ class Process:
     def __init__(
         self,
         board: BoardSpec,
-        storages: tuple[Storage, Storage | None],
+        storages: Storages,
         hardware: Hardware,
         faults: Faults,
         cause: int,
@@ -180,18 +181,18 @@ class Process:
         return False
 
 
-def _board_configuration(
-    board: BoardSpec, storages: tuple[Storage, Storage | None], faults: Faults
-) -> dict[str, Any]:
+def _board_configuration(board: BoardSpec, storages: Storages, faults: Faults) -> dict[str, Any]:
     """Returns the part of the configuration for device/_startup.py that is the same for every run."""
-    storage, rom = storages
+    rom, card = storages.rom, storages.card
     return {
-        "image": storage.descriptor,
+        "image": storages.flash.descriptor,
         "blocks": board.filesystem // board.block,
         "block": board.block,
         "rom_blocks": rom.blocks if rom else 0,
+        "card": [*card.descriptors, card.size // BLOCK] if card else None,
         "mount": board.mount,
         "flat": "maixpy" in board.backends,
+        "native": board.arch != "none",
         "clock_hz": board.clock_hz,
         "build": board.id,
         "machine": f"{board.machine or board.name + ' with'} {board.mcu}",
@@ -201,15 +202,15 @@ def _board_configuration(
 
 
 def _launch(
-    heap: int, storages: tuple[Storage, Storage | None], descriptors: tuple[int, int, int], output: int
+    heap: int, storages: Storages, descriptors: tuple[int, int, int], output: int
 ) -> subprocess.Popen[bytes]:
     """Starts the interpreter with a heap of so many bytes.
 
     `descriptors` are those of its ends of owner, host calls and lifeline; `output` is that of the pipe.
     """
-    storage, rom = storages
+    flash, rom, card = storages
     owner, _, lifeline = descriptors
-    inherited = [*descriptors, storage.descriptor]
+    inherited = [*descriptors, flash.descriptor, *(card.descriptors if card else ())]
     rom_arguments = ["", "0"]
     if rom:
         inherited.append(rom.descriptor)

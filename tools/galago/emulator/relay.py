@@ -18,7 +18,7 @@ from galago.boards import BoardSpec
 from galago.emulator.faults import Faults
 from galago.emulator.hardware import Hardware
 from galago.emulator.process import Process
-from galago.emulator.storage import Storage
+from galago.emulator.storage import Storages
 from galago.emulator.terminal import Terminal
 from galago.errors import GalagoError
 
@@ -40,13 +40,13 @@ class Relay:
     def __init__(
         self,
         board: BoardSpec,
-        storages: tuple[Storage, Storage | None],
+        storages: Storages,
         hardware: Hardware,
         faults: Faults,
         terminal: Terminal,
         ready: Callable[[], None],
     ) -> None:
-        """`storages` are file system and ROMFS; `ready` is called whenever boot.py is about to run."""
+        """`ready` is called whenever boot.py is about to run."""
         self._board = board
         self._storages = storages
         self._hardware = hardware

@@ -5,10 +5,14 @@ import fcntl
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from galago import special_files
 from galago.emulator import system
 from galago.errors import GalagoError
+
+if TYPE_CHECKING:
+    from galago.emulator.card import Card
 
 BLOCK = 4096  # bytes; the flash sector of rp2 and esp32, and of device/_flash.py
 
@@ -63,3 +67,11 @@ class Storage:
                 f"{path} has {found:,} bytes, the board's file system has {size:,}: choose another file",
             )
         return descriptor
+
+
+class Storages(NamedTuple):
+    """What outlives a reset of an emulated board."""
+
+    flash: Storage
+    rom: Storage | None
+    card: "Card | None"

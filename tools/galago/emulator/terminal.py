@@ -94,7 +94,8 @@ class Terminal:
     def _detach(self) -> None:
         if self.attached:
             # The next client finds a fresh port: no old output, and no terminal mode of the last client.
-            termios.tcflush(self._master, termios.TCIOFLUSH)
+            # Input stays: all of it is the next client's, who may have opened the port meanwhile.
+            termios.tcflush(self._master, termios.TCOFLUSH)
             tty.setraw(self._master)
         self.attached = False
         self._backlog.clear()

@@ -88,18 +88,22 @@ def tflm_answers(tflite: bytes, inputs: np.ndarray, advance: Callable[[], None] 
     return np.array(outputs)
 
 
+def float_network(folder: Path) -> Any:
+    """Returns the Keras network before quantization in a model's folder. Raises model.missing."""
+    file = folder / FLOAT
+    if not file.is_file():
+        raise GalagoError(
+            "model.missing", f"{file}: the float network is missing: train the model again, or do without it"
+        )
+    return lazy_tensorflow.keras().models.load_model(file, compile=False)
+
+
 def floats(model: ModelDirectory, inputs: np.ndarray) -> np.ndarray:
     """Returns the probabilities of the network before quantization, float32 [n, classes].
 
     Raises model.missing if it is not beside the model.
     """
-    file = model.path / FLOAT
-    if not file.is_file():
-        raise GalagoError(
-            "model.missing",
-            f"{file}: the float network is missing: train the model again, or leave float out of --on",
-        )
-    network: Any = lazy_tensorflow.keras().models.load_model(file, compile=False)
+    network = float_network(model.path)
     # Batch by batch: all inputs as floats would take four times their size, and Keras copies them.
     batches = (inputs[start : start + _BATCH] for start in range(0, len(inputs), _BATCH))
     return np.concatenate([network.predict_on_batch(batch.astype(np.float32) / 128) for batch in batches])

@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from galago.boards import BoardSpec
-from galago.fit import package
+from galago.fit import file_system, package
 from galago.fit.network import Network
 from galago.fit.requirements import Requirements
+from galago.models import CONTRACT
 from galago.resources import firmware_dir
 
 # Instructions per MAC of the engine's viper kernels, counted exactly in Unicorn for the shipped model
@@ -21,13 +22,17 @@ _RV32 = {"convolution": 18.15, "depthwise": 29.50, "pointwise": 10.31, "fully co
 _THUMB2 = {"convolution": 20.52, "depthwise": 33.26, "pointwise": 11.62, "fully connected": 27.41}
 _THUMB1 = {"convolution": 20.72, "depthwise": 33.76, "pointwise": 11.72, "fully connected": 27.73}
 VIPER_INSTRUCTIONS = {"rv32imc": _RV32, "xtensa": _RV32, "xtensawin": _RV32, "armv6m": _THUMB1}
-VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emdp"), _THUMB2)
+VIPER_INSTRUCTIONS |= dict.fromkeys(("armv7m", "armv7em", "armv7emsp", "armv7emdp", "helium"), _THUMB2)
 
 # Instructions of MicroPython around the kernels: what whole inferences on emulated chips (docs/chips.md) take
 # beyond the kernels. Two models call kernels 195 times; one of them has 368 values of softmax, in viper.
 # Where weights are not streamed, all calls of machine code are one.
 _CALL = 7_000
 _SOFTMAX, _COMPILED_SOFTMAX = 700, 150  # per value
+
+# Cycles of an instruction where kernels are Helium code, relative to others: most take two for 16 bytes. On
+# silicon, CMSIS-NN's take 1.2 in convolutions and up to 1.75 in depthwise layers.
+_HELIUM = 1.5
 
 FASTER, SLOWER = 0.7, 1.6
 """The factors within which the estimated time is right: cycles per instruction are a guess at wait states and
@@ -49,19 +54,23 @@ _JPEG = 46_000  # bytes of buffers to decode a JPEG of 640 x 480, found in the s
 def files_of(
     requirements: Requirements, arch: str, block: int, kernels: int = 0, spare: Collection[Path] = ()
 ) -> tuple[int, int]:
-    """Bytes of file system that the device package takes, and the model, each with its folders.
+    """Bytes of file system that the device package with main.py takes, and the model, each with its folders.
 
     `block` is the unit of the file system, and `kernels` the size of the machine code beside the model, in
     bytes. The source files in `spare` are not counted.
     """
     network = requirements.network
-    sizes = {source: size for source, size in package.file_sizes(arch).items() if source not in spare}
-    picture = package.picture(arch if kernels else None)
-    plans = [_plan_bytes(network)] * (2 if kernels else 1)
-    folders = {source.parent for source in sizes}  # and /lib, /models and the model's own
+    sizes = {
+        "model.tflite": network.size,
+        CONTRACT: requirements.contract,
+        "model.plan": _plan_bytes(network),
+    }
+    if kernels:
+        sizes |= {"kernels.mpy": kernels, "viper.plan": _plan_bytes(network)}
+    model = {f"/models/model/{name}": size for name, size in sizes.items()}
     return (
-        package.file_system_bytes((*sizes.values(), picture.file), len(folders) + 1, block),
-        package.file_system_bytes((network.size, requirements.contract, *plans, kernels), 2, block),
+        file_system.bytes_of(package.board_files(arch, arch if kernels else None, spare), block),
+        file_system.bytes_of(model, block),
     )
 
 
@@ -122,8 +131,10 @@ def seconds(
     `instructions` are per MAC, by architecture and by kind of layer, in viper or `machine_code`; `streamed`
     says whether the weights are.
     """
-    per_mac = instructions[board.arch]
+    per_mac = instructions[board.instruction_set]
     kernels = sum(macs * per_mac[kind] for kind, macs in network.macs.items())
+    if machine_code and board.instruction_set == "helium":
+        kernels *= _HELIUM
     calls = 1 if machine_code and not streamed else network.plan.calls
     softmax = _COMPILED_SOFTMAX if machine_code else _SOFTMAX
     count = kernels + _CALL * calls + softmax * network.softmax

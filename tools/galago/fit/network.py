@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from galago.fit import cache
+from galago import cache
 from galago.fit.variants import Variant
 from galago.resources import firmware_dir
 from galago.tflite.engine import Plan

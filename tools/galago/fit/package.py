@@ -11,13 +11,13 @@ word has 8 bytes. The model is within 1 % for the whole package and within 1.5 K
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, get_args
 
+from galago import cache
 from galago.boards import Backend
-from galago.fit import cache
 from galago.native import mpy
 from galago.resources import firmware_dir
 from galago.tflite.engine import Plan
@@ -32,7 +32,22 @@ _ALWAYS = (  # files in them that every model may need, even if its plan is stor
     "loading/native.py",
     "loading/stored.py",
 )
+# The camera drivers that are for one firmware, by the module of the camera of its boards.
+_CAMERAS = {
+    "csi": ("openmv",),
+    "camera": ("esp32", "lemariva"),
+    "sensor": ("maixpy",),
+    "media.sensor": ("canmv_k230",),
+}
 _SHARED_BACKENDS = ("k210",)  # what backends of the K210 share
+WRITTEN = {
+    "/galago.json": 300,
+    "/galago.good.json": 300,
+    "/galago.seq": 8,
+    "/galago.picture.json": 100,
+    "/galago.kernels.json": 400,
+}
+"""Bytes of what main.py and `galago flash` write, by path on the board."""
 _MODULE_WORDS = 60  # context, tables, and a dict that grows by steps
 _FUNCTION_WORDS = 5  # four of the function object (py/objfun.h), and a share of classes
 _STRING_WORDS = 7.5  # an entry of the string pool, and mostly one of a dict
@@ -58,7 +73,7 @@ def file_sizes(arch: str) -> dict[Path, int]:
     return {source: module.file for source, module in _modules(arch).items()}
 
 
-def spare(plan: Plan | None, backends: Iterable[str], camera: bool) -> list[set[Path]]:
+def spare(plan: Plan | None, backends: Iterable[str], camera: bool, module: str = "") -> list[set[Path]]:
     """The source files that a board can do without if it has no room for the whole device package.
 
     The first set is what its model does not need; the second, for where that is not enough, has the decoder
@@ -66,15 +81,18 @@ def spare(plan: Plan | None, backends: Iterable[str], camera: bool) -> list[set[
 
     A model does not need what plans it, since the plan is stored beside it; the kernels that the model of
     `plan` does not use (without a plan: all of them); the runtimes that are not among `backends`; and without
-    a `camera` the drivers of cameras.
+    a `camera` the drivers of cameras, or those of other modules than the board's, if its `module` is known.
     """
     package = firmware_dir() / "mobilenet"
     engine = {source for folder in _ENGINE for source in (package / "tflite").glob(f"{folder}/*.py")}
     used = {package / "tflite" / name for name in _ALWAYS} | (set(plan.modules) if plan else set())
     others = [name for name in (*get_args(Backend), *_SHARED_BACKENDS) if name not in backends]
+    cameras = {name for names in _CAMERAS.values() for name in names}
+    other_cameras = cameras.difference(_CAMERAS.get(module, cameras))
     unused = (
         (engine - used)
         | {package / "backends" / f"{name}.py" for name in others}
+        | {package / "camera" / f"{name}.py" for name in other_cameras}
         | (set() if camera else set((package / "camera").glob("*.py")))
     )
     return [unused, unused | set((package / "image" / "jpeg").glob("*.py"))]
@@ -99,13 +117,25 @@ def _picture(arch: str | None) -> tuple[int, int]:
     return len(pictures.build(arch)), sum(map(len, pictures.functions(arch or "").values()))
 
 
-def file_system_bytes(sizes: Iterable[int], folders: int, block: int) -> int:
-    """Bytes that files of these sizes take in a file system with blocks of `block` bytes.
+def board_files(arch: str, native: str | None, spare: Collection[Path] = ()) -> dict[str, int]:
+    """Bytes of all files but those of models, by path on the board.
 
-    A file takes whole blocks, and a folder three: on a LittleFS its pair and what a long folder adds, on a
-    FAT up to 48 entries, of which a file with a long name takes three.
+    They are the device package without the source files in `spare`, its picture functions in machine code for
+    `native` (without it they hold none), main.py with what it writes, and what switches to new files.
     """
-    return block * (sum(-(-size // block) for size in sizes) + 3 * folders)
+    switch = cache.derive("switch", arch, lambda: len(mpy.compile(firmware_dir() / "galago_switch.py", arch)))
+    return {
+        **{_on_board(source): size for source, size in file_sizes(arch).items() if source not in spare},
+        "/lib/mobilenet/picture.mpy": picture(native).file,
+        "/lib/galago_switch.mpy": switch,
+        "/main.py": (firmware_dir() / "main.py").stat().st_size,
+        **WRITTEN,
+    }
+
+
+@functools.cache
+def _on_board(source: Path) -> str:
+    return f"/lib/{source.relative_to(firmware_dir()).with_suffix('.mpy').as_posix()}"
 
 
 def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: bool = True) -> int:
@@ -113,8 +143,16 @@ def heap_bytes(sources: Iterable[Path], arch: str, word: int = 4, machine_code: 
 
     `word` is in bytes. Without `machine_code` that code lies outside the heap, as in MicroPython's Unix port.
     """
+    return _heap_bytes([_modules(arch)[source] for source in sources], word, machine_code)
+
+
+def heap_bytes_of(files: Iterable[bytes], word: int = 4) -> int:
+    """Bytes of heap that the modules in these .mpy files take once imported."""
+    return _heap_bytes([_module(data) for data in files], word, machine_code=True)
+
+
+def _heap_bytes(modules: list[_Module], word: int, machine_code: bool) -> int:
     block = 4 * word  # the collector's unit (py/gc.h: MICROPY_BYTES_PER_GC_BLOCK)
-    modules = [_modules(arch)[source] for source in sources]
     total = 0
     for module in modules:
         functions = len(module.bytecode) + len(module.machine_code)

@@ -5,7 +5,7 @@ requirements = Requirements.of(models.find("everyday-v1-025-96"))
 smaller = requirements.for_variant(Variant("mobilenet_v1", 0.25, 64, (20,)))
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from galago.fit.network import Network
 from galago.fit.variants import V1_BLOCKS, Variant
@@ -29,6 +29,8 @@ class Requirements:
     """Number of classes."""
     variant: Variant | None
     """The MobileNet that it is, or None for another network."""
+    model: ModelDirectory | None = field(default=None, repr=False, compare=False)
+    """The model itself; None for one that is only described."""
 
     @classmethod
     def of(cls, model: ModelDirectory) -> "Requirements":
@@ -45,12 +47,15 @@ class Requirements:
             labels=sum(len(label.encode()) for label in model.labels),
             classes=len(model.labels),
             variant=_variant(model, network.dense),
+            model=model,
         )
 
     def for_variant(self, variant: Variant) -> "Requirements":
-        """The requirements of another MobileNet with the same classes."""
-        network = Network.of_variant(variant)
-        return replace(self, name=variant.name, network=network, width=variant.size, variant=variant)
+        """The requirements of another MobileNet, whose labels are as long as these on average."""
+        network, classes = Network.of_variant(variant), variant.outputs[-1]
+        labels = self.labels if classes == self.classes else round(self.labels / self.classes * classes)
+        values = {"network": network, "width": variant.size, "variant": variant}
+        return replace(self, name=variant.name, model=None, classes=classes, labels=labels, **values)
 
 
 def _variant(model: ModelDirectory, dense: tuple[int, ...]) -> Variant | None:

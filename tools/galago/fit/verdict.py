@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from galago.boards import BoardSpec, Kernels
-from galago.fit import capacity, machine_code, package
+from galago.fit import capacity, machine_code, package, small
 from galago.fit.machine_code import MachineCode
 from galago.fit.requirements import Requirements
 from galago.fit.variants import SIZES
@@ -26,6 +26,9 @@ class Use(NamedTuple):
     used: int
     size: int
 
+
+Form = Literal["whole", "trimmed", "small"]
+"""The device package on a board: all of it, what its model needs, or the small form (galago.small)."""
 
 _NOTHING = Use(0, 0)
 
@@ -45,8 +48,8 @@ class Verdict:
     """What computes the layers."""
     weights: Weights | None = None
     filesystem: Use = _NOTHING
-    trimmed: bool = False
-    """Whether there is only room for the files of the device package that the model needs."""
+    form: Form = "whole"
+    """The largest form of the device package for which there is room."""
     files: dict[str, int] = field(default_factory=dict)
     """Bytes of file system by what takes them; each file takes whole blocks."""
     romfs: Use = _NOTHING
@@ -76,12 +79,18 @@ def check(requirements: Requirements, board: BoardSpec) -> Verdict:
     spare = _spare(requirements, board)
     in_viper = _check(requirements, board, spare)
     if in_viper.fits and "native" in board.kernels:
-        code = machine_code.of(requirements.network, board.arch)
+        code = machine_code.of(requirements.network, board.instruction_set)
         if code:
             planned = replace(requirements, network=replace(requirements.network, plan=code.plan))
             native = _check(planned, board, spare, code)
             if native.fits:
                 return replace(native, requirements=requirements)
+    own, no_room = requirements.variant, in_viper.filesystem.used > in_viper.filesystem.size
+    possible = requirements.model or (own and own.weights <= max(board.file_space, board.romfs))
+    if no_room and possible and "native" in board.kernels:
+        form = small.of(requirements, board.arch)
+        if form:
+            return _check_small(requirements, board, form)
     return in_viper
 
 
@@ -108,7 +117,9 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
 
 
 def _spare(requirements: Requirements, board: BoardSpec) -> list[set[Path]]:
-    return package.spare(requirements.network.plan, board.backends, camera=board.camera is not None)
+    camera = board.camera
+    module = camera.module if camera else ""
+    return package.spare(requirements.network.plan, board.backends, camera is not None, module)
 
 
 def _check(
@@ -124,7 +135,7 @@ def _check(
     while library + (0 if in_rom else model) > board.file_space and (following := next(left, None)):
         left_out = following
         library, _ = capacity.files_of(requirements, board.arch, board.block, kernels, left_out)
-    trimmed = bool(left_out)
+    form: Form = "trimmed" if left_out else "whole"
     heap = {"MicroPython": capacity.BOOT}
     heap |= capacity.heap_of(requirements, board.arch, machine_code=in_heap)
     if code and in_heap:
@@ -146,8 +157,8 @@ def _check(
         problem="",
         kernels="native" if code else "viper",
         weights=weights,
-        trimmed=trimmed,
-        files={"device package, trimmed" if trimmed else "device package": library}
+        form=form,
+        files={"device package, trimmed" if left_out else "device package": library}
         | ({} if in_rom else {"model and its kernels": model}),
         filesystem=Use(library if in_rom else library + model, board.file_space),
         romfs=Use(model if in_rom else 0, board.romfs),
@@ -160,6 +171,37 @@ def _check(
             machine_code.INSTRUCTIONS if code else capacity.VIPER_INSTRUCTIONS,
             machine_code=bool(code),
             streamed=weights == "streamed",
+        ),
+    )
+    return replace(verdict, problem=_problem(verdict))
+
+
+def _check_small(requirements: Requirements, board: BoardSpec, form: small.SmallFiles) -> Verdict:
+    """Check with the small form of the device package: one model, planned on the host."""
+    package, model = small.files_of(form, board)
+    in_rom = model <= board.romfs
+    heap = {"MicroPython": small.MICROPYTHON} | small.heap_of(form, requirements.labels, requirements.classes)
+    loaded = sum(heap.values())
+    weights: Weights = "in place" if in_rom else "RAM"
+    if not in_rom and board.heap - loaded > form.weights + small.SPARE:
+        heap["weights"] = form.weights
+    elif not in_rom:
+        weights, heap["weights buffer"] = "streamed", form.buffer
+    used = sum(heap.values())
+    verdict = Verdict(
+        board=board,
+        requirements=requirements,
+        problem="",
+        kernels="native",
+        weights=weights,
+        form="small",
+        files={"device package, small": package} | ({} if in_rom else {"model": model}),
+        filesystem=Use(package if in_rom else package + model, board.file_space),
+        romfs=Use(model if in_rom else 0, board.romfs),
+        heap=heap,
+        loading=max(used + small.RUNNING, loaded + small.loading_of(form)),
+        seconds=capacity.seconds(
+            requirements.network, board, machine_code.INSTRUCTIONS, machine_code=True, streamed=True
         ),
     )
     return replace(verdict, problem=_problem(verdict))

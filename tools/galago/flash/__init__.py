@@ -17,6 +17,7 @@ from galago.flash.boot import (
     clear_memory,
     default_settings,
     kept_settings,
+    models_in,
     read_config,
     roll_back,
     seed,
@@ -27,6 +28,8 @@ from galago.flash.files import (
     LIBRARY,
     MODELS,
     device_package,
+    has_small_form,
+    installation,
     kept_native,
     model_files,
     native_arch,
@@ -35,6 +38,7 @@ from galago.flash.files import (
     spare_files,
 )
 from galago.flash.import_check import check_import
+from galago.flash.prepared import Prepared, prepared
 from galago.flash.upload_plan import MAKE_FILESYSTEM, NO_FILESYSTEM, Comparison, UploadPlan, compare
 
 __all__ = [
@@ -45,6 +49,7 @@ __all__ = [
     "NO_FILESYSTEM",
     "PREVIOUS",
     "Comparison",
+    "Prepared",
     "UploadPlan",
     "boot_plan",
     "check_camera",
@@ -54,10 +59,14 @@ __all__ = [
     "compare",
     "default_settings",
     "device_package",
+    "has_small_form",
+    "installation",
     "kept_native",
     "kept_settings",
     "model_files",
+    "models_in",
     "native_arch",
+    "prepared",
     "read_config",
     "remote_path",
     "roll_back",

@@ -11,7 +11,7 @@ from galago.transport import Board
 _LOOK = """
 def _look():
     found = "none"
-    for name in ("csi", "sensor", "camera"):
+    for name in ("csi", "sensor", "camera", "media.sensor"):
         try:
             module = __import__(name)
         except ImportError:
@@ -31,9 +31,8 @@ def check_camera(board: Board, known: BoardSpec | None) -> None:
     """Raise GalagoError camera.missing if the source "camera" cannot work on this board."""
     found = board.exec(_LOOK, timeout=30).split()[-1:]
     needed = known.camera.firmware if known and known.camera else ""
-    advice = (
-        f"install a firmware that has one{f' ({needed})' if needed else ''}, or use --source files or host"
-    )
+    image = f" ({needed})" if needed else ""
+    advice = f"install a firmware that has one{image}; the source can be files or host"
     if found == ["none"]:
         raise GalagoError("camera.missing", f"the firmware of {board.port} has no camera module: {advice}")
     if found == ["foreign"]:

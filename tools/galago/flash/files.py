@@ -4,14 +4,17 @@
 import functools
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from galago import boards, runtimes
+from galago import boards, runtimes, small
 from galago.errors import GalagoError
 from galago.fit import package
 from galago.fit.network import Network
-from galago.flash import flat_package
+from galago.fit.requirements import Requirements
+from galago.fit.verdict import check
+from galago.flash import bytecode_package, flat_package
 from galago.models import ModelDirectory
 from galago.native import mpy
 from galago.native.compiler import pictures
@@ -22,8 +25,9 @@ from galago.transport import Board
 
 LIBRARY = "/lib/mobilenet"
 PICTURE = f"{LIBRARY}/{pictures.FILE}"
-SWITCH = "/lib/galago_switch.mpy"
 MODELS = "/models"
+# Whether the firmware is CanMV for the K230, which loads no machine code and runs models itself.
+_HAS_RUNTIME = "try:\n import nncase_runtime\n print(1)\nexcept ImportError:\n print(0)"
 # The .mpy format that mpy-cross writes and this device package needs (py/persistentcode.h): version 6.3.
 _MPY_VERSION, _MPY_SUB_VERSION = 6, 3
 
@@ -32,19 +36,23 @@ def device_package(board: Board, native: str | None = None) -> dict[str, bytes]:
     """Return the package `mobilenet` compiled for this board: path on the board → bytes of the .mpy.
 
     `native` is the architecture to compile the picture functions for; without it viper computes. A
-    firmware on the K210 gets sources, and only those that the KPU needs (flat_package.py).
-    Raises GalagoError board.firmware if the board's MicroPython cannot load .mpy files of version 6.3.
+    firmware on the K210 gets sources, and only those that the KPU needs (flat_package.py); one that runs
+    models itself and loads no machine code gets bytecode (bytecode_package.py).
+    Raises GalagoError board.firmware if the board's MicroPython cannot load .mpy files of version 6.3, of
+    which bytecode needs the 6 alone.
     """
     if board.has_flat_filesystem:
         return flat_package.package()
-    accepted = board.implementation["mpy"]
-    if accepted & 0xFF != _MPY_VERSION or accepted >> 8 & 3 != _MPY_SUB_VERSION:
+    accepted, arch = board.implementation["mpy"], board.implementation["arch"]
+    if accepted & 0xFF != _MPY_VERSION or (arch and accepted >> 8 & 3 != _MPY_SUB_VERSION):
         raise GalagoError(
             "board.firmware",
             f"expected a MicroPython that loads .mpy {_MPY_VERSION}.{_MPY_SUB_VERSION} (1.23 or newer), "
             f"got {accepted & 0xFF}.{accepted >> 8 & 3}: install a current MicroPython on the board",
         )
-    return compiled_package(board.implementation["arch"], native)
+    if not arch and board.exec_int(_HAS_RUNTIME):
+        return bytecode_package.package()
+    return compiled_package(arch, native)
 
 
 def compiled_package(arch: str, native: str | None = None) -> dict[str, bytes]:
@@ -67,8 +75,65 @@ def spare_files(model: ModelDirectory | None, known: boards.BoardSpec | None, ca
     except GalagoError:
         return []  # a model for another runtime: its reason comes from there
     backends = known.backends if known else get_args(boards.Backend)
-    spare = package.spare(plan, backends, camera or (known is not None and known.camera is not None))
+    eye = known.camera if known else None
+    spare = package.spare(plan, backends, camera or eye is not None, eye.module if eye else "")
     return [{_path(source) for source in sources} for sources in spare]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The files that a board gets, by path, and what follows from its room."""
+
+    files: dict[str, bytes]
+    optional: list[set[str]]
+    """What it can do without (UploadPlan)."""
+    small: bool
+    """Whether it is the small form of the device package, which holds one model."""
+
+
+def installation(
+    board: Board,
+    model: ModelDirectory,
+    known: boards.BoardSpec | None,
+    native: str | None,
+    folder: str | None,
+    camera: bool = False,
+) -> Installation:
+    """Return the device package for a board, and the model; without `folder` that is on the board already.
+
+    `native` is the architecture to generate machine code for, or None; `camera` says whether a camera is the
+    source. Raises GalagoError as `device_package` and `model_files` do.
+    """
+    form = small_form(board, model, known, native)
+    if form:
+        files = dict(form.package)
+        if folder:
+            files |= {f"{folder}/{name}": data for name, data in form.model.items()}
+        return Installation(files, [], small=True)
+    files = device_package(board, native)
+    if folder:
+        files |= model_files(model, known, folder, native)
+    return Installation(files, spare_files(model, known, camera), small=False)
+
+
+def small_form(
+    board: Board, model: ModelDirectory, known: boards.BoardSpec | None, native: str | None
+) -> small.SmallForm | None:
+    """Return the small form of a model if it fits a board and no other form does, as `galago fit` says."""
+    if known is None or native is None or "builtin" not in known.backends or board.has_flat_filesystem:
+        return None
+    try:
+        verdict = check(Requirements.of(model), known)
+    except GalagoError:
+        return None  # a model for another runtime: its reason comes from there
+    if verdict.form != "small" or not verdict.fits:
+        return None
+    return small.build(model, board.implementation["arch"], native)
+
+
+def has_small_form(board: Board) -> bool:
+    """Return whether a board has the small form of the device package."""
+    return not board.has_flat_filesystem and board.sha256(board.root + small.ARCHIVE) is not None
 
 
 def source_package() -> dict[str, bytes]:
@@ -109,8 +174,10 @@ def model_files(
 def native_arch(board: Board, known: boards.BoardSpec | None, kernels: str | None = None) -> str | None:
     """Return the architecture to generate machine code for, or None for viper.
 
-    `kernels` is "viper", "native" or None for the best available. Raises GalagoError usage for anything else,
-    and board.kernels if native kernels are requested where there are none.
+    It is "helium" on a Cortex-M55, which the board's file or the firmware names: MicroPython's own names do
+    not tell it from a Cortex-M7. An emulated board runs the code that its emulator knows. `kernels` is
+    "viper", "native" or None for the best available. Raises GalagoError usage for anything else, and
+    board.kernels if native kernels are requested where there are none.
     """
     arch = board.implementation["kernels"]
     if kernels not in (None, *get_args(boards.Kernels)):
@@ -120,7 +187,8 @@ def native_arch(board: Board, known: boards.BoardSpec | None, kernels: str | Non
     if kernels == "viper":
         return None
     if arch in GENERATORS and (known is None or "native" in known.kernels):
-        return arch
+        core = known.core if known else board.implementation["machine"]
+        return "helium" if boards.has_helium(core) and not board.implementation["emulated"] else arch
     if kernels:
         raise GalagoError(
             "board.kernels",

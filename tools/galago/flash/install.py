@@ -6,6 +6,7 @@ result = install(port, InstallOptions(model=models.find("everyday-v1-025-96")), 
 
 import hashlib
 import json
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,28 +15,28 @@ from typing import Any
 
 from galago import boards, fit, runtimes, settings, transport
 from galago.errors import GalagoError
-from galago.flash import kmodel, micropython_image, romfs
+from galago.flash import card, kmodel, micropython_image, romfs
 from galago.flash.boot import (
     CONFIG,
     boot_plan,
     check_main_py,
+    clear_memory,
     default_settings,
     kept_settings,
+    models_in,
     read_config,
     remove_models,
 )
 from galago.flash.camera_check import check_camera
-from galago.flash.files import MODELS, model_files, native_arch
+from galago.flash.files import MODELS, has_small_form, model_files, native_arch, small_form
 from galago.flash.import_check import check_import
-from galago.flash.upload_plan import UploadPlan
+from galago.flash.upload_plan import NoRoomError, UploadPlan
 from galago.models import ModelDirectory
-from galago.resources import firmware_dir
+from galago.resources import firmware_dir, models_dir
 from galago.transport import Board
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, and how many bytes of how many."""
-
-_RESTART = 30.0  # seconds until a board with new firmware answers
 
 # Copies the running model out of the ROMFS, which is about to be replaced.
 _COPY = """
@@ -68,6 +69,8 @@ class InstallOptions:
     """The kind of board, if the board does not say so itself."""
     replace: bool = False
     """Whether to remove the models in the file system first if there is no room for two."""
+    to: str | None = None
+    """Where the card is mounted that the model goes to; None for ROMFS or file system of the board."""
     kernels: str | None = None
     """What the built-in engine computes with (boards.Kernels); None for the best available."""
 
@@ -85,6 +88,8 @@ class InstallResult:
     """Bytes uploaded to file system and ROMFS."""
     left_out: int
     """Files of the device package that the model does not need and the board has no room for."""
+    small: bool
+    """Whether the board has the small form of the device package."""
     seconds: float
     source: str
     changes: list[str]
@@ -102,12 +107,15 @@ def install(
     """
     start = time.monotonic()
     if options.micropython:
-        _install_micropython(port, options.micropython, options, on_progress)
+        micropython_image.put(port, options.micropython, options.board, on_progress)
     with transport.connect(port) as board:
         known = runtimes.carried(board, boards.identify(board.implementation) or options.board)
         if not board.has_flat_filesystem:
             check_import(board)
         check_main_py(board)
+        if options.to is not None:
+            clear_memory(board)  # boot.py mounts a card that was inserted meanwhile
+            card.check(board, options.to)
         if _source(board, options) == "camera":
             check_camera(board, known)
         large = kmodel.large_kmodel(options.model, known) if known else None
@@ -136,27 +144,29 @@ def install(
                 place,
                 options.kernels,
                 lambda done, total: on_progress("comparing", done, total),
+                options.to or "",
             )
 
         try:
             plan = planned()
-        except GalagoError as error:
-            if error.code != "board.full" or not options.replace:
-                raise
-            _make_room(board, options.model, known)
+        except NoRoomError as full:
+            if not options.replace:
+                raise _with_card(board, options, full) from full
+            _make_room(board, options, known, full)
             plan = planned()
         plan.run(lambda path, done: on_progress("files", done, plan.total))
         if chosen["source"] == "files":
             board.makedirs(chosen["folder"])
         after = read_config(board) or {}
         machine = board.implementation["machine"]
-        warning = _warning(board, options.model, known)
+        warning = _warning(board, options, known)
     return InstallResult(
         machine=machine,
         place=str(after.get("model")),
         folder=chosen["folder"] if chosen["source"] == "files" else "",
         uploaded=uploaded + plan.total,
         left_out=len(plan.left_out),
+        small=plan.single,
         seconds=time.monotonic() - start,
         source=chosen["source"],
         changes=settings.differences(before, after) if before else [],
@@ -164,9 +174,38 @@ def install(
     )
 
 
-def _make_room(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> None:
-    """Remove the board's models, unless the new one would not fit without them either."""
-    if known and "builtin" in known.backends:
+def _with_card(board: Board, options: InstallOptions, full: NoRoomError) -> GalagoError:
+    """Return the error for a board that is full, which names its card if there is room for the model."""
+    if options.to or full.beside > full.free or has_small_form(board):
+        return full
+    model = options.model
+    name = model.name if model.path.parent == models_dir() else str(model.path)
+    for mount, state in card.mounted(board).items():
+        free = board.space(mount)[1] if state == "ready" else 0
+        if free >= full.needed:
+            return GalagoError(
+                full.code,
+                f"{full.message}, or put the model on the card at {mount}, which has {free:,} bytes free: "
+                f"galago flash {shlex.quote(name)} --port {board.port} --to {mount}",
+            )
+    return full
+
+
+def _make_room(
+    board: Board, options: InstallOptions, known: boards.BoardSpec | None, full: NoRoomError
+) -> None:
+    """Remove the models from where there is no room, unless the new one would not fit without them either."""
+    model = options.model
+    if options.to:
+        folder = f"{full.mount or board.root}{MODELS}"
+        models = [entry for entry in models_in(board, full.mount) if entry.is_folder]
+        freed = sum(file.size for each in models for file in board.listdir(f"{folder}/{each.name}"))
+        if full.free + freed < full.needed:
+            raise GalagoError(
+                full.code,
+                f"{full.message.partition(':')[0]}, nothing was removed: models take {freed:,} of it",
+            )
+    elif known and "builtin" in known.backends:
         files = fit.check(fit.Requirements.of(model), known).filesystem
         if files.used > files.size:
             raise GalagoError(
@@ -174,7 +213,7 @@ def _make_room(board: Board, model: ModelDirectory, known: boards.BoardSpec | No
                 f"files take {files.used:,} of {files.size:,} bytes, nothing was removed: "
                 "use a smaller model",
             )
-    remove_models(board)
+    remove_models(board, full.mount)
 
 
 def _source(board: Board, options: InstallOptions) -> str:
@@ -182,19 +221,26 @@ def _source(board: Board, options: InstallOptions) -> str:
     return str(kept_settings(board, {"source": "files"}, options.settings)[1]["source"])
 
 
-def _warning(board: Board, model: ModelDirectory, known: boards.BoardSpec | None) -> str:
+def _warning(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> str:
     """Return what galago.fit says about the heap that the board has now."""
     if not known or "builtin" not in known.backends:
         return ""
     heap = board.exec_int("import gc; gc.collect(); print(gc.mem_free() + gc.mem_alloc())")
     smaller = min(known.heap, heap)
     block = min(known.largest_block, smaller)
-    return fit.check(fit.Requirements.of(model), replace(known, heap=smaller, largest_block=block)).problem
+    now = replace(known, heap=smaller, largest_block=block)
+    if options.to:  # the model takes no room of the board's own
+        now = replace(now, filesystem=now.filesystem + options.model.tflite.stat().st_size)
+    return fit.check(fit.Requirements.of(options.model), now).problem
 
 
 def _rom_files(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> dict[str, bytes]:
     folder = f"{romfs.FOLDER}{MODELS}/{options.model.name}"
-    return model_files(options.model, known, folder, native_arch(board, known, options.kernels))
+    native = native_arch(board, known, options.kernels)
+    form = small_form(board, options.model, known, native)
+    if form:
+        return {f"{folder}/{name}": data for name, data in form.model.items()}
+    return model_files(options.model, known, folder, native)
 
 
 def _prepare_rom(
@@ -202,7 +248,7 @@ def _prepare_rom(
 ) -> tuple[str | None, bytes | None]:
     """Return the model's place in the ROMFS and the image to write first; None each if not needed."""
     rom = romfs.inspect(board)
-    if not options.romfs or not rom.usable:
+    if options.to is not None or not options.romfs or not rom.usable:
         return None, None
     files = _rom_files(board, options, known)
     image = romfs.build_image({path.removeprefix(f"{romfs.FOLDER}/"): data for path, data in files.items()})
@@ -253,48 +299,6 @@ def _verify_rom(board: Board, options: InstallOptions, known: boards.BoardSpec |
                 "board.romfs",
                 f"{path} in the ROMFS differs from what was sent: flash again, or flash --no-romfs",
             )
-
-
-def _install_micropython(port: str, image: Path, options: InstallOptions, on_progress: Progress) -> None:
-    """Use the board's own tool; a board that runs MicroPython is sent to its bootloader first if need be."""
-    known, device = options.board, port
-    try:
-        with transport.connect(port) as board:
-            known, device = known or boards.identify(board.implementation), board.port
-            tool = micropython_image.choose_tool(known, image) if known else None
-            if tool and tool.bootloader:
-                _to_bootloader(board)
-    except GalagoError as error:
-        if error.code not in ("board.firmware", "port.lost", "port.missing") or not known:
-            raise
-    if not known:
-        raise GalagoError("usage", f"the board at {port} does not identify itself: name it with --board")
-    tool = micropython_image.choose_tool(known, image)
-    on_progress(f"MicroPython, by {tool.name}", 0, 1)
-    micropython_image.install(
-        tool, known, device, image, lambda line: on_progress(f"{tool.name}: {line[:40]}", 0, 1)
-    )
-    _await(port)
-
-
-def _to_bootloader(board: Board) -> None:
-    try:
-        board.exec("import machine; machine.bootloader()", timeout=2)
-    except GalagoError as error:  # it is gone or silent, as expected
-        if error.code == "board.exec":
-            raise
-
-
-def _await(port: str) -> None:
-    deadline = time.monotonic() + _RESTART
-    while True:
-        try:
-            transport.connect(port).close()
-            return
-        except GalagoError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)
 
 
 def _sha256(data: bytes) -> str:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Install a MicroPython image on a board, with the board's own tool, if this computer has it.
 
+micropython_image.put("/dev/ttyACM0", image, known, on_progress)
+
 tool = micropython_image.choose_tool(known, image)      # the first of the board's tools that accepts the file
 micropython_image.install(tool, known, "/dev/ttyACM0", image, on_line)
 
@@ -14,13 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from galago import special_files
+from galago import boards, special_files, transport
 from galago.boards import BoardSpec
 from galago.errors import GalagoError
+from galago.transport import Board
 
 _PATIENCE = 300.0  # seconds for a tool
 _DRIVES = ("/media/*/*", "/run/media/*/*", "/media/*", "/mnt/*", "/Volumes/*")
 _MOUNTING = 30.0  # seconds until a board's drive shows up
+_RESTART = 30.0  # seconds until a board with new firmware answers
+NEEDS_PORT = ("esptool", "kflash", "bossac")
 
 # Where the image goes in an ESP32's flash: its second-stage bootloader comes first in it.
 _ESP_OFFSETS = {"ESP32": "0x1000", "ESP32-S2": "0x1000", "ESP32-P4": "0x2000", "ESP32-C5": "0x2000"}
@@ -38,20 +43,108 @@ class Tool(NamedTuple):
     """The command that installs the tool."""
     bootloader: bool
     """Whether the board must be sent to its bootloader first."""
+    by_hand: str
+    """How a board that does not answer gets into its bootloader."""
 
 
+_BOOT_BUTTON = "If it does not connect: hold BOOT, press RESET, and let go of BOOT."
 TOOLS = {
-    "esptool": Tool("esptool", ("esptool", "esptool.py"), (".bin",), "pip install esptool", False),
-    "uf2": Tool("uf2", (), (".uf2",), "", True),
-    "picotool": Tool("picotool", ("picotool",), (".uf2", ".bin", ".elf"), "apt install picotool", False),
-    "dfu-util": Tool("dfu-util", ("dfu-util",), (".dfu", ".bin"), "apt install dfu-util", True),
-    "st-flash": Tool("st-flash", ("st-flash",), (".bin", ".hex"), "apt install stlink-tools", False),
-    "kflash": Tool("kflash", ("kflash",), (".bin", ".kfpkg"), "pip install kflash", False),
-    "bossac": Tool("bossac", ("bossac",), (".bin",), "apt install bossa-cli", True),
-    "teensy_loader_cli": Tool(
-        "teensy_loader_cli", ("teensy_loader_cli",), (".hex",), "apt install teensy-loader-cli", True
-    ),
+    tool.name: tool
+    for tool in (
+        Tool("esptool", ("esptool", "esptool.py"), (".bin",), "pip install esptool", False, _BOOT_BUTTON),
+        Tool("uf2", (), (".uf2",), "", True, "Hold BOOTSEL while you plug the board in: a drive appears."),
+        Tool(
+            "picotool",
+            ("picotool",),
+            (".uf2", ".bin", ".elf"),
+            "apt install picotool",
+            False,
+            "Hold BOOTSEL while you plug the board in.",
+        ),
+        Tool(
+            "dfu-util",
+            ("dfu-util",),
+            (".dfu", ".bin"),
+            "apt install dfu-util",
+            True,
+            "Hold BOOT (or connect BOOT0 to 3.3 V) while you press RESET.",
+        ),
+        Tool(
+            "st-flash",
+            ("st-flash",),
+            (".bin", ".hex"),
+            "apt install stlink-tools",
+            False,
+            "Plug in the USB socket of the board's ST-LINK.",
+        ),
+        Tool("kflash", ("kflash",), (".bin", ".kfpkg"), "pip install kflash", False, _BOOT_BUTTON),
+        Tool("bossac", ("bossac",), (".bin",), "apt install bossa-cli", True, "Press RESET twice, quickly."),
+        Tool(
+            "teensy_loader_cli",
+            ("teensy_loader_cli",),
+            (".hex",),
+            "apt install teensy-loader-cli",
+            True,
+            "Press the button on the board.",
+        ),
+    )
 }
+
+
+def put(
+    port: str | None,
+    image: Path,
+    known: BoardSpec | None,
+    on_progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> None:
+    """Installs an image with the board's own tool, and waits until the board answers.
+
+    A board that runs MicroPython is sent to its bootloader first if need be. `known` is its kind, needed if
+    the board does not say so itself. Without `port` the board is in its bootloader already. Raises
+    GalagoError firmware.*, port.*, usage.
+    """
+    device = port or ""
+    if port:
+        try:
+            with transport.connect(port) as board:
+                known, device = known or boards.identify(board.implementation), board.port
+                tool = choose_tool(known, image) if known else None
+                if tool and tool.bootloader:
+                    _to_bootloader(board)
+        except GalagoError as error:
+            if error.code not in ("board.firmware", "port.lost", "port.missing") or not known:
+                raise
+    if not known:
+        raise GalagoError("usage", f"the board at {port} does not identify itself: name it with --board")
+    tool = choose_tool(known, image)
+    if not port and tool.name in NEEDS_PORT:
+        raise GalagoError(
+            "firmware.tool", f"{tool.name} needs the board's port: plug it in, and choose its port"
+        )
+    on_progress(f"MicroPython, by {tool.name}", 0, 1)
+    install(tool, known, device, image, lambda line: on_progress(f"{tool.name}: {line[:40]}", 0, 1))
+    if port:
+        _await(port)
+
+
+def _to_bootloader(board: Board) -> None:
+    try:
+        board.exec("import machine; machine.bootloader()", timeout=2)
+    except GalagoError as error:  # it is gone or silent, as expected
+        if error.code == "board.exec":
+            raise
+
+
+def _await(port: str) -> None:
+    deadline = time.monotonic() + _RESTART
+    while True:
+        try:
+            transport.connect(port).close()
+            return
+        except GalagoError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def choose_tool(known: BoardSpec, image: Path) -> Tool:

@@ -17,12 +17,13 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from galago.errors import GalagoError
+from galago.fit import file_system
 from galago.flash.files import LIBRARY, MODELS
 from galago.flash.import_check import check_import
 from galago.resources import firmware_dir
 from galago.transport import Board
 
-_SPARE_BLOCKS = {512: 16}  # for folders, by the size of blocks; elsewhere 4
+_SPARE_BLOCKS = 1  # for entries in folders that are not surveyed
 _ATTEMPTS = 3  # per file, if its bytes change on the way or an answer is lost
 NO_FILESYSTEM = "the board has no file system that could hold files"
 MAKE_FILESYSTEM = (
@@ -31,7 +32,8 @@ MAKE_FILESYSTEM = (
 _DIGITS = 10  # of a file's size
 _BATCH = 12  # paths in one question to the board
 
-# _survey prints size and SHA-256 of each path and of its .new ("-": no such file), _walk all paths below one.
+# _survey prints size and SHA-256 of each path and of its .new ("-": no such file), _walk all paths below one:
+# those of folders end with a slash.
 _SURVEY = """
 import os
 def _hash(path):
@@ -57,6 +59,7 @@ def _walk(folder):
         entries = list(os.ilistdir(folder))
     except OSError:
         return
+    print(folder + "/")
     for entry in entries:
         path = folder + "/" + entry[0]
         if entry[1] == 0x4000:
@@ -80,10 +83,24 @@ class _Survey(NamedTuple):
 
     states: dict[str, _FileState]
     existing: list[str]
-    """The paths of the package's and the models' files."""
+    """The paths of the package's and the models' files, on a card too."""
+    folders: set[str]
+    """The folders that they are in."""
     block: int
     """The size in bytes of the blocks that files take: 4,096 on a LittleFS, 512 on most FAT file systems."""
     free: int
+
+
+class NoRoomError(GalagoError):
+    """board.full: an upload needs more bytes than a file system has free."""
+
+    def __init__(self, message: str, mount: str, needed: int, free: int, beside: int = 0) -> None:
+        super().__init__("board.full", message)
+        self.mount = mount
+        """Where the card is mounted that is too full; empty for the board's own file system."""
+        self.needed, self.free = needed, free
+        self.beside = beside
+        """The bytes that are needed there if the model goes to a card."""
 
 
 class UploadPlan:
@@ -92,7 +109,8 @@ class UploadPlan:
     `files` maps paths on the board to bytes. Other files of the device package are stale and removed; other
     models and anything else on the board stay. An interrupted switch is completed first. Where there is no
     room for all files, those in the first set of `optional` are left out, or else in the next one, unless
-    some version of them is on the board.
+    some version of them is on the board. With `single` these files hold the only model, and others are stale.
+    `board.root` comes before the paths, except those below `mount`, where a card is mounted.
     """
 
     def __init__(
@@ -101,27 +119,29 @@ class UploadPlan:
         files: dict[str, bytes],
         on_compare: Callable[[int, int], None] = lambda done, total: None,
         optional: Sequence[Collection[str]] = (),
+        single: bool = False,
+        mount: str = "",
     ) -> None:
         """Compare with what is on the board; `on_compare` gets how many of how many files are compared.
 
-        Raises GalagoError board.full if the upload would not fit, board.filesystem if there is nowhere to put
-        it, board.import if the board would not import the package from there.
+        Raises NoRoomError if the upload would not fit, GalagoError board.filesystem if there is nowhere to
+        put it, board.import if the board would not import the package from there.
         """
-        self._board = board
+        self._board, self.single, self._mount = board, single, mount
         if not board.has_filesystem():
             raise GalagoError("board.filesystem", f"{NO_FILESYSTEM}: {MAKE_FILESYSTEM}")
         if not board.has_flat_filesystem and any(path.startswith(LIBRARY) for path in files):
             check_import(board)
         self._switch_program = (firmware_dir() / "galago_switch.py").read_text(encoding="utf-8")
         board.exec(f"{self._switch_program}\nfinish()", timeout=60, repeatable=True)
-        files = {board.root + path: data for path, data in files.items()}
-        survey = _survey(board, list(files), on_compare)
+        files = {path if self._on_card(path) else board.root + path: data for path, data in files.items()}
+        survey = _survey(board, list(files), on_compare, mount)
         self.left_out: list[str] = []
         """The optional files for which there is no room."""
         self._compare(files, survey)
         missing = [path for path in self.upload if survey.states[path].sha256 == "-"]
         for names in optional:
-            if self._needed(survey.block) <= survey.free:
+            if self._needed(survey) <= survey.free:
                 break
             self.left_out = [path for path in missing if path.removeprefix(board.root) in names]
             self._compare({path: files[path] for path in files if path not in self.left_out}, survey)
@@ -140,28 +160,71 @@ class UploadPlan:
     def _compare(self, files: dict[str, bytes], survey: "_Survey") -> None:
         """Find out what differs from the files on the board."""
         states = survey.states
+        self._files = files
         self._switch = [path for path, data in files.items() if states[path].sha256 != _sha256(data)]
         missing = [path for path in self._switch if states[path].new_sha256 != _sha256(files[path])]
         self.upload = {path: files[path] for path in missing}
         """Files that have not been uploaded yet, not even beside the old file: path → bytes."""
-        self.remove = sorted(_stale(survey.existing, set(files), set(self._switch), self._board.root))
+        self.remove = sorted(_stale(survey.existing, set(files), set(self._switch), self._roots()))
         self._offsets = {path: _arrived(states[path], data) for path, data in self.upload.items()}
 
-    def _needed(self, block: int) -> int:
-        """Return the bytes that the upload takes in blocks of `block` bytes."""
+    def _roots(self) -> tuple[str, ...]:
+        """Return the folders in which other files are stale."""
+        return tuple(self._board.root + path for path in (LIBRARY, *[MODELS] * self.single))
+
+    def _needed(self, survey: "_Survey", elsewhere: str = "") -> int:
+        """Return the bytes that the upload takes in blocks of the board's file system, which a card adds to.
+
+        Files below the folder `elsewhere` are not counted.
+        """
         # Replaced files keep their space until the switch; each new file takes whole blocks.
-        sizes = [len(data) - self._offsets[path] for path, data in self.upload.items()]
-        spare = _SPARE_BLOCKS.get(block, 4)
-        return block * (sum(-(-size // block) for size in sizes) + spare) if sizes else 0
+        left = tuple(f"{folder}/" for folder in (self._mount, elsewhere) if folder)
+        uploads = [path for path in self.upload if not path.startswith(left)]
+        sizes = [len(self.upload[path]) - self._offsets[path] for path in uploads]
+        if not sizes:
+            return 0
+        spare = _SPARE_BLOCKS
+        root = self._board.root
+        existing = [path for path in survey.existing if not self._on_card(path)]
+        present = file_system.entries(path.removeprefix(root) for path in existing)
+        for folder, names in file_system.entries(path.removeprefix(root) for path in uploads).items():
+            before = present.get(folder, set())
+            spare += file_system.folder_blocks(before | names, survey.block)
+            if root + folder in survey.folders:
+                spare -= file_system.folder_blocks(before, survey.block)
+        return survey.block * (sum(-(-size // survey.block) for size in sizes) + spare)
+
+    def _on_card(self, path: str) -> bool:
+        return bool(self._mount) and path.startswith(f"{self._mount}/")
 
     def _check_space(self, survey: "_Survey") -> None:
-        needed = self._needed(survey.block)
+        needed, models = self._needed(survey), self._board.root + MODELS
         if needed > survey.free:
-            raise GalagoError(
-                "board.full",
+            smaller = "remove other files from it" if self._mount else "use a smaller model"
+            raise NoRoomError(
                 f"upload needs {needed:,} bytes, the board's file system has {survey.free:,} free: "
-                f"remove old models under {self._board.root}{MODELS}, all of them by galago flash --replace, "
-                "or use a smaller model",
+                f"remove old models under {models}, all of them by galago flash --replace, or {smaller}",
+                "",
+                needed,
+                survey.free,
+                self._needed(survey, models),
+            )
+        if self._mount:
+            self._check_card()
+
+    def _check_card(self) -> None:
+        mount = self._mount
+        block, free = self._board.space(mount)
+        sizes = [len(data) - self._offsets[path] for path, data in self.upload.items() if self._on_card(path)]
+        # Each file has a name and that of its .new in a folder: at most 24 entries of 32 bytes on a FAT.
+        needed = sum(block * -(-size // block) + 768 for size in sizes) + 2 * block
+        if sizes and needed > free:
+            raise NoRoomError(
+                f"the model needs {needed:,} bytes, the card at {mount} has {free:,} free: remove files from "
+                f"it, or all models under {mount}{MODELS} by galago flash --to {mount} --replace",
+                mount,
+                needed,
+                free,
             )
 
     def run(self, on_progress: Callable[[str, int], None] = lambda path, done: None) -> None:
@@ -176,7 +239,23 @@ class UploadPlan:
             on_progress(path, done)
         if not self.empty:
             commit = f"commit({json.dumps(self._switch)}, {json.dumps(self.remove)})"
-            board.exec(f"{self._switch_program}\n{commit}", timeout=60, repeatable=True)
+            try:
+                board.exec(f"{self._switch_program}\n{commit}", timeout=60, repeatable=True)
+            except GalagoError as error:
+                if error.code != "board.exec" or not self._mount:
+                    raise
+                raise self._card_fails() from error
+            written = [path for path in self._switch if self._on_card(path)]
+            states = _survey(board, written).states if written else {}
+            if any(states[path].sha256 != _sha256(self._files[path]) for path in written):
+                raise self._card_fails()
+
+    def _card_fails(self) -> GalagoError:
+        return GalagoError(
+            "board.card",
+            f"the card at {self._mount} does not keep what is written to it: insert it again, reset the "
+            "board and flash again; if that does not help, format the card",
+        )
 
     def _put(self, path: str, data: bytes, progress: Callable[[int], None]) -> None:
         offset = self._offsets[path]
@@ -236,14 +315,14 @@ def _arrived(state: _FileState, data: bytes) -> int:
     return state.new_size if begun else 0
 
 
-def _stale(existing: list[str], wanted: set[str], switch: set[str], root: str) -> list[str]:
+def _stale(existing: list[str], wanted: set[str], switch: set[str], folders: tuple[str, ...]) -> list[str]:
     """Return the files that no longer belong to the package, and what earlier uploads left behind."""
     return [
         path
         for path in existing
         if path not in wanted
         and path.removesuffix(".new") not in switch
-        and (path.startswith(root + LIBRARY) or path.endswith((".new", ".part")))
+        and (path.startswith(folders) or path.endswith((".new", ".part")))
     ]
 
 
@@ -252,7 +331,10 @@ def _sha256(data: bytes) -> str:
 
 
 def _survey(
-    board: Board, paths: list[str], tick: Callable[[int, int], None] = lambda done, total: None
+    board: Board,
+    paths: list[str],
+    tick: Callable[[int, int], None] = lambda done, total: None,
+    mount: str = "",
 ) -> _Survey:
     """Compare `paths`, and look for what else is there."""
     board.exec(_SURVEY, repeatable=True)
@@ -262,11 +344,16 @@ def _survey(
         answer = board.exec(f"_survey({batch!r})", timeout=60, repeatable=True)
         states |= _parse_survey(batch, answer, board.port)
         tick(len(states), len(paths))
-    folders = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
-    walk = "\n".join(f"_walk({folder!r})" for folder in folders)
-    existing = board.exec(walk, repeatable=True).splitlines()
+    roots = () if board.has_flat_filesystem else (board.root + LIBRARY, board.root + MODELS)
+    if mount:
+        roots += (mount + MODELS,)
+    walk = "\n".join(f"_walk({folder!r})" for folder in roots)
+    paths = board.exec(walk, repeatable=True).splitlines()
     board.exec("del _hash, _survey, _walk")
-    return _Survey(states, existing, *board.space())
+    existing = [path for path in paths if not path.endswith("/")]
+    folders = [PurePosixPath(path) for path in paths if path.endswith("/")]
+    above = {str(each) for folder in folders for each in (folder, *folder.parents)}
+    return _Survey(states, existing, above, *board.space())
 
 
 def _parse_survey(paths: list[str], answer: str, port: str) -> dict[str, _FileState]:

@@ -15,6 +15,7 @@ from galago.importer.graph import FLOAT16, Graph
 from galago.tflite import schema
 from galago.tflite.schema import OperatorT
 
+_LONGEST = 64  # numbers of a shape
 _INTEGERS = ("STRIDED_SLICE", "GATHER", "REDUCE_PROD", "PACK", "CONCATENATION")
 
 
@@ -32,7 +33,7 @@ def computed(graph: Graph, operator: OperatorT) -> np.ndarray | None:
         return inputs[0].reshape(graph.shape(operator.outputs[0]))
     if kind == "DEQUANTIZE" and graph.type(operator.inputs[0]) == FLOAT16:
         return inputs[0].astype(np.float32)
-    integers = [one for one in inputs if one is not None and one.dtype == np.int32]
+    integers = [one for one in inputs if one is not None and one.dtype == np.int32 and one.size <= _LONGEST]
     if kind not in _INTEGERS or len(integers) != len(inputs):
         return None
     with schema.malformed():

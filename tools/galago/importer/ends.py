@@ -16,6 +16,7 @@ import numpy as np
 
 from galago.errors import GalagoError
 from galago.importer.graph import FLOAT32, INT8, TYPES, UINT8, Graph
+from galago.tflite import schema
 from galago.tflite.arithmetic import quantize_multiplier
 
 _PASSIVE = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "QUANTIZE", "DEQUANTIZE")
@@ -46,6 +47,7 @@ class Tail:
     """Operators that were dropped."""
 
 
+@schema.malformed()
 def take_head(graph: Graph) -> Head:
     """Removes what precedes the layers; the graph's input is int8 or (in a legacy model) uint8 afterwards.
 
@@ -80,6 +82,7 @@ def take_head(graph: Graph) -> Head:
     return Head(form, scale, zero_point - (128 if graph.type(source) == UINT8 else 0), None)
 
 
+@schema.malformed()
 def take_tail(graph: Graph) -> Tail:
     """Removes what follows the layers; the graph's output is int8 or uint8 afterwards, one score per class.
 

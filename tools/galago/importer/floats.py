@@ -15,6 +15,7 @@ import numpy as np
 
 from galago import lazy_tensorflow
 from galago.errors import GalagoError
+from galago.importer.activations import make_integer
 from galago.importer.graph import FLOAT32, INT8, UINT8, Graph
 from galago.importer.ranges import Line
 from galago.resources import install_command
@@ -26,6 +27,7 @@ _NARROWEST = 1e-4  # range of a tensor
 _WIDEST = 8.0  # numbers that a network expects lie closer together, unless they are pixels themselves
 
 
+@schema.malformed()
 def take_float_weights(graph: Graph) -> None:
     """Makes the int8 weights of a dynamic-range graph float32, with the values that they stand for."""
     for operator in graph.operators:
@@ -46,6 +48,7 @@ def take_float_weights(graph: Graph) -> None:
             graph.set_values(tensor, real.astype(np.float32))
 
 
+@schema.malformed()
 def take_preparation(graph: Graph, given: list[Line] | None = None) -> list[Line] | None:
     """Removes what a float graph does to its pixels; returns one line per channel, or None for nothing.
 
@@ -156,8 +159,10 @@ def quantize(data: bytes, inputs: np.ndarray, lines: list[Line]) -> bytes:
             f"ai-edge-quantizer cannot quantize the model ({reason}): convert it to full int8 where it was "
             "trained",
         ) from error
-    _check_whole(Graph(quantized))
-    return quantized
+    graph = Graph(quantized)
+    changed = make_integer(graph)
+    _check_whole(graph)
+    return graph.packed() if changed else quantized
 
 
 def _widen(ranges: dict[str, Any], data: bytes, inputs: np.ndarray) -> None:
@@ -181,6 +186,7 @@ def _widen(ranges: dict[str, Any], data: bytes, inputs: np.ndarray) -> None:
 
 def _check_whole(graph: Graph) -> None:
     """Raises GalagoError model.operator where an operator stayed in float32."""
+    graph.prune()
     for operator in graph.operators:
         if any(graph.type(i) == FLOAT32 for i in operator.outputs) and graph.kind(operator) != "DEQUANTIZE":
             raise GalagoError(

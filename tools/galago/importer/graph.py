@@ -18,6 +18,8 @@ from galago.tflite.schema import OperatorT, TensorT
 FLOAT32, FLOAT16, INT32, UINT8, INT64, INT16, INT8 = 0, 1, 2, 3, 4, 7, 9
 """Tensor types of the schema."""
 TYPES = {0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8"}
+_MOST_OPERATORS = 10_000  # what a network for a board has is below 500
+_MOST_COMPUTED = 1 << 30  # bytes of constants that are computed on the host
 _DTYPES: dict[int, Any] = {0: "<f4", 1: "<f2", 2: "<i4", 3: "u1", 4: "<i8", 7: "<i2", 9: "i1"}
 
 
@@ -32,6 +34,7 @@ class Graph:
         self._names = schema.operator_kinds(self.model)
         self.changed = _inline(self.model, data)
         """Whether the file has to be written anew."""
+        self._computed = 0
         with schema.malformed():
             self.graph = self.model.subgraphs[0]
             self.tensors, self.operators = self.graph.tensors, list(self.graph.operators)
@@ -39,6 +42,8 @@ class Graph:
             self.outputs = [int(i) for i in self.graph.outputs]
             for tensor in self.tensors:
                 tensor.shape = [int(n) for n in tensor.shape] if tensor.shape is not None else []
+            if len(self.operators) > _MOST_OPERATORS:
+                raise ValueError(f"{len(self.operators):,} operators, over {_MOST_OPERATORS:,}")
             existing = set(range(len(self.tensors)))
             for operator in self.operators:
                 operator.inputs = [int(i) for i in operator.inputs] if operator.inputs is not None else []
@@ -108,6 +113,8 @@ class Graph:
             )
         with schema.malformed():
             scales, points = schema.quantization(one)
+            if not 0 < scales[0] < np.inf:
+                raise ValueError(f"tensor {self.name(tensor)} has the scale {scales[0]}")
             return float(scales[0]), points[0]
 
     def values(self, tensor: int) -> np.ndarray | None:
@@ -122,7 +129,14 @@ class Graph:
             return np.frombuffer(np.asarray(data, np.uint8).tobytes(), _DTYPES[one.type]).reshape(one.shape)
 
     def set_values(self, tensor: int, values: np.ndarray) -> None:
-        """Makes a tensor constant; `values` has the dtype of its type."""
+        """Makes a tensor constant; `values` has the dtype of its type.
+
+        Raises GalagoError model.malformed where all of them together are too large.
+        """
+        self._computed += values.nbytes
+        with schema.malformed():
+            if self._computed > _MOST_COMPUTED:
+                raise ValueError(f"its constants would take over {_MOST_COMPUTED >> 20} MiB")
         buffer = schema.new("BufferT")
         buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
         self.tensors[tensor].buffer = len(self.model.buffers)

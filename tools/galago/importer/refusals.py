@@ -6,10 +6,12 @@ check(graph)         # raises GalagoError model.operator or model.quantization
 
 from galago.errors import GalagoError
 from galago.importer.graph import INT8, INT16, UINT8, Graph
+from galago.tflite import schema
 
 _BEFORE = "take the .tflite from before that compiler"
 
 
+@schema.malformed()
 def check(graph: Graph) -> None:
     """Raises GalagoError for a model compiled for other chips, a detector, or one that takes no picture."""
     for kind in graph.kinds():
@@ -73,6 +75,7 @@ def _refuse_custom(name: str) -> None:
     )
 
 
+@schema.malformed()
 def core(graph: Graph) -> str:
     """What the layers compute in: int8, uint8, float32, or "dynamic" (float32 with int8 weights)."""
     weighted = [

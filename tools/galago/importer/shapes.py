@@ -25,8 +25,13 @@ _AS_RESHAPE = ("EXPAND_DIMS", "SQUEEZE", "TRANSPOSE")
 _SAME_SHAPE = ("RELU", "RELU6", "QUANTIZE", "DEQUANTIZE", "SOFTMAX", "LOGISTIC")
 
 
+@schema.malformed()
 def simplify(graph: Graph) -> list[str]:
-    """Rewrites a graph as above, and returns what was done, in words. Raises GalagoError model.operator."""
+    """Rewrites a graph as above, and returns what was done, in words.
+
+    Raises GalagoError model.operator, and model.malformed where operators have other inputs or options than
+    their kind has.
+    """
     notes = _single_picture(graph)
     before = graph.kinds()
     for operator in list(graph.operators):
@@ -125,5 +130,7 @@ def _keeps_order(graph: Graph, operator: OperatorT) -> bool:
     if order is None:
         return False
     shape = graph.shape(operator.inputs[0])
+    if sorted(order.ravel().tolist()) != list(range(len(shape))):
+        raise ValueError(f"TRANSPOSE to the order {order.ravel().tolist()[:8]} of {len(shape)} dimensions")
     moved = [int(i) for i in order if shape[int(i)] > 1]
     return moved == sorted(moved)

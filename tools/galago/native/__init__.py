@@ -7,6 +7,6 @@
     mpy/          reads and writes .mpy files (ABI 6.3)
     verify/       runs the code in emulators, between guard pages, and counts its instructions
 
-verify/ needs the packages `unicorn` and `capstone` (extra `test`), and for Xtensa `qemu-xtensa` (Debian:
-qemu-user).
+verify/ needs the packages `unicorn` and `capstone` (extra `test`), for Xtensa `qemu-xtensa` (Debian:
+qemu-user), for Helium `qemu-system-arm`.
 """

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, models, pictures
+from galago import dataset, lazy_tensorflow, models, pictures
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.quantize import refine
@@ -73,12 +73,14 @@ def build(
     else:
         pixels = with_black_and_white(evenly_spread(photos, CALIBRATION_PHOTOS))
     float_model = convert_float(network)
-    tflite = refine.refine(convert(network, pixels), float_model, pixels[2:])
+    tflite = convert(network, pixels)
+    lazy_tensorflow.release_memory()
+    tflite = refine.refine(tflite, float_model, pixels[2:])
     if improve:
         tflite = improve(tflite, float_model)
         check_tflite(tflite)
     tflite = without_names(tflite)
-    model = models.write(out, tflite, _contract(info, labels, shape) | measure(tflite, shape))
+    model = models.write(out, tflite, contract(info, labels, shape) | measure(tflite, shape))
     if keep_float:
         (model.path / canmv_k230.FLOAT).write_bytes(float_model)
         np.save(model.path / canmv_k230.CALIBRATION, pixels)
@@ -97,7 +99,7 @@ def _labels(info: ModelInfo, photos: Path | np.ndarray, outputs: int) -> list[st
     return labels
 
 
-def _contract(info: ModelInfo, labels: list[str], shape: tuple[int, int, int]) -> dict[str, Any]:
+def contract(info: ModelInfo, labels: list[str], shape: tuple[int, int, int]) -> dict[str, Any]:
     """Returns model.json without the measured entries; `shape` is (height, width, channels)."""
     height, width, channels = shape
     return {

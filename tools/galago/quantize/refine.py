@@ -13,8 +13,6 @@ Layers are corrected in order, so that each also compensates for the errors of t
 The model stays as large and as fast as before.
 """
 
-from typing import Any
-
 import numpy as np
 
 from galago import lazy_tensorflow
@@ -25,6 +23,7 @@ from galago.tflite.edit import WEIGHTED, EditableGraph
 from galago.tflite.schema import Operator
 
 _LARGEST_TENSOR = 1 << 27  # values of one tensor over all pictures; fewer pictures are used if it were larger
+_PART = 50  # pictures that are computed at a time: TensorFlow holds several tensors of each meanwhile
 _BIAS_ROUNDS = 2
 _LEAST_ACTIVE = 0.15  # lower bound of the share of a channel's values that are not clipped: bounds the step
 
@@ -41,8 +40,8 @@ def refine(tflite: bytes, float_model: bytes, pixels: np.ndarray) -> bytes:
     largest = max(int(np.prod(graph.shape(layer.output))) for layer in graph.layers)
     count = max(1, min(len(pixels), _LARGEST_TENSOR // largest))
     chosen = pixels[np.arange(count) * len(pixels) // count]
-    pictures = (chosen.astype(np.float32) - 128) / 128
-    floats, int8 = {graph.input: pictures}, {graph.input: pictures}
+    floats = {graph.input: (chosen.astype(np.float32) - 128) / 128}
+    int8 = dict(floats)
     float_layers = iter(float_graph.weighted())
     for number, layer in enumerate(graph.layers):
         inputs = [t for t in layer.inputs if t in floats]
@@ -51,21 +50,38 @@ def refine(tflite: bytes, float_model: bytes, pixels: np.ndarray) -> bytes:
         if layer.kind in WEIGHTED:
             float_layer = next(float_layers)
             kernel, bias = float_graph.kernel(float_layer), float_graph.bias(float_layer)
-        exact = floats[layer.output] = apply(graph, layer, float_inputs, kernel, bias)
-        _choose_range(graph, layer, np.asarray(exact))
+        exact = floats[layer.output] = _apply(graph, layer, float_inputs, kernel, bias)
+        _choose_range(graph, layer, exact)
         if kernel is not None and bias is not None:
             absmax = graph.absmax_for(layer, kernel, bias)
             kernel = compensated_rounding(graph, layer, int8_inputs[0], kernel, absmax)
-            bias = _corrected_bias(graph, layer, int8_inputs, kernel, bias, np.asarray(exact))
+            bias = _corrected_bias(graph, layer, int8_inputs, kernel, bias, exact)
             # The bias of a channel without weights may have grown.
             absmax = np.maximum(absmax, graph.absmax_for(layer, kernel, bias))
             graph.set_weights(layer, kernel, bias, absmax)
-        rounded = apply(graph, layer, int8_inputs, kernel, bias)
-        int8[layer.output] = fake_quant(rounded, graph.limits(layer.output))
+        int8[layer.output] = _apply(graph, layer, int8_inputs, kernel, bias, graph.limits(layer.output))
         for tensor in inputs:
             if not any(tensor in later.inputs for later in graph.layers[number + 1 :]):
                 del floats[tensor], int8[tensor]
     return graph.packed()
+
+
+def _apply(
+    graph: EditableGraph,
+    layer: Operator,
+    inputs: list[np.ndarray],
+    kernel: np.ndarray | None,
+    bias: np.ndarray | None,
+    limits: tuple[float, float] | None = None,
+) -> np.ndarray:
+    """Computes a layer as `apply` does, float32 [n, …]; with `limits`, rounded as `fake_quant` does."""
+    count, shape = len(inputs[0]), graph.shape(layer.output)
+    outputs = np.empty((count, *shape), np.float32)  # `shape` is that of one picture
+    for start in range(0, count, _PART):
+        exact = apply(graph, layer, [x[start : start + _PART] for x in inputs], kernel, bias)
+        rounded = exact if limits is None else fake_quant(exact, limits)
+        outputs[start : start + _PART] = np.reshape(rounded, (-1, *shape))
+    return outputs.reshape(-1, *shape[1:])
 
 
 def can_refine(graph: EditableGraph, float_graph: EditableGraph) -> bool:
@@ -86,7 +102,7 @@ def _choose_range(graph: EditableGraph, layer: Operator, exact: np.ndarray) -> N
 def _corrected_bias(
     graph: EditableGraph,
     layer: Operator,
-    inputs: list[Any],
+    inputs: list[np.ndarray],
     kernel: np.ndarray,
     bias: np.ndarray,
     exact: np.ndarray,
@@ -99,8 +115,7 @@ def _corrected_bias(
     active = np.clip(((flat > limits[0]) & (flat < limits[1])).mean(axis=0), _LEAST_ACTIVE, 1)
     best, least = bias, np.full(bias.shape, np.inf)
     for _ in range(_BIAS_ROUNDS + 1):
-        outputs = apply(graph, layer, inputs, kernel, bias)
-        shift = mean - np.asarray(fake_quant(outputs, limits)).reshape(flat.shape).mean(axis=0)
+        shift = mean - _apply(graph, layer, inputs, kernel, bias, limits).reshape(flat.shape).mean(axis=0)
         best = np.where(np.abs(shift) < least, bias, best)
         least = np.minimum(np.abs(shift), least)
         bias = (bias + shift / active).astype(np.float32)

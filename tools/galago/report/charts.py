@@ -84,9 +84,9 @@ def _axes(x_title: str, left: float, right: float, low: float, high: float, perc
         text = f"{value:.0%}" if percent else f"{value:.2f}"
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}" class="grid"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
-    whole = right > 1
-    for value in (left, (left + right) / 2, right):
-        text = f"{value:.0f}" if whole else f"{value:.0%}"
+    share = (left, right) == (0, 1)
+    for value in (0, 0.5, 1) if share else sorted({left, (left + right) // 2, right}):
+        text = f"{value:.0%}" if share else f"{value:.0f}"
         parts.append(
             f'<text x="{_x(value, left, right):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{text}</text>'
         )

@@ -29,8 +29,8 @@ class EvaluationSet:
     """The photos as the model sees them, uint8 [n, size, size, 3]."""
     labels: np.ndarray
     """The right classes, int64 [n], -1 outside of all."""
-    floats: np.ndarray
-    """Probabilities of the float network, float32 [n, classes]."""
+    floats: np.ndarray | None
+    """Probabilities of the float network, float32 [n, classes]; None if there is none."""
     int8: np.ndarray
     """Outputs of the int8 model, as on a board, int8 [n, classes]."""
 
@@ -42,8 +42,9 @@ class Findings:
     evaluation: EvaluationSet
     """The test photos if there are any, else the validation photos."""
     validation: EvaluationSet
-    uncalibrated: np.ndarray
-    """Probabilities of the validation photos before the temperature was set, float [n, classes]."""
+    uncalibrated: np.ndarray | None
+    """Probabilities of the validation photos before the temperature was set, float [n, classes]; None if they
+    were not kept."""
     temperature: float
     history: list[dict[str, Any]]
     skipped: list[str] = field(default_factory=list)
@@ -62,6 +63,7 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
     scores = Scores.of(evaluation.int8, evaluation.labels)
     validation = Scores.of(findings.validation.int8, findings.validation.labels)
     rows = scores.by_class()
+    floats, before = evaluation.floats, findings.uncalibrated
     return {
         "model": model.name,
         "architecture": contract.get("architecture"),
@@ -74,9 +76,9 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
             "arena_bytes": contract["arena_bytes"],
         },
         "exam": evaluation.name,
-        "float": Scores.of(evaluation.floats, evaluation.labels).as_dict(),
+        "float": None if floats is None else Scores.of(floats, evaluation.labels).as_dict(),
         "int8": scores.as_dict(),
-        "same_answer": float((evaluation.floats.argmax(1) == evaluation.int8.argmax(1)).mean()),
+        "same_answer": None if floats is None else float((floats.argmax(1) == scores.answers).mean()),
         "classes": [
             {"label": label, "photos": row.photos, "precision": row.precision, "recall": row.recall}
             for label, row in zip(model.labels, rows, strict=True)
@@ -84,7 +86,7 @@ def as_dict(model: ModelDirectory, findings: Findings) -> dict[str, Any]:
         "confusion": scores.confusion.tolist(),
         "calibration": {
             "temperature": findings.temperature,
-            "before": Scores.of(findings.uncalibrated, findings.validation.labels).reliability(),
+            "before": None if before is None else Scores.of(before, findings.validation.labels).reliability(),
             "after": validation.reliability(),
         },
         "unknown_below": contract["unknown_below"],

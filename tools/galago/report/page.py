@@ -68,6 +68,8 @@ def _tiles(table: dict[str, Any]) -> str:
     tiles = []
     for key, title in (("int8", "int8, as on a board"), ("float", "float, before quantization")):
         score = table[key]
+        if not score:
+            continue
         low, high = score["interval"]
         tiles.append(
             (
@@ -86,10 +88,13 @@ def _tiles(table: dict[str, Any]) -> str:
         (f"{size['arena_bytes'] / 1000:,.0f} kB", "memory while it runs", "arena of the built-in engine"),
     ]
     boxes = "".join(f"<div class=tile><b>{b}</b>{t}<br><small>{s}</small></div>" for b, t, s in tiles)
+    same = table["same_answer"]
+    agreement = (
+        f" float and int8 give the same answer for {same:.1%} of these photos." if table["float"] else ""
+    )
     return (
         f"<div class=tiles>{boxes}</div><p class=note>Measured on {escape(table['exam'])}; "
-        f"the intervals are 95 % confidence intervals. float and int8 give the same answer for "
-        f"{table['same_answer']:.1%} of these photos.</p>"
+        f"the intervals are 95 % confidence intervals.{agreement}</p>"
     )
 
 
@@ -137,11 +142,9 @@ def _quantization(figures: dict[str, Any]) -> str:
 
 def _calibration(table: dict[str, Any]) -> str:
     calibration = table["calibration"]
+    before = {"float, before its confidence was calibrated": calibration["before"]}
     chart = charts.reliability(
-        {
-            "float, before its confidence was calibrated": calibration["before"],
-            "int8, calibrated": calibration["after"],
-        }
+        (before if calibration["before"] else {}) | {"int8, calibrated": calibration["after"]}
     )
     outsiders = any(outside is not None for *_, outside in table["thresholds"])
     rows = "".join(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a model says of each held-out photo, kept beside it, so that a page can show the photos of a mistake.
 
-exam = answer(model, folder)    # one sub-folder per class; the files are named by the photos' ids
-exam.save(model.path); Answers.of_model(model.path)
+seen = exam(model, folder, floats=True)     # one sub-folder per class; the files are named by the photos' ids
+Answers.of(model, seen).save(model.path); Answers.of_model(model.path)
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ import numpy as np
 
 from galago import evaluate
 from galago.models import ModelDirectory
+from galago.report import EvaluationSet
 from galago.studio.store import read_json, write_json
 
 FILE = "answers.json"
@@ -32,6 +33,20 @@ class Answers:
     float_said: list[int]
     """Of the network before quantization; empty if it was not asked."""
     float_confidence: list[float]
+
+    @classmethod
+    def of(cls, model: ModelDirectory, seen: EvaluationSet) -> "Answers":
+        """Returns the answers of an exam."""
+        probabilities = model.probabilities(seen.int8)
+        before = np.zeros((0, len(model.labels)), np.float32) if seen.floats is None else seen.floats
+        return cls(
+            photos=[path.stem for path in seen.paths],
+            labels=seen.labels.tolist(),
+            said=probabilities.argmax(axis=1).tolist(),
+            confidence=[round(float(value), 4) for value in probabilities.max(axis=1)],
+            float_said=before.argmax(axis=1).tolist(),
+            float_confidence=[round(float(value), 4) for value in before.max(axis=1)],
+        )
 
     def scores(self) -> evaluate.Scores:
         """Returns the scores of the int8 model."""
@@ -75,20 +90,21 @@ class Answers:
             return None
 
 
-def answer(
-    model: ModelDirectory, folder: Path, floats: bool, say: Callable[[str], None] = lambda text: None
-) -> Answers:
+def exam(
+    model: ModelDirectory,
+    folder: Path,
+    floats: bool,
+    say: Callable[[str], None] = lambda text: None,
+    name: str = "photos that were held out",
+) -> EvaluationSet:
     """Lets a model answer the photos of a folder. Raises dataset.*, model.labels."""
     photos = evaluate.labelled(model, folder)
     inputs, positions = evaluate.read_inputs(model, photos.paths, say)
-    int8 = evaluate.int8(model, inputs)
-    probabilities = model.probabilities(int8)
-    before = evaluate.floats(model, inputs) if floats else np.zeros((0, len(model.labels)), np.float32)
-    return Answers(
-        photos=[photos.paths[position].stem for position in positions],
-        labels=photos.labels[positions].tolist(),
-        said=probabilities.argmax(axis=1).tolist(),
-        confidence=[round(float(value), 4) for value in probabilities.max(axis=1)],
-        float_said=before.argmax(axis=1).tolist(),
-        float_confidence=[round(float(value), 4) for value in before.max(axis=1)] if len(before) else [],
+    return EvaluationSet(
+        name,
+        [photos.paths[position] for position in positions],
+        inputs.view(np.uint8) ^ 128,
+        photos.labels[positions],
+        evaluate.floats(model, inputs) if floats else None,
+        evaluate.int8(model, inputs),
     )

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from galago.errors import GalagoError, of_file
 from galago.studio.phone import ENTRY
-from galago.studio.routes import boards, jobs, models, phone, photos, project
+from galago.studio.routes import boards, jobs, models, phone, photos, project, sweeps
 from galago.studio.security import status_of
 from galago.studio.studio import Studio
 
@@ -31,7 +31,7 @@ def create(studio: Studio) -> Starlette:
         Route("/", _index),
         Mount("/static", _Static(directory=PAGE, check_dir=False)),
     ]
-    for module in (project, photos, jobs, boards, models, phone):
+    for module in (project, photos, jobs, sweeps, boards, models, phone):
         routes += module.routes
     return _application(studio, routes)
 

@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     order = read_json(folder / "order.json", {})
     try:
         end = _run(order)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # Ray has a handler of its own while it starts
         end = {"state": "stopped"}
     except GalagoError as error:
         end = _failed(error)

@@ -4,6 +4,7 @@
     examiner = Examiner(project, events)
     examiner.start()
     examiner.stop()
+    known_before(project, ids)              # how many of these photos are near-duplicates of others
 
 The marks are those of `galago dataset check`.
 """
@@ -84,12 +85,25 @@ class Examiner:
                 self._events.publish("problem", message=of_file(error).message)
 
 
+def known_before(project: Project, ids: list[str]) -> int:
+    """Returns how many of some new photos are near-duplicates of photos that came before them."""
+    with project.lock:
+        photos = [photo for photo in project.photos.values() if photo.fingerprint]
+    prints, wanted = _prints(photos), set(ids)
+    new = [place for place, photo in enumerate(photos) if photo.id in wanted]
+    return sum(bool(dataset.alike(prints[place], prints[:place]).any()) for place in new)
+
+
+def _prints(photos: list[Photo]) -> np.ndarray:
+    """Returns the hashes of photos, uint8 [n, 16]."""
+    joined = b"".join(bytes.fromhex(photo.fingerprint) for photo in photos)
+    return np.frombuffer(joined, np.uint8).reshape(len(photos), 16)
+
+
 def conclude(photos: list[Photo]) -> None:
     """Sets what depends on other photos too: near-duplicates, and which photos are held out."""
     seen = [photo for photo in photos if photo.fingerprint]
-    bits = [bytes.fromhex(photo.fingerprint) for photo in seen]
-    prints = np.frombuffer(b"".join(bits), np.uint8).reshape(len(seen), -1 if seen else 16)
-    first = dataset.near_duplicates(prints) if seen else np.zeros(0, int)
+    first = dataset.near_duplicates(_prints(seen))
     for photo, root in zip(seen, first.tolist(), strict=True):
         photo.twin = "" if seen[root] is photo else seen[root].id
         photo.blurred = photo.sharpness < BLURRED

@@ -7,17 +7,17 @@
 The operating system releases it, however the process ends; unlike its number it is never given to another.
 """
 
-import os
 from pathlib import Path
 from typing import IO
 
-if os.name == "nt":
+try:
+    import fcntl
+except ModuleNotFoundError:  # on Windows
     import msvcrt
 
     def _lock(file: IO[bytes]) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
 else:
-    import fcntl
 
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,6 +9,7 @@ Nothing of the file's own bytes is kept: EXIF with its place and time is gone, a
 in a picture. The orientation that EXIF names is applied.
 """
 
+import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -124,19 +125,24 @@ def read_upright(path: Path) -> np.ndarray:
 
 def write_jpeg(rgb: np.ndarray, path: Path) -> None:
     """Writes uint8 [h, w, 3] as a JPEG without metadata, in one step."""
-    part = path.with_name(f".{path.name}.part")
-    Image.fromarray(rgb).save(part, "JPEG", quality=_QUALITY, subsampling=0)
-    part.replace(path)
+    _save(Image.fromarray(rgb), path, quality=_QUALITY, subsampling=0)
 
 
 def write_thumbnail(source: Path, path: Path) -> None:
     """Writes a small JPEG of a picture, upright. Raises GalagoError image.* as `read_upright` does."""
     small = _drafted(source) or Image.fromarray(read_upright(source))
     small.thumbnail((THUMBNAIL, THUMBNAIL))
-    part = path.with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    small.save(part, "JPEG", quality=80)
-    part.replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _save(small, path, quality=80)
+
+
+def _save(image: Image.Image, path: Path, **options: int) -> None:
+    part = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.part")  # two windows may ask for it at once
+    try:
+        image.save(part, "JPEG", **options)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _drafted(source: Path) -> Image.Image | None:

@@ -23,6 +23,8 @@ from galago.studio.store import read_json, write_json
 KEPT_LINES = 2000
 _LARGEST_READ = 4 << 20  # bytes of output that are taken at once
 ACTIVE = ("running", "paused")
+_ENDS_ITS_OWN = ("sweep",)
+"""The kinds whose process ends its children itself, in order: it alone is asked to end."""
 
 
 class Job:
@@ -177,7 +179,8 @@ class Job:
         if number is None or not self.alive:
             return
         with suppress(ProcessLookupError, PermissionError):
-            if hasattr(os, "killpg"):
+            alone = name == "SIGTERM" and self.row["kind"] in _ENDS_ITS_OWN
+            if hasattr(os, "killpg") and not alone:
                 os.killpg(self.row["pid"], number)
             else:
                 os.kill(self.row["pid"], number)

@@ -21,8 +21,10 @@ from galago.studio.store import read_json
 
 _INTERVAL = 0.15  # seconds between two looks at what jobs have written
 _GRACE = 10.0  # seconds that a job has to end by itself
+_GRACE_OF_SWEEP = 60.0  # the same for one whose workers remove their files
 _KEPT = 40  # jobs that have ended
-TRAINING = ("train", "quick")
+TRAINING = ("train", "quick", "sweep")
+_CAN = {"pause": ("train", "quick"), "resume": TRAINING}  # Ray's workers cannot be held
 OnLine = Callable[[Job, dict[str, Any]], None]
 
 
@@ -90,7 +92,8 @@ class Jobs:
         with self._lock:
             job = self.get(job_id)
             state = job.row["state"]
-            if action in ("pause", "resume") and job.row["kind"] not in TRAINING:
+            kind = job.row["kind"]
+            if action in _CAN and kind not in _CAN[action]:
                 raise GalagoError(
                     "studio.request", f"{job.row['title']} cannot {action}: stop it, or start anew"
                 )
@@ -98,11 +101,12 @@ class Jobs:
                 job.pause()
             elif action == "resume" and state in ("paused", "stopped", "failed"):
                 if state != "paused":
-                    self.check_free(job.row["kind"], None)
+                    self.check_free(kind, None)
                 job.resume()
             elif action == "stop" and job.active:
                 job.stop()
-                self._deadlines[job_id] = time.monotonic() + _GRACE
+                grace = _GRACE_OF_SWEEP if kind == "sweep" else _GRACE
+                self._deadlines[job_id] = time.monotonic() + grace
             elif action not in ("pause", "resume", "stop"):
                 raise GalagoError("studio.request", f"expected pause, resume or stop, got {action!r:.20}")
         self._publish(job)
@@ -120,13 +124,14 @@ class Jobs:
                 late = self._deadlines.get(job.id, float("inf")) < time.monotonic()
                 if late and not ended:
                     job.stop(force=True)
+                if ended:  # nobody sees the end before what follows from it
+                    self._on_end(job)
             for line in lines:
                 if line["type"] != "progress":
                     self._on_line(job, line)
                     self._events.publish("line", job=job.id, line=line)
             if ended:
                 self._deadlines.pop(job.id, None)
-                self._on_end(job)
             if ended or any(line["type"] == "progress" for line in lines):
                 self._publish(job)
 
@@ -141,6 +146,15 @@ class Jobs:
                 )
             if port and job.row["port"] == port:
                 raise GalagoError("studio.busy", f"{job.row['title']} has the board: wait, or stop it first")
+
+    def check_unused(self, model: str) -> None:
+        """Raises studio.busy if a job works with a model."""
+        with self._lock:
+            active = [job for job in self._jobs.values() if job.active and job.row["model"] == model]
+        if active:
+            raise GalagoError(
+                "studio.busy", f"{active[0].row['title']} needs the model: wait, or stop it first"
+            )
 
     def _watch(self) -> None:
         while not self._stopping.wait(_INTERVAL):

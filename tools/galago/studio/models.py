@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from galago.errors import GalagoError
+from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
 from galago.studio.store import read_json
 
 ABOUT = "studio.json"
 """What the project keeps of a model besides its directory."""
+
+_PARTS = {"float": FLOAT, "recipe": "recipe.toml", "report": "report.html"}
+"""What not every model has."""
 
 
 def publish(folder: Path, models: Path, model_id: str) -> str:
@@ -83,9 +87,12 @@ def _row(model_id: str, model: ModelDirectory) -> dict[str, Any]:
         "size": model.input_shape[0],
         "architecture": contract.get("architecture"),
         "alpha": contract.get("alpha"),
+        "blocks": contract.get("blocks", 0),
         "made": made.isoformat(timespec="milliseconds"),
         "photos": about.get("photos"),
         "labels": model.labels,
         "unknown_below": contract.get("unknown_below"),
         "advice": about.get("advice", []),
+        "board": about.get("board"),
+        "has": [part for part, file in _PARTS.items() if (model.path / file).is_file()],
     }

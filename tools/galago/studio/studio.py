@@ -66,18 +66,22 @@ class Studio:
             try:
                 self.project.add_photo(group, read_upright(file))
                 self.project.touched({group})
-            except GalagoError:  # the class was deleted meanwhile, or the project is full
+            except (GalagoError, OSError):  # the class was deleted meanwhile, or project or disk is full
                 job.stop()
             file.unlink(missing_ok=True)
 
     def _end(self, job: Job) -> None:
         order = read_json(job.folder / "order.json", {})
-        result = job.row["result"] or {}
-        if job.row["state"] == "done":
-            if order.get("frozen"):
-                shutil.rmtree(order["frozen"], ignore_errors=True)
-            if result.get("model") and not job.row["port"]:
-                self.events.publish("model", id=result["model"])
-            if job.row["kind"] == "flash":
-                model = self.models.open(order["model"])
-                self.ports.learn(job.row["port"], board=result["board"], model=model.name)
+        if job.row["state"] != "done":
+            return
+        result, port = job.row["result"] or {}, job.row["port"]
+        if order.get("frozen") and job.row["kind"] != "sweep":  # its models are measured when they are taken
+            shutil.rmtree(order["frozen"], ignore_errors=True)
+        if job.row["kind"] == "flash":
+            self.ports.learn(port, board=result["board"], model=result["place"].rsplit("/", 1)[-1])
+        elif job.row["kind"] == "doctor":
+            self.ports.learn(port, board=result.get("board"), micropython=result.get("micropython"))
+        elif job.row["kind"] == "rollback":
+            self.ports.learn(port, model=result["place"].rsplit("/", 1)[-1])
+        elif result.get("model"):
+            self.events.publish("model", id=result["model"])

@@ -52,7 +52,7 @@ class Record:
 
     @property
     def ordinary(self) -> bool:
-        """Whether machine code may compute the layer: it is not a general convolution."""
+        """Whether hand-made machine code may compute the layer: it is not a general convolution."""
         return self.operator not in (CONV_2D, DEPTHWISE_CONV_2D) or not self.group_depth
 
     @property

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What would make a model better, in words, from how it answers.
 
-for line in advice(scores, names, counts, size=96):
+for line in advice(scores, names, counts, size=96, wider=0.5):
     print(line)
 """
 
@@ -18,11 +18,24 @@ _ENOUGH = 50  # photos of a class
 _LARGER = {96: 128, 128: 160, 160: 192, 192: 224}
 
 
-def advice(scores: Scores, names: Sequence[str], counts: Sequence[int], size: int) -> list[str]:
+def advice(
+    scores: Scores,
+    names: Sequence[str],
+    counts: Sequence[int],
+    size: int,
+    wider: float | None,
+    options: bool = True,
+) -> list[str]:
     """Returns lines of advice, the most useful first; none for a good model.
 
-    `counts` is the number of photos of each class that were trained on, `size` the model's input in pixels.
+    `counts` is the number of photos of each class that were trained on, `size` the model's input in pixels,
+    `wider` the next larger alpha of its architecture, if there is one.
+    With `options` the lines name those of `galago train`.
     """
+
+    def option(text: str) -> str:
+        return f" ({text})" if options else ""
+
     lines = []
     rows = scores.by_class()
     weak = [
@@ -42,11 +55,16 @@ def advice(scores: Scores, names: Sequence[str], counts: Sequence[int], size: in
     if few and scores.accuracy < GOOD:
         lines.append(f"{', '.join(few[:5])}: fewer than {_ENOUGH} photos; more of them help most")
     if scores.accuracy < GOOD and size in _LARGER:
+        larger = _LARGER[size]
         lines.append(
-            f"a larger input sees more: --size {_LARGER[size]} takes more time and memory on the board"
+            f"a larger input sees more: {larger} x {larger} pixels{option(f'--size {larger}')} take more "
+            "time and memory on the board"
         )
-    if scores.accuracy < GOOD:
-        lines.append("--architecture mobilenet_v2 is often more accurate; galago fit says what still fits")
+    if scores.accuracy < GOOD and wider:
+        lines.append(
+            f"a wider network learns more{option(f'--alpha {wider:g}')}"
+            + ("; galago fit says what still fits" if options else "")
+        )
     return lines
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from galago import lazy_tensorflow
 from galago.train.recipe import Augment
 
-_BINOMIAL = ((1, 2, 1), (2, 4, 2), (1, 2, 1))  # divided by 16: a soft blur
 # From RGB to YIQ, luma and two colour differences: rotating the latter changes the hue.
 _YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
@@ -109,9 +108,11 @@ def _layers() -> dict[str, Any]:
             self.share = share
 
         def call(self, pixels: Any) -> Any:
-            kernel = ops.convert_to_tensor(_BINOMIAL, "float32") / 16
-            kernel = ops.tile(kernel[:, :, None, None], (1, 1, 3, 1))
-            soft = ops.depthwise_conv(pixels, kernel, padding="same")
+            # A convolution with 1 2 1 in both directions; as sums it takes half the time.
+            rows = ops.pad(pixels, ((0, 0), (1, 1), (0, 0), (0, 0)))
+            rows = rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]
+            both = ops.pad(rows, ((0, 0), (0, 0), (1, 1), (0, 0)))
+            soft = (both[:, :, :-2] + 2 * both[:, :, 1:-1] + both[:, :, 2:]) / 16
             blurred = ops.cast(self.draw(pixels, 0, 1, 1, 1, 1) < self.share, "float32")
             return pixels + (soft - pixels) * blurred * self.draw(pixels, 0, 1, 1, 1, 1)
 

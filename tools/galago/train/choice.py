@@ -21,6 +21,7 @@ MAX_SECONDS = 1.0  # per picture
 _MIN_EPOCHS, _MIN_STEPS = 40, 800  # whichever takes longer
 _PATIENT_STEPS = 100  # without improvement that end a training, but at least ten epochs
 _TRAINING_SHARE = 0.85  # of all photos; the others are for validation
+_BLOCKS, _SMALLEST = (5, 6, 7, 9, 11), 48  # of 13 blocks, and pixels, for the small form
 _REFERENCE = "everyday-v1-025-96"
 
 
@@ -31,44 +32,73 @@ class TrainingOptions:
     architecture: str = "mobilenet_v1"
     alpha: float = 0.25
     size: int = 96
+    blocks: int = 0
     test: Path | None = None
+    start: Path | None = None
+    """A model's folder: to fine-tune it instead of an ImageNet network."""
     from_scratch: bool = False
     epochs: int | None = None
     seed: int = 1
 
+    @classmethod
+    def fine_tuning(cls, folder: Path) -> "TrainingOptions":
+        """Returns the options to fine-tune the model in a folder: its own network.
 
-def largest(board_id: str, architecture: str, classes: int) -> tuple[Variant, str]:
+        Raises model.*, config.invalid for a network that is not trained here.
+        """
+        model = models.ModelDirectory.open(folder)
+        architecture, alpha = model.contract.get("architecture"), model.contract.get("alpha")
+        if architecture not in imagenet.ALPHAS or not isinstance(alpha, int | float):
+            raise GalagoError(
+                "config.invalid", f"{folder} is no network of Galago's training: choose a model trained by it"
+            )
+        blocks = int(model.contract.get("blocks", 0))
+        return cls(architecture, alpha, model.input_shape[0], blocks, start=folder)
+
+
+def largest(board_id: str, architecture: str, classes: int, small: bool = False) -> tuple[Variant, str]:
     """Returns the variant with the most MACs that fits a board with room to spare, and a line on why.
 
-    Raises memory.heap if none fits, board.*.
+    Where none fits and `small` is true, it is the largest one in the small form of the device package
+    (galago.small), a whole one if possible, or V1 with fewer blocks. Raises memory.heap if none fits, and
+    board.*.
     """
     board = boards.load(board_id)
-    requirements = replace(fit.Requirements.of(models.find(_REFERENCE)), classes=classes)
-    variants = [
-        Variant(architecture, alpha, size, (classes,))
-        for alpha in imagenet.ALPHAS[architecture]
-        for size in SIZES
-    ]
+    requirements = fit.Requirements.of(models.find(_REFERENCE))
     rejected = ""
-    for variant in sorted(variants, key=lambda variant: variant.macs, reverse=True):
-        if variant.weights > max(board.file_space, board.romfs):
-            continue
-        result = fit.check(requirements.for_variant(variant), board)
-        problem = result.problem or _too_full(result)
-        if not problem:
-            seconds = f"about {result.seconds[1] * 1000:,.0f} ms per picture, weights {result.weights}"
-            larger = f"; the next larger one, {rejected}" if rejected else ""
-            return variant, f"{variant.name} is the largest that fits {board.id}: {seconds}{larger}"
-        rejected = f"{variant.name}: {problem}"
+    for form in ("whole or trimmed", "small") if small else ("whole or trimmed",):
+        for variant in _variants(architecture, classes, shortened=form == "small"):
+            if variant.weights > max(board.file_space, board.romfs):
+                continue
+            result = fit.check(requirements.for_variant(variant), board)
+            problem = result.problem or (_too_full(result) if form != "small" else "")
+            if not problem:
+                seconds = f"about {result.seconds[1] * 1000:,.0f} ms per picture, weights {result.weights}"
+                larger = f"; the next larger one, {rejected}" if rejected else ""
+                return variant, f"{variant.name} is the largest that fits {board.id}: {seconds}{larger}"
+            rejected = f"{variant.name}: {problem}"
     raise GalagoError(
         "memory.heap",
         f"no {architecture} fits {board.id} with room to spare ({rejected}): use a larger board",
     )
 
 
+def _variants(architecture: str, classes: int, shortened: bool) -> list[Variant]:
+    """The networks to choose from, whole ones first, from the largest to the smallest."""
+    variants = [
+        Variant(architecture, alpha, size, (classes,), blocks=blocks)
+        for blocks in (0, *(_BLOCKS if shortened and architecture == "mobilenet_v1" else ()))
+        for alpha in imagenet.ALPHAS[architecture]
+        for size in (*SIZES, *((_SMALLEST,) if blocks else ()))
+    ]
+    return sorted(variants, key=lambda variant: (not variant.blocks, variant.macs), reverse=True)
+
+
 def _too_full(result: fit.Verdict) -> str:
     heap = sum(result.heap.values()) / result.board.heap
     files = result.filesystem.used / result.filesystem.size
+    if result.form == "small":
+        return "fits in the small form of the device package alone"
     if heap > MAX_FILL:
         return f"takes {heap:.0%} of the heap"
     if files > MAX_FILL:
@@ -85,7 +115,7 @@ def recipe_for(photos: Path, name: str, options: TrainingOptions) -> PhotoRecipe
 
     Raises config.invalid, dataset.missing, dataset.empty, dataset.layout.
     """
-    imagenet.application(options.architecture)
+    imagenet.require(options.architecture)
     alpha, size = options.alpha, options.size
     if not 32 <= size <= 224 or size % 2:
         raise GalagoError(
@@ -100,6 +130,8 @@ def recipe_for(photos: Path, name: str, options: TrainingOptions) -> PhotoRecipe
     epochs = options.epochs or max(_MIN_EPOCHS, math.ceil(_MIN_STEPS / steps))
     # Few photos keep ImageNet's statistics (network.train_only), with which large steps diverge.
     learning_rate = 2e-3 if steps >= MIN_BATCHES else 3e-4
+    if options.start:  # it knows such photos already
+        epochs, learning_rate = options.epochs or math.ceil(epochs / 4), learning_rate / 2
     all_layers = PhotoStage("all", epochs, learning_rate, patience=max(10, math.ceil(_PATIENT_STEPS / steps)))
     stages = (PhotoStage("head", 30, 3e-3), all_layers)
     if options.from_scratch:
@@ -113,7 +145,9 @@ def recipe_for(photos: Path, name: str, options: TrainingOptions) -> PhotoRecipe
         alpha,
         size,
         pretrained_size,
+        blocks=options.blocks,
         seed=options.seed,
+        start=str(options.start.resolve()) if options.start else "",
         test=str(options.test.resolve()) if options.test else "",
         stages=stages,
     )

@@ -78,14 +78,17 @@ def train_groups(recipe: GroupRecipe, data: Path, work: Path, progress: Progress
 
 
 def imagenet_student(recipe: GroupRecipe) -> Any:
-    """Returns the small network at the recipe's size, which ends in ImageNet's 1000 logits."""
+    """Returns the small network at the recipe's size, which ends in ImageNet's 1000 logits.
+
+    ImageNet's own head needs the features of the last block: a shortened network learns its head anew.
+    """
     keras = lazy_tensorflow.keras()
     body = networks.body(
         recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size, recipe.blocks
     )
     head = keras.layers.Dense(imagenet.CLASSES, name="imagenet")
     student = keras.Model(body.input, head(body.output), name=recipe.architecture)
-    if recipe.pretrained_size:
+    if recipe.pretrained_size and not recipe.blocks:
         pretrained = imagenet.network(recipe.architecture, recipe.alpha, recipe.pretrained_size)
         top = next(layer for layer in reversed(pretrained.layers) if layer.weights)
         kernel, bias = top.get_weights()

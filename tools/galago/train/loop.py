@@ -111,7 +111,8 @@ class Loop:
             fitted = learner.fit(batches, epochs=1, verbose=0, callbacks=[step], shuffle=False)
             state.optimizer = [variable.numpy() for variable in optimizer.variables]
             line = self._end_epoch(stage, state, float(fitted.history["loss"][0]))
-            self._checkpoint.save(state)  # before the line is printed: what the user has seen is saved
+            self._checkpoint.save(state)  # before it is reported: what the user has seen is saved
+            self._progress.epoch(state.history[-1], stage.epochs)
             each = (time.monotonic() - start) / (state.epoch - begun)
             self._progress.say(f"{line}; {_duration((stage.epochs - state.epoch) * each)} left at most")
 
@@ -124,7 +125,6 @@ class Loop:
             state.best, state.best_loss, state.best_epoch = state.variables, figures["loss"], state.epoch
         row = {"stage": stage.name, "epoch": state.epoch, "loss": loss}
         state.history.append(row | {f"validation_{key}": value for key, value in figures.items()})
-        self._progress.epoch(state.history[-1], stage.epochs)
         text = ", ".join(
             f"{key} {value:.3f}" if key == "loss" else f"{key} {value:.1%}" for key, value in figures.items()
         )

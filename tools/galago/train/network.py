@@ -3,13 +3,16 @@
 
 body = network.body("mobilenet_v1", alpha=0.25, size=96, pretrained_size=128)     # ends in features [n, 256]
 body = network.body("mobilenet_v1", 0.25, 64, 128, blocks=6)                      # a short one: [n, 128]
+network.take_over(body, Path("models/mine"))                                      # a trained one's weights
 model = network.classifier(body, classes=5)                                       # ends in logits [n, 5]
 """
 
+from pathlib import Path
 from typing import Any
 
 from galago import imagenet, lazy_tensorflow
 from galago.errors import GalagoError
+from galago.evaluate.answers import float_network
 
 MIN_BATCHES = 8
 """Batches of training photos that BatchNormalization needs for statistics of its own."""
@@ -53,6 +56,22 @@ def body(architecture: str, alpha: float, size: int, pretrained_size: int, block
     last = clone.get_layer(f"conv_pw_{blocks}_relu").output if blocks else clone.output
     features = keras.layers.GlobalAveragePooling2D(name="features")(last)
     return keras.Model(clone.input, features, name=architecture)
+
+
+def take_over(body: Any, folder: Path) -> None:
+    """Gives a body the weights of the float network in a model's folder, whose input may have another size.
+
+    Raises model.missing if there is none, train.weights if it is another network.
+    """
+    trained = float_network(folder)
+    try:
+        for layer in (each for each in body.layers if each.weights):
+            layer.set_weights(trained.get_layer(layer.name).get_weights())
+    except ValueError:
+        raise GalagoError(
+            "train.weights",
+            f"{folder} is another network than the recipe's: train with its architecture, width and blocks",
+        ) from None
 
 
 def classifier(features: Any, classes: int, dropout: float = 0.2) -> Any:

@@ -170,7 +170,10 @@ def _check_classes(folder: Path, photos: dataset.Photos, progress: Progress) -> 
 
 
 def training_key(photos: PhotoCache, recipe: str) -> str:
-    """Returns a digest of the recipe's text and of the photos' content, which identifies a training."""
-    digest = hashlib.sha256(json.dumps([recipe, [str(p) for p in photos.paths]]).encode())
+    """Returns a digest of the recipe's text, and of the photos' names and content: it identifies a training.
+
+    The folder does not count: a sweep may continue a training on another computer.
+    """
+    digest = hashlib.sha256(json.dumps([recipe, [p.name for p in photos.paths]]).encode())
     digest.update(photos.inputs.ravel().data)  # the mapped file: tobytes() would copy it
     return digest.hexdigest()

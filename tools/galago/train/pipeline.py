@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import dataset, evaluate, report
+from galago import dataset, evaluate, imagenet, lazy_tensorflow, report
 from galago.errors import GalagoError
 from galago.evaluate.answers import FLOAT
 from galago.models import ModelDirectory
@@ -39,6 +39,7 @@ def run_recipe(
     data, work = Path(data), out / WORK
     _check_paths(recipe, data, out)
     trained = run(recipe, data, work, progress)
+    lazy_tensorflow.release_memory()
     progress.begin("quantizing", 1)
     try:
         model, losses = quantize_trained(recipe, trained, data, out, work, progress)
@@ -92,7 +93,9 @@ def _report(
         inputs, positions = evaluate.read_inputs(model, test.paths, progress.say)
         paths = [test.paths[i] for i in positions]
         pixels, labels = inputs.view(np.uint8) ^ 128, test.labels[positions]
-        evaluation = _evaluate(f"{recipe.test}, not trained on", model, paths, pixels, labels, progress)
+        folder = Path(recipe.test)
+        name = folder.name if folder.is_absolute() else recipe.test
+        evaluation = _evaluate(f"{name}, not trained on", model, paths, pixels, labels, progress)
     findings = Findings(
         evaluation=evaluation,
         validation=validation,
@@ -105,6 +108,8 @@ def _report(
     )
     page = report.write(model, findings)
     for engine, answers in (("float", evaluation.floats), ("int8", evaluation.int8)):
+        if answers is None:
+            continue
         scores = evaluate.Scores.of(answers, evaluation.labels)
         low, high = scores.interval
         progress.say(
@@ -115,7 +120,8 @@ def _report(
         labels = dataset.from_subfolders(data / recipe.photos).labels
         counts = np.bincount(labels, minlength=len(model.labels)).tolist()
         scores = evaluate.Scores.of(evaluation.int8, evaluation.labels)
-        for line in advice(scores, model.labels, counts, recipe.size):
+        wider = imagenet.wider(recipe.architecture, recipe.alpha)
+        for line in advice(scores, model.labels, counts, recipe.size, wider):
             progress.say(f"to do better: {line}")
     progress.say(f"report: open {page} in a browser")
 

@@ -38,11 +38,12 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self.stop()
 
     def stop(self) -> None:
         """Removes the bar, so that other text can be printed."""
-        self._bar.stop()
+        if self._console.is_terminal:  # rich would end a bar that was never shown with an empty line
+            self._bar.stop()
 
     def begin(self, title: str, steps: int, done: int = 0) -> None:
         """Replaces the bar by a new one of `steps` steps, of which `done` are finished already."""

@@ -44,6 +44,8 @@ class Head:
     limits: tuple[float, float]
     """Of the logits."""
     unknown_below: float
+    temperature: float
+    """That the logits were divided by."""
 
 
 class FeatureCache:
@@ -101,7 +103,7 @@ def fit_head(features: np.ndarray, labels: np.ndarray, classes: int) -> Head:
     kernel, bias = np.divide(kernel, temperature), np.divide(bias, temperature)
     logits = x.reshape(-1, x.shape[-1]) @ kernel + bias
     limits = _MARGIN * float(logits.min()), _MARGIN * float(logits.max())
-    return Head(kernel, bias, limits, unknown_below)
+    return Head(kernel, bias, limits, unknown_below, temperature)
 
 
 def _fit(x: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:

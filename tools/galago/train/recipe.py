@@ -78,7 +78,7 @@ class FineTuning:
 class PhotoRecipe:
     """Training on a folder with one sub-folder per class, from ImageNet weights or from scratch.
 
-    `photos` and `test` are folders below the data folder, or absolute; `test` may be empty.
+    `photos`, `start` and `test` are folders below the data folder, or absolute; the last two may be empty.
     """
 
     name: str
@@ -89,6 +89,7 @@ class PhotoRecipe:
     pretrained_size: int  # input size of the ImageNet weights to start from, 0 to start from scratch
     blocks: int = 0  # depthwise separable convolutions of V1 that are kept, from the input on; 0 for all 13
     seed: int = 1
+    start: str = ""  # folder of a model whose float.keras to start from instead, for other photos or classes
     test: str = ""
     validation: float = 0.15  # share of each class's photos
     batch: int = 64
@@ -98,6 +99,7 @@ class PhotoRecipe:
     teachers: tuple[Teacher, ...] = ()
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     thumbnails: bool = True  # whether the report shows the photos that were classified wrongly
+    threads: int = 0  # that compute one operation, on which the last bits of sums depend; 0 for one per core
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def _share(low: float, high: float) -> _Rule:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is int or (type(value) is float and math.isfinite(value))
 
 
 def _layers(*names: str) -> _Rule:
@@ -62,6 +62,7 @@ _RULES: dict[str, _Rule] = {
     "class_loss": _between(0, 1000),
     "crops": _between(0, 1000),
     "outside": _between(0, 1000),
+    "threads": _between(0, 1024),
     "area": _share(0.01, 1),
     "crop": _share(0.01, 1),
     "aspect": _between(1, 10),

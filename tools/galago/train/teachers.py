@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Soft targets: what larger networks, the teachers, predict for the photos (Hinton et al. 2015).
 
-targets = mix_soft_targets(targets, recipe.teachers, photos, progress)      # PhotoRecipe: [n, classes]
+targets = mix_soft_targets(targets, recipe, photos, progress)               # PhotoRecipe: [n, classes]
 
 soft_targets = SoftTargets(recipe, data)                                    # GroupRecipe
 soft_targets.add(views_of_a_photo)
@@ -11,7 +11,6 @@ soft_targets.result()                                                       # fl
 import hashlib
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from galago.train import network as networks
 from galago.train.photo_cache import PhotoCache
 from galago.train.pixels import to_float
 from galago.train.progress import Progress
-from galago.train.recipe import GroupRecipe, Teacher
+from galago.train.recipe import GroupRecipe, PhotoRecipe, Teacher
 
 View = tuple[np.ndarray, pictures.Resize]
 """Part of a photo, uint8 [h, w, 3], and how it is fitted to a network's input."""
@@ -35,30 +34,26 @@ _BATCH = 64
 
 
 def mix_soft_targets(
-    targets: np.ndarray, teachers: Sequence[Teacher], photos: PhotoCache, progress: Progress
+    targets: np.ndarray, recipe: PhotoRecipe, photos: PhotoCache, progress: Progress
 ) -> np.ndarray:
     """Mixes each teacher's predictions into the targets of the training photos, float32 [n, classes].
 
-    A teacher is an ImageNet network with a logistic regression on its features. It predicts each photo by a
-    regression that was fitted to the others (five-fold cross-validation): on photos that it has learned, its
-    predictions would say nothing beyond the labels.
+    They are cached, so that other trainings on the same photos have them at once.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     training = photos.training
     labels = photos.labels[training]
     folds = min(_FOLDS, int(np.bincount(labels).min()))
-    if not teachers or folds < 2:
+    if not recipe.teachers or folds < 2:
         return targets
+    paths = [photos.paths[i] for i in training]
+    files = [[str(path), path.stat().st_size] for path in paths]
     mixed = targets.copy()
-    for teacher in teachers:
-        features = _features(teacher, [photos.paths[i] for i in training], progress)
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=_INVERSE_PENALTY, max_iter=500))
-        split = StratifiedKFold(folds, shuffle=True, random_state=0)
-        predicted = np.asarray(cross_val_predict(model, features, labels, cv=split, method="predict_proba"))
+    for teacher in recipe.teachers:
+        # The last bits depend on the number of threads.
+        file = _cache_file([asdict(replace(teacher, weight=0)), recipe.threads, folds, files])
+        if not file.is_file():
+            _save(file, _cross_predicted(_features(teacher, paths, progress), labels, folds))
+        predicted = np.load(file)
         accuracy = np.mean(predicted.argmax(axis=1) == labels)
         name = f"{teacher.architecture} {teacher.alpha:g} at {teacher.input_size}"
         progress.say(f"teacher {name}: {accuracy:.1%} right")
@@ -66,16 +61,26 @@ def mix_soft_targets(
     return mixed
 
 
+def _cross_predicted(features: np.ndarray, labels: np.ndarray, folds: int) -> np.ndarray:
+    """Returns probabilities of the classes, [n, classes], by logistic regression on features [n, c].
+
+    Each photo is predicted by a regression that was fitted to the others (cross-validation): on photos that a
+    teacher has learned, its predictions would say nothing beyond the labels.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=_INVERSE_PENALTY, max_iter=500))
+    split = StratifiedKFold(folds, shuffle=True, random_state=0)
+    with threadpool_limits(1):  # as a worker of Ray has it, so that a trial's recipe repeats it
+        return np.asarray(cross_val_predict(model, features, labels, cv=split, method="predict_proba"))
+
+
 def _features(teacher: Teacher, paths: list[Path], progress: Progress) -> np.ndarray:
-    """Returns the teacher's mean features of the photos, float32 [n, c]; they are cached."""
-    rules = [asdict(replace(teacher, weight=0)), [[str(path), path.stat().st_size] for path in paths]]
-    file = _cache_file(rules)
-    if not file.is_file():
-        _save(file, _compute_features(teacher, paths, progress))
-    return np.load(file)
-
-
-def _compute_features(teacher: Teacher, paths: list[Path], progress: Progress) -> np.ndarray:
+    """Returns the teacher's mean features of the photos, float32 [n, c]."""
     size = teacher.input_size
     body = networks.body(teacher.architecture, teacher.alpha, size, teacher.pretrained_size)
     progress.begin("running a teacher", len(paths))

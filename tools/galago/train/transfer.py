@@ -7,11 +7,12 @@
 2. All layers, with a low learning rate, on augmented photos. BatchNormalization follows the photos where
    there are enough of them for statistics, and keeps ImageNet's where there are not.
 
+A model that was trained before can take the place of the ImageNet network (`recipe.start`).
 Classes with few photos are drawn more often. Teachers, if any, learn the photos first and give soft targets.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from galago.train import network as networks
 from galago.train.augment import augmenter
 from galago.train.checkpoint import Checkpoint
 from galago.train.confidence import calibrate, log_loss
+from galago.train.head import balanced, fit_head
 from galago.train.loop import Loop, Stage
 from galago.train.photo_cache import SQUARES, PhotoCache, read_photos, training_key
 from galago.train.pixels import mixup, predict
@@ -30,10 +32,6 @@ from galago.train.progress import Progress
 from galago.train.recipe import PhotoRecipe, PhotoStage, to_toml
 from galago.train.result import Trained, Validation
 from galago.train.teachers import mix_soft_targets
-
-_MOST_OFTEN = 4.0  # bounds how much more often a photo of a rare class is drawn
-_HEAD_VIEWS = 4  # augmented views of each photo that the head is fitted to
-_CHUNK = 32  # photos that are augmented at once for the head: each takes 3 MB meanwhile
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,11 @@ class _Setup:
 def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) -> Trained:
     """Trains on the photos below the folder `data`; checkpoints go into the folder `work`.
 
-    Raises dataset.*, train.weights, disk.full, config.invalid.
+    Raises dataset.*, train.weights, model.missing, disk.full, config.invalid.
     """
     tensorflow, keras = lazy_tensorflow.tensorflow(), lazy_tensorflow.keras()
+    if recipe.threads:
+        lazy_tensorflow.limit_threads(recipe.threads)
     keras.utils.set_random_seed(recipe.seed)
     tensorflow.config.experimental.enable_op_determinism()
     photos = read_photos(data / recipe.photos, recipe, work, progress)
@@ -63,7 +63,7 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
         f"{len(photos.labels)} photos in {len(photos.names)} classes, {len(photos.training)} to train on, "
         f"{photos.validation.sum()} for validation; {duplicates} near-duplicates kept together"
     )
-    setup = _setup(recipe, photos, progress)
+    setup = _setup(recipe, data, photos, progress)
     network, validation = setup.network, _validation(photos)
 
     def validate() -> dict[str, float]:
@@ -71,13 +71,15 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
         right = logits.argmax(axis=1) == validation.labels
         return {"loss": log_loss(softmax(logits), validation.labels), "accuracy": float(right.mean())}
 
-    checkpoint = Checkpoint(work, training_key(photos, to_toml(recipe)), progress.say)
+    settings = to_toml(replace(recipe, photos="", test=""))
+    checkpoint = Checkpoint(work, training_key(photos, settings), progress.say)
     stages = []
     for number, stage in enumerate(recipe.stages):
         if stage.layers != "head":
             stages.append(_stage(setup, stage, number))
         elif checkpoint.load() is None:
-            _fit_head(setup, stage)
+            head = fit_head(setup.body, setup.augment, photos, setup.targets, stage, recipe.seed)
+            network.get_layer("classes").set_weights(head)
             progress.say(f"head: validation accuracy {validate()['accuracy']:.1%}")
     history = Loop(network, validate, checkpoint, progress).run(stages)
     calibrated = calibrate(network, validation)
@@ -94,13 +96,14 @@ def transfer(recipe: PhotoRecipe, data: Path, work: Path, progress: Progress) ->
     )
 
 
-def _setup(recipe: PhotoRecipe, photos: PhotoCache, progress: Progress) -> _Setup:
+def _setup(recipe: PhotoRecipe, data: Path, photos: PhotoCache, progress: Progress) -> _Setup:
     keras = lazy_tensorflow.keras()
-    body = networks.body(
-        recipe.architecture, recipe.alpha, recipe.size, recipe.pretrained_size, recipe.blocks
-    )
+    pretrained_size = 0 if recipe.start else recipe.pretrained_size
+    body = networks.body(recipe.architecture, recipe.alpha, recipe.size, pretrained_size, recipe.blocks)
+    if recipe.start:
+        networks.take_over(body, data / recipe.start)
     network = networks.classifier(body, len(photos.names))
-    targets = mix_soft_targets(_smoothed_labels(recipe, photos), recipe.teachers, photos, progress)
+    targets = mix_soft_targets(_smoothed_labels(recipe, photos), recipe, photos, progress)
     seeds = keras.random.SeedGenerator(recipe.seed)
     augment = augmenter(recipe.augment, recipe.size, seeds)
     return _Setup(recipe, photos, targets, body, network, augment, seeds)
@@ -164,40 +167,3 @@ def _stage(setup: _Setup, stage: PhotoStage, number: int) -> Stage:
         learning_rate=stage.learning_rate,
         patience=stage.patience,
     )
-
-
-def balanced(labels: np.ndarray) -> np.ndarray:
-    """Returns how likely each photo is drawn, float64 [n], sum 1, from the classes int64 [n].
-
-    Every class is drawn alike, except that very rare ones are drawn less.
-    """
-    counts = np.bincount(labels)
-    weights = np.minimum(counts.max() / np.maximum(counts, 1), _MOST_OFTEN)[labels]
-    return weights / weights.sum()
-
-
-def _fit_head(setup: _Setup, stage: PhotoStage) -> None:
-    """Fits the head alone, to the features of the photos as they are and of augmented views."""
-    keras = lazy_tensorflow.keras()
-    photos, body, training = setup.photos, setup.body, setup.photos.training
-    chunks = [training[start : start + _CHUNK] for start in range(0, len(training), _CHUNK)]
-    features = [np.concatenate([predict(body, photos.inputs[each]) for each in chunks])]
-    for view in range(_HEAD_VIEWS):
-        parts = []
-        for each in chunks:
-            squares = photos.squares[each, view % SQUARES].astype(np.float32)
-            parts.append(body.predict_on_batch(setup.augment(squares)))
-        features.append(np.concatenate(parts))
-    x, y = np.concatenate(features), np.tile(setup.targets[training], (len(features), 1))
-    weights = np.tile(balanced(photos.labels[training]) * len(training), len(features))
-    inputs = keras.Input(x.shape[1:])
-    logits = keras.layers.Dense(y.shape[1])
-    model = keras.Model(inputs, logits(inputs))
-    steps = stage.epochs * math.ceil(len(x) / 256)
-    schedule = keras.optimizers.schedules.CosineDecay(stage.learning_rate, steps)
-    model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=1e-3),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-    )
-    model.fit(x, y, sample_weight=weights, batch_size=256, epochs=stage.epochs, verbose=0)
-    setup.network.get_layer("classes").set_weights(logits.get_weights())

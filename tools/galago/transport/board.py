@@ -96,12 +96,13 @@ class Board:
         """Whether a file system is mounted at `root`: a board may have none, or one that is damaged."""
         return self.exec_int(f"import os; s = os.statvfs({self.root or '/'!r}); print(s[2] + s[3])") > 0
 
-    def space(self) -> tuple[int, int]:
+    def space(self, mount: str | None = None) -> tuple[int, int]:
         """Return the bytes of a block of the file system (files take whole blocks), and of what is free.
 
+        It is the one at `mount`, or the board's own.
         An overfull LittleFS counts a negative number of free blocks, which wraps around: it has none.
         """
-        self.exec(f"import os; _s = os.statvfs({self.root or '/'!r})")
+        self.exec(f"import os; _s = os.statvfs({mount or self.root or '/'!r})")
         block = self.exec_int("print(_s[0])")
         free = self.exec_int("print(_s[0] * _s[3] if _s[3] <= _s[2] else 0)")
         self.exec("del _s")

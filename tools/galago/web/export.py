@@ -27,7 +27,9 @@ _CARD = "CARD.md"
 _LISTED = 100  # classes
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
-_UNREAD = re.compile(r"^\s*(//.*|/\*\*.*\*/)?\n|^\s+", re.MULTILINE)  # comments, empty lines, indentation
+# Comments, empty lines and indentation.
+_UNREAD = re.compile(r"^\s*(//.*|/\*\*.*\*/)?\n|^\s+| +// .*$", re.MULTILINE)
+_UNSEEN = re.compile(r"(?<=[{};:,])\s+|\s+(?=})|\s+(?={)")  # what means nothing in a style sheet
 
 TYPES = """export interface Class { label: string; index: number; confidence: number }
 export interface Result {
@@ -53,7 +55,7 @@ def page(model: ModelDirectory, manifest: str = "") -> str:
     Raises GalagoError as `engine.plan` does for a model that boards refuse.
     """
     folder = Path(__file__).with_name("page")
-    style = (folder / "style.css").read_text(encoding="utf-8")
+    style = _UNSEEN.sub("", (folder / "style.css").read_text(encoding="utf-8"))
     code = _joined((*_MODULES, *_PAGE))
     own = " 'self'" if manifest else ""
     policy = (

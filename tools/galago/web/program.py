@@ -26,8 +26,14 @@ from galago.tflite.records import DEPTHWISE_CONV_2D, Record, with_weights
 from galago.web.fast import Fast
 from galago.web.recording import Buffer, Call, Layer, record
 
-PICTURES = ("image/area", "image/transform", "image/jpeg/idct", "image/jpeg/huffman", "image/jpeg/color")
-"""The modules of the device package whose viper functions decode and resize pictures."""
+PICTURES = {
+    "image/area": ("push", "span", "column_spans", "fill_zero"),
+    "image/transform": ("_translate",),
+    "image/jpeg/idct": ("fill", "idct_8", "idct_4", "idct_2"),
+    "image/jpeg/huffman": ("decode_block",),
+    "image/jpeg/color": ("upsample", "interleave"),
+}
+"""Module of the device package → its viper functions that js/ calls to decode and resize pictures."""
 _WORDS = 32
 
 
@@ -79,16 +85,17 @@ def build(model: bytes) -> Program:
 def _compile(layers: tuple[Layer, ...]) -> Compiled:
     """The functions that layers and pictures need."""
     compiled = _pictures().copy()
-    for kernel in sorted({call.function.split(".")[0] for layer in layers for call in layer.calls}):
-        compiled.add(read(firmware_dir() / f"mobilenet/tflite/kernels/{kernel}.py"), kernel)
+    for function in sorted({call.function for layer in layers for call in layer.calls}):
+        kernel, _, name = function.partition(".")
+        compiled.add(read(firmware_dir() / f"mobilenet/tflite/kernels/{kernel}.py"), kernel, [name])
     return compiled
 
 
 @functools.cache
 def _pictures() -> Compiled:
     compiled = Compiled()
-    for name in PICTURES:
-        compiled.add(read(firmware_dir() / f"mobilenet/{name}.py"), name.split("/")[-1])
+    for name, functions in PICTURES.items():
+        compiled.add(read(firmware_dir() / f"mobilenet/{name}.py"), name.split("/")[-1], functions)
     return compiled
 
 

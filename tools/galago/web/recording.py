@@ -2,7 +2,7 @@
 """The calls of viper functions that make up an inference, recorded while the device's own code runs.
 
     layers, words, size = record(model)
-    layers[0].calls         # [Call("conv_2d._entries", (0, 0, Buffer("plan", 0), 0, …)), …]
+    layers[0].calls         # [Call("conv_2d.entries", (0, 0, Buffer("plan", 0), 0, …)), …]
 
 A kernel's `run` is ordinary Python that calls viper functions (firmware/mobilenet/tflite/kernels). What it
 calls depends on the layer's record alone. So it runs once (galago.tflite.engine), with viper functions that

@@ -136,29 +136,30 @@ def rgb_rows(
 @micropython.viper
 def interleave(y: ptr8, cb: ptr8, cr: ptr8, out: ptr8, count: int, ycc: int):
     """Writes `count` RGB pixels from three rows of YCbCr (`ycc` 1; JFIF, in 1/65536) or RGB samples (0)."""
-    p = 0
     i = 0
+    while i < count and ycc == 0:
+        p = i + (i << 1)
+        out[p] = y[i]
+        out[p + 1] = cb[i]
+        out[p + 2] = cr[i]
+        i += 1
     while i < count:
-        red = int(y[i])
-        green = int(cb[i])
-        blue = int(cr[i])
-        if ycc:
-            luma = red
-            u = green - 128
-            v = blue - 128
-            red = luma + ((91881 * v + 32768) >> 16)  # 1.402
-            green = luma + ((32768 - 22554 * u - 46802 * v) >> 16)  # 0.34414, 0.71414
-            blue = luma + ((116130 * u + 32768) >> 16)  # 1.772
-            if red >> 8:
-                red = 0 if red < 0 else 255
-            if green >> 8:
-                green = 0 if green < 0 else 255
-            if blue >> 8:
-                blue = 0 if blue < 0 else 255
+        luma = int(y[i])
+        u = int(cb[i]) - 128
+        v = int(cr[i]) - 128
+        red = luma + ((91881 * v + 32768) >> 16)  # 1.402
+        green = luma + ((32768 - 22554 * u - 46802 * v) >> 16)  # 0.34414, 0.71414
+        blue = luma + ((116130 * u + 32768) >> 16)  # 1.772
+        if red >> 8:
+            red = 0 if red < 0 else 255
+        if green >> 8:
+            green = 0 if green < 0 else 255
+        if blue >> 8:
+            blue = 0 if blue < 0 else 255
+        p = i + (i << 1)
         out[p] = red
         out[p + 1] = green
         out[p + 2] = blue
-        p += 3
         i += 1
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Decodes one block of Huffman-coded coefficients (ITU-T T.81, annexes C and F.2).
 
-A table is an array('H'):
-    [0:256]    by the next 8 bits: code length << 8 | symbol, or 0 for a longer code
+A table is a bytearray of 16-bit numbers:
+    [0:256]    by the next 8 bits: code length << 8 | symbol; or, where they hold code and coefficient,
+               1 << 15 | zeros before it + 1 << 11 | bits of both << 7 | coefficient + 64; 0 for a longer code
     [256:273]  by code length: the smallest value of the next 16 bits that is too large for this length
     [273:290]  by code length: offset from a code to the index of its symbol, modulo 65536
     [290:]     the symbols
@@ -11,12 +12,11 @@ bits made up after the end of the data, the last DC value of each component, and
 are not 0; mcus.py adds more.
 """
 
-from array import array
-
 import micropython
 from micropython import const
 
 from .. import compiled
+from ..area import fill_zero
 
 BITS = const(0)
 COUNT = const(1)
@@ -26,6 +26,7 @@ MADE_UP = const(4)
 LAST_DC = const(5)
 WORDS = const(8)
 
+LARGEST_TABLE = const(1092)  # bytes
 MOST_BYTES = const(512)  # of one block: 64 times 16 + 15 bits, with every byte stuffed
 
 BAD_CODE = const(-1)
@@ -49,17 +50,23 @@ COLUMNS = (
 )
 
 
-def build_table(counts, symbols, largest):
-    """Returns the table for `counts[n]` codes of n + 1 bits and their symbols; None if invalid."""
-    if len(counts) != 16 or not symbols or len(symbols) > 256 or max(symbols) > largest:
-        return None
-    table = array("H", bytes(2 * (_SYMBOLS + len(symbols))))
-    return table if fill_table(table, counts, symbols, len(symbols)) else None
+def build_table(counts, symbols, ac, table):
+    """Writes the table for `counts[n]` codes of n + 1 bits and their symbols into LARGEST_TABLE bytes.
+
+    `ac` is 1 for AC and 0 for DC coefficients. Returns whether the codes are valid.
+    """
+    if len(counts) != 16 or not 1 <= len(symbols) <= 256:
+        return False
+    fill_zero(table, 2 * _LIMITS)
+    return fill_table(table, counts, symbols, len(symbols), ac) != 0
 
 
 @micropython.viper
-def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int) -> int:
-    """Fills a table of zeros; returns 0 if there are too many codes, or one of all ones (it is reserved)."""
+def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int, ac: int) -> int:
+    """Fills a table whose entries are 0; returns 0 for too many codes, or one of all ones (it is reserved).
+
+    Where `ac` is 0, no symbol may exceed 15. Elsewhere entries may hold coefficients.
+    """
     code = 0
     used = 0
     length = 1
@@ -69,12 +76,24 @@ def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int) -> int:
         if end > size:
             return 0
         while used < end:
-            table[_SYMBOLS + used] = symbols[used]
+            symbol = int(symbols[used])
+            if symbol > 15 and ac == 0:
+                return 0
+            table[_SYMBOLS + used] = symbol
             if length <= 8:
-                entry = code << (8 - length)
-                last = (code + 1) << (8 - length)
+                rest = 8 - length
+                entry = code << rest
+                last = (code + 1) << rest
+                rest -= symbol & 15
+                mask = (1 << (symbol & 15)) - 1
                 while entry < last and entry < 256:
-                    table[entry] = length << 8 | int(symbols[used])
+                    if ac and mask and rest >= 0 and symbol < 0xF0:
+                        value = (entry >> rest) & mask
+                        if value <= mask >> 1:
+                            value -= mask
+                        table[entry] = 0x8000 | (symbol >> 4) + 1 << 11 | (8 - rest) << 7 | (value + 64)
+                    else:
+                        table[entry] = length << 8 | symbol
                     entry += 1
             code += 1
             used += 1
@@ -84,6 +103,18 @@ def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int) -> int:
         code <<= 1
         length += 1
     return 1
+
+
+@micropython.viper
+def copy_factors(source: ptr8, wide: int, factors: ptr16):
+    """Copies a quantization table: 64 factors of one byte, or of two (`wide`), the upper one first."""
+    i = 0
+    while i < 64:
+        if wide:
+            factors[i] = int(source[2 * i]) << 8 | int(source[2 * i + 1])
+        else:
+            factors[i] = source[i]
+        i += 1
 
 
 @micropython.viper
@@ -120,29 +151,65 @@ def next_byte(state: ptr32, data: ptr8) -> int:
 
 
 @micropython.viper
+def decode_dc(state: ptr32, data: ptr8, table: ptr16, last_dc: int) -> int:
+    """Adds the next block's difference of DC coefficients to state[last_dc]. Returns 0, or BAD_CODE."""
+    bits = int(state[BITS])  # only the lowest `count` bits are valid
+    count = int(state[COUNT])
+    while count < 16:
+        bits = bits << 8 | int(next_byte(state, data))
+        count += 8
+    entry = int(table[(bits >> (count - 8)) & 0xFF])
+    if entry == 0:
+        entry = int(long_code(table, (bits >> (count - 16)) & 0xFFFF))
+        if entry == 0:
+            return BAD_CODE
+    count -= entry >> 8
+    size = entry & 15
+    while count < size:
+        bits = bits << 8 | int(next_byte(state, data))
+        count += 8
+    count -= size
+    mask = (1 << size) - 1
+    value = (bits >> count) & mask
+    if value <= mask >> 1:
+        value -= mask
+    state[last_dc] = int(state[last_dc]) + value
+    state[BITS] = bits
+    state[COUNT] = count
+    return 0
+
+
+@micropython.viper
 def decode_block(
     state: ptr32, data: ptr8, dc: ptr16, ac: ptr16, factors: ptr16, block: ptr16, last_dc: int, most: int
 ) -> int:
     """Decodes the next block into `block`, dequantized and in natural order; `last_dc` indexes `state`.
 
-    Coefficients after the index `most` are skipped. Returns the zigzag index of the last one that is not
-    skipped, or BAD_CODE, TOO_MANY or ENDED. `data` must hold MOST_BYTES more bytes, or the rest of the file.
+    Coefficients after the index `most` are skipped. Returns a zigzag index, at most `most`, after which there
+    are none; or BAD_CODE, TOO_MANY or ENDED. `data` must hold MOST_BYTES more bytes, or the rest of the file.
     """
     pair = ptr32(block)
-    k = int(state[WORDS])
-    while k > 0:
-        k -= 4
+    k = 0
+    while k < int(state[WORDS]):
         pair[k] = 0
         pair[k + 1] = 0
         pair[k + 2] = 0
         pair[k + 3] = 0
-    bits = int(state[BITS])  # only the lowest `count` bits are valid
-    count = int(state[COUNT])
+        pair[k + 4] = 0
+        pair[k + 5] = 0
+        pair[k + 6] = 0
+        pair[k + 7] = 0
+        k += 8
+    failed = int(decode_dc(state, data, dc, last_dc))
+    block[0] = int(state[last_dc]) * int(factors[0])
+    bits = int(state[BITS])
+    ahead = int(state[COUNT]) - 8  # valid bits after the next 8, which index the table
     zigzag = ptr8(_ZIGZAG)
-    table = dc
-    last = 0
-    while k < 64:
-        if count < 16:
+    k = 0  # index of the last coefficient
+    if failed:
+        k = 64
+    while k < 63:
+        if ahead < 8:
             position = int(state[POSITION])
             first = 0xFF
             second = 0xFF
@@ -152,55 +219,55 @@ def decode_block(
             if first != 0xFF and second != 0xFF:
                 state[POSITION] = position + 2
                 bits = (bits << 8 | first) << 8 | second
-                count += 16
+                ahead += 16
             else:
-                while count < 16:
+                while ahead < 8:
                     bits = bits << 8 | int(next_byte(state, data))
-                    count += 8
-        entry = int(table[(bits >> (count - 8)) & 0xFF])
-        if entry == 0:
-            entry = int(long_code(table, (bits >> (count - 16)) & 0xFFFF))
-        count -= entry >> 8
-        size = entry & 15
-        if size == 0 and k > 0:
-            if entry & 0xF0 != 0xF0:  # the end of the block, or no code
-                if entry == 0:
-                    last = BAD_CODE
-                break
-            k += 16
-            continue
-        if entry == 0:
-            last = BAD_CODE
-            break
-        k += (entry >> 4) & 15
-        if k > 63:
-            last = TOO_MANY
-            break
-        while count < size:
-            bits = bits << 8 | int(next_byte(state, data))
-            count += 8
-        count -= size
-        if k <= most:
+                    ahead += 8
+        entry = int(ac[(bits >> ahead) & 0xFF])
+        if entry & 0x8000 == 0:
+            if entry == 0:
+                entry = int(long_code(ac, (bits >> (ahead - 8)) & 0xFFFF))
+            ahead -= entry >> 8
+            size = entry & 15
+            if size == 0:
+                if entry & 0xF0 != 0xF0:  # the end of the block, or no code
+                    if entry == 0:
+                        failed = BAD_CODE
+                    break
+                k += 16
+                continue
+            k += ((entry >> 4) & 15) + 1
+            while ahead + 8 < size:
+                bits = bits << 8 | int(next_byte(state, data))
+                ahead += 8
+            ahead -= size
             mask = (1 << size) - 1
-            value = (bits >> count) & mask
+            value = (bits >> (ahead + 8)) & mask
             if value <= mask >> 1:
                 value -= mask
-            if k == 0:
-                value += int(state[last_dc])
-                state[last_dc] = value
-                table = ac
+        else:
+            ahead -= (entry >> 7) & 15
+            k += (entry >> 11) & 15
+            value = (entry & 127) - 64
+        if k > most:
+            if k > 63:
+                failed = TOO_MANY
+        else:
             block[int(zigzag[k])] = value * int(factors[k])
-            last = k
-        k += 1
+    count = ahead + 8
     state[BITS] = bits
     state[COUNT] = count
-    if last >= 0:
-        columns = ptr8(COLUMNS)
-        state[WORDS] = 4 * int(columns[last])
     made_up = int(state[MADE_UP])
-    if made_up > count or (last < 0 and made_up > 0):
+    if made_up > count or (failed and made_up > 0):
         return ENDED
-    return last
+    if failed:
+        return failed
+    if k > most:
+        k = most
+    columns = ptr8(COLUMNS)
+    state[WORDS] = 4 * int(columns[k])
+    return k
 
 
 compiled.replace(globals())

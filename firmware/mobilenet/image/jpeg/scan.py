@@ -3,15 +3,18 @@
 
 A row of MCUs (ITU-T T.81, A.2) is decoded into one plane of samples per component, only as wide as the
 requested columns. Upsampling in height needs the sample rows above and below: each plane keeps the last row
-of the previous MCU row as its row 0, and the last row of pixels waits for the next MCU row.
+of the previous MCU row as its row 0, and the last row of pixels waits for the next MCU row. Planes, plans and
+the buffer for pixels stay for the next picture, if it has the same layout.
 """
 
 from array import array
 
+import micropython
 from micropython import const
 
 from . import color, huffman, mcus
 
+_LAYOUT = const(9)  # words
 _STRIP = const(4096)  # bytes of pixels that are passed on at once, or one row
 
 
@@ -23,129 +26,154 @@ class _Plane:
         most_across = max(c.horizontal for c in picture.components)
         most_down = max(c.vertical for c in picture.components)
         # Where possible, a larger inverse DCT replaces upsampling, in both directions or not at all.
-        self.part = part
-        self.size = scale
+        size = scale
         while (
-            self.size < 8
-            and (most_across * scale) % (part.horizontal * self.size * 2) == 0
-            and (most_down * scale) % (part.vertical * self.size * 2) == 0
+            size < 8
+            and (most_across * scale) % (part.horizontal * size * 2) == 0
+            and (most_down * scale) % (part.vertical * size * 2) == 0
         ):
-            self.size *= 2
-        self.mcu_width = part.horizontal * self.size
-        self.rows = part.vertical * self.size
-        across = most_across * scale // self.mcu_width
+            size *= 2
+        mcu_width = part.horizontal * size
+        self.rows = part.vertical * size
+        across = most_across * scale // mcu_width
         down = most_down * scale // self.rows
-        self.stride = (end - first) * self.mcu_width
-        self.samples = bytearray(self.stride * (self.rows + 1))
+        self.stride = stride = (end - first) * mcu_width
+        self.samples = bytearray(stride * (self.rows + 1))
+        samples = memoryview(self.samples)
+        self._before, self._last = samples[:stride], samples[self.rows * stride :]
         # Rows, and samples of a row, that belong to the picture; the rest is padding.
         width = -(-picture.width // across)
-        count = min(width - first * self.mcu_width, self.stride)
+        count = min(width - first * mcu_width, stride)
         kind = (across == 2) + 2 * (down == 2)
         if scale == 1 or (across == 2 and width <= 2):
             kind = 8 * (across == 2) + 16 * (down == 2)
         self.upsampled = across * count if kind & 11 else 0  # samples of a row
-        self.fields = (down, self.rows, self.stride, kind, -(-picture.height // down), count)
+        self.fields = (down, self.rows, stride, kind, -(-picture.height // down), count)
         # For each block of an MCU, what mcus.py needs after the tables.
-        places = [
-            (1 + y * self.size) * self.stride + x * self.size
+        last_dc = huffman.LAST_DC + index
+        self.blocks = [
+            (last_dc, index, (1 + y * size) * stride + x * size, mcu_width, stride, size)
             for y in range(part.vertical)
             for x in range(part.horizontal)
         ]
-        last_dc = huffman.LAST_DC + index
-        self.blocks = [(last_dc, index, place, self.mcu_width, self.stride, self.size) for place in places]
 
     def keep_last_row(self):
-        samples = memoryview(self.samples)
-        samples[: self.stride] = samples[self.rows * self.stride :]
+        self._before[:] = self._last
 
 
 class Scan:
-    """Decodes the only scan of `picture`, whose file is at the first byte of the scan's data."""
+    """Decodes the only scan of `picture`, whose file is then at the first byte of the scan's data."""
 
     def __init__(self, picture):
         self._picture = picture
-        self._file = file = picture.file
-        self._state = state = array("i", bytes(4 * mcus.STATE))
-        state[huffman.POSITION], state[huffman.END] = file.start, file.stop
-        state[mcus.LEAST] = huffman.MOST_BYTES
+        self._file = picture.file
+        self._state = array("i", bytes(4 * mcus.STATE))
         self._block = array("h", bytes(256))
-        parts = picture.components
-        scale = 8 // picture.divisor
-        self._mcu_width = scale * max(part.horizontal for part in parts)
-        self._mcu_height = scale * max(part.vertical for part in parts)
-        self._scale = scale
-        self._across = -(-picture.width // self._mcu_width)
-        self._until_restart = picture.restart_interval
-        self._restarts = 0
+        # What planes and plans were made for, and what they are needed for.
+        self._made, self._needed = array("i", bytes(4 * _LAYOUT)), array("i", bytes(4 * _LAYOUT))
 
     def strips(self, left, top, width, height):
         """Yields the rows of this window; then decodes the rest of the scan, to find any damage."""
-        picture = self._picture
-        # Includes one more MCU on each side: upsampling uses the neighbouring samples.
-        first = max(0, left // self._mcu_width - 1)
-        end = min(self._across, (left + width - 1) // self._mcu_width + 2)
-        planes = [_Plane(i, picture, self._scale, first, end) for i in range(len(picture.components))]
-        self._prepare(planes, first)
-        make = self._maker(planes, left - first * self._mcu_width, width)
+        picture, state = self._picture, self._state
+        self._begin(left, width)
+        mcu_height = self._mcu_height
         done = top  # next row to yield
         bottom = top + height
-        for y in range(0, picture.height, self._mcu_height):
-            near = y + self._mcu_height + 2 > top and y < bottom + 2
-            self._state[mcus.BEYOND] = end if near else first
+        for y in range(0, picture.height, mcu_height):
+            near = y + mcu_height + 2 > top and y < bottom + 2
+            state[mcus.BEYOND] = self._end if near else state[mcus.FIRST]
             self._mcu_row(y)
-            ready = min(y + self._mcu_height - 1, bottom)
-            if y + self._mcu_height >= picture.height:
+            ready = min(y + mcu_height - 1, bottom)
+            if y + mcu_height >= picture.height:
                 ready = bottom
             while done < ready:
-                strip = make(y // self._mcu_height, done, ready - done)
+                strip = self._strip_of(y // mcu_height, done, ready - done)
                 yield strip
-                done += strip[-1]
-            for plane in planes:
+                done += strip[3]
+            for plane in self._planes:
                 plane.keep_last_row()
 
-    def _maker(self, planes, start, width):
-        # Returns a function that makes a strip of a row of MCUs: `count` rows of pixels from `y` on.
-        luma, cb, cr = planes[0].samples, planes[-2 % len(planes)].samples, planes[-1].samples
+    def _begin(self, left, width):
+        picture, state, file = self._picture, self._state, self._file
+        self._until_restart = picture.restart_interval
+        self._restarts = 0
+        needed = self._needed
+        needed[0], needed[1], needed[2] = picture.width, picture.height, picture.divisor
+        needed[3], needed[4], needed[5] = left, width, picture.is_rgb
+        parts = picture.components
+        for i in range(3):
+            needed[6 + i] = parts[i].horizontal << 2 | parts[i].vertical if i < len(parts) else 0
+        if needed != self._made:
+            self._make(left, width)
+            self._made, self._needed = needed, self._made
+        for i in range(mcus.BLOCKS):
+            state[i] = 0
+        state[huffman.WORDS] = 32  # another picture may have ended inside a block
+        state[huffman.POSITION], state[huffman.END] = file.start, file.stop
+        state[mcus.LEAST] = huffman.MOST_BYTES
+        plan, at = self._arguments[0], 0
+        for i in range(len(parts)):
+            part = parts[i]
+            for _ in self._planes[i].blocks:
+                plan[at], plan[at + 1], plan[at + 2] = part.dc, part.ac, part.factors
+                at += mcus.FIELDS
+
+    def _make(self, left, width):
+        # Makes planes, plans and the buffer for pixels.
+        picture, state = self._picture, self._state
+        self._planes = self._arguments = self._pixels = self._strip = None
+        self._made[0] = 0  # in case that memory ends
+        scale = 8 // picture.divisor
+        mcu_width = scale * max(part.horizontal for part in picture.components)
+        self._mcu_height = scale * max(part.vertical for part in picture.components)
+        self._across = -(-picture.width // mcu_width)
+        # Includes one more MCU on each side: upsampling uses the neighbouring samples.
+        first = max(0, left // mcu_width - 1)
+        self._end = min(self._across, (left + width - 1) // mcu_width + 2)
+        planes = [_Plane(i, picture, scale, first, self._end) for i in range(len(picture.components))]
+        blocks = [block for plane in planes for block in plane.blocks]
+        state[mcus.BLOCKS] = len(blocks)
+        state[mcus.FIRST] = first
+        plan = array("i", [word for block in blocks for word in (0, 0, 0) + block])
+        samples = tuple([plane.samples for plane in (planes[0], planes[-2 % len(planes)], planes[-1])])
+        self._arguments = (plan,) + samples + (self._block,)
+        self._prepare_pixels(planes, samples, left - first * mcu_width, width)
+        self._planes = planes
+
+    def _prepare_pixels(self, planes, samples, start, width):
+        # One list serves all strips.
+        self._start = start
         if len(planes) == 1:
-            rows, stride = planes[0].rows, planes[0].stride
-            return lambda mcu_row, y, count: (luma, (y - mcu_row * rows + 1) * stride + start, stride, count)
+            self._strip = [samples[0], 0, planes[0].stride, 0]
+            return
         plan, wide = array("i"), 0
         for plane in planes:
             plan.extend(array("i", plane.fields + (wide,)))
             wide += plane.upsampled
-        most = max(1, min(self._mcu_height, _STRIP // (3 * width)))
-        wide, out = bytearray(wide), bytearray(3 * width * most)
+        self._most = max(1, min(self._mcu_height, _STRIP // (3 * width)))
+        wide, out = bytearray(wide), bytearray(3 * width * self._most)
+        self._strip = [out, 0, 3 * width, 0]
         ycc = 0 if self._picture.is_rgb else 1
-        convert = color.rgb_rows
+        self._pixels = (plan, start, width, ycc) + samples + (wide, out)
 
-        def rgb(mcu_row, y, count):
-            count = min(count, most)
-            convert(plan, mcu_row, y, count, start, width, ycc, luma, cb, cr, wide, out)
-            return out, 0, 3 * width, count
+    @micropython.native  # as PictureFile.fill
+    def _strip_of(self, mcu_row, y, count):
+        # Returns rows of pixels from `y` on, which are of this row of MCUs: `count`, or as many as have room.
+        strip = self._strip
+        if self._pixels:
+            count = min(count, self._most)
+            plan, start, width, ycc, luma, cb, cr, wide, out = self._pixels
+            color.rgb_rows(plan, mcu_row, y, count, start, width, ycc, luma, cb, cr, wide, out)
+        else:
+            strip[1] = (y - mcu_row * self._mcu_height + 1) * strip[2] + self._start
+        strip[3] = count
+        return strip
 
-        return rgb
-
-    def _prepare(self, planes, first):
-        # The arguments of decode_mcus: all tables one after the other, and the plan of an MCU.
-        tables, places, blocks = b"", {}, []
-        for plane in planes:
-            part = plane.part
-            used = (part.dc, part.ac, part.quantization)
-            for table in used:
-                if id(table) not in places:
-                    places[id(table)] = len(tables)
-                    tables += bytes(table)
-            offsets = tuple([places[id(table)] for table in used])
-            blocks += [offsets + block for block in plane.blocks]
-        state = self._state
-        state[mcus.BLOCKS] = len(blocks)
-        state[mcus.FIRST] = first
-        plan = array("i", [word for block in blocks for word in block])
-        samples = tuple([plane.samples for plane in (planes[0], planes[-2 % len(planes)], planes[-1])])
-        self._arguments = (tables, plan) + samples + (self._block,)
-
+    @micropython.native  # as PictureFile.fill
     def _mcu_row(self, y):
-        state, interval = self._state, self._picture.restart_interval
+        plan, luma, cb, cr, block = self._arguments
+        tables, state, interval = self._picture.tables, self._state, self._picture.restart_interval
+        buffer = self._file.buffer
         state[mcus.COLUMN] = 0
         while state[mcus.COLUMN] < self._across:
             stop = self._across
@@ -157,7 +185,7 @@ class Scan:
                 self._until_restart -= stop - state[mcus.COLUMN]
             state[mcus.STOP] = stop
             while True:
-                result = mcus.decode_mcus(state, self._file.buffer, *self._arguments)
+                result = mcus.decode_mcus(state, buffer, tables, plan, luma, cb, cr, block)
                 if result != mcus.HUNGRY:
                     break
                 self._refill()

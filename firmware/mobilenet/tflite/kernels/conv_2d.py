@@ -65,24 +65,30 @@ def run(net, at, first, last):
 def table(net, at, channels):
     """Writes the multipliers, shifts and biases of all output channels at the start of the scratch."""
     plan = net.plan
-    scales, position = b"\0\0\x80\x3f", 0  # 1.0: the input's scale includes it (operators/fully_connected.py)
+    scales, position = b"", 0
     if plan[at + _SCALES]:
         scales, position = net.constant(plan[at + _SCALES], plan[at + _SCALE_STEP] * channels or 4)
-    _entries(0, 0, plan, at, net.arena, scales, position, 0)
+    entries(0, 0, plan, at, net.arena, scales, position, 0)
     biases, position = b"", 0
     if plan[at + _BIAS]:
         biases, position = net.constant(plan[at + _BIAS], 4 * channels)
-    _entries(0, 0, plan, at, net.arena, biases, position, 1)
+    entries(0, 0, plan, at, net.arena, biases, position, 1)
 
 
 @micropython.viper
-def _entries(x: ptr8, e: ptr32, plan, at: int, arena, data, position: int, biases: int):
-    """Fills the table from the file's scales or, if `biases`, its third words with the biases."""
+def entries(x: ptr8, e: ptr32, plan, at: int, arena, data, position: int, biases: int):
+    """Fills the table from the file's scales or, if `biases`, its third words with the biases.
+
+    Without scales in the file they are 1.0, since the input's scale includes them (operators/conv_2d.py).
+    """
     p = ptr32(int(ptr32(plan)) + (at << 2))
     e = ptr32(int(ptr8(arena)) + p[_SCRATCH])
     x = ptr8(int(ptr8(data)) + position)
     n = p[_OUT_C]
     if not biases:
+        if not p[_SCALES]:
+            e[2] = 0x3F800000  # 1.0, where the bias will be
+            x = ptr8(int(e) + 8)
         fill(0, 0, int(e), int(x), p[_SCALE_STEP], n, p[_IN_SCALE], p[_OUT_SCALE])
         n = 0
     while n:

@@ -62,17 +62,21 @@ def _channels(
     wide = (wide << 16 << 16) >> 27  # bits of an int beyond 32: 0, or 32 on x64
     depth = p[_GROUP_DEPTH]
     channels = p[_OUT_C]
-    taps = p[_K_H] * p[_K_W]
     weights = int(ptr8(filters)) + position
-    next_filter = taps * depth  # bytes from one output channel's weights to the next's
-    next_tap = 1  # bytes from one weight of a channel to the next
+    step = depth  # bytes from one tap's weights to the next's
+    next_filter = p[_K_H] * p[_K_W] * depth  # and from one output channel's
     if p[_OPERATOR] == _DEPTHWISE:
+        step = channels
         next_filter = 1
-        next_tap = channels
     per_group = channels * depth // p[_IN_C]  # output channels of a group
     down = p[_DILATION] >> 16
     across = p[_DILATION] & 0xFFFF
+    hop = across * p[_IN_C]  # bytes from one tap's input to the next's
     b = p[_WEIGHT_OFFSET]
+    in_h = p[_IN_H]
+    in_w = p[_IN_W]
+    in_c = p[_IN_C]
+    k_w = p[_K_W]
     offset = (p[_IN_ZERO] & 0xFF) ^ 0x80
     zero = (p[_OUT_ZERO] & 0xFF) ^ 0x80
     below = ((p[_LOWEST] & 0xFF) ^ 0x80) - zero
@@ -91,28 +95,52 @@ def _channels(
         out = ptr8(base + p[_OUTPUT] + channel)
         row = 0
         while row < rows:
-            column = 0
-            while column < p[_OUT_W]:
+            left = 0 - p[_P_L]
+            columns = p[_OUT_W]
+            while columns:
+                # Of each row of taps, `inside` lie in the picture: from column z on, after those to skip.
+                z = left
+                line = weights
+                inside = k_w
+                while inside and z < 0:
+                    z += across
+                    line += step
+                    inside -= 1
+                n = left + (k_w - 1) * across
+                while inside and n >= in_w:
+                    n -= across
+                    inside -= 1
                 a = entry[2]
-                f = ptr8(weights)
                 y = row * p[_S_H] - p[_P_T]
                 ky = p[_K_H]
                 while ky:
-                    z = column * p[_S_W] - p[_P_L]
-                    kx = p[_K_W]
-                    while kx:
-                        if y >= 0 and y < p[_IN_H] and z >= 0 and z < p[_IN_W]:
-                            x = ptr8(source + (y * p[_IN_W] + z) * p[_IN_C])
+                    if y >= 0 and y < in_h:
+                        x = ptr8(source + (y * in_w + z) * in_c)
+                        f = ptr8(line)
+                        kx = inside
+                        while kx and depth == 1:
+                            a += ((f[0] ^ 0x80) - b) * ((x[0] ^ 0x80) - offset)
+                            x = ptr8(int(x) + hop)
+                            f = ptr8(int(f) + step)
+                            kx -= 1
+                        while kx:
                             n = depth
+                            while n > 3:
+                                a += ((f[0] ^ 0x80) - b) * ((x[0] ^ 0x80) - offset)
+                                a += ((f[1] ^ 0x80) - b) * ((x[1] ^ 0x80) - offset)
+                                a += ((f[2] ^ 0x80) - b) * ((x[2] ^ 0x80) - offset)
+                                a += ((f[3] ^ 0x80) - b) * ((x[3] ^ 0x80) - offset)
+                                x = ptr8(int(x) + 4)
+                                f = ptr8(int(f) + 4)
+                                n -= 4
                             while n:
                                 a += ((f[0] ^ 0x80) - b) * ((x[0] ^ 0x80) - offset)
                                 x = ptr8(int(x) + 1)
-                                f = ptr8(int(f) + next_tap)
+                                f = ptr8(int(f) + 1)
                                 n -= 1
-                        else:
-                            f = ptr8(int(f) + next_tap * depth)
-                        z += across
-                        kx -= 1
+                            x = ptr8(int(x) + hop - depth)
+                            kx -= 1
+                    line += k_w * step
                     y += down
                     ky -= 1
                 # Requantizes with both roundings, as conv_2d.py does.
@@ -130,7 +158,8 @@ def _channels(
                     a = above
                 out[0] = a + zero
                 out = ptr8(int(out) + channels)
-                column += 1
+                left += p[_S_W]
+                columns -= 1
             row += 1
         weights += next_filter
         channel += 1

@@ -84,10 +84,16 @@ class Schedule:
         step = rows if net.alone(layer) else 1
         weights = scales = biases = channels = kernel = 0
         if layer in net.native:
-            kernel = id(getattr(self._module, net.native[layer][0]))
-            if operator in _CONVOLUTIONS:
-                step = min(step, plan[at + _TILE])
-            if operator in _CONVOLUTIONS or operator == _DEPTHWISE:
+            function, viper = net.native[layer]
+            kernel = id(getattr(self._module, function))
+            if operator not in _CONVOLUTIONS and operator != _DEPTHWISE:
+                if operator in _ELEMENTWISE:
+                    weights = _address(*net.second(at))
+            elif function == viper:  # compiled from it: takes the whole model
+                weights = _address(model, 0)
+            else:
+                if operator in _CONVOLUTIONS:
+                    step = min(step, plan[at + _TILE])
                 channels = plan[at + _OUT_C]
                 weights = _address(model, plan[at + _WEIGHTS])
                 scales = _address(self._words, _ONE * (8 if _WIDE else 4))
@@ -95,8 +101,6 @@ class Schedule:
                     scales = _address(model, plan[at + _SCALES])
                 if plan[at + _BIAS]:
                     biases = _address(model, plan[at + _BIAS])
-            elif operator in _ELEMENTWISE:
-                weights = _address(*net.second(at))
         record, arena = _address(plan, 4 * at), _address(net.arena, 0)
         return [record, arena, weights, 0, 0, 0, channels, kernel, step, rows, scales, biases, 0]
 

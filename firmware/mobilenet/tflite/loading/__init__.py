@@ -11,6 +11,7 @@ from ...errors import GalagoError
 
 _SPARE = const(16384)  # bytes of heap to leave free when weights are copied to RAM
 _PIECE = const(4096)  # least size of the buffer that weights are streamed through
+_IN_PLACE = ("depthwise_conv_2d", "general_convolution")
 
 
 def load(net, model, weights, memory, kernels, plan):
@@ -64,11 +65,13 @@ def _use(net, kernels):
     """Lets machine code run the layers that it computes, all in one call where that is possible."""
     if net.weights != "stream" and hasattr(kernels, "schedule"):
         net.schedule = _kernel("schedule").Schedule(net, kernels)
-    for layer in net.native:
+    for layer, (name, viper) in tuple(net.native.items()):
         if net.schedule:
             net.runs[layer] = net.schedule.run
+        elif name in _IN_PLACE:  # compiled, and takes all weights at once
+            del net.native[layer]
+            net.runs[layer] = _kernel(viper).run
         else:
-            name = net.native[layer][0]
             net.runs[layer] = _kernel("native").MachineCode(name, kernels, net.alone(layer)).run
 
 

@@ -68,8 +68,9 @@ class NativeOperator:
         self.operator = operator
         self.KERNEL, self.FUNCTION = operator.KERNEL, function
         self.STREAMS = operator.STREAMS
-        # Depthwise machine code does not work channel by channel, so that it cannot run in place.
-        self.OVERLAP = "never" if operator.OVERLAP == "same" else operator.OVERLAP
+        # Generated depthwise code does not work channel by channel, so that it cannot run in place.
+        generated = function != operator.KERNEL
+        self.OVERLAP = "never" if generated and operator.OVERLAP == "same" else operator.OVERLAP
         self._sizes = rows, whole
 
     def step(self, record):

@@ -13,6 +13,7 @@ import _host
 from uctypes import addressof
 
 _FILE = "kernels"
+_SMALL = "mobilenet.kernels"  # of the small form of the device package, in its archive
 _PICTURE = "mobilenet.picture"
 _import = builtins.__import__
 
@@ -21,7 +22,9 @@ class _Module:
     """What the import of a kernels.mpy gives."""
 
     def __init__(self, loaded):
-        self.LAYERS = loaded["layers"]
+        if loaded["layers"]:
+            self.LAYERS = loaded["layers"]
+        self.COUNT = len(loaded["functions"])
         self.code = bytearray(loaded["bytes"])  # takes the heap that the code takes on a board
         for name in loaded["functions"]:
             make = _schedule if name == "schedule" else _function
@@ -71,6 +74,11 @@ def _import_code(name, *rest):
     if name == _PICTURE:
         with open("/lib/mobilenet/picture.mpy", "rb") as file:
             return _Pictures(_host.call("core_picture_load", data=file.read()))
+    if name == _SMALL:
+        package = sys.modules["mobilenet"]
+        with open("/mobilenet/kernels.mpy", "rb") as file:
+            package.kernels = sys.modules[name] = _Module(_host.call("core_load", data=file.read()))
+        return package
     if name != _FILE:
         return _import(name, *rest)
     with open(sys.path[0] + "/" + _FILE + ".mpy", "rb") as file:

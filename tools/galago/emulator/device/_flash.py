@@ -2,6 +2,8 @@
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 """The flash of an emulated board: a file of the host, and host memory as ROMFS."""
 
+import errno
+
 import machine
 import micropython
 import uctypes
@@ -45,6 +47,42 @@ class Flash:
         if operation == 5:
             return self.size
         return 0
+
+
+class Card(Flash):
+    """A card in a slot, as machine.SDCard: without it every access fails."""
+
+    def __init__(self, file, slot, blocks):
+        super().__init__(file, blocks, 512)
+        self.slot = slot
+
+    @micropython.native
+    def _check(self):
+        self.slot.seek(0)
+        if self.slot.read(1) != b"1":
+            raise OSError(errno.EIO)
+
+    @micropython.native
+    def readblocks(self, block, buffer, offset=0):
+        """Read as Flash does. Raises OSError (EIO) without a card."""
+        self._check()
+        super().readblocks(block, buffer, offset)
+
+    @micropython.native
+    def writeblocks(self, block, buffer, offset=0):
+        """Write as Flash does, each block or nothing of it: a card checks it first. Raises OSError (EIO)."""
+        self._check()
+        whole = power.spend(buffer)
+        file = self.file
+        file.seek(block * self.size + offset)
+        file.write(memoryview(whole)[: len(whole) // self.size * self.size])
+        power.check()
+
+    def is_empty(self):
+        """Returns whether nothing was ever written to the card."""
+        block = bytearray(self.size)
+        Flash.readblocks(self, 0, block)
+        return not any(block)
 
 
 class _Power:

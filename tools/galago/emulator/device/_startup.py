@@ -48,6 +48,14 @@ def _mount_rom(address, blocks):
     sys.path += ["/rom", "/rom/lib"]
 
 
+def _insert(image, slot, blocks):
+    # Makes the card machine.SDCard, whatever pins a program names. A new card has a FAT, as one that is sold.
+    card = _flash.Card(open(image, "r+b"), open(slot, "rb"), blocks)  # noqa: SIM115
+    if card.is_empty():
+        vfs.VfsFat.mkfs(card)
+    machine.SDCard = lambda *arguments, **options: card
+
+
 def _report(error):
     # Prints the traceback as the board does, without the frames of this file.
     text = io.StringIO()
@@ -86,7 +94,7 @@ def _boot(mode):
 
 
 def _import(paths, descriptor, reserved):
-    """Import stand-in modules. What they leave of the `reserved` bytes of heap is made unusable."""
+    """Import stand-in modules and packages. What they leave of the `reserved` heap is made unusable."""
     gc.collect()
     before = gc.mem_alloc()
     import _host
@@ -95,7 +103,7 @@ def _import(paths, descriptor, reserved):
     for path in paths:
         folder, name = path.rsplit("/", 1)
         sys.path.insert(0, folder)
-        __import__(name[:-3])
+        __import__(name.split(".")[0])
         sys.path.pop(0)
     gc.collect()
     _host.unused = bytearray(max(0, reserved - (gc.mem_alloc() - before)))
@@ -116,6 +124,8 @@ def run(owner, rom):
     image = open(config["image"], "r+b")  # noqa: SIM115
     _mount(_flash.Flash(image, config["blocks"], config["block"]), config)
     del image
+    if config["card"]:
+        _insert(*config["card"])
     root = config["mount"].rstrip("/")
     sys.path[:] = ["", ".frozen"] + ([root] if root else []) + [root + "/lib"]
     _mount_rom(rom, config["rom_blocks"])

@@ -14,6 +14,7 @@ from collections import namedtuple
 from sys import *
 
 _CHUNK = 1024
+_NO_ARCH = 0x3FF  # of _mpy, version and flags alone
 
 
 class _Buffer(io.IOBase):
@@ -56,7 +57,8 @@ def install(config):
     own = sys.implementation
     fields = ["name", "version", "_machine", "_mpy", "_build", "_kernels", "_emulated"]
     named = namedtuple("implementation", fields)  # pyright: ignore[reportUntypedNamedTuple]
-    known = (config["machine"], own._mpy, config["build"], config["kernels"], True)
+    mpy = own._mpy if config["native"] else own._mpy & _NO_ARCH
+    known = (config["machine"], mpy, config["build"], config["kernels"], True)
     implementation = named(own.name, own.version, *known)
     if config["flat"]:
         import _maixpy

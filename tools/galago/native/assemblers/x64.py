@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An assembler for the part of x86-64 with SSE2 that kernels of the emulated board use.
+"""An assembler for x86-64, as far as kernels of the emulated board use it.
 
     from galago.native.assemblers.x64 import RAX, RDI, X64
 
@@ -8,8 +8,10 @@
     code.ret()
     code.finish()
 
-Operands come as in Intel's syntax, the destination first; an address is Memory(base, offset). Registers are
-64 bits wide unless the method's name says otherwise; arithmetic on 32 bits clears the upper half.
+Operands come as in Intel's syntax, the destination first; an address is Memory(base, offset), or
+Memory(base, offset, index, shift). Registers are 64 bits wide unless the method's name says otherwise;
+writing 32 bits of one clears the rest. Numbers and offsets of one byte get the short form. sse2.py has the
+vectors.
 """
 
 from dataclasses import dataclass
@@ -18,59 +20,85 @@ from galago.errors import GalagoError
 from galago.native.assemblers.base import Assembler, signed, unsigned
 
 RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 = range(16)
-XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7 = range(8)
+B, AE, E, NE, BE, A, L, GE, LE, G = 2, 3, 4, 5, 6, 7, 12, 13, 14, 15
+"""Conditions: B, AE, BE and A compare unsigned numbers."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The memory at base + offset."""
+    """The memory at base + offset + (index << shift)."""
 
     base: int
     offset: int = 0
+    index: int | None = None  # any register but RSP
+    shift: int = 0  # 0 … 3
 
 
 Operand = int | Memory  # a register or what lies in memory
 
 
 class X64(Assembler):
-    """x86-64. Operands are as in Intel's syntax; jumps have 32-bit offsets."""
+    """x86-64."""
 
     def mov(self, to: Operand, source: Operand) -> None:
         """Copies 64 bits."""
-        if isinstance(to, Memory):
-            self._wide(b"\x89", _register(source), to)
-        else:
-            self._wide(b"\x8b", to, source)
+        self._move(0x48, to, source)
+
+    def mov32(self, to: Operand, source: Operand) -> None:
+        """Copies 32 bits."""
+        self._move(0, to, source)
+
+    def mov16(self, to: Memory, source: int) -> None:
+        """Stores 16 bits."""
+        self.code += encode(0, b"\x66", b"\x89", source, to)
+
+    def mov8(self, to: Memory, source: int) -> None:
+        """Stores the lowest byte."""
+        self.code += encode(_byte(source), b"", b"\x88", source, to)
 
     def movi(self, to: int, value: int) -> None:
         """Loads a signed constant of 32 bits."""
         self._wide(b"\xc7", 0, to)
         self._number(value)
 
-    def mov8(self, to: Memory, source: int) -> None:
-        """Stores the lowest byte."""
-        self._plain(b"\x88", source, to, byte=True)
+    def movi32(self, to: int, value: int) -> None:
+        """Loads an unsigned constant of 32 bits."""
+        self.code += _named(0, 0xB8, to) + unsigned(value, 32).to_bytes(4, "little")
 
-    def movzx8(self, to: int, source: Memory) -> None:
-        """Loads an unsigned byte."""
-        self._plain(b"\x0f\xb6", to, source)
+    def movabs(self, to: int, value: int) -> None:
+        """Loads any constant of 64 bits."""
+        self.code += _named(0x48, 0xB8, to) + signed(value, 64).to_bytes(8, "little")
 
-    def movsx8(self, to: int, source: Memory) -> None:
-        """Loads a signed byte."""
+    def movzx8(self, to: int, source: Operand) -> None:
+        """Copies an unsigned byte."""
+        self.code += encode(_byte(source), b"", b"\x0f\xb6", to, source)
+
+    def movzx16(self, to: int, source: Operand) -> None:
+        """Copies an unsigned number of 16 bits."""
+        self.code += encode(0, b"", b"\x0f\xb7", to, source)
+
+    def movsx8(self, to: int, source: Operand) -> None:
+        """Copies a signed byte."""
         self._wide(b"\x0f\xbe", to, source)
 
-    def movsxd(self, to: int, source: Operand) -> None:
-        """Loads a signed number of 32 bits."""
-        self._wide(b"\x63", to, source)
+    def movsx16(self, to: int, source: Operand) -> None:
+        """Copies a signed number of 16 bits."""
+        self._wide(b"\x0f\xbf", to, source)
 
-    def mov16(self, to: Memory, source: int) -> None:
-        """Stores 16 bits."""
-        self.code.append(0x66)
-        self._plain(b"\x89", source, to)
+    def movsxd(self, to: int, source: Operand) -> None:
+        """Copies a signed number of 32 bits."""
+        self._wide(b"\x63", to, source)
 
     def lea(self, to: int, source: Memory) -> None:
         """Computes an address."""
         self._wide(b"\x8d", to, source)
+
+    def address(self, to: int, label: str) -> None:
+        """Computes the address of a label."""
+        start = encode(0x48, b"", b"\x8d", to, RBP)[:2] + bytes([(to & 7) << 3 | 5])
+        self.branch(label, lambda distance: start + _bytes(distance - 7, 32))
+
+    # Arithmetic.
 
     def add(self, to: int, source: Operand) -> None:
         """Adds."""
@@ -80,13 +108,33 @@ class X64(Assembler):
         """Subtracts."""
         self._wide(b"\x2b", to, source)
 
+    def and_(self, to: int, source: Operand) -> None:
+        """And."""
+        self._wide(b"\x23", to, source)
+
+    def or_(self, to: int, source: Operand) -> None:
+        """Or."""
+        self._wide(b"\x0b", to, source)
+
     def xor(self, to: int, source: Operand) -> None:
         """Exclusive or."""
         self._wide(b"\x33", to, source)
 
+    def xor32(self, to: int, source: int) -> None:
+        """Exclusive or of 32 bits: the short way to 0."""
+        self.code += encode(0, b"", b"\x33", to, source)
+
     def cmp(self, a: int, b: Operand) -> None:
         """Compares."""
         self._wide(b"\x3b", a, b)
+
+    def test(self, a: int, b: int) -> None:
+        """Compares the common bits with 0."""
+        self._wide(b"\x85", b, a)
+
+    def neg(self, to: int) -> None:
+        """Changes the sign."""
+        self._wide(b"\xf7", 3, to)
 
     def imul(self, to: int, source: Operand) -> None:
         """Multiplies: the lower 64 bits."""
@@ -102,28 +150,61 @@ class X64(Assembler):
 
     def addi(self, to: int, value: int) -> None:
         """Adds a constant."""
-        self._wide(b"\x81", 0, to)
-        self._number(value)
+        self._with_number(0, to, value)
+
+    def ori(self, to: int, value: int) -> None:
+        """Or with a constant."""
+        self._with_number(1, to, value)
+
+    def andi(self, to: int, value: int) -> None:
+        """And with a constant."""
+        self._with_number(4, to, value)
 
     def subi(self, to: int, value: int) -> None:
         """Subtracts a constant."""
-        self._wide(b"\x81", 5, to)
-        self._number(value)
+        self._with_number(5, to, value)
+
+    def xori(self, to: int, value: int) -> None:
+        """Exclusive or with a constant."""
+        self._with_number(6, to, value)
 
     def cmpi(self, a: int, value: int) -> None:
         """Compares with a constant."""
-        self._wide(b"\x81", 7, a)
+        self._with_number(7, a, value)
+
+    def testi(self, a: int, value: int) -> None:
+        """Compares the bits in common with a constant with 0."""
+        self._wide(b"\xf7", 0, a)
         self._number(value)
+
+    def imuli(self, to: int, source: Operand, value: int) -> None:
+        """Multiplies by a constant."""
+        small = -128 <= value < 128
+        self._wide(b"\x6b" if small else b"\x69", to, source)
+        self.code += _bytes(value, 8 if small else 32)
 
     def shl(self, to: int, count: int) -> None:
         """Shifts left by a constant."""
         self._wide(b"\xc1", 4, to)
         self.code.append(unsigned(count, 6))
 
+    def shr(self, to: int, count: int) -> None:
+        """Shifts right by a constant, filling with zeros."""
+        self._wide(b"\xc1", 5, to)
+        self.code.append(unsigned(count, 6))
+
     def sar(self, to: int, count: int) -> None:
         """Shifts right by a constant, filling with the sign."""
         self._wide(b"\xc1", 7, to)
         self.code.append(unsigned(count, 6))
+
+    def shl_cl(self, to: int) -> None:
+        """Shifts left by CL, modulo 64."""
+        self._wide(b"\xd3", 4, to)
+
+    def shr_cl(self, to: int) -> None:
+        """Shifts right by CL, filling with zeros."""
+        self._wide(b"\xd3", 5, to)
 
     def sar_cl(self, to: int) -> None:
         """Shifts right by CL, filling with the sign."""
@@ -139,107 +220,124 @@ class X64(Assembler):
 
     def push(self, register: int) -> None:
         """Saves a register on the stack."""
-        self.code += bytes([0x41] if register > 7 else []) + bytes([0x50 | register & 7])
+        self.code += _named(0, 0x50, register)
 
     def pop(self, register: int) -> None:
         """Restores a register from the stack."""
-        self.code += bytes([0x41] if register > 7 else []) + bytes([0x58 | register & 7])
+        self.code += _named(0, 0x58, register)
 
     # Control.
 
     def jmp(self, label: str) -> None:
         """Jumps."""
-        self.branch(label, lambda offset: b"\xe9" + _relative(offset - 5))
+        self.branch(label, lambda distance: b"\xe9" + _bytes(distance - 5, 32))
+
+    def jmp8(self, label: str) -> None:
+        """Jumps to a label within 126 bytes."""
+        self.branch(label, lambda distance: b"\xeb" + _bytes(distance - 2, 8))
+
+    def jcc(self, condition: int, label: str) -> None:
+        """Jumps if the last comparison gave this."""
+        self.branch(label, lambda distance: bytes([0x0F, 0x80 | condition]) + _bytes(distance - 6, 32))
+
+    def jcc8(self, condition: int, label: str) -> None:
+        """The same, to a label within 126 bytes."""
+        self.branch(label, lambda distance: bytes([0x70 | condition]) + _bytes(distance - 2, 8))
 
     def je(self, label: str) -> None:
         """Jumps where equal."""
-        self._jump(4, label)
+        self.jcc(E, label)
 
     def jne(self, label: str) -> None:
         """Jumps where not equal."""
-        self._jump(5, label)
+        self.jcc(NE, label)
 
     def jl(self, label: str) -> None:
         """Jumps where less, signed."""
-        self._jump(0xC, label)
+        self.jcc(L, label)
 
     def jge(self, label: str) -> None:
         """Jumps where greater or equal, signed."""
-        self._jump(0xD, label)
+        self.jcc(GE, label)
+
+    def call(self, function: int) -> None:
+        """Calls the address in a register."""
+        self.code += encode(0, b"", b"\xff", 2, function)
 
     def ret(self) -> None:
         """Returns."""
         self.code.append(0xC3)
 
-    # SSE2: eight numbers of 16 bits or four of 32 in a register.
-
-    def movd(self, to: int, source: int) -> None:
-        """Copies the lowest 32 bits of a vector to a register."""
-        self._vector(b"\x66", b"\x7e", source, to)
-
-    def movdqu(self, to: int | Memory, source: int | Memory) -> None:
-        """Loads or stores 16 bytes, in any alignment."""
-        if isinstance(to, Memory):
-            self._vector(b"\xf3", b"\x7f", _register(source), to)
-        else:
-            self._vector(b"\xf3", b"\x6f", to, source)
-
-    def pmaddwd(self, to: int, source: Operand) -> None:
-        """Multiplies numbers of 16 bits and adds neighbours."""
-        self._vector(b"\x66", b"\xf5", to, source)
-
-    def paddd(self, to: int, source: int) -> None:
-        """Adds numbers of 32 bits."""
-        self._vector(b"\x66", b"\xfe", to, source)
-
-    def pshufd(self, to: int, source: int, order: int) -> None:
-        """Rearranges numbers of 32 bits: two bits of `order` for each."""
-        self._vector(b"\x66", b"\x70", to, source)
-        self.code.append(unsigned(order, 8))
-
-    def pxor(self, to: int, source: int) -> None:
-        """Exclusive or."""
-        self._vector(b"\x66", b"\xef", to, source)
-
     # Formats.
 
+    def _move(self, rex: int, to: Operand, source: Operand) -> None:
+        if isinstance(to, Memory):
+            self.code += encode(rex, b"", b"\x89", register(source), to)
+        else:
+            self.code += encode(rex, b"", b"\x8b", to, source)
+
     def _wide(self, opcode: bytes, register: int, other: Operand) -> None:
-        self.code += _encode(0x48, b"", opcode, register, other)
+        self.code += encode(0x48, b"", opcode, register, other)
 
-    def _plain(self, opcode: bytes, register: int, other: Operand, byte: bool = False) -> None:
-        # SIL, DIL and their like have no name without a prefix.
-        self.code += _encode(0x40 if byte and register > 3 else 0, b"", opcode, register, other)
-
-    def _vector(self, prefix: bytes, opcode: bytes, register: int, other: Operand) -> None:
-        self.code += _encode(0, prefix, b"\x0f" + opcode, register, other)
+    def _with_number(self, operation: int, to: int, value: int) -> None:
+        small = -128 <= value < 128
+        self._wide(b"\x83" if small else b"\x81", operation, to)
+        self.code += _bytes(value, 8 if small else 32)
 
     def _number(self, value: int) -> None:
-        self.code += signed(value, 32).to_bytes(4, "little")
-
-    def _jump(self, condition: int, label: str) -> None:
-        self.branch(label, lambda offset: bytes([0x0F, 0x80 | condition]) + _relative(offset - 6))
+        self.code += _bytes(value, 32)
 
 
-def _register(operand: Operand) -> int:
+def register(operand: Operand) -> int:
+    """The operand, which must be a register."""
     if isinstance(operand, Memory):
         raise GalagoError("native.operand", "expected a register, got a second address")
     return operand
 
 
-def _relative(offset: int) -> bytes:
-    return signed(offset, 32).to_bytes(4, "little")
-
-
-def _encode(rex: int, prefix: bytes, opcode: bytes, register: int, other: Operand) -> bytes:
+def encode(rex: int, prefix: bytes, opcode: bytes, register: int, other: Operand) -> bytes:
     """Prefixes, opcode and operands of one instruction."""
     base = other.base if isinstance(other, Memory) else other
     rex |= (register >> 3) << 2 | base >> 3
+    rest = bytes([0xC0 | (register & 7) << 3 | base & 7])
+    if isinstance(other, Memory):
+        rex |= (other.index or 0) >> 3 << 1
+        rest = _address(register, other)
     if rex:
         rex |= 0x40
-    fields = (register & 7) << 3 | base & 7
-    if isinstance(other, int):
-        rest = bytes([0xC0 | fields])
-    else:
-        index = b"\x24" if base & 7 == RSP else b""  # the base RSP, and R12, is named by a further byte
-        rest = bytes([0x80 | fields]) + index + _relative(other.offset)
     return prefix + (bytes([rex]) if rex else b"") + opcode + rest
+
+
+def _address(register: int, memory: Memory) -> bytes:
+    """The bytes after the opcode that name a register and memory."""
+    base = memory.base & 7
+    if memory.offset == 0 and base != RBP:  # RBP and R13 without an offset mean something else
+        mode, offset = 0, b""
+    elif -128 <= memory.offset < 128:
+        mode, offset = 0x40, _bytes(memory.offset, 8)
+    else:
+        mode, offset = 0x80, _bytes(memory.offset, 32)
+    mode |= (register & 7) << 3
+    if memory.index is None and base != RSP:  # RSP and R12 are named by a further byte
+        return bytes([mode | base]) + offset
+    if memory.index == RSP or not 0 <= memory.shift <= 3:
+        raise GalagoError(
+            "native.operand", f"expected an index other than RSP, shifted by 0 … 3, got {memory}"
+        )
+    index = RSP if memory.index is None else memory.index & 7
+    return bytes([mode | RSP, memory.shift << 6 | index << 3 | base]) + offset
+
+
+def _byte(operand: Operand) -> int:
+    """SIL, DIL and their like have no name without a prefix."""
+    return 0x40 if isinstance(operand, int) and operand > 3 else 0
+
+
+def _named(rex: int, opcode: int, register: int) -> bytes:
+    """The start of an instruction whose opcode names its register."""
+    rex |= 0x41 if register > 7 else 0
+    return (bytes([rex]) if rex else b"") + bytes([opcode | register & 7])
+
+
+def _bytes(value: int, bits: int) -> bytes:
+    return signed(value, bits).to_bytes(bits // 8, "little")

@@ -8,11 +8,11 @@ The compiled function takes the place of its source: MicroPython calls it in the
 arguments, and it computes the same.
 
 source.py → frontend.py (with ssa.py, runtime.py) → ir.py → passes/ → lower.py → code.py
-→ coalesce.py, allocate.py (liveness.py) → layout.py → emit.py (target.py, targets/) → bytes
+→ coalesce.py, allocate.py (liveness.py), reuse.py → layout.py → emit.py (target.py, targets/) → bytes
 """
 
 from galago.errors import GalagoError
-from galago.native.compiler import allocate, coalesce, layout, passes
+from galago.native.compiler import allocate, coalesce, layout, passes, reuse
 from galago.native.compiler.emit import emit
 from galago.native.compiler.frontend import Convention, translate
 from galago.native.compiler.ir import Function
@@ -42,6 +42,7 @@ def compile_function(module: Module, name: str, arch: str, convention: Conventio
     code = lower(function, target)
     coalesce.run(code, target)
     allocate.run(code, target)
+    reuse.run(code, target)
     layout.run(code)
     return emit(code, target)
 

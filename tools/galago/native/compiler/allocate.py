@@ -24,9 +24,9 @@ def run(code: Code, target: Target) -> None:
         spilled = _Scan(code, target).run()
         if not spilled:
             return
-        definitions = _definitions(code)
+        definitions, loops = _definitions(code), inner_loops(code)
         for variable in spilled:
-            _spill(code, variable, definitions[variable])
+            _spill(code, variable, definitions[variable], loops)
 
 
 class _Scan:
@@ -35,6 +35,8 @@ class _Scan:
     def __init__(self, code: Code, target: Target) -> None:
         self._name = code.name
         self._held: dict[int, list[Variable]] = {register: [] for register in target.registers}
+        self._left: dict[int, int] = {}
+        """Register → where the last variable that took it ends."""
         self._fixed = _fixed(code, target)
         self._hints = _hints(code, target)
         self._definitions = _definitions(code)
@@ -65,6 +67,7 @@ class _Scan:
     def _take(self, variable: Variable, register: int) -> None:
         variable.register = register
         self._held[register].append(variable)
+        self._left[register] = variable.ranges[-1][1]
 
     def _blocked(self, register: int, variable: Variable) -> bool:
         return overlap(self._fixed.get(register, []), variable.ranges)
@@ -77,6 +80,8 @@ class _Scan:
             register = hint.register if isinstance(hint, Variable) else hint
             if register in free:
                 return register
+        if variable.temporary:  # so that others hold their values longer: see reuse.py
+            return min(free, key=lambda register: self._left.get(register, 0))
         return free[0]
 
     def _victims(self, variable: Variable) -> tuple[int, list[Variable]]:
@@ -150,13 +155,13 @@ def _hints(code: Code, target: Target) -> dict[Variable, list[Variable | int]]:
     return found
 
 
-def _spill(code: Code, variable: Variable, definitions: list[Operation]) -> None:
+def _spill(code: Code, variable: Variable, definitions: list[Operation], loops: list[Loop]) -> None:
     """Moves a variable to the stack; one that is loaded, or is a constant, is loaded where it is used."""
     again = definitions[0] if len(definitions) == 1 and definitions[0].name in ("const", "reload") else None
     if not again:
         again, code.slots = Operation("reload", number=code.slots), code.slots + 1
     if not variable.of_loop:
-        for loop in inner_loops(code):
+        for loop in loops:
             _split(loop, variable, again)
     for section in code.sections:
         _rewrite(section, variable, again)

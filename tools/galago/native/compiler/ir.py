@@ -26,6 +26,7 @@ and the rest:
     test                        a branch that compares the common bits of two words with 0
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -135,6 +136,10 @@ class Function:
         """All values, block by block."""
         for block in self.blocks:
             yield from block.values
+
+    def uses(self) -> Counter[Value]:
+        """How many arguments each value is."""
+        return Counter(argument for value in self.values() for argument in value.args)
 
     def remove_unreachable(self) -> None:
         """Removes the blocks that nothing leads to, and what phis took from them."""

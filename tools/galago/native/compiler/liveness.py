@@ -6,6 +6,8 @@ operation reads for the last time may therefore share a register with the result
 `apart`.
 """
 
+from bisect import bisect
+
 from galago.native.compiler.code import Code, Range, Section, Variable
 from galago.native.compiler.target import Target
 
@@ -82,7 +84,9 @@ def overlap(first: list[Range], second: list[Range]) -> bool:
     """Whether two lists of ranges in order share a position."""
     if not first or not second or first[-1][1] <= second[0][0] or second[-1][1] <= first[0][0]:
         return False
-    i = j = 0
+    # The last range of each list that begins no later than the other list may reach into it.
+    i = max(0, bisect(first, second[0]) - 1)
+    j = max(0, bisect(second, first[i]) - 1)
     while i < len(first) and j < len(second):
         if first[i][0] < second[j][1] and second[j][0] < first[i][1]:
             return True

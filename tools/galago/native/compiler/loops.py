@@ -34,10 +34,10 @@ def inner_loops(code: Code) -> list[Loop]:
 
 def _body(head: Section, before: Section, predecessors: dict[str, list[Section]]) -> list[Section]:
     """All sections from which the head is reached again."""
-    body, todo = [head], [head]
+    body, todo = {head: None}, [head]  # a dict keeps their order
     while todo:
         for section in predecessors[todo.pop().name]:
             if section is not before and section not in body:
-                body.append(section)
+                body[section] = None
                 todo.append(section)
-    return body
+    return list(body)

@@ -8,6 +8,7 @@ The board's side is firmware/mobilenet/image/compiled.py.
 
 import functools
 
+from galago import cache
 from galago.native import compiler, mpy
 from galago.resources import firmware_dir
 
@@ -20,7 +21,6 @@ FUNCTIONS = {
     "image/jpeg/huffman": ("fill_table",),
     "image/jpeg/mcus": ("decode_mcus",),
     "image/jpeg/color": ("rgb_rows",),
-    "camera/frame": ("_expand",),
 }
 """Module → the viper functions that Python calls. Others are inlined; no two functions have the same name."""
 
@@ -30,11 +30,17 @@ def functions(arch: str) -> dict[str, bytes]:
     """The machine code of each function, for an architecture as mpy-cross names it; {} without a target."""
     if arch not in compiler.TARGETS:
         return {}
-    code: dict[str, bytes] = {}
+    known: dict[str, str] = cache.derive("picture code", arch, lambda: _compile(arch))
+    return {function: bytes.fromhex(code) for function, code in known.items()}
+
+
+def _compile(arch: str) -> dict[str, str]:
+    """The machine code of each function, in hexadecimal: this takes a second."""
+    code: dict[str, str] = {}
     for name, own in FUNCTIONS.items():
         module = compiler.read(firmware_dir() / f"mobilenet/{name}.py")
         for function in own:
-            code[function] = compiler.compile_function(module, function, arch)
+            code[function] = compiler.compile_function(module, function, arch).hex()
     return code
 
 

@@ -3,12 +3,13 @@
 
     data = kernels.build(model_bytes, "armv7emsp")       # a .mpy, stored beside the model as kernels.mpy
 
-A generator is a module or package here, named in GENERATORS, with `generate(records, arch) → list[Kernel]`.
-It reads the records of a model's layers (galago.tflite.records) and generates functions for the layers that
-it supports. For the others the compiler compiles the viper kernels (viper.py); what it cannot compile stays
-viper. The function `schedule` calls the kernels of a whole inference (schedule.py). A kernel is a drop-in
-replacement: it reads the same record words and the same weights, in the order and at the place that they have
-in the .tflite (any alignment), and writes the same bytes.
+A generator is a module or package here, named in GENERATORS, with `generate(records, arch) → list[Kernel]`,
+and with `compact(records, arch)` where it can trade speed for bytes. It reads the records of a model's layers
+(galago.tflite.records) and generates functions for the layers that it supports. For the others the compiler
+compiles the viper kernels (viper.py); what it cannot compile stays viper. The function `schedule` calls the
+kernels of a whole inference (schedule.py). A kernel is a drop-in replacement: it reads the same record words
+and the same weights, in the order and at the place that they have in the .tflite (any alignment), and writes
+the same bytes.
 
 **The call** is `fun(self, n_args, n_kw, args)` by the C calling convention of the processor. args[0] is an
 array object; the pointer to its items is the word at ITEMS (12; 24 on x64). The rest of `args` is not used.
@@ -40,6 +41,10 @@ even. WEIGHTS is valid for the group alone.
 **Depthwise layers** are called with all channels; input and output do not overlap. WEIGHTS is valid for
 FIRST = 0 alone: a kernel keeps in scratch what it needs of the weights later. Other operators are called with
 FIRST and LAST, like their viper kernels; WEIGHTS is the address of the second input of elementwise ones.
+
+**Compiled kernels of layers with weights** compute what no generator takes: general convolutions (dilated or
+in groups), and depthwise layers with other windows or several channels for each of the input's. They fill the
+table themselves, and WEIGHTS is the address of the .tflite. Where weights are streamed, viper computes.
 
 **Functions of all layers.** A kernel named "scales" replaces the engine's `fill`: WEIGHTS is the address of
 the float32 scales, record[SCALE_STEP] bytes apart, and it writes the first two words of each entry of the
@@ -73,11 +78,12 @@ GENERATORS = {
     "armv7em": "armv7em",
     "armv7emsp": "armv7em",
     "armv7emdp": "armv7em",
+    "helium": "helium",
     "rv32imc": "rv32imc",
     "xtensawin": "xtensawin",
     "x64": "x64",
 }
-"""Architecture, as mpy-cross names it → module of this package."""
+"""Architecture, as mpy-cross names it → module of this package. It has no name for helium (mpy.LOADED_AS)."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +98,18 @@ class Kernel:
     """Layer → bytes of scratch when it runs row by row in a chain, and when it runs as a whole."""
 
 
-def generate(records: list[Record], arch: str) -> list[Kernel]:
+def generate(records: list[Record], arch: str, compact: bool = False) -> list[Kernel]:
     """The kernels for a model's layers; an empty list if there is no generator for the architecture.
 
-    Where they exceed MOST_CODE, those with the most bytes per MAC are left out.
+    `compact` ones have less code, where the generator can do that, and execute more instructions. Where they
+    exceed MOST_CODE, those with the most bytes per MAC are left out.
     """
     name = GENERATORS.get(arch)
     if name is None or importlib.util.find_spec(f"{__name__}.{name}") is None:
         return []
-    kernels: list[Kernel] = importlib.import_module(f"{__name__}.{name}").generate(records, arch)
+    generator = importlib.import_module(f"{__name__}.{name}")
+    make = getattr(generator, "compact", generator.generate) if compact else generator.generate
+    kernels: list[Kernel] = make(records, arch)
     kernels += _compiled(records, kernels, arch)
     code = schedule.code(arch)
     if kernels and code:

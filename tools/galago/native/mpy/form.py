@@ -17,6 +17,7 @@ ARCHITECTURES: tuple[str, ...] = (
     "xtensawin", "rv32imc", "rv64imc", "debug",
 )  # fmt: skip
 ARM = ("armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp")  # Thumb, each a superset of the one before
+LOADED_AS = {"helium": "armv7emsp"}  # what is no architecture of MicroPython → one that its boards load
 # Strings that every firmware has under the same number, so that a file holds the number alone
 # (py/makeqstrdata.py, static_qstr_list). Number 0 is no string.
 STATIC_QSTRS: tuple[str, ...] = (

@@ -27,11 +27,11 @@ from galago.resources import firmware_dir
 
 
 class Device:
-    """One core with the device package on it; `strict` as for a Machine."""
+    """One core with the device package on it; `strict` and `counting` as for a Machine."""
 
-    def __init__(self, arch: str, strict: bool = False) -> None:
+    def __init__(self, arch: str, strict: bool = False, counting: bool = True) -> None:
         self.core = machines.core(arch)
-        self.runtime = Runtime(self.core, strict)
+        self.runtime = Runtime(self.core, strict, counting)
         self.modules: dict[str, ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import, "id": _id}
         self._stand_ins = {

@@ -49,7 +49,8 @@ _READ, _WRITE = unicorn.UC_HOOK_MEM_READ, unicorn.UC_HOOK_MEM_WRITE
 class Machine:
     """One core and its memory. With `strict`, the alignment of every access is checked, which is slow.
 
-    `blocks` counts how often each basic block was executed, by its address and its size in bytes.
+    `blocks` counts how often each basic block was executed, by its address and its size in bytes. Without
+    `counting` it stays empty: code that only has to be right runs in half the time.
     """
 
     def __init__(self, core: Core, strict: bool = False, counting: bool = True) -> None:

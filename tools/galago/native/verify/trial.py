@@ -6,6 +6,7 @@
     trial.run(0, picture, rows=True)        # row by row, input and output in rings, as in a chain
     trial.run(0, picture, group=4)          # weights passed in pieces, as when they are streamed
     trial.stack                             # most bytes of stack that a call used
+    trial.addresses                         # of the code of each kernel
 
 It does what firmware/mobilenet/tflite/kernels/native.py does, except that input, output, scratch, record and
 weights are separate buffers, not parts of an arena: an access outside them is GalagoError native.bounds.
@@ -31,15 +32,22 @@ _CONVOLUTIONS = (CONV_2D, FULLY_CONNECTED)
 
 
 class Trial:
-    """The kernels of a model on one core."""
+    """The kernels of a model on one core, `compact` or not (galago.native.kernels.generate)."""
 
-    def __init__(self, model: bytes, arch: str, strict: bool = False) -> None:
-        self.machine = machines.create(arch, strict)
+    def __init__(
+        self,
+        model: bytes,
+        arch: str,
+        strict: bool = False,
+        machine: "Machine | None" = None,
+        compact: bool = False,
+    ) -> None:
+        self.machine = machine or machines.create(arch, strict)
         self.records = records.read(model)
-        self.kernels: list[Kernel] = generate(self.records, arch)
+        self.kernels: list[Kernel] = generate(self.records, arch, compact)
         self.stack = 0
         self.model = model
-        self._addresses = {kernel.name: self.machine.load(kernel.code) for kernel in self.kernels}
+        self.addresses = {kernel.name: self.machine.load(kernel.code) for kernel in self.kernels}
         self._pointer, items = (8, ITEMS_X64) if arch == X64.arch else (4, ITEMS)
         self._block = self.machine.place(bytes(7 * self._pointer), writable=False, name="the block")
         array = bytes(items) + _words(self._block.address, size=self._pointer)
@@ -48,14 +56,16 @@ class Trial:
         self._arguments = self.machine.place(arguments, writable=False, name="the arguments")
 
     def kernel(self, layer: int) -> Kernel | None:
-        """The kernel that computes a layer, or None."""
-        return next((kernel for kernel in self.kernels if layer in kernel.scratch), None)
+        """The generated kernel of a layer, or None: compiled ones run in a whole engine (count.py)."""
+        compiled = self.records[layer].kernel
+        found = (one for one in self.kernels if layer in one.scratch and one.name != compiled)
+        return next(found, None)
 
     def run(self, layer: int, picture: bytes, *, rows: bool = False, group: int = 1 << 20) -> bytes:
         """The output of a layer for its input, both as int8 bytes. Raises GalagoError native.*."""
         kernel = self.kernel(layer)
         if not kernel:
-            raise GalagoError("native.call", f"no kernel computes layer {layer}")
+            raise GalagoError("native.call", f"no generated kernel computes layer {layer}")
         record = self.records[layer]
         buffers = _Buffers(self.machine, record, picture, kernel.scratch[layer][not rows], rows)
         output = bytearray()
@@ -84,7 +94,7 @@ class Trial:
         """Fills the table as the engine does, or with the kernels that replace this."""
         record, channels = buffers.record, buffers.record.out_c
         biases = self.model[record.bias :][: 4 * channels] if record.bias else bytes(4 * channels)
-        if "scales" not in self._addresses:
+        if "scales" not in self.addresses:
             entries = zip(record.multipliers, record.shifts, np.frombuffer(biases, "<i4"), strict=True)
             table = np.array([entry if entry[1] >= -31 else (0, 0, entry[2]) for entry in entries], "<i4")
             scratch = self.machine.read(buffers.scratch)
@@ -118,7 +128,7 @@ class Trial:
         address = region.address if region else 0
         block = _words(buffers.words.address, _BASE, address, *numbers, size=self._pointer)
         self.machine.write(self._block, block)
-        if self.machine.call(self._addresses[name], 0, 1, 0, self._arguments.address) != 1:
+        if self.machine.call(self.addresses[name], 0, 1, 0, self._arguments.address) != 1:
             raise GalagoError("native.convention", f"{name} did not return an object")
         self.stack = max(self.stack, self.machine.stack())
         if region:

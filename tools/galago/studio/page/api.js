@@ -39,12 +39,26 @@ export async function send(method, path, body) {
 
 export const post = (path, body) => send("POST", path, body);
 
-/** Adds one photo or zip to a class. Returns { added, refused }. */
+/** Adds one photo or zip to a class. Returns { added, duplicates, refused }. */
 export async function addPhoto(classId, file, source) {
   const query = new URLSearchParams({ source, name: file.name ?? "" });
   const headers = { "Content-Type": file.type || "application/octet-stream" };
   const answer = await request(`/api/classes/${classId}/photos?${query}`, { method: "POST", headers, body: file });
   return answer.json();
+}
+
+/** Installs an image of MicroPython on a board; without a port, by the drive that the board shows. */
+export async function installFirmware(file, board, port) {
+  const query = new URLSearchParams({ board, name: file.name, ...(port ? { port } : {}) });
+  const headers = { "Content-Type": "application/octet-stream" };
+  return (await request(`/api/firmware?${query}`, { method: "POST", headers, body: file })).json();
+}
+
+/** Saves what the server makes for a download; a failure is told as one, not as a page of its own. */
+export async function save(path, name) {
+  const url = URL.createObjectURL(await (await request(path)).blob());
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // browsers read it after the click
 }
 
 /** Opens the zip of a project. */

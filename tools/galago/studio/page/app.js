@@ -3,7 +3,7 @@
 import { post } from "./api.js";
 import { button, el, meter, redraw } from "./dom.js";
 import { icon } from "./icons.js";
-import { attempt, undo } from "./notes.js";
+import { attempt, note, undo } from "./notes.js";
 import { store } from "./store.js";
 import { duration, percent, plural } from "./words.js";
 import "./collect.js";
@@ -23,13 +23,18 @@ const STEPS = {
   deploy: "Deploy",
   take: "Take away",
 };
+const UNSHOWN = {
+  collect: "The board’s camera has stopped.",
+  firmware: "MicroPython is installed.",
+  take: "The model is among yours.",
+}; // by no page
 const $ = (id) => document.getElementById(id);
 
 /** What a step has to show already, in a word or two. */
 function state(step) {
   const { classes, models } = store.project;
   if (step === "collect") return classes.length ? store.photos.toLocaleString("en") : "";
-  if (step === "train") return store.job(["train", "quick"]) ? "running" : "";
+  if (step === "train") return store.job(["train", "quick", "sweep"]) ? "running" : "";
   if (step === "look") return models[0]?.accuracy ? percent(models[0].accuracy) : "";
   if (step === "deploy") {
     const plugged = store.ports.filter((port) => !port.emulated).length;
@@ -99,6 +104,12 @@ function route() {
   page.querySelector("h1")?.focus();
 }
 
+/** Says how a job has ended whose end no page shows. */
+function tellEnd({ detail: { kind, state, error } }) {
+  if (kind in UNSHOWN && state === "failed") note(error.message, { kind: "bad" });
+  if (kind in UNSHOWN && state === "done") note(UNSHOWN[kind]);
+}
+
 function drawOnline() {
   $("offline").hidden = store.online || !store.trouble;
   $("offline").textContent = store.online ? "" : store.trouble;
@@ -117,6 +128,7 @@ function listen() {
   for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
   for (const type of ["project", "ports", "job"]) store.addEventListener(type, drawSteps);
   for (const type of ["project", "job"]) store.addEventListener(type, drawWork);
+  store.addEventListener("job", tellEnd);
   store.addEventListener("online", drawOnline);
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One class: its name, the ways to add photos, and the photos.
-import { post, send } from "./api.js";
+import { send } from "./api.js";
+import { openBoardCamera } from "./board_camera.js";
 import { openCamera } from "./capture.js";
 import { Part, button, el } from "./dom.js";
 import { icon } from "./icons.js";
-import { attempt, dialog, undoable } from "./notes.js";
+import { attempt, undoable } from "./notes.js";
 import { linkPhone } from "./phone_link.js";
 import { store } from "./store.js";
 import { addFiles, droppedFiles } from "./upload.js";
@@ -74,7 +75,7 @@ class ClassColumn extends Part {
     );
     const camera = button("Webcam", "camera", () => openCamera(this.known), { kind: "main" });
     const phone = button("Phone", "phone", () => linkPhone(), { text: false });
-    const board = button("Board’s camera", "deploy", () => this.fromBoard(), { text: false });
+    const board = button("Board’s camera", "deploy", () => openBoardCamera(this.known), { text: false });
     return el("div", { class: "ways" }, camera, files, phone, board);
   }
 
@@ -118,38 +119,6 @@ class ClassColumn extends Part {
       const files = await attempt(() => droppedFiles(event.dataTransfer));
       if (files) addFiles(this.classId, files, "file");
     };
-  }
-
-  /** Lets a board with a camera take photos until it is stopped. */
-  async fromBoard() {
-    const job = store.job(["collect"]);
-    if (job) return attempt(() => post(`/api/jobs/${job.id}/stop`));
-    const start = (port, box) => async () => {
-      box.close();
-      await attempt(() => post("/api/jobs", { kind: "collect", port: port.port, class: this.classId }));
-    };
-    return dialog("Photos from a board’s camera", (box) =>
-      [
-        el(
-          "p",
-          { class: "soft" },
-          `Each frame becomes a photo of ${this.known.name}, until you stop the job. Frames have the size of the model’s input, so they look coarse.`,
-        ),
-        el(
-          "ul",
-          { class: "list" },
-          store.ports.map((port) =>
-            el(
-              "li",
-              { class: "row" },
-              el("div", {}, el("h3", {}, port.name), el("small", { class: "soft" }, port.port)),
-              button("Start", "camera", start(port, box)),
-            ),
-          ),
-        ),
-        !store.ports.length && el("p", {}, "No board is plugged in."),
-      ].filter(Boolean),
-    );
   }
 }
 

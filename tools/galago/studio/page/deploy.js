@@ -3,16 +3,23 @@
 import { get, post } from "./api.js";
 import { Part, button, el, heading, meter, redraw } from "./dom.js";
 import { showFindings } from "./findings.js";
+import { chooseFirmware } from "./firmware.js";
 import { icon } from "./icons.js";
 import { chosenModel, modelOfPage, noModel } from "./model_choice.js";
 import { attempt } from "./notes.js";
 import { store } from "./store.js";
 import { duration } from "./words.js";
+import "./board_fit.js";
 import "./live_board.js";
 
-const ON_PORT = ["flash", "monitor", "doctor", "rollback", "collect", "evaluate"];
-
+const ON_PORT = ["flash", "monitor", "doctor", "rollback", "collect", "evaluate", "firmware"];
+const TOLD = ["flash", "rollback", "doctor", "monitor", "firmware"]; // whose end a card tells
 const WATCH = "galago.watch"; // the job after which this window watches a board
+
+const DONE = {
+  rollback: ({ place }) => `The board runs ${place.split("/").at(-1)} again.`,
+  firmware: () => "MicroPython is installed.",
+};
 
 class Deploy extends Part {
   async show() {
@@ -24,13 +31,12 @@ class Deploy extends Part {
     const model = chosenModel();
     const head = heading(
       "Deploy",
-      "Plug in a board and it appears here. Only files are copied, and an interrupted copy leaves either the old model or the new one working.",
+      "Plug in a board and it appears here. Only files are copied: an interruption leaves the old model or the new one.",
       model && modelOfPage("deploy"),
+      button("Install MicroPython", "plus", () => chooseFirmware()),
     );
-    this.replaceChildren(
-      head,
-      model ? this.list : noModel("Once a model is trained, one click puts it on a board, or on an emulated one."),
-    );
+    const none = !model && noModel("Once a model is trained, one click puts it on a board, or on an emulated one.");
+    this.replaceChildren(head, ...[none, this.list].filter(Boolean));
     this.draw();
     this.boards = await get("/api/boards").catch(() => []);
     this.draw();
@@ -60,9 +66,7 @@ class Deploy extends Part {
     const job = store.project.jobs.find(
       (each) => each.port === port.port && ON_PORT.includes(each.kind) && ["queued", "running"].includes(each.state),
     );
-    const last = store.project.jobs.find(
-      (each) => each.port === port.port && ["flash", "rollback", "doctor", "monitor"].includes(each.kind),
-    );
+    const last = store.project.jobs.find((each) => each.port === port.port && TOLD.includes(each.kind));
     const facts = [
       port.emulated ? "runs on this computer" : port.port,
       port.micropython && `MicroPython ${port.micropython}`,
@@ -76,8 +80,9 @@ class Deploy extends Part {
       top,
       el("div", {}, el("h2", {}, name), el("p", { class: "soft" }, facts)),
       port.emulated && !job && this.emulatedBoard(port),
+      !job && this.fit(port, top.querySelector("board-fit")),
       this.actions(port, job),
-      this.progress(job, last),
+      this.progress(port, job, last),
     );
     const live = bottom.querySelector("live-board");
     if (job?.kind === "monitor" && live?.jobId !== job.id) {
@@ -87,11 +92,24 @@ class Deploy extends Part {
     } else if (job && job.kind !== "monitor") bottom.replaceChildren();
   }
 
+  /** Whether the chosen model fits, where it is known which board this is; `shown` stays as long as it is right. */
+  fit(port, shown) {
+    const [model, id] = [chosenModel(), (port.emulated && this.emulated) || port.board];
+    const board = this.boards?.find((each) => each.id === id);
+    if (!model || !board) return null;
+    const same = shown?.dataset.model === model.id && shown.dataset.board === id;
+    return same ? shown : el("board-fit", { "data-model": model.id, "data-board": id, "data-name": board.name });
+  }
+
   emulatedBoard(port) {
     this.emulated ??= port.board;
+    const change = () => {
+      this.emulated = select.value;
+      this.draw();
+    };
     const select = el(
       "select",
-      { onchange: () => (this.emulated = select.value) },
+      { onchange: change },
       (this.boards ?? []).map(({ id, name }) => el("option", { value: id, selected: id === this.emulated }, name)),
     );
     return el("label", { class: "field" }, "Emulates", select);
@@ -122,14 +140,14 @@ class Deploy extends Part {
     return el(
       "div",
       { class: "buttons" },
-      button(`Install ${model.name}`, "deploy", flash, { kind: "main", "data-model": model.id }),
+      model && button(`Install ${model.name}`, "deploy", flash, { kind: "main", "data-model": model.id }),
       button("Watch", "look", begin("monitor")),
       button("Doctor", "doctor", begin("doctor")),
       button("Roll back", "undo", begin("rollback")),
     );
   }
 
-  progress(job, last) {
+  progress(port, job, last) {
     const parts = [];
     if (job && job.kind !== "monitor")
       parts.push(
@@ -142,6 +160,10 @@ class Deploy extends Part {
       );
     if (!job && last?.error)
       parts.push(el("p", { class: "verdict bad" }, icon("warning"), el("span", {}, last.error.message)));
+    if (!job && last?.error?.code === "board.firmware" && !port.emulated)
+      parts.push(button("Install MicroPython", "plus", () => chooseFirmware(port)));
+    if (!job && last?.state === "done" && DONE[last.kind])
+      parts.push(el("p", { class: "verdict" }, icon("check"), el("span", {}, DONE[last.kind](last.result))));
     if (!job && last?.kind === "doctor" && last.state === "done") parts.push(...showFindings(last.result));
     return parts;
   }

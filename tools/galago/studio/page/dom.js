@@ -86,6 +86,14 @@ export function emptyState(name, title, text, ...actions) {
   );
 }
 
+/** Makes a frame as high as the page in it, so that only the window scrolls. */
+export function fitFrame(frame, signal) {
+  const root = frame.contentDocument.documentElement;
+  const observer = new ResizeObserver(() => (frame.style.height = `${root.offsetHeight + 2}px`));
+  observer.observe(root);
+  signal.addEventListener("abort", () => observer.disconnect());
+}
+
 /** The base of all pages and of parts that follow the project while they are shown. */
 export class Part extends HTMLElement {
   connectedCallback() {

@@ -9,6 +9,7 @@ import { chosenModel, modelOfPage, modelSelect, noModel } from "./model_choice.j
 import { attempt, dialog } from "./notes.js";
 import { store } from "./store.js";
 import { percent, plural } from "./words.js";
+import "./measure.js";
 
 const MOST_PHOTOS = 60;
 
@@ -63,9 +64,16 @@ class Look extends Part {
       ...(measured ? [measured] : []),
       el("section", { class: "card" }, this.tiles, this.threshold()),
       el("div", { class: "columns" }, cells, this.photos),
+      this.measure(model),
       this.deeper(),
     );
     return this.draw();
+  }
+
+  measure({ id }) {
+    const made = document.createElement("measure-again");
+    made.modelId = id;
+    return made;
   }
 
   threshold() {

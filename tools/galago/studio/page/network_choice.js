@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Which board, which network: what fits and how fast it is, live while a slider moves.
+// Which board, which network: what fits and how fast it is, live while a slider moves. A quick model has a fixed
+// network, one that goes on from another model has that one's, and a search tries all that fit.
 import { get } from "./api.js";
-import { Part, el, meter, redraw } from "./dom.js";
+import { Part, el, redraw } from "./dom.js";
+import { fitFigures } from "./fit_figures.js";
 import { icon } from "./icons.js";
+import { Slider } from "./slider.js";
 import { store } from "./store.js";
-import { bytes, milliseconds } from "./words.js";
+import { percent } from "./words.js";
 
 const KEY = "galago.network";
 const WAIT = 120; // milliseconds after the last movement of a slider
 
 export class NetworkChoice extends Part {
+  #mode = "quick";
+
   async show() {
     this.fits = null;
-    this.replaceChildren(el("h2", {}, "Network"), el("p", { class: "soft" }, "Reading what boards can take …"));
+    this.replaceChildren(el("p", { class: "soft" }, "Reading what boards can take …"));
     try {
-      [this.boards, this.architectures] = await Promise.all([get("/api/boards"), get("/api/architectures")]);
+      const [boards, networks] = await Promise.all([get("/api/boards"), get("/api/networks")]);
+      Object.assign(this, { boards, families: networks.families, quickNetwork: networks.quick });
+      this.sweepNeeds = networks.sweep_needs;
     } catch (error) {
       this.replaceChildren(el("p", { class: "verdict bad" }, icon("warning"), error.message));
       return;
@@ -25,11 +32,48 @@ export class NetworkChoice extends Part {
     this.board = kept?.board ?? plugged ?? "RPI_PICO2";
     if (!this.boards.some(({ id }) => id === this.board)) this.board = "";
     this.build();
-    if (kept?.architecture in this.architectures) this.set(kept);
+    this.follow("model", () => this.drawStart());
+    if (kept?.architecture in this.families) this.set(kept);
     else await this.best();
   }
 
   build() {
+    this.boardSelect = el("select", { onchange: () => this.changeBoard() }, this.boardOptions());
+    this.start = el("select", { onchange: () => this.changeStart() });
+    this.startField = el("label", { class: "field" }, "Start from", this.start);
+    this.family = el(
+      "div",
+      { class: "choice", role: "group", "aria-label": "Architecture" },
+      Object.entries(this.families).map(([name, { title }]) =>
+        el("button", { type: "button", "data-name": name, onclick: () => this.changeFamily(name) }, title),
+      ),
+    );
+    this.familyField = el("div", { class: "field" }, "Architecture", this.family);
+    this.width = new Slider(
+      "Width",
+      (alpha) => `× ${alpha}`,
+      () => this.check(),
+    );
+    this.size = new Slider(
+      "Picture",
+      (size) => `${size} × ${size} pixels`,
+      () => this.check(),
+    );
+    const text = "Looking for the largest network that fits …";
+    this.search = el("p", { class: "soft", role: "status", hidden: true }, text);
+    this.depth = new Slider(
+      "Depth",
+      (blocks) => (blocks ? `${blocks} of 13 blocks` : "all 13 blocks"),
+      () => this.check(),
+    );
+    this.verdict = el("div", { class: "list", role: "status" });
+    const sliders = [this.width.field, this.depth.field, this.size.field];
+    const own = [this.startField, this.familyField, ...sliders, this.search];
+    this.replaceChildren(el("label", { class: "field" }, "Board", this.boardSelect), ...own, this.verdict);
+    this.drawStart();
+  }
+
+  boardOptions() {
     const some = (title, boards) =>
       boards.length > 0 &&
       el(
@@ -37,79 +81,51 @@ export class NetworkChoice extends Part {
         { label: title },
         boards.map(({ id, name }) => el("option", { value: id, selected: id === this.board }, name)),
       );
-    const popular = this.boards.filter((board) => board.popular);
-    this.boardSelect = el(
-      "select",
-      { onchange: () => this.changeBoard() },
-      [
-        some("Common boards", popular),
-        some(
-          popular.length ? "All others" : "Boards",
-          this.boards.filter((board) => !board.popular),
-        ),
-        el("option", { value: "", selected: !this.board }, "No board, only try it here"),
-      ].filter(Boolean),
-    );
-    this.family = el(
-      "div",
-      { class: "choice", role: "group", "aria-label": "Architecture" },
-      Object.entries(this.architectures).map(([name, { title }]) =>
-        el("button", { type: "button", "data-name": name, onclick: () => this.changeFamily(name) }, title),
+    const [popular, others] = [true, false].map((is) => this.boards.filter((board) => board.popular === is));
+    const none = el("option", { value: "", selected: !this.board }, "No board, only try it here");
+    return [some("Common boards", popular), some(popular.length ? "All others" : "Boards", others), none].filter(Boolean);
+  }
+
+  /** Offers the models of this project that were fully trained; hides what the kind of training fixes. */
+  drawStart() {
+    const models = store.project.models.filter(({ has }) => has.includes("float"));
+    const chosen = models.some(({ id }) => id === this.start.value) ? this.start.value : "";
+    this.start.replaceChildren(
+      el("option", { value: "", selected: !chosen }, "ImageNet’s network"),
+      ...models.map(({ id, name, accuracy }) =>
+        el("option", { value: id, selected: id === chosen }, `${name}, ${percent(accuracy)} correct`),
       ),
     );
-    this.width = this.slider("Width", (alpha) => `× ${alpha}`);
-    this.size = this.slider("Picture", (size) => `${size} × ${size} pixels`);
-    this.search = el(
-      "p",
-      { class: "soft", role: "status", hidden: true },
-      "Looking for the largest network that fits …",
-    );
-    this.verdict = el("div", { class: "list", role: "status" });
-    this.replaceChildren(
-      el("h2", {}, "Network"),
-      el("label", { class: "field" }, "Board", this.boardSelect),
-      el("div", { class: "field" }, "Architecture", this.family),
-      this.width.field,
-      this.size.field,
-      this.search,
-      this.verdict,
-    );
+    this.startField.hidden = this.fixed || !models.length;
+    this.familyField.hidden = this.width.field.hidden = this.fixed || Boolean(this.from);
+    this.depth.field.hidden = this.width.field.hidden || this.depth.steps.length < 2;
+    this.size.field.hidden = this.fixed;
   }
 
-  slider(title, text) {
-    const output = el("output");
-    const range = el("input", { type: "range", min: 0, step: 1 });
-    const made = { field: el("label", { class: "field" }, el("span", {}, title, output), range), range, steps: [] };
-    made.say = () => {
-      output.textContent = text(made.steps[range.value]);
-      range.setAttribute("aria-valuetext", output.textContent);
-    };
-    range.oninput = () => {
-      made.say();
-      this.check();
-    };
-    return made;
+  /** The kind of training: quick, train or sweep. */
+  set mode(mode) {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    if (!this.ready) return;
+    this.drawStart();
+    this.check();
   }
 
-  fill(slider, steps, wanted) {
-    slider.steps = steps;
-    slider.range.max = steps.length - 1;
-    const nearest = steps.reduce(
-      (best, step, at) => (Math.abs(step - wanted) < Math.abs(steps[best] - wanted) ? at : best),
-      0,
-    );
-    slider.range.value = nearest;
-    slider.say();
-  }
-
-  set({ architecture, alpha, size }) {
+  set({ architecture, alpha, size, blocks = 0 }) {
     this.architecture = architecture;
     for (const each of this.family.children)
       each.setAttribute("aria-pressed", String(each.dataset.name === architecture));
-    const { alphas, sizes } = this.architectures[architecture];
-    this.fill(this.width, alphas, alpha);
-    this.fill(this.size, sizes, size);
+    const { alphas, sizes, blocks: depths } = this.families[architecture];
+    this.width.fill(alphas, alpha);
+    this.depth.fill(depths, blocks);
+    this.size.fill(sizes, size);
+    this.drawStart();
     this.check();
+  }
+
+  /** Whether there is no network to choose. */
+  get fixed() {
+    return this.#mode !== "train";
   }
 
   /** Whether there is a choice already. */
@@ -117,13 +133,21 @@ export class NetworkChoice extends Part {
     return Boolean(this.architecture);
   }
 
+  /** The model to fine-tune, if one is chosen. */
+  get from() {
+    return store.project.models.find(({ id }) => id === this.start?.value) ?? null;
+  }
+
+  get network() {
+    if (this.#mode === "quick") return this.quickNetwork;
+    const { architecture, width, depth, size } = this;
+    const own = { architecture, alpha: width.value, blocks: depth.value };
+    const { architecture: family, alpha, blocks } = this.from ?? own;
+    return { architecture: family, alpha, blocks, size: size.value };
+  }
+
   get value() {
-    return {
-      board: this.board || null,
-      architecture: this.architecture,
-      alpha: this.width.steps[this.width.range.value],
-      size: this.size.steps[this.size.range.value],
-    };
+    return { board: this.board || null, ...this.network, from: this.fixed ? null : (this.from?.id ?? null) };
   }
 
   changeBoard() {
@@ -131,27 +155,34 @@ export class NetworkChoice extends Part {
     return this.best();
   }
 
+  changeStart() {
+    if (this.from) this.set(this.from);
+    else this.drawStart();
+    this.check();
+  }
+
   changeFamily(architecture) {
-    const { alpha, size } = this.value;
-    this.set({ architecture, alpha, size });
+    this.set({ architecture, alpha: this.width.value, size: this.size.value, blocks: this.depth.value });
   }
 
   /** Moves the sliders to the largest network that fits the board. */
   async best() {
     const { board } = this;
-    const [architecture] = Object.keys(this.architectures);
+    const [architecture] = Object.keys(this.families);
     this.set({ architecture, alpha: 0.25, size: 96 });
     if (!board) return;
     const before = JSON.stringify(this.value);
-    this.search.hidden = false;
+    this.search.hidden = this.fixed;
     const found = await get(`/api/fit?board=${encodeURIComponent(board)}`).catch(() => null);
     this.search.hidden = true;
     // The first search for a board takes seconds: whoever has moved a slider meanwhile has chosen.
-    if (found?.architecture in this.architectures && JSON.stringify(this.value) === before) this.set(found);
+    if (found?.architecture in this.families && JSON.stringify(this.value) === before) this.set(found);
   }
 
   check() {
-    localStorage.setItem(KEY, JSON.stringify(this.value));
+    const { architecture, width, depth, size, board } = this;
+    const kept = { board, architecture, alpha: width.value, size: size.value, blocks: depth.value };
+    localStorage.setItem(KEY, JSON.stringify(kept));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.ask(), WAIT);
   }
@@ -159,11 +190,11 @@ export class NetworkChoice extends Part {
   async ask() {
     this.asking?.abort();
     this.asking = new AbortController();
-    const { board, ...network } = this.value;
-    if (!board) return this.say(null, []);
+    const { board, network } = this;
+    if (!board || this.#mode === "sweep") return this.say(null, []);
     try {
       const fit = await get(`/api/fit?${new URLSearchParams({ board, ...network })}`, this.asking.signal);
-      return this.say(fit.fits, this.figures(fit));
+      return this.say(fit.fits, fitFigures(fit, this.boards.find(({ id }) => id === board)));
     } catch (error) {
       if (error.name === "AbortError") return undefined;
       return this.say(null, [el("p", { class: "verdict warn" }, icon("warning"), error.message)]);
@@ -173,39 +204,8 @@ export class NetworkChoice extends Part {
   say(fits, content) {
     this.fits = fits;
     redraw(this.verdict, content);
+    this.verdict.hidden = !content.length;
     this.dispatchEvent(new Event("change"));
-  }
-
-  figures({ fits, why, arena, files, ms }) {
-    const { name, heap, files: room } = this.boards.find(({ id }) => id === this.board);
-    const verdict = el(
-      "p",
-      { class: `verdict ${fits ? "" : "bad"}` },
-      icon(fits ? "check" : "warning"),
-      el(
-        "span",
-        {},
-        fits
-          ? `Fits ${name}${ms ? `: about ${milliseconds(ms[1])} a picture` : ""}.`
-          : (why ?? `Too large for ${name}.`),
-      ),
-    );
-    const row = (title, used, of) =>
-      used !== null &&
-      used !== undefined && [
-        el("dt", {}, title),
-        el("dd", {}, meter(used / of, title, used > of ? "bad" : "")),
-        el("dd", {}, `${bytes(used)} of ${bytes(of)}`),
-      ];
-    const rows = [row("Memory", arena, heap), row("Files", files, room)].filter(Boolean);
-    const range =
-      ms &&
-      el(
-        "p",
-        { class: "soft" },
-        `Between ${milliseconds(ms[0])} and ${milliseconds(ms[2])}: an estimate from counted instructions.`,
-      );
-    return [verdict, rows.length > 0 && el("dl", { class: "figures" }, rows.flat()), range].filter(Boolean);
   }
 }
 

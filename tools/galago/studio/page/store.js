@@ -47,8 +47,9 @@ class Store extends EventTarget {
     if (event.type === "ports") return this.loadPorts();
     if (event.type === "examining") return this.tell("examining", event);
     if (event.type === "photos") this.tell("photos", event);
-    if (event.type === "model") this.tell("model", event);
-    return this.refresh();
+    const known = this.refresh();
+    if (event.type === "model") known.then(() => this.tell("model", event));
+    return known;
   }
 
   takeJob(job) {
@@ -60,14 +61,17 @@ class Store extends EventTarget {
   }
 
   /** Reads the project again, at most once at a time: events come in bursts. */
-  async refresh() {
-    if (this.refreshing) return void (this.again = true);
-    this.refreshing = true;
-    do {
+  refresh() {
+    this.again = true;
+    this.refreshing ??= this.read().finally(() => (this.refreshing = null));
+    return this.refreshing;
+  }
+
+  async read() {
+    while (this.again) {
       this.again = false;
       this.project = await get("/api/project").catch(() => this.project);
-    } while (this.again);
-    this.refreshing = false;
+    }
     this.tell("project");
   }
 

@@ -16,7 +16,12 @@ function tested({ held_out: heldOut, interval }) {
   return `of the ${heldOut === false ? "training" : "test"} photos correct, as on a board${range}`;
 }
 
-class TrainingRun extends Part {
+export class TrainingRun extends Part {
+  /** What is shown before there is a job. */
+  get nothing() {
+    return ["No training yet", "Curves, remaining time and advice appear here."];
+  }
+
   set job(job) {
     const other = job?.id !== this.known?.id;
     this.known = job;
@@ -29,7 +34,7 @@ class TrainingRun extends Part {
     this.className = "card";
     this.status = el("div", { class: "list" });
     this.curves = el("div", { class: "columns curves" });
-    this.log = el("ol", { class: "log", tabindex: 0, "aria-label": "Training log" });
+    this.log = el("ol", { class: "log", tabindex: 0, "aria-label": "Log" });
     this.details = el("details", {}, el("summary", {}, "Log"), this.log);
     this.after = el("div", { class: "list" });
     this.replaceChildren(this.status, this.after, this.curves, this.details);
@@ -83,10 +88,8 @@ class TrainingRun extends Part {
     const job = this.known;
     this.details.hidden = !job;
     if (!job) {
-      this.status.replaceChildren(
-        el("h2", {}, "No training yet"),
-        el("p", { class: "soft" }, "Curves, remaining time and advice appear here."),
-      );
+      const [title, text] = this.nothing;
+      this.status.replaceChildren(el("h2", {}, title), el("p", { class: "soft" }, text));
       return;
     }
     const states = {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Try: the exported page of the model, which computes the bytes of a board, here and on a phone.
-import { Part, button, el, heading } from "./dom.js";
+import { Part, button, el, fitFrame, heading } from "./dom.js";
 import { chosenModel, modelOfPage, noModel } from "./model_choice.js";
 import { linkPhone } from "./phone_link.js";
 
@@ -24,17 +24,9 @@ class Try extends Part {
     const wait = el("p", { class: "soft", role: "status" }, "Preparing this model …");
     frame.onload = () => {
       wait.remove();
-      this.fit(frame);
+      fitFrame(frame, this.leaving.signal);
     };
     return this.replaceChildren(head, wait, frame);
-  }
-
-  /** Makes the frame as high as the page in it, so that only the window scrolls. */
-  fit(frame) {
-    const { body } = frame.contentDocument;
-    const observer = new ResizeObserver(() => (frame.style.height = `${body.offsetHeight + 2}px`));
-    observer.observe(body);
-    this.leaving.signal.addEventListener("abort", () => observer.disconnect());
   }
 }
 

@@ -10,7 +10,7 @@ const AT_ONCE = 3;
 class Uploads {
   waiting = [];
   refused = [];
-  running = (this.done = this.total = 0);
+  running = (this.done = this.total = this.duplicates = 0);
 
   add(items) {
     this.waiting.push(...items);
@@ -23,7 +23,8 @@ class Uploads {
     while (this.waiting.length) {
       const { classId, file, source } = this.waiting.shift();
       try {
-        const { refused } = await addPhoto(classId, file, source);
+        const { duplicates, refused } = await addPhoto(classId, file, source);
+        if (source === "file") this.duplicates += duplicates; // a burst is expected to have some
         this.refused.push(...refused.map(({ name, error }) => ({ name: name || file.name, message: error.message })));
       } catch (error) {
         this.refused.push({ name: file.name || "photo", message: error.message });
@@ -49,8 +50,9 @@ class Uploads {
 
   finish() {
     this.shown?.close();
-    const { refused } = this;
-    Object.assign(this, { refused: [], done: 0, total: 0, shown: null });
+    const { refused, duplicates } = this;
+    Object.assign(this, { refused: [], done: 0, total: 0, duplicates: 0, shown: null });
+    if (duplicates) note(`${plural(duplicates, "near-duplicate")} added: each teaches the model little.`);
     if (!refused.length) return;
     const more = button("Why?", null, () =>
       dialog(`${plural(refused.length, "file")} not added`, () =>

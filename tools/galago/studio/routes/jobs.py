@@ -10,26 +10,27 @@ from starlette.routing import Route
 
 from galago.errors import GalagoError
 from galago.report import charts
-from galago.studio import orders
+from galago.studio import orders, sweeps
 from galago.studio.jobs import shown
 from galago.studio.requests import fields
 from galago.studio.studio import Studio
 
 _NONE = type(None)
-_TEXTS = ("kind", "architecture", "board", "model", "port", "class", "from")
+_TEXTS = ("kind", "architecture", "board", "model", "port", "class", "from", "sweep", "trial")
+_ORDERS = {**orders.FOR, **sweeps.FOR}
 _FIELDS: dict[str, Any] = dict.fromkeys(_TEXTS, (str, _NONE))
-_FIELDS |= {"size": (int, _NONE), "epochs": (int, _NONE), "alpha": (int, float, _NONE)}
+_FIELDS |= dict.fromkeys(("size", "blocks", "epochs", "minutes"), (int, _NONE)) | {
+    "alpha": (int, float, _NONE)
+}
 
 
 async def start(request: Request) -> Response:
-    """POST /api/jobs {kind, …}: the fields that `orders` takes for the kind; null for none."""
+    """POST /api/jobs {kind, …}: the fields that `orders` or `sweeps` take for the kind; null for none."""
     studio: Studio = request.app.state.studio
     wish = await fields(request, **_FIELDS)
-    order_for = orders.FOR.get(wish.get("kind") or "")
+    order_for = _ORDERS.get(wish.get("kind") or "")
     if order_for is None:
-        raise GalagoError(
-            "studio.request", f"expected a kind of job ({', '.join(orders.FOR)}): reload the page"
-        )
+        raise GalagoError("studio.request", f"expected a kind of job ({', '.join(_ORDERS)}): reload the page")
     job = await run_in_threadpool(studio.order, order_for, wish)
     return JSONResponse(shown(job))
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from galago.errors import GalagoError
 from galago.models import ModelDirectory
 from galago.report import charts
+from galago.studio import fitting
 from galago.studio.answers import Answers
 from galago.studio.downloads import model_zip
 from galago.studio.store import read_json
@@ -57,7 +58,8 @@ def _charts(table: dict[str, Any]) -> dict[str, str | None]:
         found["loss"] = charts.lines(loss, "epoch", 0, most)
         found["accuracy"] = charts.lines(accuracy, "epoch", 0, 1, percent=True)
     names = {"before": "before calibration", "after": "int8, calibrated"}
-    found["reliability"] = charts.reliability({title: calibration[key] for key, title in names.items()})
+    series = {title: calibration[key] for key, title in names.items() if calibration[key]}
+    found["reliability"] = charts.reliability(series)
     return found
 
 
@@ -79,7 +81,7 @@ def _exported(model: ModelDirectory) -> Any:
 
 
 def download(request: Request) -> Response:
-    """GET /api/models/{id}/download?what=zip|tflite|web|kmodel|recipe."""
+    """GET /api/models/{id}/download?what=zip|tflite|web|kmodel|recipe|report."""
     studio: Studio = request.app.state.studio
     model = studio.models.open(request.path_params["id"])
     what = request.query_params.get("what", "zip")
@@ -89,6 +91,8 @@ def download(request: Request) -> Response:
         return FileResponse(_exported(model), filename=f"{model.name}.html")
     if what == "recipe" and (model.path / "recipe.toml").is_file():
         return FileResponse(model.path / "recipe.toml", filename=f"{model.name}.toml")
+    if what == "report" and (model.path / "report.html").is_file():
+        return FileResponse(model.path / "report.html", filename=f"{model.name}-report.html")
     if what == "kmodel":
         from galago.targets.k210.compiler import compile_model
 
@@ -99,6 +103,13 @@ def download(request: Request) -> Response:
     raise GalagoError("studio.missing", f"this model has no {what!r:.20}: choose another download")
 
 
+def fit(request: Request) -> Response:
+    """GET /api/models/{id}/fit?board=."""
+    studio: Studio = request.app.state.studio
+    model = studio.models.open(request.path_params["id"])
+    return JSONResponse(fitting.of_model(model, request.query_params.get("board", "")))
+
+
 def _file(data: bytes, name: str, kind: str) -> Response:
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Response(data, media_type=kind, headers=headers)
@@ -107,8 +118,10 @@ def _file(data: bytes, name: str, kind: str) -> Response:
 def delete(request: Request) -> Response:
     """DELETE /api/models/{id}."""
     studio: Studio = request.app.state.studio
-    studio.models.delete(request.path_params["id"])
-    studio.events.publish("model", id=request.path_params["id"])
+    model_id = request.path_params["id"]
+    studio.jobs.check_unused(model_id)
+    studio.models.delete(model_id)
+    studio.events.publish("model", id=model_id)
     return JSONResponse({})
 
 
@@ -116,6 +129,7 @@ routes = [
     Route("/api/models/{id}", delete, methods=["DELETE"]),
     Route("/api/models/{id}/answers", answers),
     Route("/api/models/{id}/report", report),
+    Route("/api/models/{id}/fit", fit),
     Route("/api/models/{id}/page", page),
     Route("/api/models/{id}/download", download),
 ]

@@ -12,10 +12,15 @@ from starlette.routing import Route
 from galago.errors import GalagoError
 from galago.printable import printable
 from galago.studio import ingest
+from galago.studio.examine import known_before
 from galago.studio.requests import fields, ids, number, received
 from galago.studio.studio import Studio
 
 _MOST_AT_ONCE = 500  # photos of a list
+_BROKEN = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72" fill="none" stroke="#888" stroke-width="2">'
+    '<path d="M20 22h32v28H20z M20 22l32 28 M52 22L20 50"/></svg>'
+)
 
 
 def listed(request: Request) -> Response:
@@ -30,11 +35,23 @@ def listed(request: Request) -> Response:
 
 
 def picture(request: Request) -> Response:
-    """GET /api/photos/{id}?size=thumb|full: a JPEG."""
+    """GET /api/photos/{id}?size=thumb|full: a JPEG, or a sign in the place of a broken photo."""
     studio: Studio = request.app.state.studio
     photo_id = request.path_params["id"]
+    try:
+        path = _stored(studio, photo_id, request.query_params.get("size") == "full")
+    except GalagoError as error:
+        if not error.code.startswith("image."):
+            raise
+        return Response(_BROKEN, media_type="image/svg+xml")
+    # A photo never changes under its id, except by other programs.
+    headers = {"cache-control": "private, max-age=86400, immutable"}
+    return FileResponse(path, media_type="image/jpeg", headers=headers)
+
+
+def _stored(studio: Studio, photo_id: str, full: bool) -> Path:
+    """Returns the file of a photo as pages show it; makes it first. Raises studio.missing, image.*."""
     source = studio.project.path(photo_id)
-    full = request.query_params.get("size") == "full"
     path = studio.project.work / ("full" if full else "thumbs") / f"{photo_id}.jpg"
     if full and source.name == f"{photo_id}.jpg":  # written by `ingest`
         path = source
@@ -44,9 +61,7 @@ def picture(request: Request) -> Response:
             ingest.write_jpeg(ingest.read_upright(source), path)
         else:
             ingest.write_thumbnail(source, path)
-    # A photo never changes under its id, except by other programs.
-    headers = {"cache-control": "private, max-age=86400, immutable"}
-    return FileResponse(path, media_type="image/jpeg", headers=headers)
+    return path
 
 
 async def upload(request: Request) -> Response:
@@ -60,8 +75,11 @@ async def upload(request: Request) -> Response:
     return JSONResponse(result)
 
 
-def add(studio: Studio, group: str, path: Path, name: str) -> dict[str, list[Any]]:
-    """Adds the pictures of a file to a class; returns the ids of those added, and why others are refused."""
+def add(studio: Studio, group: str, path: Path, name: str) -> dict[str, Any]:
+    """Adds the pictures of a file to a class.
+
+    Returns the ids of those added, how many of them are near-duplicates, and why others are refused.
+    """
     added, refused = [], []
     size = path.stat().st_size
     if size > ingest.LARGEST_PHOTO and not ingest.is_zip(path):
@@ -80,7 +98,7 @@ def add(studio: Studio, group: str, path: Path, name: str) -> dict[str, list[Any
     finally:
         if added:
             studio.project.touched({group})
-    return {"added": added, "refused": refused}
+    return {"added": added, "duplicates": known_before(studio.project, added), "refused": refused}
 
 
 async def move(request: Request) -> Response:

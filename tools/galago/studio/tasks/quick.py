@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import Any
 
-from galago import dataset
+from galago import dataset, report
 from galago.studio.models import publish
 from galago.studio.reporter import Reporter
 from galago.studio.tasks.train import measured
@@ -27,5 +27,6 @@ def run(order: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
     head = fit_head(features, photos.labels, len(photos.names))
     out = Path(order["folder"]) / "model"
     model = write(head, photos.names, order["name"], out)
-    measured(order, model, reporter, quick=True)
+    seen = measured(order, model, reporter, quick=True)
+    report.write(model, report.Findings(seen, seen, None, head.temperature, history=[]))
     return {"model": publish(out, Path(order["models"]), order["model_id"])}

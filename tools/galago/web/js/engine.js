@@ -3,7 +3,7 @@
 import { Memory } from "./memory.js";
 import { pack } from "./pack.js";
 
-const ENTRIES = "conv_2d._entries"; // writes multipliers, shifts and biases
+const ENTRIES = "conv_2d.entries"; // writes multipliers, shifts and biases
 
 /** A model that is ready to run. Its tensors are views: they change with the next run. */
 export class Network {

@@ -13,7 +13,7 @@ export const GREY = [1, 0, 0, 0];
 
 // Words of the state of mobilenet.image.area.
 const [WIDE, PLANES, STEP, UNIT, TOTAL, ROW_UNIT, ROW_TOTAL, ROW_START, SOURCE, ROWS, HIGH] = Array(11).keys();
-const [MADE, AT, STRIDE, FIRST, RED, GREYS, NEXT, STATE] = [12, 13, 14, 15, 19, 20, 21, 22];
+const [MADE, AT, STRIDE, FIRST, RED, GREYS, NEXT, STATE] = [12, 13, 14, 15, 19, 20, 21, 23];
 
 // EXIF orientations: from TURNED on, rows are seen as columns; which orders of what is stored are reversed.
 const TURNED = 5;
@@ -69,7 +69,7 @@ export class Resizer {
     this.order(state, x, y, high, bottomUp, orientation);
     Object.assign(this, { tensor, state: memory.put(state), columns: memory.take(16 * wide) });
     const start = (left % divisor) * wide;
-    functions["area.column_spans"](columns, wide, state[UNIT], start, count, this.columns);
+    functions["area.column_spans"](columns, wide, state[UNIT], start, count, layout[0], this.columns);
     const rowStart = state[ROW_START];
     functions["area.span"](rows, high, state[ROW_UNIT], rowStart, countRows, 0, this.state, FIRST);
     [this.current, this.previous, this.sums] = [0, 1, 2].map(() => memory.take(12 * wide));

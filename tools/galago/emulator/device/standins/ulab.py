@@ -32,6 +32,10 @@ class ndarray:  # noqa: N801 (ulab's name)
         """Returns a copy with one axis."""
         return ndarray(self._values[:])
 
+    def tobytes(self):
+        """Returns the array's own memory as bytes; unlike numpy's, not a copy."""
+        return memoryview(self._values)
+
     def reshape(self, shape):
         """Returns the same elements in another shape."""
         return ndarray(self._values, shape)
@@ -51,6 +55,14 @@ class numpy:  # noqa: N801
     def array(values):
         """Returns an array of the floats in a list."""
         return ndarray(values)
+
+    @staticmethod
+    def zeros(shape, *, dtype="f"):
+        """Returns an array of zeros."""
+        size = 1
+        for length in shape:
+            size *= length
+        return ndarray(array(dtype, bytes(size * (4 if dtype == "f" else 1))), shape)
 
     @staticmethod
     def frombuffer(buffer, *, dtype="f"):

@@ -229,10 +229,7 @@ class _Folder:
 
 def extend_loads(function: Function) -> None:
     """Makes a load whose only use is a sign extension a load with sign."""
-    uses: dict[Value, int] = {}
-    for value in function.values():
-        for argument in value.args:
-            uses[argument] = uses.get(argument, 0) + 1
+    uses = function.uses()
     for value in function.values():
         if value.op in ("sext8", "sext16"):
             load = value.args[0]

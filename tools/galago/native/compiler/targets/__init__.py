@@ -8,6 +8,7 @@ from galago.native.compiler.target import Target
 from galago.native.compiler.targets.riscv import RiscvTarget
 from galago.native.compiler.targets.thumb import ThumbTarget
 from galago.native.compiler.targets.thumb2 import Thumb2Target
+from galago.native.compiler.targets.x64 import X64Target
 from galago.native.compiler.targets.xtensa import XtensaTarget
 
 TARGETS: dict[str, type[Target]] = {
@@ -16,7 +17,9 @@ TARGETS: dict[str, type[Target]] = {
     "armv7em": Thumb2Target,
     "armv7emsp": Thumb2Target,
     "armv7emdp": Thumb2Target,
+    "helium": Thumb2Target,
     "rv32imc": RiscvTarget,
     "xtensawin": XtensaTarget,
+    "x64": X64Target,
 }
 """Architecture, as mpy-cross names it → its target."""

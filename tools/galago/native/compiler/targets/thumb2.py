@@ -84,10 +84,7 @@ class Thumb2Target(ArmTarget):
 
     def fuse(self, function: Function) -> None:
         """Finds the operations described above."""
-        uses: dict[Value, int] = {}
-        for value in function.values():
-            for argument in value.args:
-                uses[argument] = uses.get(argument, 0) + 1
+        uses = function.uses()
         for value in function.values():
             if value.op == "and":
                 _take_bits(value)

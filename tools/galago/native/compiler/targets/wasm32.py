@@ -2,8 +2,8 @@
 """WebAssembly: a stack machine with structured control flow, for the browser.
 
     compiled = Compiled()
-    compiled.add(module, "resize")
-    compiled.functions["area._scale"]           # a Wasm32; the arguments of a call are words
+    compiled.add(module, "area", ["push"])
+    compiled.functions["area.push"]             # a Wasm32; the arguments of a call are words
     compiled.data, compiled.end                 # constant bytes → address in memory; the end of all
 
 It has locals instead of registers, which the browser allocates. Blocks, loops and branches follow from the
@@ -16,6 +16,7 @@ A value that is used once, in its own block, is computed where it is used, a loa
 between.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from galago.native.assemblers.wasm32 import Wasm32
@@ -74,19 +75,19 @@ class Compiled:
             self.end += len(data) + 3 & ~3
         return self.data[data]
 
-    def add(self, module: Module, prefix: str) -> None:
-        """Compiles the viper functions of a module; those that it imports are inlined where they are called.
+    def add(self, module: Module, prefix: str, names: Iterable[str]) -> None:
+        """Compiles viper functions of a module; those that they call are inlined.
 
         Raises GalagoError native.source for what the compiler does not know.
         """
-        for name, (home, node) in module.functions.items():
-            if home is module:
-                function = translate(module, name, 32, Direct)
-                optimize(function, divides=True)
-                fold.extend_loads(function)
-                address.run(function, Addresses())
-                dead.run(function)
-                self.functions[f"{prefix}.{name}"] = _Writer(function, len(node.args.args), self).code
+        for name in names:
+            _, node = module.functions[name]
+            function = translate(module, name, 32, Direct)
+            optimize(function, divides=True)
+            fold.extend_loads(function)
+            address.run(function, Addresses())
+            dead.run(function)
+            self.functions[f"{prefix}.{name}"] = _Writer(function, len(node.args.args), self).code
 
 
 class _Writer:
@@ -234,10 +235,7 @@ class _Writer:
 
 def _used_once(function: Function) -> set[Value]:
     """The values that are computed where they are used; constant bytes always are."""
-    uses: dict[Value, int] = {}
-    for value in function.values():
-        for argument in value.args:
-            uses[argument] = uses.get(argument, 0) + 1
+    uses = function.uses()
     inlined = {value for value in function.values() if value.op == "data"}
     for block in function.blocks:
         place: dict[Value, int] = {}  # of each value's operands: where they will be computed

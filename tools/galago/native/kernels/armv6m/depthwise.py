@@ -3,7 +3,7 @@
 
 from galago.native.assemblers.thumb import GE, LR, LT, NE, R0, R1, R2, R3, R4, R5, R6, R7, R8, R11, R12
 from galago.native.kernels.armv6m.function import Function
-from galago.native.kernels.armv6m.requantize import Requantize
+from galago.native.kernels.armv6m.requantize import REGISTERS, Requantize
 from galago.native.kernels.rounding import Rounding
 from galago.native.kernels.scalar import depthwise
 from galago.tflite.records import Record
@@ -100,7 +100,7 @@ def _sums(code: Function, stride: int, shifted: bool) -> None:
 
 def _bytes(code: Function, rounding: Rounding) -> None:
     """Rounds and stores the sums of a channel's row. R12 goes along the output, LR ends the sums."""
-    requantize = Requantize(code, rounding)
+    requantize = Requantize(code, rounding, REGISTERS)
     total, t, u, v, w, at, bias = R0, R1, R2, R3, R4, R5, R6
     code.load(at, "entry")
     requantize.channel(at, t, u)

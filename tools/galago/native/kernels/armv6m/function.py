@@ -78,6 +78,14 @@ class Function(Thumb, Scalar):
         """Stores a word."""
         self.str_(register, base, offset)
 
+    def load16(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned half word."""
+        self.ldrh(register, base, offset)
+
+    def store16(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a half word."""
+        self.strh(register, base, offset)
+
     def load8(self, register: int, base: int, offset: int = 0) -> None:
         """Loads an unsigned byte."""
         self.ldrb(register, base, offset)

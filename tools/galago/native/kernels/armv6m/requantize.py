@@ -1,38 +1,53 @@
 # SPDX-License-Identifier: MIT
 """How sums become bytes on ARMv6-M."""
 
+from collections.abc import Mapping
+
 from galago.native.assemblers.thumb import GE, LT, R8, R9, R10, R11
 from galago.native.kernels.armv6m.function import Function
 from galago.native.kernels.rounding import Rounding
 from galago.tflite.records import Record
 
-LOW, HIGH, RIGHT, ZERO = R8, R9, R10, R11
-"""Where Requantize keeps a channel's multiplier in halves and its shift, and what all channels share."""
+REGISTERS = {"low": R8, "high": R9, "right": R10, "out_zero": R11}
+"""Where Requantize may keep a channel's multiplier in halves and its shift, and what all channels share."""
 
 
 class Requantize:
     """Turns sums into bytes: `channel` for each channel, then `byte` for each of its sums.
 
-    rounding.py has the arithmetic; a product of 32 by 31 bits is put together from halves. It needs FRAME.
+    rounding.py has the arithmetic; a product of 32 by 31 bits is put together from halves. It needs FRAME,
+    where it keeps what is not in one of `registers`, which have the names of REGISTERS.
     """
 
-    FRAME = ("lowest", "highest", "double")
+    FRAME = ("lowest", "highest", "double", *REGISTERS)
 
-    def __init__(self, code: Function, rounding: Rounding) -> None:
-        self.code, self.rounding = code, rounding
+    def __init__(self, code: Function, rounding: Rounding, registers: Mapping[str, int]) -> None:
+        self.code, self.rounding, self._registers = code, rounding, registers
+
+    def _keep(self, register: int, name: str) -> None:
+        if name in self._registers:
+            self.code.mov(self._registers[name], register)
+        else:
+            self.code.store(register, name)
+
+    def _take(self, register: int, name: str) -> None:
+        if name in self._registers:
+            self.code.mov(register, self._registers[name])
+        else:
+            self.code.load(register, name)
 
     def channel(self, entry: int, t: int, u: int) -> None:
         """Takes a channel's entry of the prepared table."""
         code = self.code
-        for offset, to in ((0, LOW), (2, HIGH)):
+        for offset, name in ((0, "low"), (2, "high")):
             code.ldrh(t, entry, offset)
-            code.mov(to, t)
+            self._keep(t, name)
         code.ldr(t, entry, 4)
         if self.rounding.doubles:
             code.lsrs(u, t, 8)
             code.store(u, "double")
             code.uxtb(t, t)
-        code.mov(RIGHT, t)
+        self._keep(t, "right")
         code.load(u, "record")
         code.adds(u, u, 64)
         for name in ("lowest", "highest", "out_zero"):
@@ -40,7 +55,7 @@ class Requantize:
             if name == "out_zero":
                 code.lsls(t, t, 1)
                 code.adds(t, t, 1)
-                code.mov(ZERO, t)
+                self._keep(t, "out_zero")
             else:
                 code.store(t, name)
 
@@ -58,12 +73,12 @@ class Requantize:
             code.label(positive)
         code.asrs(upper, total, 16)
         code.uxth(lower, total)
-        code.mov(t, LOW)
+        self._take(t, "low")
         code.mov(u, t)
         code.muls(u, lower)
         code.lsrs(u, u, 16)
         code.muls(t, upper)  # cross
-        code.mov(w, HIGH)
+        self._take(w, "high")
         code.muls(lower, w)
         code.adds_reg(lower, lower, u)  # middle: the lower half by both halves
         code.movs(u, 1)
@@ -83,9 +98,9 @@ class Requantize:
         if not self.rounding.relu:
             code.asrs(t, v, 31)
             code.adds_reg(v, v, t)
-        code.mov(t, RIGHT)
+        self._take(t, "right")
         code.alu("asrs", v, t)
-        code.mov(t, ZERO)
+        self._take(t, "out_zero")
         code.adds_reg(v, v, t)
         code.asrs(v, v, 1)
         for name, condition in (("lowest", GE), ("highest", LT)):

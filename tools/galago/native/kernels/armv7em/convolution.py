@@ -14,7 +14,9 @@ minus theirs, followed by a loop over all pixels:
 Scratch: table, weights of two channels, three gathered windows, the tile.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from math import gcd
 
 from galago.native.assemblers.thumb import (
     EQ,
@@ -90,6 +92,15 @@ class Convolution:
         pairs = 2 * words(record)
         steps = max(n for n in range(1, _STEPS + 1) if pairs % n == 0)
         return cls(steps, steps < pairs, Output.of(record), window)
+
+    @classmethod
+    def shared(cls, functions: "Collection[Convolution]") -> "Convolution":
+        """One function for the layers of several, whose outputs differ by `relu` at most, all 1 x 1."""
+        steps = gcd(*(function.steps for function in functions))
+        loops = any(function.loops or function.steps > steps for function in functions)
+        relu = all(function.output.relu for function in functions)
+        output = next(iter(functions)).output
+        return cls(steps, loops, replace(output, relu=relu), None)
 
     @property
     def name(self) -> str:

@@ -12,7 +12,8 @@ instructions for nine products; its sums replace the columns. Two channels at a 
 Scratch: table, weights of the run (five words a channel), columns.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from galago.native.assemblers.thumb import (
     EQ,
@@ -64,7 +65,8 @@ _ZERO, _STRIDE, _TABLE_0, _WEIGHTS_0, _COLUMNS, _ROW, _LAST, _INPUT, _LINE, _OUT
     4 * i for i in range(11)
 )
 _START, _END, _RECORD, _ROWS, _TABLE, _KERNEL, _OFFSET = (4 * i for i in (*range(11, 15), 17, 18, 19))
-_FRAME = 4 * 20
+_SUMS, _STEP = 4 * 20, 4 * 21  # sums of a row, and bytes from one that becomes an output to the next
+_FRAME = 4 * 22
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Depthwise:
     """The properties of a layer that its function depends on."""
 
     stride: int
+    """1 or 2; 0 for both: then sums are computed for every column, and the record says which are stored."""
     output: Output
 
     @classmethod
@@ -87,14 +90,22 @@ class Depthwise:
             return None
         return cls(record.s_h, Output.of(record))
 
+    @classmethod
+    def shared(cls, functions: "Collection[Depthwise]") -> "Depthwise":
+        """One function for the layers of several, whose outputs differ by `relu` at most."""
+        strides = {function.stride for function in functions}
+        relu = all(function.output.relu for function in functions)
+        output = next(iter(functions)).output
+        return cls(strides.pop() if len(strides) == 1 else 0, replace(output, relu=relu))
+
     @property
     def name(self) -> str:
         """The name of the function."""
-        return f"depthwise_{self.stride}{self.output.name}"
+        return f"depthwise_{self.stride or 'any'}{self.output.name}"
 
     def scratch(self, record: Record, rows: int) -> int:
         """Bytes of scratch, for any number of rows."""
-        columns = (record.out_w - 1) * self.stride + 3
+        columns = (record.out_w - 1) * record.s_w + 3
         return (ENTRY + _WEIGHTS) * record.out_c + _COLUMN * columns
 
     def code(self) -> bytes:
@@ -147,12 +158,19 @@ class Depthwise:
         # Columns in all, of them before the picture, and in it.
         field(code, R6, record, "out_w")
         code.str_(R6, SP, _OUT_W)
-        if self.stride == 2:
-            code.lsls(R6, R6, 1)
-            code.adds(R6, R6, 1)
-        else:
-            code.adds(R6, R6, 2)
         code.movs(R7, _COLUMN)
+        if self.stride == 0:
+            field(code, R3, record, "s_w")
+            code.subs(R6, R6, 1)
+            code.muls(R6, R3)
+            code.adds(R6, R6, 1)
+            code.str_(R6, SP, _SUMS)
+            code.mul(R3, R3, R7)
+            code.str_(R3, SP, _STEP)
+        elif self.stride == 2:
+            code.lsls(R6, R6, 1)
+            code.subs(R6, R6, 1)
+        code.adds(R6, R6, 2)
         code.mla(R9, R6, R7, R4)  # the end of the columns
         field(code, R8, record, "p_l")
         code.mla(R4, R8, R7, R4)
@@ -195,7 +213,10 @@ class Depthwise:
         field(code, block_at, record, "input")
         code.subs_reg(R0, R0, block_at)
         code.str_(R0, SP, _OUT)
-        if self.stride == 2:
+        if self.stride == 0:
+            field(code, R0, record, "s_h")
+            code.muls(first, R0)
+        elif self.stride == 2:
             code.lsls(first, first, 1)
         field(code, R0, record, "p_t")
         code.subs_reg(first, first, R0)
@@ -219,7 +240,7 @@ class Depthwise:
         code.str_(R0, SP, _OFFSET)
 
     def _sums(self, code: Thumb2, channel: int) -> None:
-        """The sums of a channel's row, from its columns, to every `stride`th column of it."""
+        """The sums of a channel's row, from its columns, to those of them that outputs begin at."""
         column, count, w0, w1, w2, lower_01, lower_2, bias = R0, R1, R2, R3, R4, R5, R6, R7
         pair, lower = R11, R12
         code.ldr(LR, SP, _TABLE)
@@ -229,7 +250,7 @@ class Depthwise:
             code.addw(LR, LR, _WEIGHTS * channel)
         code.ldm(LR, w0, w1, w2, lower_01, lower_2, stay=True)
         code.ldr(column, SP, _COLUMNS)
-        code.ldr(count, SP, _OUT_W)
+        code.ldr(count, SP, _OUT_W if self.stride else _SUMS)
 
         def load(first: bool = False) -> None:
             if first:
@@ -305,9 +326,15 @@ class Depthwise:
         if channel:
             code.adds(column, column, 4 * channel)
             code.adds(out, out, channel)
+        if not self.stride:
+            code.ldr(LR, SP, _STEP)
         code.label(loop)
-        code.ldrd(R9, R10, column, after=_COLUMN * self.stride)
-        code.ldrd(R11, R12, column, after=_COLUMN * self.stride)
+        for even, odd in ((R9, R10), (R11, R12)):
+            if self.stride:
+                code.ldrd(even, odd, column, after=_COLUMN * self.stride)
+            else:
+                code.ldrd(even, odd, column)
+                code.add(column, column, LR)
         self.output.requantize(code, [R9, R11], m_0, f_0, zero)
         self.output.requantize(code, [R10, R12], m_1, f_1, zero)
         code.bfi(R9, R10, 8, 24)

@@ -27,6 +27,8 @@ M, HALF_F, BIAS = 0, 4, 8
 """Where in it."""
 
 
+MOST_REACH = 1 << 30
+"""Below it a sum can be doubled (`Output.doubled`)."""
 MOST_ROWS = 7
 """Of a window."""
 
@@ -151,5 +153,5 @@ def requantizable(record: Record) -> bool:
     """
     if not record.ordinary:
         return False
-    fits = 0 not in record.shifts or max(record.reach) < 1 << 30
+    fits = 0 not in record.shifts or max(record.reach) < MOST_REACH
     return fits and all(-250 <= shift <= 0 for shift in record.shifts)

@@ -78,13 +78,21 @@ class Function(Rv32, Scalar):
         """Stores a word."""
         self.sw(register, offset, base)
 
+    def load16(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned half word."""
+        self.lhu(register, offset, base)
+
+    def store16(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a half word."""
+        self.sh(register, offset, base)
+
     def load8(self, register: int, base: int, offset: int = 0) -> None:
         """Loads an unsigned byte."""
         self.lbu(register, offset, base)
 
-    def load8s(self, register: int, base: int) -> None:
+    def load8s(self, register: int, base: int, offset: int = 0) -> None:
         """Loads a signed byte."""
-        self.lb(register, 0, base)
+        self.lb(register, offset, base)
 
     def store8(self, register: int, base: int, offset: int = 0) -> None:
         """Stores a byte."""

@@ -2,13 +2,14 @@
 """CONV_2D and FULLY_CONNECTED: windows in scratch, then blocks of pixels and channels.
 
 The sums of a block stay in registers in a loop over its taps: each weight is used for all pixels of the
-block, each activation for all its channels. Scratch: the table, then the windows (gather.py).
+block, each activation for all its channels; a multiplication serves two pixels (pairs.py). Scratch: the
+table, then the windows (gather.py).
 """
 
 from collections.abc import Callable
 
 from galago.native.kernels.rounding import Rounding
-from galago.native.kernels.scalar import window_sums
+from galago.native.kernels.scalar import pairs, window_sums
 from galago.native.kernels.scalar.function import Function
 from galago.native.kernels.scalar.gather import FRAME as GATHER
 from galago.native.kernels.scalar.gather import gather
@@ -16,15 +17,15 @@ from galago.native.kernels.scalar.table import prepare
 from galago.tflite.records import Record
 
 FRAME = (
-    *("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "zero", "left", *GATHER),
-    *("corrections", "correction"),
+    *("windows", "window", "pixels", "pixel", "taps", "entry", "out", "out_c", "left", *GATHER),
+    *("corrections", "correction", *pairs.FRAME),
 )
 """Words of a function's frame.
 
 Those for blocks are addresses: `weights` of the first channel, with `taps` bytes from one to the next;
 `window` of the first pixel; `entry` in the prepared table; `out` of the first output byte, with `out_c` bytes
-from one pixel to the next. The taps of a block of four pixels are interleaved. If weights have a zero point,
-`correction` is the address of what to add to the sums of the first pixel, with a word for each.
+from one pixel to the next. If weights have a zero point, `correction` is the address of what to add to the
+sums of the first pixel, with a word for each.
 """
 
 Channel = Callable[[int], None]
@@ -36,8 +37,14 @@ Block = Callable[[int, int], None]
 
 def scratch(record: Record) -> tuple[int, int]:
     """Bytes of scratch for one row at a time, and for the whole layer."""
-    table, row = 12 * record.out_c, record.out_w * (record.window + (4 if record.shifted else 0))
-    return table + row, table + row * record.tile
+    table, width = 12 * record.out_c, record.out_w
+    return table + _windows(record, width), table + _windows(record, width * record.tile)
+
+
+def _windows(record: Record, pixels: int) -> int:
+    """Bytes of the windows of so many pixels, and of what weights' zero points take from their sums."""
+    paired = pixels & ~3
+    return record.window * (2 * paired + 4 * (pixels - paired)) + (4 * pixels if record.shifted else 0)
 
 
 def build(
@@ -50,6 +57,7 @@ def build(
     """The function for all convolutions with the same rounding; `channels` are block sizes, largest first."""
     code.enter()
     _locals(code, rounding.shifted)
+    pairs.zero(code, rounding.shifted)
     t = code.general[0]
     code.load(t, "first")
     code.branch_if(t, "!=", None, "prepared")
@@ -58,6 +66,7 @@ def build(
     code.load(t, "channel")
     code.branch_if(t, "!=", None, "gathered")
     gather(code, window_sums.add if rounding.shifted else None)
+    pairs.flatten(code, "gathered")
     code.label("gathered")
     for count in channels:
         _channels(code, count, block, channel, rounding.shifted)
@@ -74,6 +83,7 @@ def _locals(code: Function, shifted: bool) -> None:
         code.word(u, name, record)
         code.times(t, u)
     code.store(t, "taps")
+    pairs.lift(code, t, u, v, base)
     code.word(base, "scratch", record)
     code.load(t, "arena")
     code.plus(base, base, t)
@@ -109,11 +119,8 @@ def _locals(code: Function, shifted: bool) -> None:
 
 def _prepare(code: Function, rounding: Rounding) -> None:
     """Prepares the table's entries of the call's channels."""
-    entry, weight, total, w, t, end, zero = code.general[:7]
-    code.load(t, "record")
-    code.word(zero, "in_zero", t)
-    code.increase(zero, 64)
-    code.increase(zero, 64)
+    entry, weight, total, w, t, end, zero, eights = code.general
+    code.load(zero, "zero")
     code.load(entry, "entry")
     code.load(weight, "weights")
     code.load(t, "stop")
@@ -126,14 +133,23 @@ def _prepare(code: Function, rounding: Rounding) -> None:
     if rounding.shifted:
         window_sums.begin_weights(code, total, t, end)
     code.plus(end, weight, t)
-    code.branch_if(zero, "==", None, "weighed", near=True)
-    code.label("weigh")
-    code.load8s(w, weight)
-    code.plus(total, total, w)
-    code.increase(weight, 1)
-    code.branch_if(weight, "!=", end, "weigh", near=True)
-    code.label("weighed")
+    code.branch_if(zero, "==", None, "weighed")
+    code.low_bits(t, t, 3)
+    code.minus(eights, end, t)
+    for count, last, again, done in ((8, eights, "weigh8", "weighed8"), (1, end, "weigh", "weighed")):
+        code.branch_if(weight, "==", last, done, near=True)
+        code.label(again)
+        for tap in range(count):
+            code.load8s(w, weight, tap)
+            code.plus(total, total, w)
+        code.increase(weight, count)
+        code.branch_if(weight, "!=", last, again, near=True)
+        code.label(done)
     prepare(code, rounding, entry, total, zero, t)
+    code.load32(t, entry, 8)
+    code.load(w, "lift")
+    code.minus(t, t, w)
+    code.store32(t, entry, 8)
     code.copy(weight, end)
     code.increase(entry, 12)
     code.advance("left", -1, t)
@@ -153,6 +169,7 @@ def _channels(code: Function, count: int, block: Block, channel: Channel, shifte
     code.constant(t, 0)
     code.store(t, "pixel")
     code.move("window", "windows", t)
+    pairs.ends(code, t, u)
     if shifted:
         code.move("correction", "corrections", t)
     channel(count)

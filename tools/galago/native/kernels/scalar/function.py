@@ -33,7 +33,10 @@ class Function(Assembler):
 
     def __init__(self, *local: str) -> None:
         super().__init__()
-        self._frame = {name: 4 * i for i, name in enumerate([*ITEMS_BY_NAME, *local])}
+        names = [*ITEMS_BY_NAME, *local]
+        self._frame = {name: 4 * i for i, name in enumerate(names)}
+        if len(self._frame) < len(names):
+            raise ValueError(f"expected each word of a frame once, got {', '.join(sorted(names))}")
 
     @abstractmethod
     def enter(self) -> None:
@@ -60,12 +63,20 @@ class Function(Assembler):
         """Stores a word, 0 … 124 bytes from the base."""
 
     @abstractmethod
+    def load16(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned half word, 0 … 62 bytes from the base."""
+
+    @abstractmethod
+    def store16(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores the lower half of a register, 0 … 62 bytes from the base."""
+
+    @abstractmethod
     def load8(self, register: int, base: int, offset: int = 0) -> None:
         """Loads an unsigned byte, 0 … 31 bytes from the base."""
 
     @abstractmethod
-    def load8s(self, register: int, base: int) -> None:
-        """Loads a signed byte."""
+    def load8s(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads a signed byte, 0 … 31 bytes from the base."""
 
     @abstractmethod
     def store8(self, register: int, base: int, offset: int = 0) -> None:

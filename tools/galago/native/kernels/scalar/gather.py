@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Lays out the windows of a tile in scratch, as unsigned bytes x + 128.
+"""Lays out the windows of a tile in scratch, two pixels in a word (pairs.py).
 
-Of each four pixels the taps lie interleaved: tap 0 of the four, tap 1 of the four … The windows of up to
-three pixels that are left over follow one after the other. Outside the picture is the input's zero point.
+The word of pixels x and y is x + (y << 16). Of each four pixels the taps lie interleaved: tap 0 of both
+pairs, tap 1 of both pairs … The windows of up to three pixels that are left over follow one after the other,
+with a word for each tap. Outside the picture is the input's zero point.
 """
 
 from collections.abc import Callable
 
 from galago.native.kernels.scalar.function import Function
 
-FRAME = ("pad", "line", "width", "step", "top", "bottom", "start", "y", "gathered", "columns")
+FRAME = (
+    *("pad", "line", "width", "step", "top", "bottom", "start", "y", "gathered", "columns"),
+    *("odd", "copied"),
+)
 """Words that a function's frame needs for it, beside `windows`, `pixels` and `taps`."""
 
 
@@ -42,15 +46,20 @@ def gather(code: Function, done: Callable[[Function, int, int], None] | None = N
     code.copy(end, target)
     code.increase(end, 4)
     code.load(limit, "pixels")
-    code.constant(stride, 4)
+    code.constant(stride, 8)
     code.branch_if(limit, ">=", end, "four", near=True)
-    code.copy(target, at)
-    code.constant(stride, 1)
+    code.plus(target, target, t)
+    code.plus(target, target, t)
+    code.constant(stride, 4)
     code.constant(t, 0)
     code.label("four")
+    code.low_bits(byte, t, 1)
+    code.store(byte, "odd")
+    code.minus(t, t, byte)
     code.load(at, "taps")
     code.times(target, at)
     code.plus(target, target, t)
+    code.plus(target, target, target)
     code.load(t, "windows")
     code.plus(target, target, t)
     code.load(t, "top")
@@ -71,7 +80,7 @@ def gather(code: Function, done: Callable[[Function, int, int], None] | None = N
     code.branch_if(end, ">=", limit, "before", near=True)
     code.copy(limit, end)
     code.label("before")
-    _outside(code, at, limit, target, stride, byte)
+    _outside(code, at, limit, target, stride, byte, t)
     code.branch_if(at, ">=", end, "done")
     code.load(limit, "line")
     code.branch_if(end, ">=", limit, "inside", near=True)
@@ -89,11 +98,11 @@ def gather(code: Function, done: Callable[[Function, int, int], None] | None = N
     code.plus(source, source, t)
     code.plus(t, source, limit)
     code.plus(source, source, at)
-    code.branch_if(source, ">=", t, "copied", near=True)
+    code.branch_if(source, ">=", t, "copied")
     _copy(code, source, t, target, stride, byte, at)
     code.copy(at, limit)
     code.label("copied")
-    _outside(code, at, end, target, stride, byte)
+    _outside(code, at, end, target, stride, byte, t)
     code.label("done")
     code.advance("y", 1, t)
     code.load(at, "bottom")
@@ -127,7 +136,6 @@ def _locals(code: Function) -> None:
         code.times(t, depth)
         code.store(t, bytes_)
     code.word(t, "in_zero", record)
-    code.increase(t, -128)
     code.store(t, "pad")
     code.load(t, "first")
     code.word(u, "s_h", record)
@@ -139,32 +147,55 @@ def _locals(code: Function) -> None:
     code.store(t, "gathered")
 
 
-def _copy(code: Function, source: int, end: int, target: int, stride: int, byte: int, fours: int) -> None:
+def _copy(code: Function, source: int, end: int, target: int, stride: int, byte: int, t: int) -> None:
     """Copies what is inside the picture, four bytes at a time as long as there are four."""
-    code.minus(fours, end, source)
-    code.low_bits(byte, fours, 2)
-    code.minus(fours, end, byte)
-    for count, last, again, done in ((4, fours, "copy4", "rest"), (1, end, "copy", "copied_all")):
-        code.branch_if(source, "==", last, done, near=True)
-        code.label(again)
-        for i in range(count):
-            code.load8(byte, source, i)
-            code.increase(byte, -128)
-            code.store8(byte, target)
-            code.plus(target, target, stride)
-        code.increase(source, count)
-        code.branch_if(source, "!=", last, again, near=True)
+    code.store(end, "copied")
+    code.minus(t, end, source)
+    code.low_bits(byte, t, 2)
+    code.minus(end, end, byte)
+    for count in (4, 1):
+        odd, done = code.fresh("odd"), code.fresh("done")
+        code.branch_if(source, "==", end, done)
+        code.load(t, "odd")
+        code.branch_if(t, "!=", None, odd)
+        for upper, again in ((False, code.fresh("copy")), (True, odd)):
+            code.label(again)
+            for i in range(count):
+                code.load8s(byte, source, i)
+                _put(code, byte, target, t, upper)
+                code.plus(target, target, stride)
+            code.increase(source, count)
+            code.branch_if(source, "!=", end, again, near=True)
+            if not upper:
+                code.jump(done)
         code.label(done)
+        if count > 1:
+            code.load(end, "copied")
 
 
-def _outside(code: Function, at: int, limit: int, target: int, stride: int, byte: int) -> None:
+def _outside(code: Function, at: int, limit: int, target: int, stride: int, byte: int, t: int) -> None:
     """Writes the zero point from `at` on, up to a limit."""
-    again, done = code.fresh("again"), code.fresh("outside")
+    odd, done = code.fresh("odd"), code.fresh("outside")
     code.branch_if(at, ">=", limit, done, near=True)
     code.load(byte, "pad")
-    code.label(again)
-    code.store8(byte, target)
-    code.plus(target, target, stride)
-    code.increase(at, 1)
-    code.branch_if(at, "<", limit, again, near=True)
+    code.load(t, "odd")
+    code.branch_if(t, "!=", None, odd, near=True)
+    for upper, again in ((False, code.fresh("again")), (True, odd)):
+        code.label(again)
+        _put(code, byte, target, t, upper)
+        code.plus(target, target, stride)
+        code.increase(at, 1)
+        code.branch_if(at, "<", limit, again, near=True)
+        if not upper:
+            code.jump(done)
     code.label(done)
+
+
+def _put(code: Function, value: int, target: int, t: int, upper: bool) -> None:
+    """Writes a word with the first pixel of a pair, or adds the second to it."""
+    if upper:
+        code.load16(t, target, 2)
+        code.plus(t, t, value)
+        code.store16(t, target, 2)
+    else:
+        code.store32(value, target)

@@ -6,7 +6,7 @@ from galago.native.kernels.scalar.function import Function
 
 
 def prepare(code: Function, rounding: Rounding, entry: int, total: int, zero: int, t: int) -> None:
-    """Prepares an entry of the engine; `total` is the sum of the weights, `zero` the zero point plus 128."""
+    """Prepares an entry of the engine: `total`, the sum of the weights, times `zero` leaves the bias."""
     code.times(total, zero)
     code.load32(t, entry, 8)
     code.minus(t, t, total)

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Kernels for x86-64: the emulated board, and the proof that the whole path works on the real interpreter."""
+"""Kernels for x86-64: the emulated board, and the proof that the whole path works on the real interpreter.
 
-from galago.native.kernels import Kernel
+The functions that fill the tables are compiled from viper.
+"""
+
+from galago.native.kernels import Kernel, viper
 from galago.native.kernels.rounding import supports
 from galago.native.kernels.x64 import convolution, depthwise
 from galago.tflite.records import CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, Record
 
 
 def generate(records: list[Record], arch: str) -> list[Kernel]:
-    """The kernels for a model's layers: one function for all convolutions, one for all depthwise layers."""
+    """The kernels for a model's layers: a function for all convolutions, one for all depthwise layers."""
     kernels: list[Kernel] = []
     for name, module, operators in (
         ("convolution", convolution, (CONV_2D, FULLY_CONNECTED)),
@@ -21,4 +24,6 @@ def generate(records: list[Record], arch: str) -> list[Kernel]:
         }
         if layers:
             kernels.append(Kernel(name, module.build(), layers))
+    if kernels:
+        kernels += [Kernel(name, viper.table(name, arch)) for name in ("scales", "biases")]
     return kernels

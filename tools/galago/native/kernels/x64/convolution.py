@@ -5,6 +5,7 @@ Scratch: the table; the windows of a tile, x less the zero point, each padded to
 weights of the channel at hand less theirs, padded alike.
 """
 
+from galago.native.assemblers.sse2 import XMM0, XMM1, XMM2
 from galago.native.assemblers.x64 import (
     R8,
     R9,
@@ -19,9 +20,6 @@ from galago.native.assemblers.x64 import (
     RDI,
     RDX,
     RSI,
-    XMM0,
-    XMM1,
-    XMM2,
     Memory,
 )
 from galago.native.kernels.x64.function import Function

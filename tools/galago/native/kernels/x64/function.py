@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The parts that functions for x86-64 share: the frame, the items of the call, how sums become bytes."""
 
-from galago.native.assemblers.x64 import R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, RSP, X64, Memory
+from galago.native.assemblers.sse2 import Sse2
+from galago.native.assemblers.x64 import R12, R13, R14, R15, RAX, RBP, RBX, RCX, RDX, RSP, Memory
 from galago.native.kernels import ARENA, CHANNEL, FIRST, ITEMS_X64, LAST, RECORD, SMALL_INT_0, STOP, WEIGHTS
 from galago.tflite.records import Record
 
@@ -18,7 +19,7 @@ _ITEMS = {
 _ARGUMENTS = RCX  # of fun(self, n_args, n_kw, args)
 
 
-class Function(X64):
+class Function(Sse2):
     """A kernel under construction. Its frame has the items of the call and local words, all by name.
 
     RBX is the address of the layer's record.

@@ -16,7 +16,7 @@ def scratch(record: Record) -> tuple[int, int]:
 
 def build(rounding: Rounding, stride: int) -> bytes:
     """The function for all layers of one stride with the same rounding."""
-    code = Function(*depthwise.FRAME, "sums_end")
+    code = Function(*depthwise.FRAME, *Requantize.FRAME, "sums_end")
     return depthwise.build(code, rounding, stride, lambda: _row(code, rounding, stride))
 
 
@@ -103,25 +103,23 @@ def _sums(code: Function, stride: int, shifted: bool) -> None:
 
 def _bytes(code: Function, rounding: Rounding) -> None:
     """Rounds and stores the sums of a channel's row."""
-    total, bias, at, out, *rest = REGISTERS
+    total, bias, at, out, depth, end, *rest = REGISTERS
     requantize = Requantize(code, rounding, tuple(rest))
-    entry = depth = bias
+    entry = at
     requantize.bounds()
     code.load(entry, "entry")
     requantize.channel(entry)
-    code.l32i(total, entry, 8)
-    code.store(total, "left")  # the bias
+    code.l32i(bias, entry, 8)
     code.addi(entry, entry, 12)
     code.store(entry, "entry")
     code.load(at, "sums")
+    code.load(end, "sums_end")
     code.load(out, "out")
+    code.load(depth, "channels")
     code.label("byte")
     code.l32i(total, at, 0)
-    code.load(bias, "left")
     code.add(total, total, bias)
     requantize.byte(total, 0, out)
-    code.load(depth, "channels")
     code.add(out, out, depth)
     code.addi(at, at, 4)
-    code.load(bias, "sums_end")
-    code.branch_if(at, "!=", bias, "byte", near=True)
+    code.branch_if(at, "!=", end, "byte", near=True)

@@ -51,6 +51,14 @@ class Function(Xtensa, Scalar):
         """Stores a word."""
         self.s32i(register, base, offset)
 
+    def load16(self, register: int, base: int, offset: int = 0) -> None:
+        """Loads an unsigned half word."""
+        self.l16ui(register, base, offset)
+
+    def store16(self, register: int, base: int, offset: int = 0) -> None:
+        """Stores a half word."""
+        self.s16i(register, base, offset)
+
     def load8(self, register: int, base: int, offset: int = 0) -> None:
         """Loads an unsigned byte."""
         self.l8ui(register, base, offset)
@@ -143,26 +151,28 @@ class Requantize:
     """Turns sums into bytes: `bounds` once, then `channel` for each channel and `byte` for each of its sums.
 
     rounding.py has the arithmetic. A product of 32 by 31 bits is put together from halves: QEMU has no core
-    with the instructions that give its upper word. `registers` are ten that it may use, and SAR, from
-    `bounds` to the last `byte`.
+    with the instructions that give its upper word. `registers` are eight that it may use, and SAR, from
+    `bounds` to the last `byte`; it needs FRAME.
     """
+
+    FRAME = ("lowest", "double", "low", "high", "zeros", "highest")
 
     def __init__(self, code: Function, rounding: Rounding, registers: tuple[int, ...]) -> None:
         self.code, self.rounding = code, rounding
-        self._low, self._high, self._zero, self._lowest, self._highest, self._half = registers[:6]
-        self._t, self._u, self._v, self._double = registers[6:10]
+        self._low, self._high, self._zero, self._highest, self._half = registers[:5]
+        self._t, self._u, self._v = registers[5:8]
 
     def bounds(self) -> None:
         """Loads what all channels share."""
         code = self.code
         code.load(self._t, "record")
-        code.word(self._lowest, "lowest", self._t)
+        code.word(self._u, "lowest", self._t)
+        code.store(self._u, "lowest")
         code.word(self._highest, "highest", self._t)
         code.word(self._zero, "out_zero", self._t)
         code.add(self._zero, self._zero, self._zero)
         code.addi(self._zero, self._zero, 1)
-        code.movi(self._half, 1)
-        code.slli(self._half, self._half, 14)
+        self._load_half()
 
     def channel(self, entry: int, offset: int = 0) -> None:
         """Takes a channel's entry of the prepared table."""
@@ -172,8 +182,27 @@ class Requantize:
         code.l32i(self._t, entry, offset + 4)
         code.ssr(self._t)
         if self.rounding.doubles:
-            code.srai(self._double, self._t, 8)
-            code.neg(self._double, self._double)
+            code.srai(self._t, self._t, 8)
+            code.neg(self._t, self._t)
+            code.store(self._t, "double")
+
+    def save(self) -> None:
+        """Keeps in the frame, and in SAR, what `bounds` and `channel` took."""
+        for name, register in self._kept():
+            self.code.store(register, name)
+
+    def restore(self) -> None:
+        """Loads what `save` kept, where the registers were used for something else."""
+        for name, register in self._kept():
+            self.code.load(register, name)
+        self._load_half()
+
+    def _kept(self) -> tuple[tuple[str, int], ...]:
+        return ("low", self._low), ("high", self._high), ("zeros", self._zero), ("highest", self._highest)
+
+    def _load_half(self) -> None:
+        self.code.movi(self._half, 1)
+        self.code.slli(self._half, self._half, 14)
 
     def byte(self, total: int, offset: int, out: int) -> None:
         """Stores a sum, which is lost, as a byte."""
@@ -182,7 +211,7 @@ class Requantize:
         if self.rounding.relu:  # a negative sum is clamped, no other can fall below the lowest
             positive = code.fresh("positive")
             code.bgez(total, positive)
-            code.mov(total, self._lowest)
+            code.load(total, "lowest")
             code.j(stored)
             code.label(positive)
         code.mul16u(t, total, self._low)
@@ -200,7 +229,8 @@ class Requantize:
         code.add(total, total, u)
         code.addx2(total, total, t)
         if self.rounding.doubles:
-            code.and_(t, total, self._double)
+            code.load(t, "double")
+            code.and_(t, total, t)
             code.add(total, total, t)
         if not self.rounding.relu:
             code.srai(t, total, 31)
@@ -209,7 +239,8 @@ class Requantize:
         code.add(total, total, self._zero)
         code.srai(total, total, 1)
         if not self.rounding.relu:
-            code.max_(total, total, self._lowest)
+            code.load(t, "lowest")
+            code.max_(total, total, t)
         code.min_(total, total, self._highest)
         code.label(stored)
         code.s8i(total, out, offset)

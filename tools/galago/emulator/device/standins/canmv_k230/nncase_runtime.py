@@ -27,6 +27,60 @@ def from_numpy(array):
     return _Tensor(ndarray(array._values[:], array.shape))
 
 
+class ai2d_format:  # noqa: N801 (its name)
+    """Formats of the AI2D; only rows of RGB pixels here."""
+
+    RGB_packed = 5
+
+
+class interp_method:  # noqa: N801
+    """Interpolations of the AI2D."""
+
+    tf_bilinear = 1
+
+
+class interp_mode:  # noqa: N801
+    """How the AI2D places the centres of pixels."""
+
+    half_pixel = 2
+
+
+class ai2d:  # noqa: N801
+    """Crops, then resizes. Shapes are [1, height, width, 3]."""
+
+    def set_dtype(self, source, result, source_type, result_type):
+        """Set the formats and types of pixels."""
+        if (source, result, source_type, result_type) != (5, 5, "B", "B"):
+            raise ValueError("ai2d set_dtype failed.")
+
+    def set_crop_param(self, flag, x, y, width, height):
+        """Set the part to resize."""
+        self._window = x, y, width, height
+
+    def set_resize_param(self, flag, method, mode):
+        """Set the interpolation."""
+
+    def build(self, source, result):
+        """Returns what runs for pictures of these shapes."""
+        x, y, width, height = self._window
+        if min(x, y) < 0 or x + width > source[2] or y + height > source[1] or min(width, height) < 1:
+            raise RuntimeError("ai2d build failed.")
+        return _Builder(tuple(source), self._window, tuple(result))
+
+
+class _Builder:
+    def __init__(self, source, window, result):
+        self._source, self._window, self._result = source, window, result
+
+    def run(self, source, result):
+        """Fill the tensor `result`."""
+        pixels, into = source.to_numpy(), result.to_numpy()
+        if (pixels.shape, into.shape) != (self._source, self._result):
+            raise RuntimeError("ai2d run failed.")
+        sizes = self._source[1:3], self._window, self._result[1:3]
+        _host.call("k230_resize", *sizes, data=pixels.tobytes(), into=into.tobytes())
+
+
 def shrink_memory_pool():
     """Does nothing: there is no pool."""
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Figures that take long to derive, kept between runs: one small file each in Galago's cache folder.
+"""What takes long to derive, kept between runs: one small file each in Galago's cache folder.
 
 figures = cache.derive("network", key=model_sha256, compute=lambda: {"macs": ...})
 
-An entry is found by its kind, its key and a digest of everything that can change the figure: the device
-package, the generators of machine code, this package, mpy-cross and the interpreter. It starts with the
+These are figures of `galago fit`, and the machine code of picture functions. An entry is found by its kind,
+its key and a digest of everything that can change it: the device package, the compiler and the generators of
+machine code, `galago fit` itself, mpy-cross and the interpreter. It starts with the
 SHA-256 of the rest, so that a damaged entry is noticed and derived again. Where the folder cannot be written,
 everything is derived each time. Entries that no longer apply are removed, the oldest first.
 """
@@ -25,8 +26,8 @@ from galago.resources import cache_dir, firmware_dir
 MOST_ENTRIES = 400
 """At most so many files are kept, of 1 to 100 KB each: about twenty models on all boards."""
 
-_GALAGO = Path(__file__).resolve().parents[1]
-_SOURCES = ("fit", "tflite", "native/kernels", "native/compiler", "native/assemblers", "native/mpy")
+_GALAGO = Path(__file__).resolve().parent
+_SOURCES = ("fit", "small", "tflite", "native/kernels", "native/compiler", "native/assemblers", "native/mpy")
 
 
 def derive(kind: str, key: str, compute: Callable[[], Any]) -> Any:
@@ -43,7 +44,7 @@ def derive(kind: str, key: str, compute: Callable[[], Any]) -> Any:
 
 
 def _folder() -> Path:
-    return cache_dir() / "fit"
+    return cache_dir() / "derived"
 
 
 def _read(file: Path) -> tuple[bool, Any]:
@@ -79,7 +80,7 @@ def _make_room(folder: Path) -> None:
 
 @functools.cache
 def _sources() -> str:
-    """The SHA-256 of the sources and of the programs that figures depend on."""
+    """The SHA-256 of the sources and of the programs that entries depend on."""
     files = sorted(firmware_dir().rglob("*.py"))
     for name in _SOURCES:
         files += sorted((_GALAGO / name).rglob("*.py"))
