@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,6 +18,9 @@ from galago.emulator import EmulatedBoard
 from galago.emulator.faults import Noise
 from galago.models import ModelDirectory
 from galago.monitor import Monitor, Notice, PictureLine, StartLine
+from galago.monitor.picture_sender import PictureSender
+from galago.transport import SerialConsole
+from support.lies import LINE, US
 from support.tiny_model import make_model, picture
 
 LINES = """
@@ -173,27 +177,35 @@ def first_notice(events: Iterator[monitor.Event | None]) -> str:
 
 
 def test_a_board_that_runs_nothing_is_explained(model: ModelDirectory) -> None:
-    restart = b"\r\x03\x02\x04"
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         port = emulated.port
-        events = monitor.listen(port, Monitor(), lambda console: console.write(restart))
+        events = monitor.listen(port, Monitor(), monitor.start_again)
         assert f"galago doctor --port {port}" in first_notice(events)
         events.close()
         install(port, model, {"source": "files"})
         watched = Monitor()
-        events = monitor.listen(port, watched, lambda console: console.write(restart))
+        events = monitor.listen(port, watched, monitor.start_again)
         assert first_notice(events).startswith("main.py has ended: galago monitor")
         assert watched.counts.pictures == 2
         events.close()
         with transport.connect(port) as device:
             device.put(b"import vfs\nvfs.umount('/')", "/boot.py")
-        events = monitor.listen(port, Monitor(), lambda console: console.write(restart))
+        events = monitor.listen(port, Monitor(), monitor.start_again)
         assert f"galago doctor --port {port}" in first_notice(events), "no file system, so no main.py"
         events.close()
 
 
+class Asked(SerialConsole):
+    """Asks a silent board at once, and then gives it all the time that it needs to answer."""
+
+    def write(self, data: bytes) -> None:
+        monitor._SILENCE = 300.0
+        super().write(data)
+
+
 def test_a_board_that_says_nothing_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor, "_SILENCE", 0.0)
+    monkeypatch.setattr(monitor, "SerialConsole", Asked)
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         transport.connect(emulated.port).close()  # it is at its prompt, and prints nothing more
         notice = first_notice(monitor.listen(emulated.port, Monitor()))
@@ -202,6 +214,8 @@ def test_a_board_that_says_nothing_is_explained(monkeypatch: pytest.MonkeyPatch)
         with transport.connect(emulated.port) as device:
             device.put(b"while True: pass", "/main.py")
         emulated.reset()
+        monkeypatch.setattr(monitor, "SerialConsole", SerialConsole)
+        monkeypatch.setattr(monitor, "_SILENCE", 0.0)
         busy = first_notice(monitor.listen(emulated.port, Monitor()))
         assert "no prompt: a program runs" in busy
 
@@ -243,3 +257,27 @@ def test_pictures_are_sent_to_a_board_that_waits_for_them(model: ModelDirectory,
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["image"] for line in lines] == ["red.png", "red.png"]
     assert lines[0]["top"] == json.loads(here.stdout)["top"], "as from the board's own file of this colour"
+
+
+class AllAtOnce:
+    """A console whose reader is slow: the last acknowledgement and the picture's line arrive together."""
+
+    name = "port"
+
+    def __init__(self, rows: int, line: bytes) -> None:
+        self._left, self._line = rows, line
+
+    def write(self, data: bytes) -> None:
+        pass
+
+    def read(self) -> bytes:
+        self._left -= 1
+        return b"\x06" + (self._line if self._left < 0 else b"")
+
+
+def test_a_line_that_comes_with_the_last_acknowledgement_is_the_pictures(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "red.png")
+    line = LINE | {"us": US, "image": "red.png"}
+    console: Any = AllAtOnce(4, json.dumps(line).encode() + b"\r\n")
+    sender = PictureSender({"input": [4, 4, 3], "resize": "crop"})
+    assert pictures(list(sender.send(console, Monitor(), tmp_path / "red.png"))) == [line]

@@ -37,18 +37,24 @@ class PictureSender:
         rgb = pictures.resized(path, self._height, self._width, self._resize)
         name = path.name.encode("utf-8", "replace").decode()
         header = f'{{"image": {json.dumps(name)}, "width": {self._width}, "height": {self._height}}}\n'
+        before = monitor.counts.pictures
         for line in (header.encode(), *(binascii.b2a_base64(row.tobytes()) for row in rgb)):
             console.write(line)
-            yield from self._answer(console, monitor, wait_for_line=False)
-        yield from self._answer(console, monitor, wait_for_line=True)
+            yield from _answer(console, monitor, before, wait_for_line=False)
+            if monitor.counts.pictures > before:
+                return  # its line came with the last acknowledgement, or says what is wrong with a row
+        yield from _answer(console, monitor, before, wait_for_line=True)
 
-    def _answer(self, console: SerialConsole, monitor: Monitor, wait_for_line: bool) -> Iterator[Event]:
-        """Read until the board has acknowledged a line, or has printed its line about the picture."""
-        before = monitor.counts.pictures
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            data = console.read()
-            yield from monitor.feed(data.replace(_ACK, b""))
-            if monitor.counts.pictures > before or (_ACK in data and not wait_for_line):
-                return
-        raise GalagoError("port.timeout", f"{console.name}: no answer in time: reset the board and try again")
+
+def _answer(console: SerialConsole, monitor: Monitor, before: int, wait_for_line: bool) -> Iterator[Event]:
+    """Read until the board has acknowledged a line, or has printed its line about the picture.
+
+    `before` is how many pictures were counted before this one.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        data = console.read()
+        yield from monitor.feed(data.replace(_ACK, b""))
+        if monitor.counts.pictures > before or (_ACK in data and not wait_for_line):
+            return
+    raise GalagoError("port.timeout", f"{console.name}: no answer in time: reset the board and try again")
