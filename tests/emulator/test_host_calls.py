@@ -2,7 +2,7 @@
 """Calls from stand-in modules to the emulator: large data, errors, and interrupted calls."""
 
 import ast
-import time
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +15,8 @@ from galago.emulator.hardware import Hardware, usual
 from galago.emulator.host_calls import StandInError
 from galago.errors import GalagoError
 
-SLOW = 0.3  # seconds of a call that tests interrupt
+COMPUTING, MAY_ANSWER = threading.Semaphore(0), threading.Semaphore(0)
+"""How many calls of `slow` have begun, and how many may return."""
 
 
 class EchoHardware(Hardware):
@@ -26,7 +27,8 @@ class EchoHardware(Hardware):
             return (list(arguments), bytes(reversed(data))) if data else list(arguments)
 
         def slow(number: int, size: int, data: bytes = b"") -> object:
-            time.sleep(SLOW)
+            COMPUTING.release()
+            assert MAY_ANSWER.acquire(timeout=LONGEST)
             return (number, bytes([number]) * size)
 
         def fail(kind: str, text: str) -> object:
@@ -96,21 +98,26 @@ print(_host.call("echo", "on"))
 
 
 def test_an_interrupted_call_leaves_nothing_behind_for_the_next(board: EmulatedBoard) -> None:
-    """Ctrl-C while the reply is on its way: the rest of it must not be taken for the next reply."""
+    """Its reply comes before or after the next call: none of it must be taken for the next reply."""
     with serial.Serial(board.port, timeout=LONGEST) as port:
         port.write(b"\r\x03\x02")
         port.read_until(b">>> ")
         port.write(b"import _host; into = bytearray(400000)\r")
         port.read_until(b">>> ")
-        for attempt in range(4):
+        for before in (True, False, True, False):
             port.write(b"_host.call('slow', 1, 400000, into=into)\r")
             port.read_until(b"into=into)\r\n")
-            time.sleep(SLOW / 4 * attempt)
+            assert COMPUTING.acquire(timeout=LONGEST)
             port.write(b"\x03")
             assert b"KeyboardInterrupt" in port.read_until(b">>> ")
+            if before:
+                MAY_ANSWER.release(2)
             port.write(b"print('got', _host.call('slow', 2, 1000))\r")
             port.read_until(b"1000))\r\n")
+            if not before:
+                MAY_ANSWER.release(2)
             assert port.read_until(b">>> ").startswith(b"got (2, bytearray(b'\\x02\\x02")
+            assert COMPUTING.acquire(timeout=LONGEST)
 
 
 def test_stand_ins_do_not_use_the_board_s_heap() -> None:
