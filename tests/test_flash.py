@@ -25,7 +25,7 @@ from galago.flash.install import InstallOptions
 from galago.models import ModelDirectory
 from galago.pictures import as_board
 from galago.tflite.tflm import Tflm
-from galago.transport.timed_port import TimedPort
+from support.lost_answers import LostAnswers
 from support.tiny_model import make_model
 
 
@@ -206,7 +206,6 @@ def test_what_has_arrived_is_not_sent_again(emulated: EmulatedBoard, small: list
 def test_an_answer_that_is_lost_does_not_end_a_flash(
     emulated: EmulatedBoard, small: list[ModelDirectory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TimedPort, "patience", lambda self, seconds: min(seconds, 0.5))
     faults, files = emulated.faults, {"/models/m/y": b"y" * 40_000, "/models/m/z": b"z" * 5_000}
     with transport.connect(emulated.port) as board:
         start = faults.arrived
@@ -214,11 +213,12 @@ def test_an_answer_that_is_lost_does_not_end_a_flash(
         total = faults.arrived - start
         for name in files:
             board.remove(name)
+        answers = LostAnswers(emulated, monkeypatch)
         for share in (1, 3, 5, 7, 9):
             new = {name: data + bytes([share]) for name, data in files.items()}
-            faults.stall_after, faults.stall = faults.arrived + total * share // 10, 0.2
+            answers.lose(total * share // 10)
             flash.UploadPlan(board, new).run()
-            assert faults.stall_after is None, "an answer was lost"
+            assert answers.asked_again
             assert {name: board.get(name) for name in new} == new
 
 

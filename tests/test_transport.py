@@ -27,6 +27,7 @@ from galago.transport import board as transport_board
 from galago.transport import ports, timed_port, upload
 from galago.transport.served_folder import ServedFolder
 from galago.transport.timed_port import TimedPort
+from support.lost_answers import LostAnswers
 
 READ = fs_hook_cmds["CMD_READ"]
 DATA = random.Random(7).randbytes(20_000) + bytes(range(256))
@@ -229,7 +230,7 @@ def test_connecting_interrupts_main_without_a_reset_and_leaves_the_friendly_repl
             board.exec("mark = 1")
         with transport.connect(emulated.port) as board:
             assert board.exec("print(mark)") == "1\n"
-        with serial.Serial(emulated.port, timeout=10) as line:
+        with serial.Serial(emulated.port, timeout=300) as line:
             line.write(b"mark\r")
             assert line.read_until(b">>> ").endswith(b"1\r\n>>> ")
         # main.py ran unless Ctrl-C came first, while the board started.
@@ -261,7 +262,7 @@ def test_a_program_that_swallows_ctrl_c_is_stopped_or_named(
     with EmulatedBoard(boards.load("RPI_PICO")) as emulated:
         with transport.connect(emulated.port) as board:
             board.put(program, "/main.py")
-        with serial.Serial(emulated.port, timeout=10) as line:
+        with serial.Serial(emulated.port, timeout=300) as line:
             line.write(b"\x04")
             line.read_until(b"tock")
         if program == SWALLOWS:
@@ -299,6 +300,7 @@ def test_a_board_that_answers_late_gets_its_time(
     emulated: EmulatedBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport_board, "_ATTEMPT", 0.1)
+    monkeypatch.setattr(transport_board, "_ATTEMPTS", (1, 1, 1000))
     with (
         EmulatedBoard(boards.load("RPI_PICO")) as own,
         slow_line(own.port, 0.25) as port,
@@ -396,20 +398,19 @@ for _ in range(10_000):
 
 
 def test_an_answer_that_is_lost_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TimedPort, "patience", lambda self, seconds: min(seconds, 0.5))
     with EmulatedBoard(boards.load("RPI_PICO")) as own, transport.connect(own.port) as board:
         board.put(DATA, "/x")
-        faults = own.faults
+        answers = LostAnswers(own, monkeypatch)
         for query, answer in (
             (lambda: board.sha256("/x"), hashlib.sha256(DATA).hexdigest()),
             (lambda: board.get("/x"), DATA),
             (lambda: [entry.name for entry in board.listdir("/")], ["x"]),
             (lambda: board.exec("print(1)", repeatable=True), "1\n"),
         ):
-            faults.stall_after, faults.stall = faults.arrived + 1, 0.2
+            answers.lose(1)
             assert query() == answer
-            assert faults.stall_after is None, "an answer was lost"
-        faults.stall_after = faults.arrived + 1
+            assert answers.asked_again
+        answers.lose(1)
         assert code_of(lambda: board.exec("print(1)")) == "port.timeout", "it might change something"
 
 
