@@ -130,13 +130,14 @@ def test_endless_output(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
             yield b"."
 
     monkeypatch.setattr(mpremote_adapter, "_LARGEST_OUTPUT", 50_000)
-    monkeypatch.setattr(mpremote_adapter, "_OVERTIME", 0.1)
     assert refused(port, {"question": talk}, lambda board: board.exec("question")) == "port.corrupt"
     assert (
         refused(port, {"question": talk}, lambda board: board.stream("question", lambda line: None))
         == "port.corrupt"
     )
-    assert refused(port, {"question": drip}, lambda board: board.exec("question")) == "port.timeout"
+    with monkeypatch.context() as patch:
+        patch.setattr(mpremote_adapter, "_OVERTIME", 0.1)
+        assert refused(port, {"question": drip}, lambda board: board.exec("question")) == "port.timeout"
     assert refused(port, {"_receive()": talk}, lambda board: board.put(b"x", "/x")) == "port.corrupt"
     assert refused(port, {"_identity()": talk}, str) == "port.corrupt"
 
