@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from galago.emulator import littlefs
+from galago.emulator import littlefs, qmp
 from galago.emulator.qemu import QemuBoard
 from galago.errors import GalagoError
 from support.requirements import extra_module, requires
@@ -73,7 +73,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -> None:
     firmware = elf(tmp_path / "firmware.elf", machine)
     with QemuBoard(firmware, "mps2-an500") as board:
-        with serial.Serial(board.port, timeout=10) as line:
+        with serial.Serial(board.port, timeout=300) as line:
             line.write(b"hello")
             assert line.read(5) == b"HELLO"
         process = board._process
@@ -88,7 +88,7 @@ def test_a_firmware_in_qemu_is_a_port(log: Path, tmp_path: Path, machine: int) -
 @requires("qemu-system-riscv32", debian="qemu-system-misc")
 def test_a_riscv_firmware_starts_in_place_of_opensbi(tmp_path: Path) -> None:
     firmware = riscv_program(tmp_path / "firmware.elf", SHOUT, 0x80000000)
-    with QemuBoard(firmware, "virt") as board, serial.Serial(board.port, timeout=30) as line:
+    with QemuBoard(firmware, "virt") as board, serial.Serial(board.port, timeout=300) as line:
         assert line.read(3) == b"!!!"
 
 
@@ -98,12 +98,15 @@ def test_a_file_system_in_ram_is_kept_in_a_file(tmp_path: Path) -> None:
     storage = tmp_path / "an, image"
     storage.write_bytes(b"\x07" + bytes(range(256)) * 32 + bytes(4095))
     for count in (8, 9):
-        with QemuBoard(firmware, "virt", storage) as board, serial.Serial(board.port, timeout=30) as line:
+        with QemuBoard(firmware, "virt", storage) as board, serial.Serial(board.port, timeout=300) as line:
             assert line.read(1) == b"!"
         assert storage.read_bytes() == bytes([count]) + bytes(range(256)) * 32 + bytes(4095)
 
 
-def test_a_new_file_system_in_ram_is_an_empty_littlefs(log: Path, tmp_path: Path) -> None:
+def test_a_new_file_system_in_ram_is_an_empty_littlefs(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qmp, "_TIMEOUT", 0.1)
     extra_module("littlefs", extra="chips")
     storage = tmp_path / "new"
     board = QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500", storage, 0x70000000, 40960)
@@ -143,9 +146,9 @@ def test_a_file_system_that_ends_with_qemu_is_an_error(log: Path, tmp_path: Path
 
 def test_a_qemu_that_ends_by_itself_is_an_error_with_its_message(log: Path, tmp_path: Path) -> None:
     with QemuBoard(elf(tmp_path / "firmware.elf"), "mps2-an500") as board:
-        with serial.Serial(board.port, timeout=10) as line:
+        with serial.Serial(board.port, timeout=300) as line:
             line.write(b"Q")
-            board._process.wait(10)
+            board._process.wait(300)
         with pytest.raises(GalagoError, match="QEMU ended: qemu: fatal: Lockup") as caught:
             board.wait()
     assert caught.value.code == "board.emulator"
