@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -28,7 +29,7 @@ from galago.sweep.photo_set import PhotoSet
 _OBJECTS = 512_000_000  # bytes of the local object store: checkpoints and models on their way
 _QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "critical", "configure_logging": False}
 _CONNECT = 5.0  # seconds
-_STOP = 5.0  # seconds in which workers remove their files
+_STOP = 20.0  # seconds in which workers remove their files, as they mostly do in half a second
 
 
 class Cluster:
@@ -99,8 +100,11 @@ class Cluster:
         self._streams.clear()
         for stream in streams:
             self._ray.cancel(stream)
-        if streams:
-            self._ray.wait(streams, num_returns=len(streams), timeout=_STOP)
+        end = time.monotonic() + _STOP
+        while streams and (left := end - time.monotonic()) > 0:
+            ready, streams = self._ray.wait(streams, num_returns=1, timeout=left)
+            # What a trial has said before comes first. Then it is over, and may be started again.
+            streams += [stream for stream in ready if not isinstance(self._next(stream), Lost)]
 
     def events(self, timeout: float) -> Iterator[tuple[str, Event]]:
         """Yields what has happened, with the names of the trials; waits for it at most `timeout` seconds."""
