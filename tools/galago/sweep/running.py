@@ -68,8 +68,8 @@ class Sweep:
         """Runs until the time is over or all candidates are tried.
 
         Trials that have no epoch left by then are finished; if there are none, and nothing has finished
-        before, the trial that is farthest is. Raises the error of the last trial that failed, if nothing
-        finishes or several have failed one after the other.
+        before, the trial that is farthest is. Even without time, trials are started for that. Raises the
+        error of the last trial that failed, if nothing finishes or several have failed one after the other.
         """
         try:
             self._run(time.monotonic() + seconds, most_trials)
@@ -82,7 +82,7 @@ class Sweep:
     def _run(self, end: float, most_trials: int | None) -> None:
         while True:
             left = end - time.monotonic()
-            if left > 0:
+            if left > 0 or not self._folder.trials:
                 self._start_more(most_trials)
             else:
                 self._stop_unfinished()
