@@ -11,6 +11,8 @@ from galago.native.compiler.ir import Block, Function, Value
 from galago.native.compiler.passes.width import width
 
 _EXTENDED = {"load8": "load8s", "load16": "load16s"}
+_MOST_OFFSET = 4095
+"""The largest that a load or store holds."""
 
 
 def run(function: Function) -> None:
@@ -18,8 +20,9 @@ def run(function: Function) -> None:
     changed = True
     while changed:
         changed = False
+        uses = function.uses()
         for block in function.blocks:
-            changed |= _Folder(function, block).run()
+            changed |= _Folder(function, block, uses).run()
         ir.replace_arguments(function)
         function.remove_unreachable()
 
@@ -27,8 +30,8 @@ def run(function: Function) -> None:
 class _Folder:
     """Works on one block: `_made` is its new list of values."""
 
-    def __init__(self, function: Function, block: Block) -> None:
-        self._function, self._block = function, block
+    def __init__(self, function: Function, block: Block, uses: dict[Value, int]) -> None:
+        self._function, self._block, self._uses = function, block, uses
         self._made: list[Value] = []
 
     def run(self) -> bool:
@@ -124,13 +127,17 @@ class _Folder:
         if left is right and value.op == "sub":
             return self._constant(0)
         for index, part in enumerate((left, right)):
-            if part.op == "add" and part.args[1].op == "const":
+            if part.op == "add" and part.args[1].op == "const" and self._moves(part):
                 number = part.args[1].number
                 if value.op == "sub" and index:
                     number = -number
                 rest = [part.args[0], right] if not index else [left, part.args[0]]
                 return self._new("add", self._new(value.op, *rest), self._constant(number))
         return None
+
+    def _moves(self, total: Value) -> bool:
+        """Whether the constant of a sum moves outwards: one too large for an offset is added only once."""
+        return abs(total.args[1].number) <= _MOST_OFFSET or self._uses.get(total, 1) == 1
 
     def _with_constant(self, value: Value, left: Value, number: int) -> Value | None:
         word = self._function.word
