@@ -125,17 +125,17 @@ def _decode(_):
     def case(size, ac, bits):
         # Two MCUs of 8x8, 4x4, 2x2 and 1x1 samples, and one that is skipped. Few coefficients leave columns
         # without any; noise has all, and ends in an error.
-        data = _noise("B", size)
-        data[size // 2] = 255
+        data = _noise("B", size + 2)
+        data[size // 2] = data[size] = 255
         data[size // 2 + 1] = 0
         factors = _noise("H", 64, bits)
         tables = bytes(dc) + bytes(ac) + bytes(factors)
         places = (0, len(dc), len(dc) + len(ac))
         plan = []
         for number, square in enumerate((8, 4, 2, 1, 8)):
-            plan += places + (5 + number % 3, number % 3, 2, square, 19, square)
+            plan += places + (5 + number % 3, number % 3, 8, square, 24, square)
         state = array("i", [0, 0, 0, size, 0, 0, 0, 0, 0, 0, 0, 3, 5, 0, 2, 20])
-        planes = [bytearray(19 * 9) for _ in range(3)]
+        planes = [bytearray(24 * 9) for _ in range(3)]
         return state, data, tables, array("i", plan), planes[0], planes[1], planes[2], array("h", bytes(256))
 
     cases = ((600, few, 15), (600, few, 0xFFFF), (600, ac, 63), (40, ac, 63), (3, few, 15))

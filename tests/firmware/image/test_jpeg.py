@@ -204,6 +204,25 @@ def test_eight_huffman_tables_and_wide_factors_equal_pillow(decode, tmp_path):
     assert decode([(tmp_path / "unusual.jpg", 1, None)]) == [expected]
 
 
+def test_a_short_code_of_a_large_coefficient_equals_pillow(decode, tmp_path):
+    # One bit of code and seven of the coefficient are looked up at once.
+    values = (64, 100, 127, -64, -100, -127)
+    bits = "".join(f"00{value + 127 * (value < 0):07b}10" for value in values)  # DC 0, AC, the block's end
+    bits += "1" * (-len(bits) % 8)
+    scan = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8)).replace(b"\xff", b"\xff\0")
+    segments = (
+        (0xDB, b"\0" + b"\1" * 64),
+        (0xC0, bytes((8, 0, 8, 0, 8 * len(values), 1, 1, 0x11, 0))),
+        (0xC4, b"\x00" + bytes((1,) + 15 * (0,)) + b"\0"),
+        (0xC4, b"\x10" + bytes((1, 1) + 14 * (0,)) + b"\x07\0"),
+        (0xDA, bytes((1, 1, 0, 0, 63, 0))),
+    )
+    head = b"".join(bytes((0xFF, kind)) + (2 + len(each)).to_bytes(2) + each for kind, each in segments)
+    path = tmp_path / "short.jpg"
+    path.write_bytes(b"\xff\xd8" + head + scan + b"\xff\xd9")
+    assert decode([(path, 1, None)]) == [pillow(path, 1, None)]
+
+
 def test_what_is_not_baseline_is_refused_by_name(decode, tmp_path):
     image = soft(np.random.default_rng(16), 40, 50)
     image.save(tmp_path / "progressive.jpg", progressive=True)

@@ -3,7 +3,7 @@
 
 A table is a bytearray of 16-bit numbers:
     [0:256]    by the next 8 bits: code length << 8 | symbol; or, where they hold code and coefficient,
-               1 << 15 | zeros before it + 1 << 11 | bits of both << 7 | coefficient + 64; 0 for a longer code
+               zeros before it + 1 << 12 | bits of both << 8 | coefficient & 255; 0 for a longer code
     [256:273]  by code length: the smallest value of the next 16 bits that is too large for this length
     [273:290]  by code length: offset from a code to the index of its symbol, modulo 65536
     [290:]     the symbols
@@ -65,7 +65,7 @@ def build_table(counts, symbols, ac, table):
 def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int, ac: int) -> int:
     """Fills a table whose entries are 0; returns 0 for too many codes, or one of all ones (it is reserved).
 
-    Where `ac` is 0, no symbol may exceed 15. Elsewhere entries may hold coefficients.
+    Where `ac` is 0, no symbol may exceed 15. A symbol of 0 is a coefficient there, elsewhere a block's end.
     """
     code = 0
     used = 0
@@ -87,11 +87,11 @@ def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int, ac: int) ->
                 rest -= symbol & 15
                 mask = (1 << (symbol & 15)) - 1
                 while entry < last and entry < 256:
-                    if ac and mask and rest >= 0 and symbol < 0xF0:
+                    if rest >= 0 and symbol < 0xF0 and (mask or ac == 0):
                         value = (entry >> rest) & mask
                         if value <= mask >> 1:
                             value -= mask
-                        table[entry] = 0x8000 | (symbol >> 4) + 1 << 11 | (8 - rest) << 7 | (value + 64)
+                        table[entry] = (symbol >> 4) + 1 << 12 | (8 - rest) << 8 | (value & 0xFF)
                     else:
                         table[entry] = length << 8 | symbol
                     entry += 1
@@ -120,10 +120,14 @@ def copy_factors(source: ptr8, wide: int, factors: ptr16):
 @micropython.viper
 def long_code(table: ptr16, window: int) -> int:
     """Returns code length << 8 | symbol for the next 16 bits, whose code has more than 8; 0 if none fits."""
-    length = 9
-    while length < 17 and window >= int(table[_LIMITS + length]):
+    length = 9  # no limit is below that of a shorter length
+    if window >= int(table[_LIMITS + 12]):
+        length = 13
+    if window >= int(table[_LIMITS + 1 + length]):
+        length += 2
+    if window >= int(table[_LIMITS + length]):
         length += 1
-    if length == 17:
+    if window >= int(table[_LIMITS + length]):
         return 0
     index = (window >> (16 - length)) + int(table[_OFFSETS + length])
     return length << 8 | int(table[_SYMBOLS + (index & 0xFFFF)])
@@ -151,118 +155,139 @@ def next_byte(state: ptr32, data: ptr8) -> int:
 
 
 @micropython.viper
-def decode_dc(state: ptr32, data: ptr8, table: ptr16, last_dc: int) -> int:
-    """Adds the next block's difference of DC coefficients to state[last_dc]. Returns 0, or BAD_CODE."""
-    bits = int(state[BITS])  # only the lowest `count` bits are valid
-    count = int(state[COUNT])
-    while count < 16:
-        bits = bits << 8 | int(next_byte(state, data))
-        count += 8
-    entry = int(table[(bits >> (count - 8)) & 0xFF])
-    if entry == 0:
-        entry = int(long_code(table, (bits >> (count - 16)) & 0xFFFF))
-        if entry == 0:
-            return BAD_CODE
-    count -= entry >> 8
-    size = entry & 15
-    while count < size:
-        bits = bits << 8 | int(next_byte(state, data))
-        count += 8
-    count -= size
-    mask = (1 << size) - 1
-    value = (bits >> count) & mask
-    if value <= mask >> 1:
-        value -= mask
-    state[last_dc] = int(state[last_dc]) + value
-    state[BITS] = bits
-    state[COUNT] = count
-    return 0
+def next_word(state: ptr32, data: ptr8) -> int:
+    """Returns the next two bytes as next_byte does, the first one above the second."""
+    position = int(state[POSITION])
+    first = int(data[position])
+    second = int(data[position + 1])
+    if first == 0xFF or second == 0xFF:
+        first = int(next_byte(state, data))
+        return first << 8 | int(next_byte(state, data))
+    state[POSITION] = position + 2
+    return first << 8 | second
+
+
+@micropython.viper
+def failure(state: ptr32, code: int) -> int:
+    """Returns what is wrong: `code`, or ENDED if there was no data left."""
+    return ENDED if int(state[MADE_UP]) > 0 else code
 
 
 @micropython.viper
 def decode_block(
     state: ptr32, data: ptr8, dc: ptr16, ac: ptr16, factors: ptr16, block: ptr16, last_dc: int, most: int
 ) -> int:
-    """Decodes the next block into `block`, dequantized and in natural order; `last_dc` indexes `state`.
+    """Decodes the next block into `block`, dequantized and in natural order.
 
-    Coefficients after the index `most` are skipped. Returns a zigzag index, at most `most`, after which there
-    are none; or BAD_CODE, TOO_MANY or ENDED. `data` must hold MOST_BYTES more bytes, or the rest of the file.
+    `last_dc` indexes `state`. `most` is 63, or 0 if only the DC coefficient is wanted. Returns a zigzag
+    index, at most `most`, after which there are none; or BAD_CODE, TOO_MANY or ENDED. `data` must hold
+    MOST_BYTES more bytes, or the rest of the file, 0xFF and any byte.
     """
     pair = ptr32(block)
-    k = 0
-    while k < int(state[WORDS]):
-        pair[k] = 0
-        pair[k + 1] = 0
-        pair[k + 2] = 0
-        pair[k + 3] = 0
-        pair[k + 4] = 0
-        pair[k + 5] = 0
-        pair[k + 6] = 0
-        pair[k + 7] = 0
-        k += 8
-    failed = int(decode_dc(state, data, dc, last_dc))
-    block[0] = int(state[last_dc]) * int(factors[0])
-    bits = int(state[BITS])
-    ahead = int(state[COUNT]) - 8  # valid bits after the next 8, which index the table
+    if int(state[WORDS]) <= 16:  # four columns and four rows
+        pair[0] = 0
+        pair[1] = 0
+        pair[4] = 0
+        pair[5] = 0
+        pair[8] = 0
+        pair[9] = 0
+        pair[12] = 0
+        pair[13] = 0
+    else:
+        k = 0
+        while k < int(state[WORDS]):
+            pair[k] = 0
+            pair[k + 1] = 0
+            pair[k + 2] = 0
+            pair[k + 3] = 0
+            pair[k + 4] = 0
+            pair[k + 5] = 0
+            pair[k + 6] = 0
+            pair[k + 7] = 0
+            k += 8
+    bits = int(state[BITS])  # only the lowest `ahead` + 8 bits are valid
+    ahead = int(state[COUNT]) - 8  # the next 8 index a table
+    if ahead < 8:
+        bits = bits << 16 | int(next_word(state, data))
+        ahead += 16
+    entry = int(dc[(bits >> ahead) & 0xFF])
+    if entry >> 12:
+        ahead -= (entry >> 8) & 15
+        value = ((entry & 0xFF) ^ 0x80) - 0x80
+    else:
+        if entry == 0:
+            entry = int(long_code(dc, (bits >> (ahead - 8)) & 0xFFFF))
+            if entry == 0:
+                return int(failure(state, BAD_CODE))
+        ahead -= entry >> 8
+        size = entry & 15
+        if ahead + 8 < size:
+            bits = bits << 16 | int(next_word(state, data))
+            ahead += 16
+        ahead -= size
+        mask = (1 << size) - 1
+        value = (bits >> (ahead + 8)) & mask
+        if value <= mask >> 1:
+            value -= mask
+    value += int(state[last_dc])
+    state[last_dc] = value
+    block[0] = value * int(factors[0])
     zigzag = ptr8(_ZIGZAG)
     k = 0  # index of the last coefficient
-    if failed:
-        k = 64
-    while k < 63:
+    while True:
         if ahead < 8:
-            position = int(state[POSITION])
-            first = 0xFF
-            second = 0xFF
-            if position + 1 < int(state[END]):
-                first = int(data[position])
-                second = int(data[position + 1])
-            if first != 0xFF and second != 0xFF:
-                state[POSITION] = position + 2
-                bits = (bits << 8 | first) << 8 | second
-                ahead += 16
+            position = int(state[POSITION])  # as next_word, without a call
+            first = int(data[position])
+            second = int(data[position + 1])
+            if first == 0xFF or second == 0xFF:
+                first = int(next_byte(state, data))
+                second = int(next_byte(state, data))
             else:
-                while ahead < 8:
-                    bits = bits << 8 | int(next_byte(state, data))
-                    ahead += 8
+                state[POSITION] = position + 2
+            bits = (bits << 8 | first) << 8 | second
+            ahead += 16
         entry = int(ac[(bits >> ahead) & 0xFF])
-        if entry & 0x8000 == 0:
+        zeros = entry >> 12
+        if zeros:
+            ahead -= (entry >> 8) & 15
+            k += zeros
+            value = ((entry & 0xFF) ^ 0x80) - 0x80
+        else:
             if entry == 0:
                 entry = int(long_code(ac, (bits >> (ahead - 8)) & 0xFFFF))
+                if entry == 0:
+                    return int(failure(state, BAD_CODE))
             ahead -= entry >> 8
             size = entry & 15
             if size == 0:
-                if entry & 0xF0 != 0xF0:  # the end of the block, or no code
-                    if entry == 0:
-                        failed = BAD_CODE
+                if entry & 0xF0 != 0xF0:  # the end of the block
                     break
                 k += 16
+                if k > 62:
+                    break
                 continue
             k += ((entry >> 4) & 15) + 1
-            while ahead + 8 < size:
-                bits = bits << 8 | int(next_byte(state, data))
-                ahead += 8
+            if ahead + 8 < size:
+                bits = bits << 16 | int(next_word(state, data))
+                ahead += 16
             ahead -= size
             mask = (1 << size) - 1
             value = (bits >> (ahead + 8)) & mask
             if value <= mask >> 1:
                 value -= mask
-        else:
-            ahead -= (entry >> 7) & 15
-            k += (entry >> 11) & 15
-            value = (entry & 127) - 64
-        if k > most:
-            if k > 63:
-                failed = TOO_MANY
-        else:
+        if k < most:
             block[int(zigzag[k])] = value * int(factors[k])
+        elif k > 62:
+            if k > 63:
+                return int(failure(state, TOO_MANY))
+            if most:
+                block[63] = value * int(factors[63])
+            break
     count = ahead + 8
     state[BITS] = bits
     state[COUNT] = count
-    made_up = int(state[MADE_UP])
-    if made_up > count or (failed and made_up > 0):
+    if int(state[MADE_UP]) > count:
         return ENDED
-    if failed:
-        return failed
     if k > most:
         k = most
     columns = ptr8(COLUMNS)

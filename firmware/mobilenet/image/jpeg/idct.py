@@ -20,19 +20,27 @@ import micropython
 
 @micropython.viper
 def fill(block: ptr16, plane: ptr8, at: int, stride: int, size: int):
-    """Writes a block that only has a DC coefficient: all size x size samples are equal."""
+    """Writes a block that only has a DC coefficient: all size x size samples are equal.
+
+    `at` and `stride` are multiples of `size`, so that four samples can be written as a word.
+    """
     value = (((int(block[0]) ^ 0x8000) - 0x7FFC) >> 3) + 128
     if value >> 8:
         value = 0 if value < 0 else 255
-    y = 0
-    while y < size:
-        p = at
-        end = at + size
-        while p < end:
-            plane[p] = value
-            p += 1
+    end = at + size * stride
+    last = size - 1
+    while size < 4 and at < end:
+        plane[at] = value
+        plane[at + last] = value
         at += stride
-        y += 1
+    value |= value << 8
+    value |= value << 16
+    last = last >> 2
+    while at < end:
+        row = ptr32(int(plane) + at)
+        row[0] = value
+        row[last] = value
+        at += stride
 
 
 @micropython.viper
@@ -146,15 +154,11 @@ def idct_8(block: ptr16, plane: ptr8, at: int, stride: int, columns: int):
 
 @micropython.viper
 def idct_4(block: ptr16, plane: ptr8, at: int, stride: int, columns: int):
-    """Writes 4x4 samples."""
+    """Writes 4x4 samples. Columns and rows have a loop each: fewer variables need registers at once."""
     clear_columns(block, columns)
-    line = 0  # first seven columns, then four rows
-    half = 1 << 11
-    while line < 12:
-        i = line
-        if line >= 8:
-            i = line + 56
-        x0 = (((int(block[i]) ^ 0x8000) - 0x8000) << 14) + half
+    i = 0
+    while i < columns:
+        x0 = ((int(block[i]) ^ 0x8000) - 0x8000) << 14 | (1 << 11)
         x1 = (int(block[i + 8]) ^ 0x8000) - 0x8000
         x2 = (int(block[i + 16]) ^ 0x8000) - 0x8000
         x3 = (int(block[i + 24]) ^ 0x8000) - 0x8000
@@ -174,73 +178,101 @@ def idct_4(block: ptr16, plane: ptr8, at: int, stride: int, columns: int):
             odd0 -= x7 * 4176
         even0 = x0 + even1
         even1 = x0 - even1
-        if line < 8:
-            i = 64 + 8 * line
-            block[i] = (even0 + odd0) >> 12
-            block[i + 3] = (even0 - odd0) >> 12
-            block[i + 1] = (even1 + odd1) >> 12
-            block[i + 2] = (even1 - odd1) >> 12
-            line += 1
-            if line == 4:  # the rows do not use this column
-                line = 5
-            if line >= columns:
-                line = 8
-                half = (1 << 18) + (128 << 19)
-        else:
-            value = (even0 + odd0) >> 19
-            if value >> 8:
-                value = 0 if value < 0 else 255
-            plane[at] = value
-            value = (even0 - odd0) >> 19
-            if value >> 8:
-                value = 0 if value < 0 else 255
-            plane[at + 3] = value
-            value = (even1 + odd1) >> 19
-            if value >> 8:
-                value = 0 if value < 0 else 255
-            plane[at + 1] = value
-            value = (even1 - odd1) >> 19
-            if value >> 8:
-                value = 0 if value < 0 else 255
-            plane[at + 2] = value
-            at += stride
-            line += 1
+        column = 64 + 8 * i
+        block[column] = (even0 + odd0) >> 12
+        block[column + 3] = (even0 - odd0) >> 12
+        block[column + 1] = (even1 + odd1) >> 12
+        block[column + 2] = (even1 - odd1) >> 12
+        i += 1
+        if i == 4:  # the rows do not use this column
+            i = 5
+    end = at + 4 * stride
+    i = 64
+    while at < end:
+        x0 = (((int(block[i]) ^ 0x8000) - 0x8000) << 14) + (1 << 18) + (128 << 19)
+        x1 = (int(block[i + 8]) ^ 0x8000) - 0x8000
+        x2 = (int(block[i + 16]) ^ 0x8000) - 0x8000
+        x3 = (int(block[i + 24]) ^ 0x8000) - 0x8000
+        even1 = x2 * 15137
+        odd1 = x1 * 8697 - x3 * 17799
+        odd0 = x1 * 20995 + x3 * 7373
+        if columns > 4:
+            x5 = (int(block[i + 40]) ^ 0x8000) - 0x8000
+            x6 = (int(block[i + 48]) ^ 0x8000) - 0x8000
+            x7 = (int(block[i + 56]) ^ 0x8000) - 0x8000
+            even1 -= x6 * 6270
+            odd1 += x5 * 11893
+            odd1 -= x7 * 1730
+            odd0 -= x5 * 4926
+            odd0 -= x7 * 4176
+        even0 = x0 + even1
+        even1 = x0 - even1
+        value = (even0 + odd0) >> 19
+        if value >> 8:
+            value = 0 if value < 0 else 255
+        plane[at] = value
+        value = (even0 - odd0) >> 19
+        if value >> 8:
+            value = 0 if value < 0 else 255
+        plane[at + 3] = value
+        value = (even1 + odd1) >> 19
+        if value >> 8:
+            value = 0 if value < 0 else 255
+        plane[at + 1] = value
+        value = (even1 - odd1) >> 19
+        if value >> 8:
+            value = 0 if value < 0 else 255
+        plane[at + 2] = value
+        at += stride
+        i += 1
 
 
 @micropython.viper
 def idct_2(block: ptr16, plane: ptr8, at: int, stride: int, columns: int):
     """Writes 2x2 samples."""
-    even0 = 0
-    even1 = 0
+    # 3.624509785, 1.272758580, 0.850430095, 0.720959822
+    x0 = (((int(block[0]) ^ 0x8000) - 0x8000) << 15) + (1 << 12)
+    x1 = (int(block[8]) ^ 0x8000) - 0x8000
+    x3 = (int(block[24]) ^ 0x8000) - 0x8000
+    odd = x1 * 29692 - x3 * 10426
+    if columns > 4:
+        odd += ((int(block[40]) ^ 0x8000) - 0x8000) * 6967
+        odd -= ((int(block[56]) ^ 0x8000) - 0x8000) * 5906
+    upper = ((((x0 + odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
+    lower = ((((x0 - odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
+    even0 = (upper << 15) + (1 << 19) + (128 << 20)
+    even1 = (lower << 15) + (1 << 19) + (128 << 20)
     odd0 = 0
     odd1 = 0
-    weight = 0
-    column = 0  # then 1, 3, 5 and 7: each is transformed, and added to the rows at once
+    weight = 29692
+    weight2 = -10426
+    column = 1  # and 3, then 5 and 7: they are transformed, and added to the rows at once
     while column < columns:
         x0 = (((int(block[column]) ^ 0x8000) - 0x8000) << 15) + (1 << 12)
         x1 = (int(block[column + 8]) ^ 0x8000) - 0x8000
         x3 = (int(block[column + 24]) ^ 0x8000) - 0x8000
-        # 3.624509785, 1.272758580, 0.850430095, 0.720959822
         odd = x1 * 29692 - x3 * 10426
         if columns > 4:
             odd += ((int(block[column + 40]) ^ 0x8000) - 0x8000) * 6967
             odd -= ((int(block[column + 56]) ^ 0x8000) - 0x8000) * 5906
         upper = ((((x0 + odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
         lower = ((((x0 - odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
-        if column:
-            odd0 += upper * weight
-            odd1 += lower * weight
-            column += 2
-            weight = -10426
-            if column > 3:
-                weight = 6967
-            if column == 7:
-                weight = -5906
-        else:
-            even0 = (upper << 15) + (1 << 19) + (128 << 20)
-            even1 = (lower << 15) + (1 << 19) + (128 << 20)
-            weight = 29692
-            column = 1
+        odd0 += upper * weight
+        odd1 += lower * weight
+        x0 = (((int(block[column + 2]) ^ 0x8000) - 0x8000) << 15) + (1 << 12)
+        x1 = (int(block[column + 10]) ^ 0x8000) - 0x8000
+        x3 = (int(block[column + 26]) ^ 0x8000) - 0x8000
+        odd = x1 * 29692 - x3 * 10426
+        if columns > 4:
+            odd += ((int(block[column + 42]) ^ 0x8000) - 0x8000) * 6967
+            odd -= ((int(block[column + 58]) ^ 0x8000) - 0x8000) * 5906
+        upper = ((((x0 + odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
+        lower = ((((x0 - odd) >> 13) & 0xFFFF) ^ 0x8000) - 0x8000
+        odd0 += upper * weight2
+        odd1 += lower * weight2
+        weight = 6967
+        weight2 = -5906
+        column += 4
     value = (even0 + odd0) >> 20
     if value >> 8:
         value = 0 if value < 0 else 255

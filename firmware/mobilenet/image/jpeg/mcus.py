@@ -9,11 +9,12 @@ import micropython
 from micropython import const
 
 from .. import compiled
-from .huffman import COLUMNS, decode_block
+from .huffman import decode_block
 from .idct import fill, idct_2, idct_4, idct_8
 
 _POSITION = const(2)  # as in huffman.py: viper inlines the constants of its own module only
 _END = const(3)
+_WORDS = const(8)
 
 BLOCK = const(9)  # next block of the MCU
 COLUMN = const(10)  # next MCU of the row
@@ -44,19 +45,22 @@ def decode_mcus(
 ) -> int:
     """Decodes MCUs up to STOP. Returns 0; HUNGRY if `data` must be filled; or an error of decode_block."""
     column = int(state[COLUMN])
+    number = int(state[BLOCK])
     while column < int(state[STOP]):
-        state[COLUMN] = column
-        number = int(state[BLOCK])
+        across = column - int(state[FIRST])
+        wanted = 1
+        if across < 0 or column >= int(state[BEYOND]):
+            wanted = 0
         while number < int(state[BLOCKS]):
-            state[BLOCK] = number
             if int(state[_END]) - int(state[_POSITION]) < int(state[LEAST]):
+                state[COLUMN] = column
+                state[BLOCK] = number
                 return HUNGRY
             at = FIELDS * number
+            number += 1
             size = int(plan[at + SIZE])
-            if column < int(state[FIRST]) or column >= int(state[BEYOND]):
-                size = 0
             most = 63
-            if size < 2:
+            if size == 1 or wanted == 0:
                 most = 0
             last = int(
                 decode_block(
@@ -72,29 +76,29 @@ def decode_mcus(
             )
             if last < 0:
                 return last
-            if size:
-                plane = y
-                if int(plan[at + PLANE]) == 1:
-                    plane = cb
-                elif int(plan[at + PLANE]) == 2:
-                    plane = cr
-                place = int(plan[at + PLACE]) + (column - int(state[FIRST])) * int(plan[at + WIDTH])
-                stride = int(plan[at + STRIDE])
-                if last == 0:
-                    fill(block, plane, place, stride, size)
+            if wanted == 0:
+                continue
+            plane = y
+            if int(plan[at + PLANE]) == 1:
+                plane = cb
+            elif int(plan[at + PLANE]) == 2:
+                plane = cr
+            place = int(plan[at + PLACE]) + across * int(plan[at + WIDTH])
+            stride = int(plan[at + STRIDE])
+            if last == 0:
+                fill(block, plane, place, stride, size)
+            else:
+                columns = int(state[_WORDS]) >> 2
+                if size == 8:
+                    idct_8(block, plane, place, stride, columns)
+                elif size == 4:
+                    idct_4(block, plane, place, stride, columns)
                 else:
-                    columns_of = ptr8(COLUMNS)
-                    columns = int(columns_of[last])
-                    if size == 8:
-                        idct_8(block, plane, place, stride, columns)
-                    elif size == 4:
-                        idct_4(block, plane, place, stride, columns)
-                    else:
-                        idct_2(block, plane, place, stride, columns)
-            number += 1
-        state[BLOCK] = 0
+                    idct_2(block, plane, place, stride, columns)
+        number = 0
         column += 1
     state[COLUMN] = column
+    state[BLOCK] = 0
     return 0
 
 

@@ -2,9 +2,9 @@
 """Decodes the scan of a baseline JPEG: rows of blocks in, rows of pixels out.
 
 A row of MCUs (ITU-T T.81, A.2) is decoded into one plane of samples per component, only as wide as the
-requested columns. Upsampling in height needs the sample rows above and below: each plane keeps the last row
-of the previous MCU row as its row 0, and the last row of pixels waits for the next MCU row. Planes, plans and
-the buffer for pixels stay for the next picture, if it has the same layout.
+requested columns. Upsampling in height needs the sample rows above and below: where there is any, each plane
+keeps the last row of the previous MCU row as its row 0, and the last row of pixels waits for the next MCU
+row. Planes, plans and the buffer for pixels stay for the next picture, if it has the same layout.
 """
 
 from array import array
@@ -83,15 +83,16 @@ class Scan:
             near = y + mcu_height + 2 > top and y < bottom + 2
             state[mcus.BEYOND] = self._end if near else state[mcus.FIRST]
             self._mcu_row(y)
-            ready = min(y + mcu_height - 1, bottom)
+            ready = min(y + mcu_height - self._late, bottom)
             if y + mcu_height >= picture.height:
                 ready = bottom
             while done < ready:
                 strip = self._strip_of(y // mcu_height, done, ready - done)
                 yield strip
                 done += strip[3]
-            for plane in self._planes:
-                plane.keep_last_row()
+            if self._late:
+                for plane in self._planes:
+                    plane.keep_last_row()
 
     def _begin(self, left, width):
         picture, state, file = self._picture, self._state, self._file
@@ -131,6 +132,8 @@ class Scan:
         first = max(0, left // mcu_width - 1)
         self._end = min(self._across, (left + width - 1) // mcu_width + 2)
         planes = [_Plane(i, picture, scale, first, self._end) for i in range(len(picture.components))]
+        # How many rows of pixels wait for the next MCU row: upsample explains the kinds.
+        self._late = 1 if any(plane.fields[color.KIND] & 2 for plane in planes) else 0
         blocks = [block for plane in planes for block in plane.blocks]
         state[mcus.BLOCKS] = len(blocks)
         state[mcus.FIRST] = first
@@ -215,6 +218,7 @@ class Scan:
         state[huffman.POSITION], state[huffman.END] = file.start, file.stop
         if file.stop - file.start < huffman.MOST_BYTES:
             state[mcus.LEAST] = 0  # the end of the file
+            file.buffer[file.stop] = 0xFF  # here every byte must be looked at, as before a marker
 
     def _fail(self, code, y):
         file = self._file

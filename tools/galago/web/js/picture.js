@@ -15,7 +15,10 @@ export class PictureError extends Error {
 
 /** Reads a file's bytes into the input; returns false for a picture that boards cannot read. */
 export function readFile(bytes, resizer, memory, tensor) {
-  const file = { bytes, at: memory.put(bytes), need: (kind, size) => need(bytes, kind, size) };
+  const at = memory.take(bytes.length + 2); // a JPEG's data end with 0xFF and any byte
+  memory.bytes.set(bytes, at);
+  memory.bytes[at + bytes.length] = 0xff;
+  const file = { bytes, at, need: (kind, size) => need(bytes, kind, size) };
   const open = decoder(bytes);
   try {
     take(open(file, memory, resizer), resizer, tensor);
