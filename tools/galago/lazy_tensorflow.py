@@ -40,9 +40,9 @@ def tensorflow() -> Any:
     return tensorflow
 
 
-# Parameters of glibc's mallopt, with the values that make it keep memory (mallopt(3)): all threads share the one
-# heap that is not unmapped, which grows by 64 MB and never shrinks by itself. 32 MB is the most that it takes
-# as the size from which an array gets pages of its own.
+# Parameters of glibc's mallopt, with the values that make it keep memory (mallopt(3)): all threads share the
+# one heap that is not unmapped, which grows by 64 MB and never shrinks by itself. 32 MB is the most that it
+# takes as the size from which an array gets pages of its own.
 _MALLOPT = {
     -8: 1,  # M_ARENA_MAX
     -1: 2**31 - 1,  # M_TRIM_THRESHOLD
