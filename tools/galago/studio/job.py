@@ -36,6 +36,7 @@ class Job:
         self._read = 0
         self._number = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._forced = False  # whether it was ended, since it did not end when it was asked to
 
     @classmethod
     def create(cls, jobs: Path, kind: str, title: str, order: dict[str, Any]) -> "Job":
@@ -97,6 +98,7 @@ class Job:
     def start(self) -> None:
         """Starts its process, in a session of its own: Ctrl-C in the server's terminal is not for it."""
         (self.folder / "end.json").unlink(missing_ok=True)
+        self._forced = False
         with (
             (self.folder / "lines.jsonl").open("ab") as out,
             (self.folder / "errors.txt").open("ab") as err,
@@ -131,6 +133,7 @@ class Job:
         if not self.alive and self.row["state"] == "paused":
             self.row["state"] = "stopped"
             self.save()
+        self._forced = self._forced or force
         self._signal("SIGKILL" if force else "SIGTERM", "SIGTERM")
         self._signal("SIGCONT", "")
 
@@ -153,7 +156,7 @@ class Job:
         if not end and self.row["state"] == "paused":
             return False  # ended for the pause, or with the computer: `resume` starts it again
         status = self._process.returncode if self._process else None
-        if not end and status not in (None, 0, -signal.SIGTERM):
+        if not end and not self._forced and status not in (None, 0, -signal.SIGTERM):
             text = f"its process ended unexpectedly ({status}): free some memory, and resume it"
             end = {"state": "failed", "error": {"code": "studio.job", "message": text}}
         now = datetime.now(UTC).isoformat(timespec="seconds")
