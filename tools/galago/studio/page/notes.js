@@ -6,6 +6,8 @@ import { icon } from "./icons.js";
 
 const SECONDS = 8;
 
+let last; // what can be taken back: the last thing that was done, and nothing before
+
 /** Shows a message; one with an action or of a failure stays until it is closed. */
 export function note(text, { kind = "", action = null } = {}) {
   const close = () => shown.remove();
@@ -18,7 +20,7 @@ export function note(text, { kind = "", action = null } = {}) {
     button("Close", "close", close, { text: false }),
   );
   document.getElementById("notes").append(shown);
-  if (kind !== "bad") setTimeout(close, SECONDS * 1000);
+  if (kind !== "bad" && !action) setTimeout(close, SECONDS * 1000);
   return { close, say: (words) => (shown.querySelector("span").textContent = words) };
 }
 
@@ -34,15 +36,12 @@ export async function attempt(action) {
 
 /** Says what was done, with a button that takes it back. */
 export function undoable(text) {
-  const shown = note(text, {
-    action: button("Undo", "undo", async () => {
-      shown.close();
-      await undo();
-    }),
-  });
+  last?.close();
+  last = note(text, { action: button("Undo", "undo", undo) });
 }
 
 export async function undo() {
+  last?.close();
   const done = await attempt(() => post("/api/undo"));
   if (done) note(`Undone: ${done.undone}.`);
 }
