@@ -19,7 +19,7 @@ from PIL import Image
 
 from galago.dataset.drawn import drawn
 
-_PATIENCE = 30.0
+_PATIENCE = 120.0  # seconds without an answer, on a busy computer
 
 
 class Answer(NamedTuple):
@@ -133,7 +133,7 @@ class RunningStudio:
 
     def until(self, path: str, ready: Any) -> Any:
         """Asks until the answer is `ready`."""
-        deadline = time.monotonic() + 8 * _PATIENCE
+        deadline = time.monotonic() + 5 * _PATIENCE
         while not ready(value := self.get(path)):
             assert time.monotonic() < deadline, value
             time.sleep(0.1)
