@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 Run = Callable[..., subprocess.CompletedProcess]
 
 
-def galago(*arguments: object, timeout: float = 120) -> subprocess.CompletedProcess:
+def galago(*arguments: object, timeout: float = 600) -> subprocess.CompletedProcess:
     """Runs the command; no traceback may ever reach the user."""
     argv = [sys.executable, "-m", "galago", *map(str, arguments)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout, check=False)

@@ -83,7 +83,7 @@ def run(*arguments: object):
 
 def boot(emulated: EmulatedBoard) -> dict:
     """Resets a board and returns its first serial line."""
-    with serial.Serial(emulated.port, timeout=30) as port:
+    with serial.Serial(emulated.port, timeout=300) as port:
         port.write(b"\r\x03\x03\x02\r")
         port.write(b"print('re' + 'ady')\r")  # earlier prompts may still be on their way
         port.read_until(b"ready\r\n>>> ")
@@ -180,7 +180,7 @@ def test_damage_is_named_at_boot(board: EmulatedBoard, path: str, content: bytes
 
 def test_a_line_without_end_costs_no_picture(board: EmulatedBoard) -> None:
     assert "start" in boot(board)
-    with serial.Serial(board.port, timeout=30) as port:
+    with serial.Serial(board.port, timeout=300) as port:
         for _ in range(200):
             port.write(b"A" * 2_000)
         port.write(b'\n{"image": "next", "width": 1, "height": 1}\n')

@@ -103,7 +103,8 @@ class BoardUnderTest:
                     work(emulated.port)
                     return outcome
                 with transport.connect(emulated.port) as device:
-                    device._repl.port._silence = _QUIET
+                    if faults:
+                        device._repl.port._silence = _QUIET
                     plan = flash.boot_plan(device, model, SETTINGS, None)
                     outcome.total = plan.total
                     plan.run(progress)

@@ -176,7 +176,7 @@ def test_a_flashed_board_shows_pictures_at_boot(maix, data: Path) -> None:
     plan = boot_plan(device, MODEL, {"source": "camera", "display": "lcd"}, BOARD)
     plan.run()
     emulated.camera.show(data / "images" / "photos" / "cat.bmp")
-    with serial.Serial(emulated.port, timeout=30) as port:
+    with serial.Serial(emulated.port, timeout=300) as port:
         emulated.reset()
         labels: list[str] = []
         while len(labels) < 2:  # when the second line comes, the first picture is on the LCD

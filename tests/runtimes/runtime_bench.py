@@ -28,7 +28,7 @@ eye.capture(resizer, tensor)
 print(json.dumps(list(tensor)))
 eye.close()
 """
-LONGEST = 120.0  # seconds without output; the machine may be busy
+LONGEST = 600.0  # seconds without output; the machine may be busy
 
 
 @dataclasses.dataclass

@@ -13,7 +13,7 @@ def run(
     script: str,
     *arguments: object,
     heap: str = "8M",
-    timeout: float = 120,
+    timeout: float = 600,
     cwd: Path | None = None,
     package: Path | None = None,
 ) -> str:
