@@ -63,6 +63,8 @@ class Section:
 
     name: str
     depth: int
+    often: float = 1.0
+    """How often it is executed, as an estimate."""
     operations: list[Operation] = field(default_factory=list[Operation])
     successors: list[str] = field(default_factory=list[str])
     """Where it may go, last where the end of the operations leads."""

@@ -26,16 +26,15 @@ def analyse(code: Code, target: Target) -> None:
         ends = dict.fromkeys(leaving[section.name], position)
         for operation in reversed(section.operations):
             position -= 2
-            cost = 10.0 ** min(section.depth, 6)
             if operation.result:
                 end = ends.pop(operation.result, position + 2)
                 operation.result.ranges.append((position + 1, end))
-                operation.result.weight += cost
+                operation.result.weight += section.often
             apart = target.apart(operation)
             for variable in operation.uses:
                 end = position + (2 if variable in apart else 1)
                 ends[variable] = max(ends.get(variable, end), end)
-                variable.weight += cost
+                variable.weight += section.often
         for variable, end in ends.items():
             variable.ranges.append((start, end))
         position = start

@@ -36,8 +36,8 @@ class _Lowering:
         self._entries = target.entries or target.arguments
         self._returned = target.result if target.returned is None else target.returned
         self._graph = Graph(function)
-        depth = self._graph.depth
-        self._sections = {block: Section(block.name, depth[block]) for block in function.blocks}
+        depth, often = self._graph.depth, self._graph.frequencies()
+        self._sections = {block: Section(block.name, depth[block], often[block]) for block in function.blocks}
         self._variables: dict[Value, Variable] = {}
         self._constants: dict[tuple[int, Block], Variable] = {}
         self._operations: list[Operation] = []
