@@ -211,7 +211,7 @@ def decode_block(
         bits = bits << 16 | int(next_word(state, data))
         ahead += 16
     entry = int(dc[(bits >> ahead) & 0xFF])
-    if entry >> 12:
+    if entry & 0xF000:
         ahead -= (entry >> 8) & 15
         value = ((entry & 0xFF) ^ 0x80) - 0x80
     else:
@@ -247,10 +247,9 @@ def decode_block(
             bits = (bits << 8 | first) << 8 | second
             ahead += 16
         entry = int(ac[(bits >> ahead) & 0xFF])
-        zeros = entry >> 12
-        if zeros:
+        if entry & 0xF000:
             ahead -= (entry >> 8) & 15
-            k += zeros
+            k += entry >> 12
             value = ((entry & 0xFF) ^ 0x80) - 0x80
         else:
             if entry == 0:
