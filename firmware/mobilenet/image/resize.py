@@ -25,6 +25,7 @@ from .formats import open_picture
 from .picture import GREY, RGB, PictureFile
 
 _LONGEST_ROW = const(2048)  # pixels
+_MADE = const(12)  # as in area.py, whose names would be looked up for each row
 
 # EXIF orientations: from _TURNED on, rows are seen as columns; which orders of what is stored are reversed.
 _TURNED = const(5)
@@ -191,13 +192,13 @@ class Resizer:
         The first one begins at the index `at` of the buffer `rows`, and they are `stride` bytes apart.
         """
         state = self._state
-        made = state[area.MADE]
+        made = state[_MADE]
         current, previous = self._current, self._previous
         columns, sums, tensor = self._columns, self._sums, self._tensor
         area.push(state, rows, at, stride, count, columns, current, previous, sums, tensor)
         if count & 1:
             self._previous, self._current = current, previous
-        if self._transform and made < state[area.MADE] == state[area.HIGH]:
+        if self._transform and made < state[_MADE] == state[area.HIGH]:
             self._transform.apply(self._tensor)
 
     def _shape(self, orientation):

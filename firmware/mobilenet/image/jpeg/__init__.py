@@ -17,6 +17,7 @@ from .scan import Scan
 _LARGEST_SEGMENT = const(4096)  # bytes; all 8 Huffman tables together take 2184
 _FACTORS = const(512)  # bytes of four quantization tables; Huffman tables follow, as they are defined
 _USUAL = const(4)  # Huffman tables: two for luma, two for chroma
+_USUAL_MARKERS = b"\xc0\xc4\xda\xdb\xdd\xe0\xe1"  # with content
 
 _SOF_NAMES = {
     0xC2: "progressive",
@@ -80,8 +81,8 @@ class JpegPicture(Picture):
         self.file.skip(2)
         marker = 0
         while marker != 0xDA:
-            marker = self._marker()
-            self._segment(marker)
+            marker, size = self._next()
+            self._segment(marker, size)
 
     def reduce(self, divisor):
         """Makes `strips` decode at 1/divisor (1, 2, 4 or 8) of the size: a pixel is the mean of a square."""
@@ -107,6 +108,19 @@ class JpegPicture(Picture):
         message = "{}: JPEG ends after {:,}{} bytes, {}: copy it again"
         return GalagoError("image.truncated", message.format(self.file.name, read, of, where))
 
+    def _next(self):
+        # Returns the next marker and the size of its content. Usually they are the next four bytes.
+        file = self.file
+        file.fill(4)
+        at, data = file.start, file.buffer
+        if at + 4 <= file.stop and data[at] == 0xFF and data[at + 1] in _USUAL_MARKERS:
+            file.start = at + 4
+            return data[at + 1], (data[at + 2] << 8 | data[at + 3]) - 2
+        marker = self._marker()
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # they have no content
+            return marker, 0
+        return marker, self._number() - 2
+
     def _marker(self):
         byte = self.file.byte()
         if byte >= 0 and byte != 0xFF:
@@ -117,10 +131,7 @@ class JpegPicture(Picture):
             raise self.truncated("inside its header")
         return byte
 
-    def _segment(self, marker):
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without content
-            return
-        size = self._number() - 2
+    def _segment(self, marker, size):
         known = marker in (0xC0, 0xC1, 0xC4, 0xDA, 0xDB)
         if size < 0 or (known and size > _LARGEST_SEGMENT):
             raise self.corrupt("has a segment of {:,} bytes".format(size + 2))
@@ -156,7 +167,8 @@ class JpegPicture(Picture):
     def _content(self, count):
         # The next bytes, where they are in the file's buffer: valid until more are read.
         file = self.file
-        file.fill(count)
+        if file.stop - file.start < count:
+            file.fill(count)
         start = file.start
         file.start = min(start + count, file.stop)
         if file.start < start + count:
@@ -211,14 +223,13 @@ class JpegPicture(Picture):
         at = 0
         while at < len(content):
             kind, number = content[at] >> 4, content[at] & 15
-            counts = content[at + 1 : at + 17]
-            end = at + 17 + sum(counts)
-            valid = kind <= 1 and number <= 3 and end <= len(content)
-            if not valid or not build_table(
-                counts, content[at + 17 : end], kind, self._table(4 * kind + number)
-            ):
+            used = 0
+            if kind <= 1 and number <= 3:
+                table = self._table(4 * kind + number)
+                used = build_table(content[at + 1 : at + 17], content[at + 17 :], kind, table)
+            if not used:
                 raise self.corrupt("has an invalid Huffman table")
-            at = end
+            at += 17 + used
 
     def _table(self, index):
         # Where a Huffman table is to be written.

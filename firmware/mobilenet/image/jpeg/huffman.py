@@ -53,18 +53,19 @@ COLUMNS = (
 def build_table(counts, symbols, ac, table):
     """Writes the table for `counts[n]` codes of n + 1 bits and their symbols into LARGEST_TABLE bytes.
 
-    `ac` is 1 for AC and 0 for DC coefficients. Returns whether the codes are valid.
+    `ac` is 1 for AC and 0 for DC coefficients. Returns how many symbols there are; 0 if codes are invalid.
     """
-    if len(counts) != 16 or not 1 <= len(symbols) <= 256:
-        return False
+    if len(counts) != 16:
+        return 0
     fill_zero(table, 2 * _LIMITS)
-    return fill_table(table, counts, symbols, len(symbols), ac) != 0
+    return fill_table(table, counts, symbols, min(len(symbols), 256), ac)
 
 
 @micropython.viper
 def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int, ac: int) -> int:
-    """Fills a table whose entries are 0; returns 0 for too many codes, or one of all ones (it is reserved).
+    """Fills a table whose entries are 0; returns how many symbols it has.
 
+    It returns 0 for more than `size`, and for too many codes, or one of all ones (it is reserved).
     Where `ac` is 0, no symbol may exceed 15. A symbol of 0 is a coefficient there, elsewhere a block's end.
     """
     code = 0
@@ -102,7 +103,7 @@ def fill_table(table: ptr16, counts: ptr8, symbols: ptr8, size: int, ac: int) ->
         table[_LIMITS + length] = code << (16 - length)
         code <<= 1
         length += 1
-    return 1
+    return used
 
 
 @micropython.viper

@@ -14,6 +14,12 @@ from micropython import const
 
 from . import color, huffman, mcus
 
+_COLUMN = const(10)  # as in mcus.py, whose names would be looked up for each row
+_STOP = const(11)
+_FIRST = const(13)
+_BEYOND = const(14)
+_HUNGRY = const(-4)
+
 _LAYOUT = const(9)  # words
 _STRIP = const(4096)  # bytes of pixels that are passed on at once, or one row
 
@@ -81,7 +87,7 @@ class Scan:
         bottom = top + height
         for y in range(0, picture.height, mcu_height):
             near = y + mcu_height + 2 > top and y < bottom + 2
-            state[mcus.BEYOND] = self._end if near else state[mcus.FIRST]
+            state[_BEYOND] = self._end if near else state[_FIRST]
             self._mcu_row(y)
             ready = min(y + mcu_height - self._late, bottom)
             if y + mcu_height >= picture.height:
@@ -136,7 +142,7 @@ class Scan:
         self._late = 1 if any(plane.fields[color.KIND] & 2 for plane in planes) else 0
         blocks = [block for plane in planes for block in plane.blocks]
         state[mcus.BLOCKS] = len(blocks)
-        state[mcus.FIRST] = first
+        state[_FIRST] = first
         plan = array("i", [word for block in blocks for word in (0, 0, 0) + block])
         samples = tuple([plane.samples for plane in (planes[0], planes[-2 % len(planes)], planes[-1])])
         self._arguments = (plan,) + samples + (self._block,)
@@ -177,19 +183,19 @@ class Scan:
         plan, luma, cb, cr, block = self._arguments
         tables, state, interval = self._picture.tables, self._state, self._picture.restart_interval
         buffer = self._file.buffer
-        state[mcus.COLUMN] = 0
-        while state[mcus.COLUMN] < self._across:
+        state[_COLUMN] = 0
+        while state[_COLUMN] < self._across:
             stop = self._across
             if interval:
                 if self._until_restart == 0:
                     self._restart(y)
                     self._until_restart = interval
-                stop = min(stop, state[mcus.COLUMN] + self._until_restart)
-                self._until_restart -= stop - state[mcus.COLUMN]
-            state[mcus.STOP] = stop
+                stop = min(stop, state[_COLUMN] + self._until_restart)
+                self._until_restart -= stop - state[_COLUMN]
+            state[_STOP] = stop
             while True:
                 result = mcus.decode_mcus(state, buffer, tables, plan, luma, cb, cr, block)
-                if result != mcus.HUNGRY:
+                if result != _HUNGRY:
                     break
                 self._refill()
             if result:
