@@ -30,6 +30,7 @@ BGR565_LOW = (2, 2, 1, 0, 0)
 _LONGEST_SIDE = const(16384)  # pixels
 
 _BLOCK = const(4096)  # a read over `mpremote mount` is one round trip, whatever its size
+_MOST = const(0x10000)  # more than any block
 _FOLDER = const(0x4000)  # bit of st_mode
 _NO_SIZE = const(0x3FFFFFFF)  # bytes; folders that can be opened have more
 
@@ -75,7 +76,8 @@ class Picture:
         first = self.height - top - height if self.bottom_up else top
         file = self.file
         file.skip(first * stride + left * pixel)
-        if size > _BLOCK:
+        block = len(file.buffer) - 4
+        if size > block:
             row = memoryview(bytearray(size))
             for _ in range(height):
                 file.read_into(row)
@@ -83,11 +85,11 @@ class Picture:
                 file.skip(stride - size)
             return
         # Whole rows are read at a time, so that no rest has to be moved; one list serves all strips.
-        most = max(1, _BLOCK // stride)
+        most = max(1, block // stride)
         strip = [file.buffer, 0, stride, 0]
         while height:
             count = min(height, most)
-            strip[1] = file.use(count * stride, stride - size, min(_BLOCK, most * stride))
+            strip[1] = file.use(count * stride, stride - size, min(block, most * stride))
             strip[3] = count
             yield strip
             height -= count
@@ -152,7 +154,7 @@ class PictureFile:
         return self._read - (self.stop - self.start)
 
     @micropython.native  # its variables are on the stack, where those of a long function are put on the heap
-    def fill(self, count, most=_BLOCK):
+    def fill(self, count, most=_MOST):
         """Fills buffer[start:stop] to `count` bytes, at most a block; fewer only at the end of the file.
 
         If it must read, it reads up to `most`. A byte's index in the buffer is its position in the file,

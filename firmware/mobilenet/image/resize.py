@@ -13,6 +13,7 @@ width are kept, whatever the size of the picture. No sum exceeds 31 bits, as lon
 pixels.
 """
 
+import gc
 from array import array
 from time import ticks_diff, ticks_us
 
@@ -25,6 +26,7 @@ from .formats import open_picture
 from .picture import GREY, RGB, PictureFile
 
 _LONGEST_ROW = const(2048)  # pixels
+_LARGE = const(4 * 4096 + 4)  # bytes of a PictureFile's buffer where there is room
 _MADE = const(12)  # as in area.py, whose names would be looked up for each row
 
 # EXIF orientations: from _TURNED on, rows are seen as columns; which orders of what is stored are reversed.
@@ -75,6 +77,7 @@ class Resizer:
                 self._read(path, tensor)
             except MemoryError:  # what an earlier picture left may have been in the way
                 self._file = None
+                self._file = PictureFile()
                 self._read(path, tensor)
         except (MemoryError, OSError) as error:
             name = path.rsplit("/", 1)[-1]
@@ -87,7 +90,9 @@ class Resizer:
 
     def _read(self, path, tensor):
         self.us_resize = 0
-        file = self._file = self._file or PictureFile()
+        if not self._file:  # fewer and larger reads take less Python
+            self._file = PictureFile(_LARGE) if gc.mem_free() > 16 * _LARGE else PictureFile()
+        file = self._file
         with open_picture(path, self.height, self.width, file) as picture:
             self.take(picture, tensor)
 

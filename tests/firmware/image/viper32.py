@@ -96,8 +96,10 @@ def load(name):
     vars(stub).update(const=lambda value: value, viper=_viper, native=lambda function: function)
     timed = types.ModuleType("time")
     vars(timed).update(vars(time), ticks_us=lambda: 0, ticks_diff=operator.sub)
-    saved = {name: sys.modules.get(name) for name in ("micropython", "time")}
-    sys.modules.update(micropython=stub, time=timed)
+    heap = types.ModuleType("gc")
+    vars(heap).update(collect=lambda: 0, mem_free=lambda: 0)
+    saved = {name: sys.modules.get(name) for name in ("gc", "micropython", "time")}
+    sys.modules.update(gc=heap, micropython=stub, time=timed)
     sys.path.insert(0, str(firmware_dir()))
     for pointer in ("ptr8", "ptr16", "ptr32"):
         setattr(builtins, pointer, _NAMES[pointer])
