@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Ctrl-C ends `galago train` cleanly, and the same command then gives the same model."""
+"""Ctrl-C ends `galago train` cleanly; the same command then makes the same model as a trial of a sweep.
+
+So neither an interruption nor the process of a trial, without Ray, changes a byte.
+"""
 
 import os
 import signal
@@ -19,14 +22,15 @@ MOMENTS = ("to train on", "epoch 2 of 3")
 
 RECIPE = """
 name = "colours"
-photos = "photos"
+photos = '{photos}'
 architecture = "mobilenet_v1"
 alpha = 0.25
 size = 32
 pretrained_size = 0
 blocks = 2
-stages = [{layers = "all", epochs = 3, learning_rate = 1e-3}]
-fine_tuning = {epochs = 0}
+threads = 1
+stages = [{{layers = "all", epochs = 3, learning_rate = 1e-3}}]
+fine_tuning = {{epochs = 0}}
 """
 
 
@@ -40,11 +44,20 @@ def photos(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / name / f"{number:02}.png")
 
 
-def train(folder: Path, out: Path, moment: str | None) -> tuple[int, str]:
+def trial(folder: Path) -> Path:
+    """What the process of a sweep's trial makes of the recipe."""
+    photos(folder / "photos")
+    recipe = folder / "colours.toml"
+    recipe.write_text(RECIPE.format(photos=folder / "photos"), encoding="utf-8")
+    command = [sys.executable, "-m", "galago.sweep.training", str(recipe), str(folder / "trial")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith('{"epoch": {')
+    return folder / "trial"
+
+
+def train(recipe: Path, out: Path, moment: str | None) -> tuple[int, str]:
     """Runs the command, with a Ctrl-C as soon as it prints `moment`; returns exit status and stderr."""
-    (folder / "colours.toml").write_text(RECIPE, encoding="utf-8")
-    words = [str(folder / "colours.toml"), "--data", str(folder), "-o", str(out)]
-    command = [sys.executable, "-m", "galago", "train", *words]
+    command = [sys.executable, "-m", "galago", "train", str(recipe), "-o", str(out)]
     output = ""
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
@@ -58,19 +71,17 @@ def train(folder: Path, out: Path, moment: str | None) -> tuple[int, str]:
 
 
 def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
-    photos(tmp_path / "photos")
-    status, output = train(tmp_path, tmp_path / "whole", None)
-    assert status == 0, output
+    whole, stopped = trial(tmp_path), tmp_path / "stopped"
     for moment in MOMENTS:
-        status, output = train(tmp_path, tmp_path / "stopped", moment)
+        status, output = train(whole / "recipe.toml", stopped, moment)
         assert status == 130, output
         assert "Traceback" not in output
         effect = "starts again" if moment == MOMENTS[0] else "continues after the last epoch"
         assert f"interrupted; the same command {effect}" in output
-    status, output = train(tmp_path, tmp_path / "stopped", None)
+    status, output = train(whole / "recipe.toml", stopped, None)
     assert status == 0, output
     assert "resuming after epoch" in output
     assert "epoch 1 of 3" not in output
     for file in ("model.tflite", "model.json", "recipe.toml"):
-        assert (tmp_path / "stopped" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
-    assert not (tmp_path / "stopped" / ".training").exists()
+        assert (stopped / file).read_bytes() == (whole / file).read_bytes(), file
+    assert not (stopped / ".training").exists()
