@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`galago flash --to /sd`: the model is on a card, the device package is not."""
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -19,8 +20,10 @@ from galago.errors import GalagoError
 from galago.flash import card, install
 from galago.flash.files import Installation
 from galago.flash.install import InstallOptions
-from galago.models import ModelDirectory
+from galago.models import ModelDirectory, find
 from galago.resources import firmware_dir
+from galago.studio.reporter import Reporter
+from galago.studio.tasks import flash as studio_flash
 from galago.transport import Board
 from support.tiny_model import make_model, picture
 
@@ -146,6 +149,42 @@ def test_what_is_no_card_is_refused(board: Board, mount: str, before: str, code:
     with pytest.raises(GalagoError, match=text.replace("(", "\\(")) as caught:
         card.check(board, mount)
     assert caught.value.code == code
+
+
+def test_a_card_is_found_wherever_it_is_mounted(board: Board) -> None:
+    """Other folders are no cards, and neither is a ROMFS."""
+    assert card.mounted(board) == {"/sd": "ready"}
+    board.exec("import machine, vfs\nvfs.umount('/sd')\nvfs.mount(machine.SDCard(), '/data', readonly=True)")
+    assert card.mounted(board) == {"/data": "ready"}
+    board.exec("vfs.umount('/data')")
+    assert card.mounted(board) == {}
+
+
+def test_fit_says_where_a_card_helps() -> None:
+    """An OpenMV Cam H7 has no room for the default model's files, and heap enough to run it."""
+    wanted = ["fit", "everyday-v1-025-96", "--board", "OPENMV4"]
+    without = CliRunner().invoke(app, wanted)
+    assert without.exit_code == 1
+    assert "on an SD card it fits (docs/sd-cards.md): try --card" in without.stdout
+    (line,) = CliRunner().invoke(app, [*wanted, "--card", "--json"]).stdout.splitlines()
+    verdict = json.loads(line)
+    assert verdict["fits"]
+    assert verdict["card"] > find("everyday-v1-025-96").tflite.stat().st_size
+    assert verdict["filesystem"]["used"] <= verdict["filesystem"]["size"]
+
+
+def test_the_studio_uses_a_card_where_it_has_to() -> None:
+    roomier = replace(boards.load("OPENMV4"), filesystem=200_000)  # this computer's machine code is larger
+    with EmulatedBoard(roomier, card=Card()) as emulated:
+        with transport.connect(emulated.port) as board:
+            board.put(_BOOT.encode(), f"{board.root}/boot.py")
+            board.soft_reset()
+        order = {"device": emulated.port, "model_path": str(find("everyday-v1-025-96").path), "model": "m"}
+        result = studio_flash.run(order, Reporter(io.StringIO()))
+        assert result["place"] == "/sd/models/everyday-v1-025-96"
+        with transport.connect(emulated.port) as board:
+            assert [entry.name for entry in flash.models_in(board, "/sd")] == ["everyday-v1-025-96"]
+            assert flash.models_in(board) == []
 
 
 def test_a_card_that_is_taken_out_is_noticed(board: Board, slot: Card) -> None:

@@ -40,14 +40,12 @@ def tensorflow() -> Any:
     return tensorflow
 
 
-# Parameters of glibc's mallopt, with the values that make it keep memory (mallopt(3)): all threads share the
-# one heap that is not unmapped, which grows by 64 MB and never shrinks by itself. 32 MB is the most that it
-# takes as the size from which an array gets pages of its own.
+# Parameters of glibc's mallopt(3), with the values that make it keep memory: all threads share the one heap
+# that is not unmapped, which never shrinks by itself, and large arrays lie in it too.
 _MALLOPT = {
     -8: 1,  # M_ARENA_MAX
     -1: 2**31 - 1,  # M_TRIM_THRESHOLD
-    -3: 32 << 20,  # M_MMAP_THRESHOLD
-    -2: 64 << 20,  # M_TOP_PAD
+    -4: 0,  # M_MMAP_MAX
 }
 
 

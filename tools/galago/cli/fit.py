@@ -36,13 +36,14 @@ def fit(
     board: Annotated[
         str | None, typer.Option(help="A board's id, or a path that ends in .toml.  [default: all boards]")
     ] = None,
+    card: Annotated[bool, typer.Option("--card", help="The model lies on an SD card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per board.")] = False,
 ) -> None:
     """Check whether a model fits a board: files, memory, where its weights go, and its estimated time.
 
     This is arithmetic on the known figures of the boards; no board is needed. If a model does not fit, the
-    largest smaller MobileNet that does is named. Exit status: 0 if it fits or all boards were listed, 1 if it
-    does not fit.
+    largest smaller MobileNet that does is named, and whether the model fits with an SD card. Exit status: 0
+    if it fits or all boards were listed, 1 if it does not fit.
     """
     from galago import boards
     from galago.cli.progress import with_progress
@@ -52,13 +53,15 @@ def fit(
     requirements = Requirements.of(open_model(model))
     results = []
     for each in with_progress(chosen, "calculating"):
-        verdict = check(requirements, each)
-        results.append((verdict, None if verdict.fits else suggest(requirements, each)))
+        verdict = check(requirements, each, card)
+        results.append((verdict, None if verdict.fits else suggest(requirements, each, card)))
     if as_json:
         for verdict, smaller in results:
             print(json.dumps(_as_dict(verdict, smaller), ensure_ascii=False))
     elif board:
-        _show_page(*results[0])
+        ((verdict, smaller),) = results
+        helps = not card and not verdict.fits and check(requirements, chosen[0], card=True).fits
+        _show_page(verdict, smaller, helps)
     else:
         _show_list(requirements, results)
     if board and not results[0][0].fits:
@@ -76,6 +79,7 @@ def _as_dict(verdict: "Verdict", smaller: "Requirements | None") -> dict[str, An
         "weights": verdict.weights if verdict.fits else None,
         "filesystem": verdict.filesystem._asdict(),
         "romfs": verdict.romfs._asdict(),
+        "card": verdict.card,
         "heap": {"size": verdict.board.heap, "used": verdict.heap, "loading": verdict.loading},
         "jpeg": verdict.fits and verdict.jpeg,
         "seconds": seconds if verdict.heap else None,
@@ -133,7 +137,7 @@ def _show_fitting(console: "Console", fitting: list["Verdict"]) -> None:
         console.print("[dim]Where weights are streamed, the time to read them is not included.[/dim]\n")
 
 
-def _show_page(verdict: "Verdict", smaller: "Requirements | None") -> None:
+def _show_page(verdict: "Verdict", smaller: "Requirements | None", card_helps: bool) -> None:
     from rich.markup import escape
 
     from galago.cli.output import Console
@@ -153,6 +157,8 @@ def _show_page(verdict: "Verdict", smaller: "Requirements | None") -> None:
             console.print(f"[green]{smaller.name}[/green] with the same classes fits")
         elif verdict.heap:
             console.print("no smaller MobileNet of this architecture fits either")
+        if card_helps:
+            console.print("on an SD card it fits (docs/sd-cards.md): try --card")
     if verdict.heap:
         if board.sources["heap"].startswith("estimate"):
             console.print("The heap size of this board is itself an estimate.")
@@ -189,6 +195,8 @@ def _bars(verdict: "Verdict", width: int) -> "Table":
         if use.size:
             rows.append((name, use, f"{use.used:,} of {use.size:,} bytes"))
             rows += [(f"  {part}", None, f"{size:,}") for part, size in parts.get(name, {}).items()]
+    if verdict.card:
+        rows.append(("SD card", None, f"{verdict.card:,} bytes"))
     without = width_of([Column("", [row[0] for row in rows]), Column("", [row[2] for row in rows])])
     bar = min(_BAR, width - without - 2)
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -53,6 +53,8 @@ class Verdict:
     files: dict[str, int] = field(default_factory=dict)
     """Bytes of file system by what takes them; each file takes whole blocks."""
     romfs: Use = _NOTHING
+    card: int = 0
+    """Bytes of files on an SD card."""
     heap: dict[str, int] = field(default_factory=dict)
     """Bytes of heap by what takes them, once the model is loaded."""
     loading: int = 0
@@ -68,36 +70,37 @@ class Verdict:
         return not self.problem
 
 
-def check(requirements: Requirements, board: BoardSpec) -> Verdict:
+def check(requirements: Requirements, board: BoardSpec, card: bool = False) -> Verdict:
     """Whether and how a model runs on a board in the built-in engine: in machine code if there is room.
 
-    Raises GalagoError model.malformed, model.operator or model.quantization, as a board would.
+    With `card` the model lies on an SD card, which the small form cannot use. Raises GalagoError
+    model.malformed, model.operator or model.quantization, as a board would.
     """
     if not board.kernels:
         runtimes = " or ".join(board.backends)
         return Verdict(board, requirements, f"it runs models made for {runtimes}, not .tflite")
     spare = _spare(requirements, board)
-    in_viper = _check(requirements, board, spare)
+    in_viper = _check(requirements, board, spare, card=card)
     if in_viper.fits and "native" in board.kernels:
         code = machine_code.of(requirements.network, board.instruction_set)
         if code:
             planned = replace(requirements, network=replace(requirements.network, plan=code.plan))
-            native = _check(planned, board, spare, code)
+            native = _check(planned, board, spare, code, card)
             if native.fits:
                 return replace(native, requirements=requirements)
     own, no_room = requirements.variant, in_viper.filesystem.used > in_viper.filesystem.size
     possible = requirements.model or (own and own.weights <= max(board.file_space, board.romfs))
-    if no_room and possible and "native" in board.kernels:
+    if no_room and possible and "native" in board.kernels and not card:
         form = small.of(requirements, board.arch)
         if form:
             return _check_small(requirements, board, form)
     return in_viper
 
 
-def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None:
+def suggest(requirements: Requirements, board: BoardSpec, card: bool = False) -> Requirements | None:
     """The MobileNet with the most MACs that fits: with a smaller width or a smaller input, or both.
 
-    None if no smaller one fits, or if the model is not a MobileNet.
+    With `card` it lies on an SD card. None if no smaller one fits, or if the model is not a MobileNet.
     """
     own = requirements.variant
     if not own or not board.kernels:
@@ -109,9 +112,9 @@ def suggest(requirements: Requirements, board: BoardSpec) -> Requirements | None
         if alpha <= own.alpha and size <= own.size and (alpha, size) != (own.alpha, own.size)
     ]
     for variant in sorted(smaller, key=lambda variant: variant.macs, reverse=True):
-        if variant.weights <= max(board.file_space, board.romfs):  # a quick test before the whole plan
+        if card or variant.weights <= max(board.file_space, board.romfs):  # a quick test before the plan
             candidate = requirements.for_variant(variant)
-            if _check(candidate, board, _spare(candidate, board)).fits:
+            if _check(candidate, board, _spare(candidate, board), card=card).fits:
                 return candidate
     return None
 
@@ -123,16 +126,21 @@ def _spare(requirements: Requirements, board: BoardSpec) -> list[set[Path]]:
 
 
 def _check(
-    requirements: Requirements, board: BoardSpec, spare: list[set[Path]], code: MachineCode | None = None
+    requirements: Requirements,
+    board: BoardSpec,
+    spare: list[set[Path]],
+    code: MachineCode | None = None,
+    card: bool = False,
 ) -> Verdict:
     """Check with the whole device package, and without the first or second of `spare` if it has no room."""
     network, in_heap = requirements.network, capacity.code_in_heap(board)
     kernels = code.file if code else 0
     library, model = capacity.files_of(requirements, board.arch, board.block, kernels)
-    in_rom = model <= board.romfs
+    in_rom = model <= board.romfs and not card
+    in_files = 0 if in_rom or card else model
     left = iter(spare)
     left_out: set[Path] = set()
-    while library + (0 if in_rom else model) > board.file_space and (following := next(left, None)):
+    while library + in_files > board.file_space and (following := next(left, None)):
         left_out = following
         library, _ = capacity.files_of(requirements, board.arch, board.block, kernels, left_out)
     form: Form = "trimmed" if left_out else "whole"
@@ -159,9 +167,10 @@ def _check(
         weights=weights,
         form=form,
         files={"device package, trimmed" if left_out else "device package": library}
-        | ({} if in_rom else {"model and its kernels": model}),
-        filesystem=Use(library if in_rom else library + model, board.file_space),
+        | ({"model and its kernels": in_files} if in_files else {}),
+        filesystem=Use(library + in_files, board.file_space),
         romfs=Use(model if in_rom else 0, board.romfs),
+        card=model if card else 0,
         heap=heap,
         loading=max(loading, used),
         jpeg=left_out != spare[-1] and board.heap - used >= capacity.jpeg_of(board),

@@ -2,7 +2,7 @@
 """An SD card, or another file system that the board's firmware or boot.py mounts beside its own.
 
 card.check(board, "/sd")        # raises GalagoError board.card unless models can be put there
-card.mounted(board)             # {"/sd": "ready"}: the usual places where something is mounted, and its state
+card.mounted(board)             # {"/sd": "ready"}: where a card may be mounted, and its state
 
 A board's models may lie there (`/sd/models/NAME`), but neither its device package nor galago.json.
 """
@@ -11,6 +11,7 @@ import re
 
 from galago.errors import GalagoError
 from galago.transport import Board
+from galago.transport.answers import json_answer
 
 USUAL = ("/sd", "/sdcard")
 MOUNT_IT = "insert it, mount it in boot.py (docs/sd-cards.md) and reset the board"
@@ -53,6 +54,14 @@ def _state(path, root, writes):
         number = error.errno
         return "locked" if number in (30, 13) else "full" if number == 28 else "silent"
 """
+# What is mounted is a folder in "/", as are those of a file system that is mounted at "/" itself.
+_LIST = """
+def _mounted(own, root):
+    import json, os
+    names = ["/" + entry[0] for entry in os.ilistdir("/") if entry[1] == 0x4000]
+    found = [{"mount": name, "state": _state(name, root, False)} for name in names if name not in own]
+    print(json.dumps([each for each in found if each["state"] != "none"]))
+"""
 
 
 def check(board: Board, mount: str) -> None:
@@ -74,14 +83,16 @@ def explain(state: str, mount: str, root: str) -> str:
 
 
 def mounted(board: Board) -> dict[str, str]:
-    """Return where a card is mounted, of the usual places, and its state: "ready", or what is wrong.
+    """Return where something is mounted beside the board's own file system, and its state.
 
-    Nothing is written to it, so that a card that is locked counts as ready.
+    That is "ready", or what is wrong. Nothing is written there: a card that is locked counts as ready.
     """
     if board.has_flat_filesystem:
         return {}
-    states = {mount: _state(board, mount, writes=False) for mount in USUAL if mount != board.root}
-    return {mount: state for mount, state in states.items() if state != "none"}
+    program = f"{_PROBE}{_LIST}\n_mounted({(*_OWN, board.root)!r}, {board.root!r})\ndel _state, _mounted"
+    text = board.exec(program, timeout=30, repeatable=True)
+    found = json_answer(board.port, text, [{"mount": str, "state": str}])
+    return {each["mount"]: each["state"] for each in found if _MOUNT.fullmatch(each["mount"])}
 
 
 def place(board: Board, path: str) -> str:

@@ -229,9 +229,7 @@ def _warning(board: Board, options: InstallOptions, known: boards.BoardSpec | No
     smaller = min(known.heap, heap)
     block = min(known.largest_block, smaller)
     now = replace(known, heap=smaller, largest_block=block)
-    if options.to:  # the model takes no room of the board's own
-        now = replace(now, filesystem=now.filesystem + options.model.tflite.stat().st_size)
-    return fit.check(fit.Requirements.of(options.model), now).problem
+    return fit.check(fit.Requirements.of(options.model), now, card=bool(options.to)).problem
 
 
 def _rom_files(board: Board, options: InstallOptions, known: boards.BoardSpec | None) -> dict[str, bytes]:

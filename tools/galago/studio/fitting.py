@@ -112,9 +112,11 @@ def verdict(
 
 def of_model(model: models.ModelDirectory, board_id: str) -> dict[str, Any]:
     """Returns whether a trained model fits a board, and seconds per picture. Raises board.unknown."""
-    result = fit.check(fit.Requirements.of(model), known_board(board_id))
+    requirements, board = fit.Requirements.of(model), known_board(board_id)
+    result = fit.check(requirements, board)
     milliseconds = [round(value * 1000, 1) for value in result.seconds] if any(result.seconds) else None
-    return {"fits": result.fits, "why": result.problem or None, "ms": milliseconds}
+    with_card = not result.fits and fit.check(requirements, board, card=True).fits
+    return {"fits": result.fits, "why": result.problem or None, "with_card": with_card, "ms": milliseconds}
 
 
 @functools.lru_cache(128)

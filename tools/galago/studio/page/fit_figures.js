@@ -4,14 +4,15 @@ import { el, meter } from "./dom.js";
 import { icon } from "./icons.js";
 import { bytes, milliseconds } from "./words.js";
 
-/** Says whether a network fits a board of this name, and how long a picture takes. */
-export function fitVerdict({ fits, why, ms }, name) {
+/** Says whether a network fits a board of this name, perhaps with an SD card, and how long a picture takes. */
+export function fitVerdict({ fits, why, with_card, ms }, name) {
   const good = `Fits ${name}${ms ? `: about ${milliseconds(ms[1])} a picture` : ""}.`;
+  const bad = `${why ?? `Too large for ${name}.`}${with_card ? " On an SD card it fits: insert one." : ""}`;
   return el(
     "p",
     { class: `verdict ${fits ? "" : "bad"}`.trim() },
     icon(fits ? "check" : "warning"),
-    el("span", {}, fits ? good : (why ?? `Too large for ${name}.`)),
+    el("span", {}, fits ? good : bad),
   );
 }
 
