@@ -5,7 +5,7 @@ Variables get registers in the order in which they become live: a register that 
 ranges. Where there is none, the cheapest variable is spilled: it lives on the stack, or is a constant that is
 loaded anew. An inner loop that only reads it does so through a variable of its own, which is loaded before
 the loop and may be spilled in turn. Any other operation uses it through one that is live for that operation
-only. Then the scan starts again. A use costs ten times as much for each loop around it.
+only. Then the scan starts again. A use costs as much as it is estimated to be executed (graph.py).
 """
 
 from galago.errors import GalagoError
