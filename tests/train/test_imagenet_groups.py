@@ -73,11 +73,28 @@ def silent() -> train.Progress:
     return train.Progress(Console(quiet=True))
 
 
-def fit(student: Any, views: Views, stage: GroupStage) -> list[dict[str, Any]]:
+class Reported(train.Progress):
+    """Keeps what is reported of epochs, as a studio or a sweep takes it."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(quiet=True))
+        self.rows: list[dict[str, Any]] = []
+
+    def epoch(self, row: dict[str, Any], epochs: int) -> None:
+        self.rows.append(row)
+
+
+def fit(
+    student: Any,
+    views: Views,
+    stage: GroupStage,
+    figures: dict[str, float] | None = None,
+    progress: train.Progress | None = None,
+) -> list[dict[str, Any]]:
     """Runs one stage, as `galago.train.imagenet_groups` does, without a checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = Checkpoint(Path(folder), "test", print)
-        loop = Loop(student, lambda: {"loss": 1.0}, checkpoint, silent())
+        loop = Loop(student, lambda: figures or {"loss": 1.0}, checkpoint, progress or silent())
         return loop.run([student_stage(student, views, stage, GROUPS, 1)])
 
 
@@ -121,6 +138,16 @@ def test_the_student_learns_the_soft_targets(student: Any, views: Views) -> None
     assert [row["epoch"] for row in history] == [1, 2, 3]
     answer = student.predict((views.pixels.astype(np.float32) - 128) / 128, verbose=0).argmax(axis=1)
     assert (answer == views.targets.argmax(axis=1)).mean() > 0.9
+
+
+@pytest.mark.parametrize(("measure", "reported"), [("accuracy", [1.0]), ("agreement", [])])
+def test_the_epochs_of_a_training_are_reported(
+    student: Any, views: Views, measure: str, reported: list[float]
+) -> None:
+    """Those of the fine-tuning for int8, which have an agreement with float, are not."""
+    progress, once = Reported(), replace(STAGE, epochs=1, steps=1)
+    fit(student, views, once, {"loss": 1.0, measure: 1.0}, progress)
+    assert [row["validation_accuracy"] for row in progress.rows] == reported
 
 
 def test_a_spatial_stage_leaves_the_other_layers(student: Any, views: Views) -> None:

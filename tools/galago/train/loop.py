@@ -112,7 +112,8 @@ class Loop:
             state.optimizer = [variable.numpy() for variable in optimizer.variables]
             line = self._end_epoch(stage, state, float(fitted.history["loss"][0]))
             self._checkpoint.save(state)  # before it is reported: what the user has seen is saved
-            self._progress.epoch(state.history[-1], stage.epochs)
+            if "validation_accuracy" in state.history[-1]:  # fine-tuning for int8 measures something else
+                self._progress.epoch(state.history[-1], stage.epochs)
             each = (time.monotonic() - start) / (state.epoch - begun)
             self._progress.say(f"{line}; {_duration((stage.epochs - state.epoch) * each)} left at most")
 

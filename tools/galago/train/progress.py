@@ -60,4 +60,7 @@ class Progress:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def epoch(self, row: dict[str, Any], epochs: int) -> None:
-        """Takes the figures of a finished epoch, one of `epochs` of its stage; `say` gets them as text."""
+        """Takes the figures of a finished epoch, one of `epochs` of its stage; `say` gets them as text.
+
+        Epochs of the fine-tuning for int8, which have no accuracy, are not among them.
+        """
