@@ -14,6 +14,7 @@ from rich.console import Console
 
 from galago import lazy_tensorflow, train
 from galago.errors import GalagoError
+from galago.resources import models_dir
 from galago.tflite.arithmetic import softmax
 from galago.train import head, network
 from galago.train.augment import augmenter
@@ -323,4 +324,22 @@ def test_a_trained_body_goes_on_at_another_size(tmp_path: Path) -> None:
     assert caught.value.code == "train.weights"
     with pytest.raises(GalagoError) as caught:
         network.take_over(body, tmp_path / "none")
+    assert caught.value.code == "model.missing"
+
+
+def test_a_short_network_starts_from_the_first_blocks_of_a_shipped_model(
+    photos: Path, tmp_path: Path
+) -> None:
+    only_head = (PhotoStage("head", 1, 1e-2),)
+    short = replace(recipe(photos, start="flowers-v1-025-96", blocks=2, stages=only_head), size=32)
+    trained = train.run(short, "", tmp_path / "work", progress()).network
+    shipped = keras.models.load_model(models_dir() / "flowers-v1-025-96" / "float.keras", compile=False)
+    layers = [layer for layer in trained.layers if layer.weights and layer.name != "classes"]
+    assert layers[-1].name == "conv_pw_2_bn"
+    for layer in layers:
+        expected = shipped.get_layer(layer.name).get_weights()
+        for mine, theirs in zip(layer.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+    with pytest.raises(GalagoError) as caught:
+        train.run(replace(short, start="no-such-model"), "", tmp_path / "other", progress())
     assert caught.value.code == "model.missing"

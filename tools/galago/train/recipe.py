@@ -79,6 +79,7 @@ class PhotoRecipe:
     """Training on a folder with one sub-folder per class, from ImageNet weights or from scratch.
 
     `photos`, `start` and `test` are folders below the data folder, or absolute; the last two may be empty.
+    `start` may also name a shipped model.
     """
 
     name: str
@@ -89,7 +90,7 @@ class PhotoRecipe:
     pretrained_size: int  # input size of the ImageNet weights to start from, 0 to start from scratch
     blocks: int = 0  # depthwise separable convolutions of V1 that are kept, from the input on; 0 for all 13
     seed: int = 1
-    start: str = ""  # folder of a model whose float.keras to start from instead, for other photos or classes
+    start: str = ""  # model whose float.keras to start from instead: its folder, or the name of a shipped one
     test: str = ""
     validation: float = 0.15  # share of each class's photos
     batch: int = 64

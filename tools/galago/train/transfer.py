@@ -7,7 +7,8 @@
 2. All layers, with a low learning rate, on augmented photos. BatchNormalization follows the photos where
    there are enough of them for statistics, and keeps ImageNet's where there are not.
 
-A model that was trained before can take the place of the ImageNet network (`recipe.start`).
+A model that was trained before can take the place of the ImageNet network (`recipe.start`). If it
+has more blocks than the recipe keeps, its first ones are taken.
 Classes with few photos are drawn more often. Teachers, if any, learn the photos first and give soft targets.
 """
 
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from galago import lazy_tensorflow
+from galago import lazy_tensorflow, models, resources
 from galago.tflite.arithmetic import softmax
 from galago.train import network as networks
 from galago.train.augment import augmenter
@@ -101,12 +102,19 @@ def _setup(recipe: PhotoRecipe, data: Path, photos: PhotoCache, progress: Progre
     pretrained_size = 0 if recipe.start else recipe.pretrained_size
     body = networks.body(recipe.architecture, recipe.alpha, recipe.size, pretrained_size, recipe.blocks)
     if recipe.start:
-        networks.take_over(body, data / recipe.start)
+        networks.take_over(body, _start(recipe, data))
     network = networks.classifier(body, len(photos.names))
     targets = mix_soft_targets(_smoothed_labels(recipe, photos), recipe, photos, progress)
     seeds = keras.random.SeedGenerator(recipe.seed)
     augment = augmenter(recipe.augment, recipe.size, seeds)
     return _Setup(recipe, photos, targets, body, network, augment, seeds)
+
+
+def _start(recipe: PhotoRecipe, data: Path) -> Path:
+    """Returns the folder of the model to start from."""
+    folder = data / recipe.start
+    shipped = not folder.is_dir() and recipe.start in models.shipped_names()
+    return resources.models_dir() / recipe.start if shipped else folder
 
 
 def _smoothed_labels(recipe: PhotoRecipe, photos: PhotoCache) -> np.ndarray:
