@@ -136,7 +136,7 @@ def test_a_heap_that_is_too_small_is_reported_when_flashing(small: list[ModelDir
 
 @pytest.mark.slow
 def test_a_board_with_little_room_gets_what_its_model_needs(small: list[ModelDirectory]) -> None:
-    spec = replace(boards.load("RPI_PICO_W"), filesystem=577_536)
+    spec = replace(boards.load("RPI_PICO_W"), filesystem=581_632)
     verdict = fit.check(fit.Requirements.of(small[0]), spec)
     assert (verdict.form, verdict.fits) == ("trimmed", True)
     with EmulatedBoard(spec, firmware=[]) as running:

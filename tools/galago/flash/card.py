@@ -50,6 +50,8 @@ def _state(path, root, writes):
             file.read()
         os.remove(name)
         return "ready"
+    except AttributeError:  # a file system in Python, such as that of the small form
+        return "none"
     except OSError as error:
         number = error.errno
         return "locked" if number in (30, 13) else "full" if number == 28 else "silent"
