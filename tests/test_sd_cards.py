@@ -191,7 +191,8 @@ def test_a_card_that_is_taken_out_is_noticed(board: Board, slot: Card) -> None:
     """While weights are streamed each picture gets a line; nothing can be put there."""
     board.exec(
         "import gc\nfrom mobilenet import Classifier\ngc.collect()\n"
-        "hold = bytearray(gc.mem_free() - 120000)\nnet = Classifier('/sd/models/first', ['builtin'])"
+        "hold = [bytearray(8192) for _ in range((gc.mem_free() - 120000) // 8192)]\n"
+        "net = Classifier('/sd/models/first', ['builtin'])"
     )
     assert board.exec("print(net.describe()['weights'])").strip() == "stream"
     slot.inserted = False
